@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/* The dynamic table, its strings, symbols, versions and relocation tables, as file ranges. */
+#ifndef LODE_DYNAMIC_H
+#define LODE_DYNAMIC_H
+
+#include <lode/image.h>
+
+/** One raw entry. */
+struct lode_dyn {
+	int64_t tag;
+	uint64_t value;
+};
+
+/**
+ * struct lode_dynamic - what the dynamic table names, addresses turned into file ranges
+ *
+ * A range whose size is 0 is absent. All ranges are proven to lie in the file part of a PT_LOAD.
+ */
+struct lode_dynamic {
+	uint64_t offset;        /* file offset of the table itself */
+	uint32_t count;         /* entries before DT_NULL */
+	uint32_t needed;        /* how many DT_NEEDED */
+	struct lode_symtab symbols; /* count from DT_HASH, else DT_GNU_HASH, else the symbols that relocations name cannot be known: 0 */
+	struct lode_range hash, gnu_hash; /* file ranges */
+	struct lode_reltab rel, rela, jmprel;
+	struct lode_range relr; /* file range */
+	struct lode_range versym, verdef, verneed; /* file ranges; verdef and verneed reach to the end of their segment's file part */
+	uint64_t verdefnum, verneednum;
+	uint64_t relacount;     /* DT_RELACOUNT or DT_RELCOUNT: a hint, never a bound */
+	uint64_t init, fini;    /* addresses in the image, 0: none */
+	struct lode_range init_array, fini_array; /* address ranges in the image */
+	uint64_t flags, flags_1;
+	uint64_t soname, rpath, runpath; /* string table offsets, LODE_NO_OFFSET: none */
+	bool textrel, bind_now, debug;
+};
+
+/**
+ * lode_dynamic_open - decode the table of the first PT_DYNAMIC
+ * @dynamic: filled in; all zero (count 0) when the image has none
+ * Errors: dynamic-*, hash-*, symtab-*, reloc-table-*, source-*. Unknown tags are passed over; of duplicate tags the last counts, as in ld.so.
+ * Work is bounded by the file's size.
+ * Ref: gABI-41 ch. 5 "Dynamic Section"; GNU hash: docs/refs.md.
+ */
+int lode_dynamic_open(struct lode_dynamic *dynamic, const struct lode_image *image, struct lode_diag *why);
+/** Raw entry @index. Precondition: index < dynamic->count. Errors: source-*. */
+int lode_dynamic_entry(struct lode_dyn *entry, const struct lode_image *image, const struct lode_dynamic *dynamic, uint32_t index, struct lode_diag *why);
+
+/** A symbol's version: index (bit 15 = hidden taken off) and whether it is hidden. Precondition: versym present. */
+int lode_version_index(uint16_t *index, bool *hidden, const struct lode_image *image, const struct lode_dynamic *dynamic, uint64_t symbol, struct lode_diag *why);
+
+/** One entry of the version tables: a definition, or a need with its file. */
+struct lode_version {
+	uint16_t index;  /* as in versym */
+	uint16_t flags;
+	uint32_t hash;
+	uint64_t name;   /* string table offset */
+	uint64_t file;   /* string table offset of the library, LODE_NO_OFFSET: a definition */
+};
+/** A walk over verdef (first) and verneed. Zero-initialise. */
+struct lode_versions {
+	uint64_t outer, inner;     /* file offsets of the next entries */
+	uint64_t outer_left, inner_left;
+	uint64_t file;
+	uint8_t stage;
+	uint32_t steps;
+};
+/** Next version: 1 and filled in, 0 at the end, or negative. Errors: version-*, source-*. */
+int lode_version_next(struct lode_version *version, struct lode_versions *walk, const struct lode_image *image, const struct lode_dynamic *dynamic, struct lode_diag *why);
+
+#endif

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/* Notes of PT_NOTE segments and SHT_NOTE sections. */
+#ifndef LODE_NOTE_H
+#define LODE_NOTE_H
+
+#include <lode/image.h>
+
+#define LODE_NOTE_OWNER 32 /* bytes of an owner's name that are kept, NUL included */
+
+/** One note. The descriptor stays in the file; owner is cut to LODE_NOTE_OWNER - 1 bytes, owner_size is its true namesz. */
+struct lode_note {
+	uint64_t offset;      /* of the note's header in the file */
+	uint32_t type;
+	uint32_t owner_size;  /* n_namesz */
+	uint64_t desc_offset;
+	uint32_t desc_size;
+	char owner[LODE_NOTE_OWNER];
+};
+
+/** A walk over the notes of one file range. */
+struct lode_notes {
+	const struct lode_image *image;
+	uint64_t offset, end; /* the rest */
+	uint32_t align;       /* 4 or 8 */
+	uint32_t index;       /* notes seen */
+};
+
+/**
+ * lode_notes_begin - walk the notes in a file range
+ * @range: file range (addr is an offset) of a PT_NOTE segment or SHT_NOTE section; within the source
+ * @align: p_align or sh_addralign as the file says it. 8 means 8 if the notes fit that, everything else means 4: linkers that
+ *         merge an 8-aligned .note.gnu.property into a segment of 4-aligned notes write 8 (the p_align that lies).
+ */
+void lode_notes_begin(struct lode_notes *notes, const struct lode_image *image, const struct lode_range *range, uint64_t align);
+
+/**
+ * lode_note_next - the next note of a walk
+ * Returns 1 and fills @note, 0 at the end (trailing bytes smaller than a header are padding), or a negative status.
+ * Errors: note-past-end, note-count, source-*. Every step makes progress.
+ * Ref: gABI-41 ch. 5 "Note Section"; Linux-gABI "Notes" for 8-byte alignment.
+ */
+int lode_note_next(struct lode_note *note, struct lode_notes *notes, struct lode_diag *why);
+
+/**
+ * lode_note_find - first note with this owner and type, PT_NOTE segments first, then SHT_NOTE sections (if they were read)
+ * @owner: compared whole, its NUL included
+ * Each range is walked with the alignment it claims, then with 4. Malformed ranges are passed over.
+ * Returns 1 and fills @note, 0 if there is none, or a negative status of the source.
+ */
+int lode_note_find(struct lode_note *note, const struct lode_image *image, const char *owner, uint32_t type, struct lode_diag *why);
+
+#endif

@@ -26,7 +26,7 @@ enum lode_status {
 /** Why something was refused. The list, with texts and remedies, is rules.def. */
 enum lode_rule {
 	LODE_RULE_NONE,
-#define LODE_RULE(id, status, class_, text, remedy, ref) LODE_RULE_##id,
+#define LODE_RULE(id, name, status, class_, text, remedy, ref) LODE_RULE_##id,
 #include <lode/rules.def>
 #undef LODE_RULE
 	LODE_RULE_COUNT_

@@ -20,7 +20,7 @@ struct lode_dynamic {
 	uint64_t offset;        /* file offset of the table itself */
 	uint32_t count;         /* entries before DT_NULL */
 	uint32_t needed;        /* how many DT_NEEDED */
-	struct lode_symtab symbols; /* count from DT_HASH, else DT_GNU_HASH, else the symbols that relocations name cannot be known: 0 */
+	struct lode_symtab symbols; /* count from DT_HASH, else from DT_GNU_HASH, else as many as can lie there (see counted) */
 	struct lode_range hash, gnu_hash; /* file ranges */
 	struct lode_reltab rel, rela, jmprel;
 	struct lode_range relr; /* file range */
@@ -31,6 +31,7 @@ struct lode_dynamic {
 	struct lode_range init_array, fini_array; /* address ranges in the image */
 	uint64_t flags, flags_1;
 	uint64_t soname, rpath, runpath; /* string table offsets, LODE_NO_OFFSET: none */
+	bool counted;           /* symbols.count is exact */
 	bool textrel, bind_now, debug;
 };
 

@@ -59,8 +59,9 @@ struct lode_section {
 /**
  * struct lode_image - what open hands out: header fields and tables, proven to lie inside the bytes
  *
- * After a successful open: every segment's file part lies in the source, filesz <= memsz, vaddr + memsz and paddr + memsz do not
- * wrap; sections (if asked for) likewise. Raw headers are not looked at again.
+ * After a successful open the tables lie in the source; every PT_LOAD's file part lies in it too, its filesz <= memsz, and vaddr + memsz
+ * does not wrap (2^32 for ELFCLASS32); so does every section's file part, if sections were asked for. Segments of other types are
+ * checked by those who use them. Raw headers are not looked at again.
  */
 struct lode_image {
 	const struct lode_source *source;
@@ -130,7 +131,6 @@ const struct lode_segment *lode_segment_at(const struct lode_image *image, uint6
  * @buf, @size: destination
  * @table: the string table's file range (addr is a file offset)
  * @index: byte of the table where the string begins
- * @length: its length without the NUL, also after LODE_ERR_ROOM as far as it was read; may be NULL
  * Errors: string-outside, string-unterminated, room-string, source-*.
  */
 int lode_string_read(char *buf, size_t size, const struct lode_image *image, const struct lode_range *table, uint64_t index, struct lode_diag *why);

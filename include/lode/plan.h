@@ -53,7 +53,7 @@ struct lode_policy {
 	enum lode_relocate relocate;
 	uint32_t flags;     /* LODE_PLAN_* */
 	uint64_t page_size; /* power of two, 4 KiB to 2 MiB (larger ones are taken too) */
-	uint64_t base;      /* ET_DYN: address of the first page; a multiple of the image's alignment. ET_EXEC: ignored */
+	uint64_t base;      /* ET_DYN: address of the first page; base - its address as linked is a multiple of the image's alignment. ET_EXEC: ignored */
 	uint64_t address_limit;  /* no byte at or above it; 0: the whole 64 bit (32 bit for ELFCLASS32) */
 	uint64_t max_size;       /* largest span, bytes; 0: no limit */
 	uint64_t max_align;      /* largest p_align that is honoured; above it: refused; 0: 1 GiB */
@@ -104,7 +104,7 @@ struct lode_tls {
 
 /** Room that a plan of n PT_LOAD segments can need at the most. */
 #define LODE_PLAN_RUNS(n) (5u * (n) + 1u)
-#define LODE_PLAN_FILLS(n) (5u * (n) + 1u)
+#define LODE_PLAN_FILLS(n) (6u * (n) + 1u)
 
 /** The caller sets runs, max_runs, fills, max_fills; lode_plan fills in the rest. */
 struct lode_plan {
@@ -115,7 +115,7 @@ struct lode_plan {
 
 	uint64_t bias;          /* added to every address of the image, modulo 2^64 */
 	struct lode_range span; /* first page to the end of the last */
-	uint64_t align;         /* what base has to be a multiple of: the largest p_align, at least a page */
+	uint64_t align;         /* what bias has to be a multiple of: the largest p_align, at least a page */
 	uint64_t end;           /* first byte behind the highest segment, not rounded: where brk begins */
 	uint64_t entry;         /* e_entry + bias */
 	bool has_phdr;

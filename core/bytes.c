@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/* Bytes of either order come in, integers go out, and back; and exact reads of the caller's source. */
+#include "core.h"
+
+uint8_t lode_take8_(struct lode_cursor *cursor)
+{
+	return *cursor->at++;
+}
+
+uint16_t lode_take16_(struct lode_cursor *cursor)
+{
+	const unsigned char *p = cursor->at;
+
+	cursor->at += 2;
+	return cursor->big ? (uint16_t)(p[0] << 8 | p[1]) : (uint16_t)(p[1] << 8 | p[0]);
+}
+
+uint32_t lode_take32_(struct lode_cursor *cursor)
+{
+	uint32_t first = lode_take16_(cursor);
+	uint32_t second = lode_take16_(cursor);
+
+	return cursor->big ? first << 16 | second : second << 16 | first;
+}
+
+uint64_t lode_take64_(struct lode_cursor *cursor)
+{
+	uint64_t first = lode_take32_(cursor);
+	uint64_t second = lode_take32_(cursor);
+
+	return cursor->big ? first << 32 | second : second << 32 | first;
+}
+
+uint64_t lode_take_word_(struct lode_cursor *cursor)
+{
+	return cursor->wide ? lode_take64_(cursor) : lode_take32_(cursor);
+}
+
+void lode_store_(unsigned char *dst, uint64_t value, uint32_t width, bool big)
+{
+	for (uint32_t i = 0; i < width; i++) {
+		dst[big ? width - 1 - i : i] = (unsigned char)value;
+		value >>= 8;
+	}
+}
+
+int lode_source_read(void *dst, const struct lode_source *source, uint64_t offset, size_t size, struct lode_diag *why)
+{
+	struct lode_diag place = lode_nowhere_(LODE_FIELD_FILE, source->size, 0);
+
+	place.offset = offset;
+	if (!within(offset, size, source->size)) {
+		place.limit = offset + size;
+		return lode_refuse_(why, LODE_RULE_SOURCE_PAST_END, place);
+	}
+	if (source->bytes != NULL) {
+		memcpy(dst, (const unsigned char *)source->bytes + offset, size);
+		return LODE_OK;
+	}
+	if (source->read(source->host, dst, offset, size) != 0)
+		return lode_refuse_(why, LODE_RULE_SOURCE_READ, place);
+	return LODE_OK;
+}

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+/* What the core's files share: checked arithmetic, byte loads, and the one way to refuse. Not for embedders. */
+#ifndef LODE_CORE_H
+#define LODE_CORE_H
+
+#include <lode/lode.h>
+
+/* The four functions that a freestanding host provides (rt/mem.c does). */
+void *memcpy(void *restrict dst, const void *restrict src, size_t size);
+void *memset(void *dst, int byte, size_t size);
+int memcmp(const void *a, const void *b, size_t size);
+
+/* True if [off, off + len) lies in [0, size). */
+static inline bool within(uint64_t off, uint64_t len, uint64_t size)
+{
+	return len <= size && off <= size - len;
+}
+
+/* *sum = a + b; true if that did not wrap. */
+static inline bool add_ok(uint64_t *sum, uint64_t a, uint64_t b)
+{
+	*sum = a + b;
+	return *sum >= a;
+}
+
+static inline bool power_of_two(uint64_t n)
+{
+	return n != 0 && (n & (n - 1)) == 0;
+}
+
+/* align is a power of two. The sum wraps to 0 at the end of the address space; callers know that theirs cannot. */
+static inline uint64_t align_up(uint64_t n, uint64_t align)
+{
+	return (n + (align - 1)) & ~(align - 1);
+}
+
+static inline uint64_t align_down(uint64_t n, uint64_t align)
+{
+	return n & ~(align - 1);
+}
+
+static inline uint64_t min_u64(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static inline uint64_t max_u64(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+/* n / d for d < 65536 in 32-bit steps: a 64-bit division would call into the compiler's library on 32-bit machines. */
+static inline uint64_t divide_small(uint64_t n, uint32_t d)
+{
+	uint64_t quotient = 0;
+	uint32_t rest = 0;
+
+	for (int shift = 48; shift >= 0; shift -= 16) {
+		uint32_t part = (rest << 16) | (uint32_t)(n >> shift & 0xffff);
+
+		quotient = quotient << 16 | part / d;
+		rest = part % d;
+	}
+	return quotient;
+}
+
+/* A cursor over bytes of known size: the caller has made sure that they are there. */
+struct lode_cursor {
+	const unsigned char *at;
+	bool big;  /* byte order */
+	bool wide; /* ELFCLASS64 */
+};
+
+uint8_t lode_take8_(struct lode_cursor *cursor);
+uint16_t lode_take16_(struct lode_cursor *cursor);
+uint32_t lode_take32_(struct lode_cursor *cursor);
+uint64_t lode_take64_(struct lode_cursor *cursor);
+/* An Elf_Addr, Elf_Off or Elf_Xword: 4 or 8 bytes by class. */
+uint64_t lode_take_word_(struct lode_cursor *cursor);
+void lode_store_(unsigned char *dst, uint64_t value, uint32_t width, bool big);
+
+static inline bool image_big(const struct lode_image *image)
+{
+	return image->data == LODE_DATA2MSB;
+}
+
+static inline bool image_wide(const struct lode_image *image)
+{
+	return image->class_ == LODE_CLASS64;
+}
+
+static inline uint32_t image_word(const struct lode_image *image)
+{
+	return image_wide(image) ? 8 : 4;
+}
+
+static inline struct lode_cursor image_cursor(const struct lode_image *image, const unsigned char *bytes)
+{
+	return (struct lode_cursor){.at = bytes, .big = image_big(image), .wide = image_wide(image)};
+}
+
+/* The last address of the class's address space. */
+static inline uint64_t image_last_addr(const struct lode_image *image)
+{
+	return image_wide(image) ? UINT64_MAX : UINT32_MAX;
+}
+
+/* Fill in why (if there is one) with rule and its status, and return that status. place holds the rest. */
+int lode_refuse_(struct lode_diag *why, enum lode_rule rule, struct lode_diag place);
+
+/* Places for lode_refuse_, to be completed with value and limit where the makers cannot know them. */
+struct lode_diag lode_nowhere_(enum lode_field field, uint64_t value, uint64_t limit);
+struct lode_diag lode_at_header_(const struct lode_image *image, enum lode_field field, uint64_t value, uint64_t limit);
+struct lode_diag lode_at_segment_(const struct lode_image *image, uint32_t index, enum lode_field field);
+struct lode_diag lode_at_section_(const struct lode_image *image, uint32_t index, enum lode_field field, uint64_t value);
+struct lode_diag lode_at_entry_(enum lode_field field, uint64_t index, uint64_t offset, uint64_t value);
+
+/* Sort by_vaddr and by_paddr of the loadable segments. */
+void lode_segments_sort_(struct lode_image *image);
+/* The k-th loadable segment by the addresses of a domain. */
+static inline uint32_t lode_nth_(const struct lode_image *image, enum lode_domain domain, uint32_t k)
+{
+	return domain == LODE_PHYSICAL ? image->segments[k].by_paddr : image->segments[k].by_vaddr;
+}
+
+static inline uint64_t lode_segment_addr_(const struct lode_segment *segment, enum lode_domain domain)
+{
+	return domain == LODE_PHYSICAL ? segment->paddr : segment->vaddr;
+}
+
+/* Size of a symbol, a REL or a RELA entry of this class. */
+static inline uint32_t symbol_size(const struct lode_image *image)
+{
+	return image_wide(image) ? 24 : 16;
+}
+
+static inline uint32_t rel_size(const struct lode_image *image, bool rela)
+{
+	return image_word(image) * (rela ? 3u : 2u);
+}
+
+#endif

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+/* Loadable segments in order of address, and the way from an address back to its segment and file bytes. */
+#include "core.h"
+
+static uint32_t *slot(const struct lode_image *image, enum lode_domain domain, uint32_t k)
+{
+	return domain == LODE_PHYSICAL ? &image->segments[k].by_paddr : &image->segments[k].by_vaddr;
+}
+
+/* Order by address, then by place in the table, so that equal addresses keep their order. */
+static bool before(const struct lode_image *image, enum lode_domain domain, uint32_t a, uint32_t b)
+{
+	uint64_t addr_a = lode_segment_addr_(&image->segments[a], domain);
+	uint64_t addr_b = lode_segment_addr_(&image->segments[b], domain);
+
+	if (addr_a != addr_b)
+		return addr_a < addr_b;
+	return a < b;
+}
+
+static void swap(uint32_t *a, uint32_t *b)
+{
+	uint32_t old = *a;
+
+	*a = *b;
+	*b = old;
+}
+
+static void sift_down(const struct lode_image *image, enum lode_domain domain, uint32_t root, uint32_t n)
+{
+	for (;;) {
+		uint64_t child = 2 * (uint64_t)root + 1;
+		uint32_t larger = (uint32_t)child;
+
+		if (child >= n)
+			return;
+		if (child + 1 < n && before(image, domain, *slot(image, domain, larger), *slot(image, domain, larger + 1)))
+			larger++;
+		if (!before(image, domain, *slot(image, domain, root), *slot(image, domain, larger)))
+			return;
+		swap(slot(image, domain, root), slot(image, domain, larger));
+		root = larger;
+	}
+}
+
+static bool sorted(const struct lode_image *image, enum lode_domain domain)
+{
+	for (uint32_t k = 1; k < image->nload; k++)
+		if (before(image, domain, *slot(image, domain, k), *slot(image, domain, k - 1)))
+			return false;
+	return true;
+}
+
+/* Heap sort: no recursion, no memory, n log n whatever the file says. */
+static void sort(const struct lode_image *image, enum lode_domain domain)
+{
+	if (sorted(image, domain))
+		return;
+	for (uint32_t root = image->nload / 2; root-- > 0;)
+		sift_down(image, domain, root, image->nload);
+	for (uint32_t n = image->nload - 1; n > 0; n--) {
+		swap(slot(image, domain, 0), slot(image, domain, n));
+		sift_down(image, domain, 0, n);
+	}
+}
+
+void lode_segments_sort_(struct lode_image *image)
+{
+	image->nload = 0;
+	for (uint32_t i = 0; i < image->nsegments; i++) {
+		if (image->segments[i].type != LODE_PT_LOAD || image->segments[i].memsz == 0)
+			continue;
+		image->segments[image->nload].by_vaddr = i;
+		image->segments[image->nload].by_paddr = i;
+		image->nload++;
+	}
+	sort(image, LODE_VIRTUAL);
+	sort(image, LODE_PHYSICAL);
+}
+
+const struct lode_segment *lode_segment_find(const struct lode_image *image, uint32_t type)
+{
+	if (image->segments == NULL)
+		return NULL;
+	for (uint32_t i = 0; i < image->nsegments; i++)
+		if (image->segments[i].type == type)
+			return &image->segments[i];
+	return NULL;
+}
+
+uint32_t lode_segment_index(const struct lode_image *image, const struct lode_segment *segment)
+{
+	return (uint32_t)(segment - image->segments);
+}
+
+/* The last segment that begins at or below vaddr. */
+static const struct lode_segment *below(const struct lode_image *image, uint64_t vaddr)
+{
+	uint32_t low = 0, high = image->nload;
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (image->segments[image->segments[middle].by_vaddr].vaddr <= vaddr)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low == 0 ? NULL : &image->segments[image->segments[low - 1].by_vaddr];
+}
+
+const struct lode_segment *lode_segment_at(const struct lode_image *image, uint64_t vaddr, uint64_t size)
+{
+	const struct lode_segment *segment = below(image, vaddr);
+
+	if (segment == NULL || !within(vaddr - segment->vaddr, size, segment->memsz))
+		return NULL;
+	return segment;
+}
+
+bool lode_vaddr_to_offset(uint64_t *offset, const struct lode_image *image, uint64_t vaddr, uint64_t size)
+{
+	const struct lode_segment *segment = below(image, vaddr);
+
+	if (segment == NULL || !within(vaddr - segment->vaddr, size, segment->filesz))
+		return false;
+	*offset = segment->offset + (vaddr - segment->vaddr);
+	return true;
+}

@@ -57,15 +57,18 @@ struct lode_version {
 	uint64_t name;   /* string table offset */
 	uint64_t file;   /* string table offset of the library, LODE_NO_OFFSET: a definition */
 };
-/** A walk over verdef (first) and verneed. Zero-initialise. */
+/** A walk over verdef, then verneed. */
 struct lode_versions {
-	uint64_t outer, inner;     /* file offsets of the next entries */
-	uint64_t outer_left, inner_left;
-	uint64_t file;
-	uint8_t stage;
+	const struct lode_image *image;
+	const struct lode_dynamic *dynamic;
+	uint64_t def, need, aux;                /* file offsets of the next entries */
+	uint64_t def_left, need_left, aux_left; /* how many the file says there are */
+	uint64_t file;                          /* of the library whose needs are walked */
 	uint32_t steps;
 };
-/** Next version: 1 and filled in, 0 at the end, or negative. Errors: version-*, source-*. */
-int lode_version_next(struct lode_version *version, struct lode_versions *walk, const struct lode_image *image, const struct lode_dynamic *dynamic, struct lode_diag *why);
+/** Begin at the first definition. */
+void lode_versions_begin(struct lode_versions *walk, const struct lode_image *image, const struct lode_dynamic *dynamic);
+/** Next version: 1 and filled in, 0 at the end, or negative. Errors: version-range, source-*. */
+int lode_version_next(struct lode_version *version, struct lode_versions *walk, struct lode_diag *why);
 
 #endif

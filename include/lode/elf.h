@@ -71,6 +71,7 @@ enum {
 	LODE_DT_VERNEEDNUM = 0x6fffffff,
 };
 #define LODE_DF_TEXTREL 4u
+#define LODE_DF_BIND_NOW 8u
 #define LODE_DF_1_PIE 0x08000000u
 
 #define LODE_NT_GNU_ABI_TAG 1u

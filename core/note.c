@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT */
+/* A range of the file comes in, its notes come out one by one, whatever alignment the headers claim. */
+#include "core.h"
+
+enum { NOTE_HEADER = 12, MAX_NOTES = 65536 };
+
+static struct lode_notes walk(const struct lode_image *image, const struct lode_range *range, uint32_t align)
+{
+	struct lode_notes notes = {.image = image, .offset = range->addr, .end = range->addr, .align = align};
+
+	if (add_ok(&notes.end, range->addr, range->size))
+		return notes;
+	notes.end = UINT64_MAX;
+	return notes;
+}
+
+/* Every note of the range ends inside it. */
+static bool fits(struct lode_notes notes)
+{
+	struct lode_note note;
+	int more;
+
+	do {
+		more = lode_note_next(&note, &notes, NULL);
+	} while (more > 0);
+	return more == 0;
+}
+
+void lode_notes_begin(struct lode_notes *notes, const struct lode_image *image, const struct lode_range *range, uint64_t align)
+{
+	*notes = walk(image, range, 8);
+	if (align != 8 || !fits(*notes))
+		notes->align = 4;
+}
+
+/* Padding as far as the range has room for it: the last note of a range need not be padded. */
+static uint64_t padded(const struct lode_notes *notes, uint64_t begin, uint64_t size)
+{
+	return min_u64(align_up(size, notes->align), notes->end - begin);
+}
+
+/* Sizes are 32-bit, the range was cut to 64 bit: nothing below can wrap. */
+static int decode_note(struct lode_note *note, struct lode_notes *notes, struct lode_cursor cursor, struct lode_diag *why)
+{
+	uint64_t begin = note->offset, left = notes->end - begin, desc;
+
+	note->owner_size = lode_take32_(&cursor);
+	note->desc_size = lode_take32_(&cursor);
+	note->type = lode_take32_(&cursor);
+	if (note->owner_size > left - NOTE_HEADER) {
+		struct lode_diag place = lode_at_entry_(LODE_FIELD_NOTE_NAMESZ, notes->index, begin, note->owner_size);
+
+		place.limit = left - NOTE_HEADER;
+		return lode_refuse_(why, LODE_RULE_NOTE_PAST_END, place);
+	}
+	desc = padded(notes, begin, NOTE_HEADER + (uint64_t)note->owner_size);
+	if (note->desc_size > left - desc) {
+		struct lode_diag place = lode_at_entry_(LODE_FIELD_NOTE_DESCSZ, notes->index, begin + 4, note->desc_size);
+
+		place.limit = left - desc;
+		return lode_refuse_(why, LODE_RULE_NOTE_PAST_END, place);
+	}
+	note->desc_offset = begin + desc;
+	notes->offset = begin + padded(notes, begin, desc + note->desc_size);
+	return LODE_OK;
+}
+
+static int read_owner(struct lode_note *note, const struct lode_image *image, struct lode_diag *why)
+{
+	size_t keep = (size_t)min_u64(note->owner_size, LODE_NOTE_OWNER - 1);
+
+	memset(note->owner, 0, sizeof note->owner);
+	return lode_source_read(note->owner, image->source, note->offset + NOTE_HEADER, keep, why);
+}
+
+int lode_note_next(struct lode_note *note, struct lode_notes *notes, struct lode_diag *why)
+{
+	unsigned char raw[NOTE_HEADER];
+	int status;
+
+	if (notes->end - notes->offset < NOTE_HEADER)
+		return 0;
+	if (notes->index == MAX_NOTES)
+		return lode_refuse_(why, LODE_RULE_NOTE_COUNT, lode_at_entry_(LODE_FIELD_NOTE_TYPE, notes->index, notes->offset, MAX_NOTES));
+	note->offset = notes->offset;
+	status = lode_source_read(raw, notes->image->source, notes->offset, sizeof raw, why);
+	if (status == LODE_OK)
+		status = decode_note(note, notes, image_cursor(notes->image, raw), why);
+	if (status == LODE_OK)
+		status = read_owner(note, notes->image, why);
+	if (status != LODE_OK)
+		return status;
+	notes->index++;
+	return 1;
+}
+
+static bool same_owner(const struct lode_note *note, const char *owner)
+{
+	size_t size = 0;
+
+	while (owner[size] != '\0')
+		size++;
+	size++;
+	return note->owner_size == size && size < LODE_NOTE_OWNER && memcmp(note->owner, owner, size) == 0;
+}
+
+/* What to look for, and where it goes. */
+struct wanted {
+	struct lode_note *note;
+	const char *owner;
+	uint32_t type;
+};
+
+static int find_in_walk(const struct wanted *wanted, struct lode_notes notes, struct lode_diag *why)
+{
+	int more;
+
+	do {
+		more = lode_note_next(wanted->note, &notes, why);
+		if (more > 0 && wanted->note->type == wanted->type && same_owner(wanted->note, wanted->owner))
+			return 1;
+	} while (more > 0);
+	return more == LODE_ERR_MALFORMED ? 0 : more;
+}
+
+static int find_in_range(const struct wanted *wanted, const struct lode_image *image, struct lode_range range, uint64_t align, struct lode_diag *why)
+{
+	int found = 0;
+
+	if (align == 8)
+		found = find_in_walk(wanted, walk(image, &range, 8), why);
+	if (found == 0)
+		found = find_in_walk(wanted, walk(image, &range, 4), why);
+	return found;
+}
+
+int lode_note_find(struct lode_note *note, const struct lode_image *image, const char *owner, uint32_t type, struct lode_diag *why)
+{
+	const struct wanted wanted = {.note = note, .owner = owner, .type = type};
+	int found = 0;
+
+	for (uint32_t i = 0; found == 0 && image->segments != NULL && i < image->nsegments; i++) {
+		const struct lode_segment *segment = &image->segments[i];
+
+		if (segment->type == LODE_PT_NOTE)
+			found = find_in_range(&wanted, image, (struct lode_range){segment->offset, segment->filesz}, segment->align, why);
+	}
+	for (uint32_t i = 0; found == 0 && image->sections != NULL && i < image->nsections; i++) {
+		const struct lode_section *section = &image->sections[i];
+
+		if (section->type == LODE_SHT_NOTE)
+			found = find_in_range(&wanted, image, (struct lode_range){section->offset, section->size}, section->addralign, why);
+	}
+	return found;
+}

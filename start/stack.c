@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+/* argv, envp, auxv -> the bytes of a process's initial stack and the addresses of its parts, laid out as Linux does. */
+#include <lode/start.h>
+
+void *memset(void *dst, int byte, size_t size);
+
+/* Linux leaves one zero pointer of its own at the very top; a 64-bit kernel does so for 32-bit programs too. */
+enum { TOP_ZEROS = 8, RANDOM_SIZE = 16, STACK_ALIGN = 16 };
+
+/* Parts whose addresses a layout does not carry. */
+struct parts {
+	uint64_t platform, random;
+};
+
+static uint64_t string_size(const char *s)
+{
+	uint64_t size = 1;
+
+	while (s[size - 1])
+		size++;
+	return size;
+}
+
+static bool take(uint64_t *p, uint64_t size)
+{
+	if (size > *p)
+		return false;
+	*p -= size;
+	return true;
+}
+
+static bool take_strings(uint64_t *p, const char *const *strings, uint32_t n)
+{
+	bool ok = true;
+
+	for (uint32_t i = 0; i < n && ok; i++)
+		ok = take(p, string_size(strings[i]));
+	return ok;
+}
+
+/* The part between the strings and the table of words: gap, platform string, random bytes. */
+static bool take_parts(struct parts *parts, uint64_t *p, const struct lode_stack *stack)
+{
+	if (!take(p, stack->gap))
+		return false;
+	*p &= ~(uint64_t)(STACK_ALIGN - 1);
+	if (!take(p, stack->platform ? string_size(stack->platform) : 0))
+		return false;
+	parts->platform = *p;
+	if (!take(p, stack->random ? RANDOM_SIZE : 0))
+		return false;
+	parts->random = *p;
+	return true;
+}
+
+/* argc, argv and its NULL, envp and its NULL, auxv and its AT_NULL. */
+static bool take_words(struct lode_stack_layout *layout, uint64_t *p, const struct lode_stack *stack)
+{
+	uint64_t vectors = (uint64_t)stack->argc + stack->envc + 3;
+
+	layout->auxv_size = ((uint64_t)stack->nauxv + 1) * 2 * stack->word;
+	if (!take(p, layout->auxv_size) || !take(p, vectors * stack->word))
+		return false;
+	*p &= ~(uint64_t)(STACK_ALIGN - 1);
+	layout->sp = *p;
+	layout->auxv = *p + vectors * stack->word;
+	return true;
+}
+
+static int refuse(struct lode_diag *why, uint64_t top)
+{
+	if (why)
+		*why = (struct lode_diag){.status = LODE_ERR_POLICY, .rule = LODE_RULE_STACK_TOO_LARGE, .field = LODE_FIELD_STACK,
+			.index = LODE_NO_INDEX, .other = LODE_NO_INDEX, .value = top, .limit = top, .offset = LODE_NO_OFFSET};
+	return LODE_ERR_POLICY;
+}
+
+int lode_stack_measure(struct lode_stack_layout *layout, const struct lode_stack *stack, uint64_t top, struct lode_diag *why)
+{
+	struct parts parts;
+	uint64_t p = top;
+	bool ok = stack->word == 8 || top <= (uint64_t)UINT32_MAX + 1;
+
+	ok = ok && take(&p, TOP_ZEROS) && take(&p, string_size(stack->execfn));
+	layout->env_end = p;
+	ok = ok && take_strings(&p, stack->envp, stack->envc);
+	layout->env_start = p;
+	layout->arg_end = p;
+	ok = ok && take_strings(&p, stack->argv, stack->argc);
+	layout->arg_start = p;
+	ok = ok && take_parts(&parts, &p, stack) && take_words(layout, &p, stack);
+	layout->top = top;
+	layout->size = top - p;
+	return ok ? LODE_OK : refuse(why, top);
+}
+
+/* Where the next word goes, and what turns addresses of the destination into places of the buffer. */
+struct writer {
+	const struct lode_stack *stack;
+	unsigned char *buf;
+	uint64_t sp;
+	unsigned char *word;
+};
+
+static void put_word(struct writer *w, uint64_t value)
+{
+	uint32_t n = w->stack->word;
+
+	for (uint32_t i = 0; i < n; i++)
+		w->word[w->stack->big ? n - 1 - i : i] = (unsigned char)(value >> (8 * i));
+	w->word += n;
+}
+
+/* Copy a string to an address, NUL included; returns the address behind it. */
+static uint64_t put_string(const struct writer *w, uint64_t addr, const char *s)
+{
+	unsigned char *to = w->buf + (addr - w->sp);
+	uint64_t size = 0;
+
+	do
+		to[size] = (unsigned char)s[size];
+	while (s[size++]);
+	return addr + size;
+}
+
+static void put_vector(struct writer *w, uint64_t addr, const char *const *strings, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		put_word(w, addr);
+		addr = put_string(w, addr, strings[i]);
+	}
+	put_word(w, 0);
+}
+
+static uint64_t auxv_value(const struct lode_auxv *entry, const struct lode_stack_layout *layout, const struct parts *parts)
+{
+	switch (entry->type) {
+	case LODE_AT_PLATFORM:
+	case LODE_AT_BASE_PLATFORM:
+		return parts->platform;
+	case LODE_AT_RANDOM:
+		return parts->random;
+	case LODE_AT_EXECFN:
+		return layout->env_end;
+	default:
+		return entry->value;
+	}
+}
+
+void lode_stack_build(unsigned char *buf, const struct lode_stack_layout *layout, const struct lode_stack *stack)
+{
+	struct writer w = {.stack = stack, .buf = buf, .sp = layout->sp, .word = buf};
+	struct parts parts;
+	uint64_t p = layout->arg_start;
+
+	take_parts(&parts, &p, stack);
+	memset(buf, 0, (size_t)layout->size);
+	put_word(&w, stack->argc);
+	put_vector(&w, layout->arg_start, stack->argv, stack->argc);
+	put_vector(&w, layout->env_start, stack->envp, stack->envc);
+	for (uint32_t i = 0; i < stack->nauxv; i++) {
+		put_word(&w, stack->auxv[i].type);
+		put_word(&w, auxv_value(&stack->auxv[i], layout, &parts));
+	}
+	put_word(&w, LODE_AT_NULL);
+	put_word(&w, 0);
+	put_string(&w, layout->env_end, stack->execfn);
+	if (stack->platform)
+		put_string(&w, parts.platform, stack->platform);
+	for (int i = 0; stack->random && i < RANDOM_SIZE; i++)
+		buf[parts.random - layout->sp + (uint64_t)i] = stack->random[i];
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/* A flat array as destination of a placing. */
+#include "core.h"
+
+static unsigned char *at(const struct lode_array *array, uint64_t addr)
+{
+	return array->memory + (addr - array->base);
+}
+
+/* The one check of bounds: everything that follows lies in the span. */
+static int begin(void *host, const struct lode_range *span)
+{
+	struct lode_array *array = host;
+
+	if (span->addr < array->base || !within(span->addr - array->base, span->size, array->size))
+		return -1;
+	array->span = *span;
+	if (array->undo != NULL)
+		memcpy(array->undo + (span->addr - array->base), at(array, span->addr), (size_t)span->size);
+	return 0;
+}
+
+static int own(void *host, const struct lode_run *run)
+{
+	memset(at(host, run->addr), 0, (size_t)run->size);
+	return 0;
+}
+
+static int write(void *host, uint64_t addr, const void *bytes, size_t size)
+{
+	memcpy(at(host, addr), bytes, size);
+	return 0;
+}
+
+static int fill(void *host, uint64_t addr, const struct lode_source *source, uint64_t offset, uint64_t size)
+{
+	return lode_source_read(at(host, addr), source, offset, (size_t)size, NULL);
+}
+
+static int read(void *host, uint64_t addr, void *bytes, size_t size)
+{
+	memcpy(bytes, at(host, addr), size);
+	return 0;
+}
+
+static void abort(void *host)
+{
+	const struct lode_array *array = host;
+
+	if (array->undo != NULL)
+		memcpy(at(array, array->span.addr), array->undo + (array->span.addr - array->base), (size_t)array->span.size);
+	else
+		memset(at(array, array->span.addr), 0, (size_t)array->span.size);
+}
+
+struct lode_space lode_array_space(struct lode_array *array)
+{
+	return (struct lode_space){
+		.host = array,
+		.begin = begin,
+		.own = own,
+		.write = write,
+		.fill = fill,
+		.read = read,
+		.abort = abort,
+	};
+}

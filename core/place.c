@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+/* A plan comes in, and its pages, bytes, relocations and permissions go into a space: all of them, or none. */
+#include "relocate.h"
+
+enum { PIECE = 1024 };
+
+/* Largest size that one call of write takes, so that size_t may have 32 bits. */
+#define CHUNK (UINT64_C(1) << 30)
+
+static int failed(enum lode_field field, uint64_t addr, uint32_t index, struct lode_diag *why)
+{
+	struct lode_diag place = lode_nowhere_(field, addr, 0);
+
+	place.index = index;
+	return lode_refuse_(why, LODE_RULE_SPACE_REFUSED, place);
+}
+
+/* The space can do what the plan asks for. */
+static int check_space(const struct lode_space *space, const struct lode_plan *plan, struct lode_diag *why)
+{
+	for (uint32_t i = 0; i < plan->nruns; i++)
+		if (plan->runs[i].kind == LODE_SHARE && space->share == NULL)
+			return lode_refuse_(why, LODE_RULE_SPACE_CANNOT, lode_nowhere_(LODE_FIELD_SPACE_SHARE, plan->runs[i].addr, 0));
+	if (plan->relocate == LODE_RELOCATE_LOADER && space->read == NULL)
+		return lode_refuse_(why, LODE_RULE_SPACE_CANNOT, lode_nowhere_(LODE_FIELD_SPACE_READ, 0, 0));
+	return LODE_OK;
+}
+
+static int place_run(struct lode_space *space, const struct lode_run *run, uint32_t index, struct lode_diag *why)
+{
+	switch (run->kind) {
+	case LODE_SHARE:
+		return space->share(space->host, run) == 0 ? LODE_OK : failed(LODE_FIELD_SPACE_SHARE, run->addr, index, why);
+	case LODE_ZERO:
+		if (space->zero != NULL)
+			return space->zero(space->host, run) == 0 ? LODE_OK : failed(LODE_FIELD_SPACE_ZERO, run->addr, index, why);
+		break;
+	default:
+		break;
+	}
+	return space->own(space->host, run) == 0 ? LODE_OK : failed(LODE_FIELD_SPACE_OWN, run->addr, index, why);
+}
+
+static int write_zeros(struct lode_space *space, struct lode_fill fill, uint32_t index, struct lode_diag *why)
+{
+	static const unsigned char zeros[PIECE];
+
+	while (fill.size > 0) {
+		size_t piece = (size_t)min_u64(fill.size, PIECE);
+
+		if (space->write(space->host, fill.addr, zeros, piece) != 0)
+			return failed(LODE_FIELD_SPACE_WRITE, fill.addr, index, why);
+		fill.addr += piece;
+		fill.size -= piece;
+	}
+	return LODE_OK;
+}
+
+/* From memory straight to the space; otherwise through a small buffer. */
+static int write_piece(struct lode_space *space, const struct lode_source *source, const struct lode_fill *fill, uint32_t index, struct lode_diag *why)
+{
+	unsigned char buffer[PIECE];
+	const unsigned char *bytes = buffer;
+
+	if (source->bytes != NULL) {
+		bytes = (const unsigned char *)source->bytes + fill->offset;
+	} else {
+		int status = lode_source_read(buffer, source, fill->offset, (size_t)fill->size, why);
+
+		if (status != LODE_OK)
+			return status;
+	}
+	if (space->write(space->host, fill->addr, bytes, (size_t)fill->size) != 0)
+		return failed(LODE_FIELD_SPACE_WRITE, fill->addr, index, why);
+	return LODE_OK;
+}
+
+static int write_bytes(struct lode_space *space, const struct lode_source *source, struct lode_fill fill, uint32_t index, struct lode_diag *why)
+{
+	uint64_t largest = source->bytes != NULL ? CHUNK : PIECE;
+
+	while (fill.size > 0) {
+		struct lode_fill piece = {.addr = fill.addr, .offset = fill.offset, .size = min_u64(fill.size, largest)};
+		int status = write_piece(space, source, &piece, index, why);
+
+		if (status != LODE_OK)
+			return status;
+		fill.addr += piece.size;
+		fill.offset += piece.size;
+		fill.size -= piece.size;
+	}
+	return LODE_OK;
+}
+
+/* The plan proved that a fill lies in the file; a source that shrank since is found out here. */
+static int place_fill(struct lode_space *space, const struct lode_source *source, const struct lode_fill *fill, uint32_t index, struct lode_diag *why)
+{
+	if (fill->offset == LODE_ZEROS)
+		return write_zeros(space, *fill, index, why);
+	if (!within(fill->offset, fill->size, source->size)) {
+		struct lode_diag place = lode_nowhere_(LODE_FIELD_FILE, source->size, fill->offset + fill->size);
+
+		place.offset = fill->offset;
+		return lode_refuse_(why, LODE_RULE_SOURCE_PAST_END, place);
+	}
+	if (source->bytes != NULL || space->fill == NULL)
+		return write_bytes(space, source, *fill, index, why);
+	if (space->fill(space->host, fill->addr, source, fill->offset, fill->size) != 0)
+		return failed(LODE_FIELD_SPACE_FILL, fill->addr, index, why);
+	return LODE_OK;
+}
+
+/* Final permissions; shared pages have had theirs from the beginning. */
+static int protect(struct lode_space *space, const struct lode_plan *plan, struct lode_diag *why)
+{
+	if (space->protect == NULL)
+		return LODE_OK;
+	for (uint32_t i = 0; i < plan->nruns; i++) {
+		const struct lode_run *run = &plan->runs[i];
+
+		if (run->kind != LODE_SHARE && space->protect(space->host, run->addr, run->size, run->prot) != 0)
+			return failed(LODE_FIELD_SPACE_PROTECT, run->addr, i, why);
+	}
+	/* An image that relocates itself still has to write there. */
+	if (plan->relro.size == 0 || plan->relocate != LODE_RELOCATE_LOADER)
+		return LODE_OK;
+	if (space->protect(space->host, plan->relro.addr, plan->relro.size, LODE_PF_R) != 0)
+		return failed(LODE_FIELD_SPACE_PROTECT, plan->relro.addr, LODE_NO_INDEX, why);
+	return LODE_OK;
+}
+
+static int place_all(struct lode_space *space, const struct lode_image *image, const struct lode_plan *plan, const struct lode_relocation *relocation, struct lode_diag *why)
+{
+	int status = LODE_OK;
+
+	for (uint32_t i = 0; status == LODE_OK && i < plan->nruns; i++)
+		status = place_run(space, &plan->runs[i], i, why);
+	for (uint32_t i = 0; status == LODE_OK && i < plan->nfills; i++)
+		status = place_fill(space, image->source, &plan->fills[i], i, why);
+	if (status == LODE_OK && plan->relocate == LODE_RELOCATE_LOADER)
+		status = lode_relocate_(space, image, plan, relocation, why);
+	if (status == LODE_OK)
+		status = protect(space, plan, why);
+	return status;
+}
+
+int lode_place(struct lode_space *space, const struct lode_image *image, const struct lode_plan *plan, const struct lode_relocation *relocation, struct lode_diag *why)
+{
+	struct lode_relocation_count count;
+	int status = check_space(space, plan, why);
+
+	if (status == LODE_OK && plan->relocate == LODE_RELOCATE_LOADER)
+		status = lode_relocations_check(&count, image, plan, relocation, why);
+	if (status != LODE_OK)
+		return status;
+	if (space->begin != NULL && space->begin(space->host, &plan->span) != 0)
+		return failed(LODE_FIELD_SPACE_BEGIN, plan->span.addr, LODE_NO_INDEX, why);
+	status = place_all(space, image, plan, relocation, why);
+	if (status != LODE_OK)
+		space->abort(space->host);
+	else if (space->commit != NULL)
+		space->commit(space->host);
+	return status;
+}

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/* Segments in order of address come in, runs and fills go out: pages that several segments touch are joined, or refused. */
+#include "plan.h"
+
+/* The page that the segments so far share with the next one. It is held back until the last of them has added to it. */
+struct shared {
+	bool open;
+	struct lode_run run;
+	bool wx_alone; /* one of them asks for writable and executable by itself */
+};
+
+static bool writable_executable(uint32_t prot)
+{
+	return (prot & LODE_PF_W) != 0 && (prot & LODE_PF_X) != 0;
+}
+
+static struct lode_diag at_conflict(const struct lode_planner_ *planner, uint32_t index, uint32_t other)
+{
+	enum lode_field field = planner->policy->domain == LODE_PHYSICAL ? LODE_FIELD_PHDR_PADDR : LODE_FIELD_PHDR_VADDR;
+	struct lode_diag place = lode_at_segment_(planner->image, index, field);
+
+	place.other = other;
+	place.limit = planner->page;
+	return place;
+}
+
+/* Permissions of a segment's part of a shared page: pages with no file bytes are as zero pages are. */
+static uint32_t page_prot(const struct lode_planner_ *planner, const struct lode_part_ *part, uint64_t page)
+{
+	bool file = part->segment->filesz > 0 && part->file_end > page;
+
+	return file ? part->segment->flags & (LODE_PF_R | LODE_PF_W | LODE_PF_X) : lode_zero_prot_(planner, part->segment);
+}
+
+/* Add what a segment has on the shared page. */
+static int join(struct lode_planner_ *planner, struct shared *shared, const struct lode_part_ *part, struct lode_diag *why)
+{
+	struct lode_run *run = &shared->run;
+	uint32_t nfills = planner->plan->nfills, prot = page_prot(planner, part, run->addr);
+	int status;
+
+	run->prot |= prot;
+	shared->wx_alone = shared->wx_alone || writable_executable(prot);
+	status = lode_fill_bytes_(planner, part, run->addr, run->addr + run->size, why);
+	if (planner->plan->nfills > nfills)
+		run->kind = LODE_OWN;
+	return status;
+}
+
+static void hold(struct lode_planner_ *planner, struct shared *shared, const struct lode_part_ *part, uint64_t page)
+{
+	shared->open = true;
+	shared->wx_alone = false;
+	shared->run = lode_run_(part, page, page + planner->page, LODE_ZERO);
+	shared->run.prot = 0;
+}
+
+/* Write the shared page down, now that everybody has joined. */
+static int flush(struct lode_planner_ *planner, struct shared *shared, uint32_t last, struct lode_diag *why)
+{
+	bool made = writable_executable(shared->run.prot) && !shared->wx_alone;
+
+	if (!shared->open)
+		return LODE_OK;
+	shared->open = false;
+	if (made && planner->policy->wx != LODE_WX_ALLOW)
+		return lode_refuse_(why, LODE_RULE_PLAN_PAGE_WX, at_conflict(planner, last, shared->run.segment));
+	return lode_add_run_(planner, &shared->run, why);
+}
+
+/* Pages [low, high) that the segment has for itself. */
+static int place_alone(struct lode_planner_ *planner, const struct lode_part_ *part, uint64_t low, uint64_t high, struct lode_diag *why)
+{
+	struct lode_run runs[4];
+	uint32_t n = low < high ? lode_part_runs_(runs, planner, part, low, high) : 0;
+	int status = LODE_OK;
+
+	for (uint32_t i = 0; status == LODE_OK && i < n; i++) {
+		status = lode_add_run_(planner, &runs[i], why);
+		if (status == LODE_OK)
+			status = lode_fill_run_(planner, part, &runs[i], why);
+		if (status == LODE_OK)
+			status = lode_fill_tail_(planner, part, &runs[i], why);
+	}
+	return status;
+}
+
+/* The next segment by address, if there is one; bytes of the two must not meet. */
+static int look_ahead(const struct lode_planner_ *planner, struct lode_part_ *next, const struct lode_part_ *part, uint32_t k, struct lode_diag *why)
+{
+	next->begin = UINT64_MAX;
+	if (k + 1 == planner->image->nload)
+		return LODE_OK;
+	*next = lode_part_(planner, lode_nth_(planner->image, planner->policy->domain, k + 1));
+	if (next->begin < part->mem_end)
+		return lode_refuse_(why, LODE_RULE_SEGMENT_OVERLAP, at_conflict(planner, next->index, part->index));
+	if (planner->policy->page_share == LODE_PAGE_DENY && next->begin < align_up(part->mem_end, planner->page))
+		return lode_refuse_(why, LODE_RULE_PLAN_PAGE_SHARED, at_conflict(planner, next->index, part->index));
+	return LODE_OK;
+}
+
+static int sweep_one(struct lode_planner_ *planner, struct shared *shared, const struct lode_part_ *part, uint64_t next_begin, struct lode_diag *why)
+{
+	uint64_t low = align_down(part->begin, planner->page), high = align_up(part->mem_end, planner->page);
+	uint64_t last = high - planner->page;
+	bool tail_shared = next_begin < high;
+	int status = LODE_OK;
+
+	if (shared->open) {
+		status = join(planner, shared, part, why);
+		low += planner->page;
+		if (status != LODE_OK || (tail_shared && last < low))
+			return status;
+		status = flush(planner, shared, part->index, why);
+	}
+	if (status == LODE_OK)
+		status = place_alone(planner, part, low, tail_shared ? last : high, why);
+	if (status != LODE_OK || !tail_shared)
+		return status;
+	hold(planner, shared, part, last);
+	return join(planner, shared, part, why);
+}
+
+int lode_plan_sweep_(struct lode_planner_ *planner, struct lode_diag *why)
+{
+	const struct lode_image *image = planner->image;
+	struct shared shared = {.open = false};
+
+	for (uint32_t k = 0; k < image->nload; k++) {
+		struct lode_part_ part = lode_part_(planner, lode_nth_(image, planner->policy->domain, k)), next;
+		int status = look_ahead(planner, &next, &part, k, why);
+
+		if (status == LODE_OK)
+			status = sweep_one(planner, &shared, &part, next.begin, why);
+		if (status != LODE_OK)
+			return status;
+	}
+	return LODE_OK;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/* A TLS template and a machine come in, the place of the main program's block relative to the thread pointer goes out. */
+#include "relocate.h"
+
+const struct lode_machine *lode_machine_(uint16_t machine, uint8_t class_)
+{
+	static const struct lode_machine *const machines[] = {
+		&lode_machine_x86_64_, &lode_machine_i386_, &lode_machine_aarch64_, &lode_machine_riscv64_,
+	};
+
+	for (size_t i = 0; i < sizeof machines / sizeof machines[0]; i++)
+		if (machines[i]->machine == machine && machines[i]->class_ == class_)
+			return machines[i];
+	return NULL;
+}
+
+/* Both variants keep the block congruent to its address in the image, modulo its alignment. */
+static uint64_t block_offset(const struct lode_machine *machine, const struct lode_tls *tls)
+{
+	uint64_t mask = tls->align - 1;
+
+	if (machine->tls_above)
+		return machine->tcb + ((tls->addr - machine->tcb) & mask);
+	return 0 - (tls->mem_size + ((0 - tls->mem_size - tls->addr) & mask));
+}
+
+int lode_tls_layout(struct lode_tls_layout *layout, const struct lode_tls *tls, uint16_t machine, struct lode_diag *why)
+{
+	const struct lode_machine *table = lode_machine_(machine, machine == LODE_EM_386 ? LODE_CLASS32 : LODE_CLASS64);
+	const uint64_t limit = UINT64_C(1) << 62;
+
+	if (table == NULL)
+		return lode_refuse_(why, LODE_RULE_MACHINE_UNSUPPORTED, lode_nowhere_(LODE_FIELD_EHDR_MACHINE, machine, 0));
+	if (!power_of_two(tls->align) || tls->align > limit || tls->mem_size > limit)
+		return lode_refuse_(why, LODE_RULE_TLS_TOO_LARGE, lode_nowhere_(LODE_FIELD_PHDR_MEMSZ, tls->mem_size, limit));
+	layout->offset = block_offset(table, tls);
+	layout->size = table->tls_above ? layout->offset + tls->mem_size : 0 - layout->offset;
+	layout->align = tls->align;
+	return LODE_OK;
+}

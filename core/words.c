@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+/* A diagnosis comes in, words go out. No other file of the core needs this one. */
+#include "core.h"
+
+struct rule_words {
+	const char *name, *class_, *text, *remedy, *ref;
+	signed char status;
+};
+
+static const struct rule_words rules[] = {
+	[LODE_RULE_NONE] = {"", "", "", "", "", 0},
+#define LODE_RULE(id, name, status, class_, text, remedy, ref) [LODE_RULE_##id] = {name, class_, text, remedy, ref, LODE_ERR_##status},
+#include <lode/rules.def>
+#undef LODE_RULE
+};
+
+struct field_words {
+	const char *structure, *field;
+};
+
+static const struct field_words fields[] = {
+	[LODE_FIELD_NONE] = {"", ""},
+#define LODE_FIELD(id, structure, field) [LODE_FIELD_##id] = {structure, field},
+#include <lode/fields.def>
+#undef LODE_FIELD
+};
+
+static const struct rule_words *words_of(enum lode_rule rule)
+{
+	return (unsigned int)rule < LODE_RULE_COUNT_ ? &rules[rule] : &rules[LODE_RULE_NONE];
+}
+
+const char *lode_rule_name(enum lode_rule rule)
+{
+	return words_of(rule)->name;
+}
+
+const char *lode_rule_text(enum lode_rule rule)
+{
+	return words_of(rule)->text;
+}
+
+const char *lode_rule_remedy(enum lode_rule rule)
+{
+	return words_of(rule)->remedy;
+}
+
+const char *lode_rule_ref(enum lode_rule rule)
+{
+	return words_of(rule)->ref;
+}
+
+const char *lode_rule_class(enum lode_rule rule)
+{
+	return words_of(rule)->class_;
+}
+
+enum lode_status lode_rule_status(enum lode_rule rule)
+{
+	return (enum lode_status)words_of(rule)->status;
+}
+
+static bool same(const char *a, const char *b)
+{
+	while (*a != '\0' && *a == *b) {
+		a++;
+		b++;
+	}
+	return *a == *b;
+}
+
+enum lode_rule lode_rule_find(const char *name)
+{
+	for (unsigned int rule = 1; rule < LODE_RULE_COUNT_; rule++)
+		if (same(rules[rule].name, name))
+			return (enum lode_rule)rule;
+	return LODE_RULE_NONE;
+}
+
+static const struct field_words *field_of(enum lode_field field)
+{
+	return (unsigned int)field < LODE_FIELD_COUNT_ ? &fields[field] : &fields[LODE_FIELD_NONE];
+}
+
+const char *lode_field_structure(enum lode_field field)
+{
+	return field_of(field)->structure;
+}
+
+const char *lode_field_name(enum lode_field field)
+{
+	return field_of(field)->field;
+}
+
+/* Text into a buffer; length counts on where the buffer ends. */
+struct text {
+	char *buf;
+	size_t size, length;
+};
+
+static void put(struct text *text, const char *words)
+{
+	for (; *words != '\0'; words++) {
+		if (text->length + 1 < text->size)
+			text->buf[text->length] = *words;
+		text->length++;
+	}
+}
+
+static void put_number(struct text *text, uint64_t number, bool hex)
+{
+	char digits[24];
+	size_t at = sizeof digits - 1;
+
+	digits[at] = '\0';
+	do {
+		digits[--at] = "0123456789abcdef"[hex ? number & 15 : number - 10 * divide_small(number, 10)];
+		number = hex ? number >> 4 : divide_small(number, 10);
+	} while (number != 0);
+	put(text, hex ? "0x" : "");
+	put(text, &digits[at]);
+}
+
+/* "program header 3: p_filesz = 0x5000 (limit 0x4000) at file offset 0xe8" */
+static void put_place(struct text *text, const struct lode_diag *why)
+{
+	put(text, lode_field_structure(why->field));
+	if (why->index != LODE_NO_INDEX) {
+		put(text, " ");
+		put_number(text, why->index, false);
+	}
+	put(text, ": ");
+	put(text, lode_field_name(why->field));
+	put(text, " = ");
+	put_number(text, why->value, true);
+	if (why->limit != 0) {
+		put(text, " (against ");
+		put_number(text, why->limit, true);
+		put(text, ")");
+	}
+	if (why->offset != LODE_NO_OFFSET) {
+		put(text, " at file offset ");
+		put_number(text, why->offset, true);
+	}
+	if (why->other != LODE_NO_INDEX) {
+		put(text, ", conflicts with number ");
+		put_number(text, why->other, false);
+	}
+}
+
+size_t lode_diag_format(char *buf, size_t size, const struct lode_diag *why)
+{
+	struct text text = {.buf = buf, .size = size};
+
+	if (why->field != LODE_FIELD_NONE) {
+		put_place(&text, why);
+		put(&text, ": ");
+	}
+	put(&text, lode_rule_text(why->rule));
+	if (!same(lode_rule_remedy(why->rule), "-")) {
+		put(&text, "; ");
+		put(&text, lode_rule_remedy(why->rule));
+	}
+	put(&text, " [");
+	put(&text, lode_rule_name(why->rule));
+	put(&text, "]");
+	if (size > 0)
+		buf[text.length < size ? text.length : size - 1] = '\0';
+	return text.length;
+}

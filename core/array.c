@@ -8,7 +8,7 @@ static unsigned char *at(const struct lode_array *array, uint64_t addr)
 }
 
 /* The one check of bounds: everything that follows lies in the span. */
-static int begin(void *host, const struct lode_range *span)
+static int array_begin(void *host, const struct lode_range *span)
 {
 	struct lode_array *array = host;
 
@@ -20,30 +20,30 @@ static int begin(void *host, const struct lode_range *span)
 	return 0;
 }
 
-static int own(void *host, const struct lode_run *run)
+static int array_own(void *host, const struct lode_run *run)
 {
 	memset(at(host, run->addr), 0, (size_t)run->size);
 	return 0;
 }
 
-static int write(void *host, uint64_t addr, const void *bytes, size_t size)
+static int array_write(void *host, uint64_t addr, const void *bytes, size_t size)
 {
 	memcpy(at(host, addr), bytes, size);
 	return 0;
 }
 
-static int fill(void *host, uint64_t addr, const struct lode_source *source, uint64_t offset, uint64_t size)
+static int array_fill(void *host, uint64_t addr, const struct lode_source *source, uint64_t offset, uint64_t size)
 {
 	return lode_source_read(at(host, addr), source, offset, (size_t)size, NULL);
 }
 
-static int read(void *host, uint64_t addr, void *bytes, size_t size)
+static int array_read(void *host, uint64_t addr, void *bytes, size_t size)
 {
 	memcpy(bytes, at(host, addr), size);
 	return 0;
 }
 
-static void abort(void *host)
+static void array_abort(void *host)
 {
 	const struct lode_array *array = host;
 
@@ -57,11 +57,11 @@ struct lode_space lode_array_space(struct lode_array *array)
 {
 	return (struct lode_space){
 		.host = array,
-		.begin = begin,
-		.own = own,
-		.write = write,
-		.fill = fill,
-		.read = read,
-		.abort = abort,
+		.begin = array_begin,
+		.own = array_own,
+		.write = array_write,
+		.fill = array_fill,
+		.read = array_read,
+		.abort = array_abort,
 	};
 }

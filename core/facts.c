@@ -4,11 +4,6 @@
 
 enum { MIN_INTERP = 2, MAX_INTERP = 4096 };
 
-static bool is_process(const struct lode_planner_ *planner)
-{
-	return planner->policy->use == LODE_USE_PROCESS;
-}
-
 /* A segment whose file bytes in [addr, addr + size) of a domain are executable. */
 static const struct lode_segment *code_at(const struct lode_image *image, enum lode_domain domain, uint64_t addr)
 {

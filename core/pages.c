@@ -16,11 +16,6 @@ struct lode_part_ lode_part_(const struct lode_planner_ *planner, uint32_t index
 	};
 }
 
-static bool is_process(const struct lode_planner_ *planner)
-{
-	return planner->policy->use == LODE_USE_PROCESS;
-}
-
 /* Linux maps what lies behind the file part with its own idea of permissions: writable always, executable if asked. */
 uint32_t lode_zero_prot_(const struct lode_planner_ *planner, const struct lode_segment *segment)
 {

@@ -24,6 +24,11 @@ struct lode_part_ {
 	uint64_t mem_end;
 };
 
+static inline bool is_process(const struct lode_planner_ *planner)
+{
+	return planner->policy->use == LODE_USE_PROCESS;
+}
+
 struct lode_part_ lode_part_(const struct lode_planner_ *planner, uint32_t index);
 /* Permissions of the pages behind the file part. */
 uint32_t lode_zero_prot_(const struct lode_planner_ *planner, const struct lode_segment *segment);

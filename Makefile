@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: MIT
+# Aliases. The build itself is meson.build; what is missing on a Debian or Ubuntu machine is installed by tools/deps.
+BUILD = build
+TIME = 60
+PREFIX = /usr/local
+
+all: $(BUILD)/build.ninja
+	@ninja --quiet -C $(BUILD) all
+
+$(BUILD)/build.ninja:
+	@tools/deps build
+	@meson setup --prefix=$(PREFIX) $(BUILD) >$(BUILD).log 2>&1 && rm $(BUILD).log || { cat $(BUILD).log; exit 1; }
+
+demo: all             ## a tour: show, check, exec and run on files of this machine
+	@tools/deps check
+	@tools/demo $(BUILD)
+
+check:                ## every test that fits in half an hour; the last line counts them
+	@tools/deps build check
+	@$(MAKE) --no-print-directory all
+	@tools/check $(BUILD)
+
+sweep: all            ## the long comparisons over every program and file of this machine
+	@tools/deps check
+	@tools/sweep $(BUILD)
+
+fuzz:                 ## fuzz every entry point: make fuzz TIME=60 (seconds for each)
+	@tools/deps build fuzz
+	@tools/fuzz $(TIME)
+
+bench: all            ## latencies, measured here and now
+	@tools/bench $(BUILD)
+
+coverage:             ## lines, branches and MC/DC of core/ that the unit tests reach
+	@tools/deps build coverage
+	@tools/coverage
+
+lint: all             ## gcc -fanalyzer, clang-tidy, scan-build, cppcheck: no findings
+	@tools/deps build check lint
+	@tools/lint $(BUILD)
+
+install: all          ## the command, library, headers and manual pages: make install PREFIX=/usr
+	@meson configure $(BUILD) --prefix=$(PREFIX)
+	@meson install -C $(BUILD)
+
+clean:                ## remove what was built
+	rm -rf $(BUILD) $(BUILD)-*
+
+help:                 ## this list
+	@echo "make                  build/lode"
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r name text; do printf 'make %-16s %s\n' "$$name" "$$text"; done
+
+.PHONY: all demo check sweep fuzz bench coverage lint install clean help

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/* A FILE argument -> an opened ELF image with arrays as large as its tables; section trouble is kept apart from the rest. */
+#include "cli.h"
+#include <stdlib.h>
+#include <string.h>
+
+/* Counts that open reports are proven to fit the file, so what is allocated is bounded by the file's size. */
+static int open_with_room(struct lode_file *file, struct lode_open_options *options, struct lode_diag *why)
+{
+	int status = lode_open(&file->image, &file->input.source, options, why);
+
+	if (status != LODE_ERR_ROOM)
+		return status;
+	free(options->segments);
+	free(options->sections);
+	options->sections = NULL;
+	options->max_segments = file->image.nsegments;
+	options->segments = calloc((size_t)options->max_segments + 1, sizeof *options->segments);
+	if (options->flags & LODE_OPEN_SECTIONS) {
+		options->max_sections = file->image.nsections;
+		options->sections = calloc((size_t)options->max_sections + 1, sizeof *options->sections);
+	}
+	if (options->segments == NULL || ((options->flags & LODE_OPEN_SECTIONS) && options->sections == NULL)) {
+		free(options->segments);
+		free(options->sections);
+		options->segments = NULL;
+		options->sections = NULL;
+		return LODE_ERR_ROOM;
+	}
+	return lode_open(&file->image, &file->input.source, options, why);
+}
+
+/* Rules that a section table can break; the program headers may be fine all the same. */
+static bool concerns_sections(enum lode_rule rule)
+{
+	return rule == LODE_RULE_SECTION_PAST_END || rule == LODE_RULE_SECTION_INDEX || rule == LODE_RULE_HEADER_SHENTSIZE ||
+	       rule == LODE_RULE_HEADER_SHTABLE || rule == LODE_RULE_HEADER_SHSTRNDX || rule == LODE_RULE_SOURCE_PAST_END || rule == LODE_RULE_SOURCE_READ;
+}
+
+static void find_names(struct lode_file *file)
+{
+	const struct lode_image *image = &file->image;
+
+	if (image->sections == NULL || image->shstrndx == LODE_SHN_UNDEF || image->shstrndx >= image->nsections)
+		return;
+	if (image->sections[image->shstrndx].type == LODE_SHT_STRTAB)
+		file->names = (struct lode_range){image->sections[image->shstrndx].offset, image->sections[image->shstrndx].size};
+}
+
+static int open_image(struct lode_file *file)
+{
+	struct lode_open_options options = {.flags = LODE_OPEN_SECTIONS};
+	struct lode_diag none = {.rule = LODE_RULE_NONE};
+	int status = open_with_room(file, &options, &file->why);
+
+	if (status != LODE_OK && concerns_sections(file->why.rule)) {
+		file->sections_why = file->why;
+		options.flags = 0;
+		status = open_with_room(file, &options, &file->why);
+		file->image.sections = NULL;
+	}
+	if (status != LODE_OK) {
+		free(options.segments);
+		free(options.sections);
+		file->image.segments = NULL;
+		file->image.sections = NULL;
+		return -1;
+	}
+	if (file->image.sections != options.sections)
+		free(options.sections);
+	file->why = none;
+	find_names(file);
+	return 0;
+}
+
+int lode_file_open(struct lode_file *file, const char *name, uint32_t input_flags)
+{
+	*file = (struct lode_file){.why = {.status = LODE_OK}};
+	if (lode_input_open(&file->input, name, input_flags) != 0)
+		return -1;
+	return open_image(file);
+}
+
+void lode_file_error(const struct lode_file *file)
+{
+	if (file->input.error[0] != '\0')
+		lode_error(file->input.name, "%s", file->input.error);
+	else
+		lode_error_diag(file->input.name, &file->why);
+}
+
+void lode_file_close(struct lode_file *file)
+{
+	free(file->image.segments);
+	free(file->image.sections);
+	file->image.segments = NULL;
+	file->image.sections = NULL;
+	lode_input_close(&file->input);
+}
+
+const char *lode_file_section_name(char *buf, size_t size, const struct lode_file *file, uint32_t index)
+{
+	int status;
+
+	buf[0] = '\0';
+	if (file->names.size == 0 || index >= file->image.nsections)
+		return buf;
+	status = lode_string_read(buf, size, &file->image, &file->names, file->image.sections[index].name, NULL);
+	if (status == LODE_ERR_ROOM)
+		buf[size - 1] = '\0';
+	else if (status != LODE_OK)
+		buf[0] = '\0';
+	return buf;
+}
+
+int lode_file_plan(struct lode_plan *plan, const struct lode_file *file, const struct lode_policy *policy, struct lode_diag *why)
+{
+	uint32_t n = file->image.nload;
+
+	*plan = (struct lode_plan){.max_runs = LODE_PLAN_RUNS(n), .max_fills = LODE_PLAN_FILLS(n)};
+	plan->runs = calloc(plan->max_runs, sizeof *plan->runs);
+	plan->fills = calloc(plan->max_fills, sizeof *plan->fills);
+	if (plan->runs == NULL || plan->fills == NULL) {
+		*why = (struct lode_diag){.status = LODE_ERR_ROOM, .rule = LODE_RULE_ROOM_RUNS, .field = LODE_FIELD_PLAN_RUNS, .index = LODE_NO_INDEX,
+					  .other = LODE_NO_INDEX, .offset = LODE_NO_OFFSET, .value = 0, .limit = plan->max_runs};
+		return LODE_ERR_ROOM;
+	}
+	return lode_plan(plan, &file->image, policy, why);
+}
+
+void lode_file_plan_free(struct lode_plan *plan)
+{
+	free(plan->runs);
+	free(plan->fills);
+	plan->runs = NULL;
+	plan->fills = NULL;
+}

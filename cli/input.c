@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: MIT */
+/* A FILE argument -> a source of bytes: regular files through a small cache of pread blocks, everything else spooled into memory. */
+#include "input.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Blocks are found by their number modulo NBLOCKS: tables that are walked side by side (symbols, strings, versions) rarely collide. */
+enum { BLOCK = 32768, NBLOCKS = 32 };
+
+struct lode_cache {
+	uint64_t number[NBLOCKS]; /* block number + 1, 0: empty */
+	size_t size[NBLOCKS];     /* bytes read, less than BLOCK at the end of the file */
+	unsigned char bytes[NBLOCKS][BLOCK];
+};
+
+int lode_input_fail_(struct lode_input *input, int errnum, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(input->error, sizeof input->error, format, args);
+	va_end(args);
+	input->errnum = errnum;
+	return -1;
+}
+
+void lode_input_note_(struct lode_input *input, const char *format, ...)
+{
+	size_t length = strlen(input->peeled);
+	va_list args;
+
+	if (length > 0 && length + 2 < sizeof input->peeled) {
+		memcpy(input->peeled + length, ", ", 3);
+		length += 2;
+	}
+	va_start(args, format);
+	vsnprintf(input->peeled + length, sizeof input->peeled - length, format, args);
+	va_end(args);
+}
+
+/* As many bytes as there are, up to size. */
+static ssize_t read_at(int fd, unsigned char *dst, size_t size, uint64_t offset)
+{
+	size_t done = 0;
+
+	if (offset > INT64_MAX)
+		return 0;
+	while (done < size) {
+		ssize_t got = pread(fd, dst + done, size - done, (off_t)(offset + done));
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return -1;
+		if (got == 0)
+			break;
+		done += (size_t)got;
+	}
+	return (ssize_t)done;
+}
+
+/* The block's bytes behind `skip`, or NULL if it cannot be read. */
+static const unsigned char *cached(const struct lode_input *input, uint64_t number, size_t skip, size_t *left)
+{
+	struct lode_cache *cache = input->cache;
+	size_t slot = (size_t)(number % NBLOCKS);
+
+	if (cache->number[slot] != number + 1) {
+		ssize_t got = read_at(input->fd, cache->bytes[slot], BLOCK, number * BLOCK);
+
+		cache->number[slot] = 0;
+		if (got < 0)
+			return NULL;
+		cache->number[slot] = number + 1;
+		cache->size[slot] = (size_t)got;
+	}
+	if (skip >= cache->size[slot])
+		return NULL;
+	*left = cache->size[slot] - skip;
+	return cache->bytes[slot] + skip;
+}
+
+static int read_cached(void *host, void *dst, uint64_t offset, size_t size)
+{
+	const struct lode_input *input = host;
+	unsigned char *to = dst;
+
+	offset += input->window;
+	if (size >= BLOCK)
+		return read_at(input->fd, to, size, offset) == (ssize_t)size ? 0 : -1;
+	while (size > 0) {
+		size_t left = 0;
+		const unsigned char *from = cached(input, offset / BLOCK, (size_t)(offset % BLOCK), &left);
+
+		if (from == NULL)
+			return -1;
+		if (left > size)
+			left = size;
+		memcpy(to, from, left);
+		to += left;
+		offset += left;
+		size -= left;
+	}
+	return 0;
+}
+
+bool lode_input_exact_(const struct lode_input *input, void *dst, uint64_t offset, size_t size)
+{
+	return lode_source_read(dst, &input->source, offset, size, NULL) == LODE_OK;
+}
+
+size_t lode_input_peek(const struct lode_input *input, void *dst, uint64_t offset, size_t size)
+{
+	if (offset >= input->source.size)
+		return 0;
+	if (size > input->source.size - offset)
+		size = (size_t)(input->source.size - offset);
+	return lode_input_exact_(input, dst, offset, size) ? size : 0;
+}
+
+unsigned char *lode_output_room_(struct lode_output *output, size_t want, size_t *got)
+{
+	if (output->size == output->room) {
+		size_t room = output->room < 65536 ? 65536 : output->room * 2;
+		unsigned char *bytes;
+
+		if (room > output->limit)
+			room = output->limit;
+		if (room == output->room)
+			return NULL;
+		bytes = realloc(output->bytes, room);
+		if (bytes == NULL)
+			return NULL;
+		output->bytes = bytes;
+		output->room = room;
+	}
+	*got = output->room - output->size;
+	if (*got > want)
+		*got = want;
+	return output->bytes + output->size;
+}
+
+static int spool(struct lode_input *input)
+{
+	/* One byte more than is taken, to tell "just fits" from "too much". */
+	struct lode_output output = {.limit = (size_t)LODE_SPOOL_LIMIT + 1};
+	ssize_t got;
+
+	do {
+		size_t room = 0;
+		unsigned char *to = lode_output_room_(&output, SIZE_MAX, &room);
+
+		if (to == NULL)
+			break;
+		do
+			got = read(input->fd, to, room);
+		while (got < 0 && errno == EINTR);
+		if (got > 0)
+			output.size += (size_t)got;
+	} while (got > 0);
+	input->memory = output.bytes;
+	if (output.size > LODE_SPOOL_LIMIT)
+		return lode_input_fail_(input, EFBIG, "more than %llu MiB come out of it; copy it into a file", (unsigned long long)(LODE_SPOOL_LIMIT >> 20));
+	if (output.bytes == NULL || (output.size == output.room && output.room < output.limit))
+		return lode_input_fail_(input, ENOMEM, "no memory for its bytes");
+	if (got < 0)
+		return lode_input_fail_(input, errno, "%s", strerror(errno));
+	input->file_size = output.size;
+	input->source = (struct lode_source){.bytes = output.bytes, .size = output.size};
+	return 0;
+}
+
+static int use_descriptor(struct lode_input *input)
+{
+	struct stat st;
+
+	if (fstat(input->fd, &st) != 0)
+		return lode_input_fail_(input, errno, "%s", strerror(errno));
+	if (S_ISDIR(st.st_mode))
+		return lode_input_fail_(input, EISDIR, "is a directory");
+	/* Files of /proc and /sys say size 0 and have bytes all the same. */
+	if (!S_ISREG(st.st_mode) || st.st_size <= 0)
+		return spool(input);
+	input->cache = calloc(1, sizeof *input->cache);
+	if (input->cache == NULL)
+		return lode_input_fail_(input, ENOMEM, "no memory");
+	input->file_size = (uint64_t)st.st_size;
+	input->source = (struct lode_source){.size = input->file_size, .read = read_cached, .host = input};
+	return 0;
+}
+
+int lode_input_path_(struct lode_input *input, const char *path)
+{
+	if (input->fd >= 0)
+		close(input->fd);
+	input->fd = strcmp(path, "-") == 0 ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	if (input->fd < 0)
+		return lode_input_fail_(input, errno, "%s", strerror(errno));
+	free(input->cache);
+	input->cache = NULL;
+	return use_descriptor(input);
+}
+
+/* "lib.a:member.o" where no file of the whole name exists: the last colon that leaves the name of a file. */
+static int open_member(struct lode_input *input)
+{
+	size_t length = strlen(input->name);
+	char *path = malloc(length + 1);
+	int status = -1;
+
+	if (path == NULL)
+		return lode_input_fail_(input, ENOMEM, "no memory");
+	memcpy(path, input->name, length + 1);
+	for (char *colon; status != 0 && (colon = strrchr(path, ':')) != NULL;) {
+		*colon = '\0';
+		if (access(path, F_OK) != 0)
+			continue;
+		status = lode_input_path_(input, path);
+		if (status == 0)
+			status = lode_archive_take_(input, path, input->name + (colon - path) + 1);
+		break;
+	}
+	free(path);
+	return status;
+}
+
+int lode_input_open(struct lode_input *input, const char *name, uint32_t flags)
+{
+	int status;
+
+	*input = (struct lode_input){.name = name, .fd = -1};
+	status = lode_input_path_(input, name);
+	if (status != 0 && (input->errnum == ENOENT || input->errnum == ENOTDIR) && strchr(name, ':') != NULL)
+		status = open_member(input);
+	if (status == 0 && !(flags & LODE_INPUT_RAW))
+		status = lode_input_unpack_(input);
+	return status;
+}
+
+void lode_input_close(struct lode_input *input)
+{
+	if (input->fd >= 0)
+		close(input->fd);
+	free(input->memory);
+	free(input->cache);
+	input->fd = -1;
+	input->memory = NULL;
+	input->cache = NULL;
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/* Between the files that turn a FILE argument into bytes. */
+#ifndef LODE_CLI_INPUT_H
+#define LODE_CLI_INPUT_H
+
+#include "cli.h"
+
+/* Fill in input->error (and errnum); returns -1. */
+int lode_input_fail_(struct lode_input *input, int errnum, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* Exactly size bytes; false if they are not there. */
+bool lode_input_exact_(const struct lode_input *input, void *dst, uint64_t offset, size_t size);
+/* Open a path as the input's bytes, spooled if it is no regular file. */
+int lode_input_path_(struct lode_input *input, const char *path);
+/* Add to input->peeled, with ", " between. */
+void lode_input_note_(struct lode_input *input, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static inline uint16_t le16(const unsigned char *p)
+{
+	return (uint16_t)(p[0] | p[1] << 8);
+}
+
+static inline uint32_t le32(const unsigned char *p)
+{
+	return le16(p) | (uint32_t)le16(p + 2) << 16;
+}
+
+static inline uint32_t be32(const unsigned char *p)
+{
+	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+/* Walk an archive (archive.c). */
+struct lode_member {
+	char name[256];
+	uint64_t offset; /* of its bytes in the archive; thin: none there */
+	uint64_t size;
+	bool thin;
+	bool table;      /* the archive's own symbol or name table */
+};
+struct lode_members {
+	const struct lode_input *input;
+	uint64_t next;
+	uint64_t names, names_size; /* the table of long names */
+	bool thin;
+};
+/* True if the input is an archive. */
+bool lode_members_begin_(struct lode_members *walk, const struct lode_input *input);
+/* 1 and filled in, 0 at the end, -1: the archive is broken at walk->next. */
+int lode_members_next_(struct lode_member *member, struct lode_members *walk);
+/* Turn an input that is an archive into its member of this name. */
+int lode_archive_take_(struct lode_input *input, const char *path, const char *member);
+
+/* Unpack a bzImage's payload or a compressed file, if the input is one (unpack.c). 0 also if there is nothing to unpack. */
+int lode_input_unpack_(struct lode_input *input);
+
+/* Growing output of an unpacker, bounded by limit. */
+struct lode_output {
+	unsigned char *bytes;
+	size_t size, room, limit;
+};
+/* Room for at least one more byte, at most want; NULL: the limit is reached, or no memory. *got is what there is. */
+unsigned char *lode_output_room_(struct lode_output *output, size_t want, size_t *got);
+
+/* Block formats of unpack_block.c: input and its size -> output; NULL, or what is wrong. */
+const char *lode_unpack_lz4_(struct lode_output *output, const unsigned char *in, size_t size);
+const char *lode_unpack_lzo_(struct lode_output *output, const unsigned char *in, size_t size);
+
+#endif

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+/* Names and diagnoses -> text that a terminal can show without harm, and error lines. */
+#include "cli.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+bool lode_colour(FILE *stream)
+{
+	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
+
+	if (no_color != NULL && no_color[0] != '\0')
+		return false;
+	if (term == NULL || strcmp(term, "dumb") == 0)
+		return false;
+	return isatty(fileno(stream)) == 1;
+}
+
+/* Bytes of a well-formed UTF-8 character at p, 0 if there is none; *code is its number. */
+static size_t utf8_length(uint32_t *code, const unsigned char *p, size_t left)
+{
+	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+	size_t length = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : p[0] < 0xf5 ? 4 : 0;
+
+	if (length == 0 || length > left)
+		return 0;
+	*code = length == 1 ? p[0] : p[0] & (0x7fu >> length);
+	for (size_t i = 1; i < length; i++) {
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+		*code = *code << 6 | (p[i] & 0x3fu);
+	}
+	return *code < least[length] || *code > 0x10ffff || (*code >= 0xd800 && *code < 0xe000) ? 0 : length;
+}
+
+/* Control characters, and those that change how the text around them is drawn (direction, line ends, nothing at all). */
+static bool harmless(uint32_t code)
+{
+	if (code < 0x20 || (code >= 0x7f && code < 0xa0))
+		return false;
+	return !((code >= 0x200b && code <= 0x200f) || (code >= 0x2028 && code <= 0x202e) || (code >= 0x2060 && code <= 0x206f) || code == 0xfeff ||
+		 code == 0x61c);
+}
+
+static void put(char *buf, size_t size, size_t *at, const char *bytes, size_t nbytes)
+{
+	for (size_t i = 0; i < nbytes; i++, ++*at)
+		if (*at + 1 < size)
+			buf[*at] = bytes[i];
+}
+
+size_t lode_escape(char *buf, size_t size, const char *bytes, size_t nbytes)
+{
+	static const char hex[] = "0123456789abcdef";
+	size_t at = 0, taken;
+
+	for (size_t i = 0; i < nbytes; i += taken) {
+		uint32_t code = 0;
+
+		taken = utf8_length(&code, (const unsigned char *)bytes + i, nbytes - i);
+		if (taken > 0 && code == '\\') {
+			put(buf, size, &at, "\\\\", 2);
+		} else if (taken > 0 && harmless(code)) {
+			put(buf, size, &at, bytes + i, taken);
+		} else {
+			unsigned char byte = (unsigned char)bytes[i];
+
+			put(buf, size, &at, (const char[]){'\\', 'x', hex[byte >> 4], hex[byte & 15]}, 4);
+			taken = 1;
+		}
+	}
+	if (size > 0)
+		buf[at < size ? at : size - 1] = '\0';
+	return at;
+}
+
+void lode_put_name(FILE *stream, const char *name)
+{
+	char buf[256];
+	size_t length = strlen(name);
+
+	while (length > 0) {
+		size_t piece = length < 48 ? length : 48;
+
+		/* Never cut a character in two. */
+		while (piece < length && piece > 45 && ((unsigned char)name[piece] & 0xc0) == 0x80)
+			piece--;
+		lode_escape(buf, sizeof buf, name, piece);
+		fputs(buf, stream);
+		name += piece;
+		length -= piece;
+	}
+}
+
+void lode_error(const char *file, const char *format, ...)
+{
+	char text[1024], line[2048];
+	int error = errno;
+	va_list args;
+
+	fflush(stdout);
+	errno = error;
+	va_start(args, format);
+	vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	lode_escape(line, sizeof line, text, strlen(text));
+	fputs("lode: ", stderr);
+	if (file != NULL) {
+		lode_put_name(stderr, file);
+		fputs(": ", stderr);
+	}
+	fprintf(stderr, "%s\n", line);
+}
+
+void lode_error_diag(const char *file, const struct lode_diag *why)
+{
+	char text[768];
+
+	lode_diag_format(text, sizeof text, why);
+	lode_error(file, "%s", text);
+}

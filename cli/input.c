@@ -148,7 +148,7 @@ static int spool(struct lode_input *input)
 {
 	/* One byte more than is taken, to tell "just fits" from "too much". */
 	struct lode_output output = {.limit = (size_t)LODE_SPOOL_LIMIT + 1};
-	ssize_t got;
+	ssize_t got = 0;
 
 	do {
 		size_t room = 0;
@@ -233,6 +233,8 @@ int lode_input_open(struct lode_input *input, const char *name, uint32_t flags)
 	int status;
 
 	*input = (struct lode_input){.name = name, .fd = -1};
+	if (strcmp(name, "-") == 0)
+		input->name = "standard input";
 	status = lode_input_path_(input, name);
 	if (status != 0 && (input->errnum == ENOENT || input->errnum == ENOTDIR) && strchr(name, ':') != NULL)
 		status = open_member(input);

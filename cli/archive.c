@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+/* An archive (System V, GNU thin, BSD names) -> its members, and an input that stands for one of them. */
+#include "input.h"
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { HEADER = 60, NAME = 16, SIZE_AT = 48, SIZE_LENGTH = 10 };
+
+bool lode_members_begin_(struct lode_members *walk, const struct lode_input *input)
+{
+	char magic[8];
+
+	*walk = (struct lode_members){.input = input, .next = sizeof magic};
+	if (!lode_input_exact_(input, magic, 0, sizeof magic))
+		return false;
+	walk->thin = memcmp(magic, "!<thin>\n", sizeof magic) == 0;
+	return walk->thin || memcmp(magic, "!<arch>\n", sizeof magic) == 0;
+}
+
+/* Decimal digits, then blanks only. Ten digits cannot overflow. */
+static bool decimal(uint64_t *value, const char *text, size_t length)
+{
+	size_t i = 0;
+
+	*value = 0;
+	while (i < length && text[i] >= '0' && text[i] <= '9')
+		*value = *value * 10 + (uint64_t)(text[i++] - '0');
+	if (i == 0)
+		return false;
+	while (i < length && text[i] == ' ')
+		i++;
+	return i == length;
+}
+
+/* Cut a name at its end mark. */
+static void end_name(char *name, size_t length, const char *marks)
+{
+	name[length] = '\0';
+	name[strcspn(name, marks)] = '\0';
+}
+
+/* "/123": the name stands in the table of long names, ended by "/\n" or NUL. A path in a thin archive may hold '/'. */
+static bool long_name(struct lode_member *member, const struct lode_members *walk, const char *digits)
+{
+	size_t length = sizeof member->name - 1, end = 0;
+	uint64_t at;
+
+	if (!decimal(&at, digits, NAME - 1) || at >= walk->names_size)
+		return false;
+	if (length > walk->names_size - at)
+		length = (size_t)(walk->names_size - at);
+	if (!lode_input_exact_(walk->input, member->name, walk->names + at, length))
+		return false;
+	while (end < length && member->name[end] != '\0' && member->name[end] != '\n')
+		end++;
+	if (end > 0 && end < length && member->name[end] == '\n' && member->name[end - 1] == '/')
+		end--;
+	member->name[end] = '\0';
+	return true;
+}
+
+/* "#1/123": the name stands before the member's bytes and counts as part of them. */
+static bool bsd_name(struct lode_member *member, const struct lode_members *walk, const char *digits)
+{
+	uint64_t length;
+	size_t keep;
+
+	if (!decimal(&length, digits, NAME - 3) || length > member->size)
+		return false;
+	keep = length < sizeof member->name - 1 ? (size_t)length : sizeof member->name - 1;
+	if (!lode_input_exact_(walk->input, member->name, member->offset, keep))
+		return false;
+	member->name[keep] = '\0';
+	member->offset += length;
+	member->size -= length;
+	return true;
+}
+
+static bool take_name(struct lode_member *member, struct lode_members *walk, const char *raw)
+{
+	if (memcmp(raw, "#1/", 3) == 0)
+		return bsd_name(member, walk, raw + 3);
+	if (raw[0] == '/' && raw[1] >= '0' && raw[1] <= '9')
+		return long_name(member, walk, raw + 1);
+	memcpy(member->name, raw, NAME);
+	if (raw[0] == '/') {
+		end_name(member->name, NAME, " ");
+		member->table = true;
+		if (strcmp(member->name, "//") == 0) {
+			walk->names = member->offset;
+			walk->names_size = member->size;
+		}
+		return true;
+	}
+	end_name(member->name, NAME, "/");
+	for (size_t end = strlen(member->name); end > 0 && member->name[end - 1] == ' ';)
+		member->name[--end] = '\0';
+	return true;
+}
+
+int lode_members_next_(struct lode_member *member, struct lode_members *walk)
+{
+	uint64_t size = walk->input->source.size, begin = walk->next;
+	char raw[HEADER];
+
+	if (begin >= size || size - begin < HEADER)
+		return begin >= size || size - begin == 1 ? 0 : -1;
+	if (!lode_input_exact_(walk->input, raw, begin, HEADER) || raw[HEADER - 2] != '`' || raw[HEADER - 1] != '\n')
+		return -1;
+	*member = (struct lode_member){.offset = begin + HEADER};
+	if (!decimal(&member->size, raw + SIZE_AT, SIZE_LENGTH))
+		return -1;
+	member->thin = walk->thin && !(raw[0] == '/' && (raw[1] < '0' || raw[1] > '9'));
+	if (!member->thin && member->size > size - member->offset)
+		return -1;
+	walk->next = member->offset + (member->thin ? 0 : member->size);
+	walk->next += walk->next & 1;
+	if (!take_name(member, walk, raw))
+		return -1;
+	if (strncmp(member->name, "__.SYMDEF", 9) == 0)
+		member->table = true;
+	return 1;
+}
+
+/* A thin archive's member is a file beside it. */
+static int take_thin(struct lode_input *input, const char *path, const struct lode_member *member)
+{
+	const char *slash = strrchr(path, '/');
+	size_t folder = slash == NULL || member->name[0] == '/' ? 0 : (size_t)(slash - path) + 1;
+	char full[PATH_MAX];
+
+	if (folder + strlen(member->name) >= sizeof full)
+		return lode_input_fail_(input, ENAMETOOLONG, "the path of this member is too long");
+	memcpy(full, path, folder);
+	strcpy(full + folder, member->name);
+	free(input->memory);
+	input->memory = NULL;
+	lode_input_note_(input, "member of a thin archive");
+	return lode_input_path_(input, full);
+}
+
+static int take_bytes(struct lode_input *input, const struct lode_member *member)
+{
+	lode_input_note_(input, "member of an archive");
+	input->source.size = member->size;
+	if (input->source.bytes != NULL)
+		input->source.bytes = (const unsigned char *)input->source.bytes + member->offset;
+	else
+		input->window += member->offset;
+	return 0;
+}
+
+int lode_archive_take_(struct lode_input *input, const char *path, const char *name)
+{
+	struct lode_members walk;
+	struct lode_member member;
+	int more;
+
+	if (!lode_members_begin_(&walk, input))
+		return lode_input_fail_(input, 0, "no such file, and what stands before the last ':' is no archive");
+	while ((more = lode_members_next_(&member, &walk)) > 0) {
+		if (member.table || strcmp(member.name, name) != 0)
+			continue;
+		return member.thin ? take_thin(input, path, &member) : take_bytes(input, &member);
+	}
+	if (more < 0)
+		return lode_input_fail_(input, 0, "the archive is damaged: no member header at byte 0x%llx", (unsigned long long)walk.next);
+	return lode_input_fail_(input, ENOENT, "the archive has no member of this name");
+}

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/* Packed bytes in memory -> unpacked ones, for the two formats that are lists of blocks: LZ4's legacy frames and lzop's files. */
+#include "input.h"
+#ifdef HAVE_LZ4
+#include <lz4.h>
+#endif
+#ifdef HAVE_LZO
+#include <lzo/lzo1x.h>
+#endif
+
+#define DAMAGED "its packed bytes are damaged"
+#define CUT "its packed bytes end too early"
+#define TOO_LARGE "it unpacks to more than is plausible for its size"
+
+#if defined HAVE_LZ4 || defined HAVE_LZO
+/* Room for a whole block in one piece; the output's limit holds all the same. */
+static unsigned char *block_room(struct lode_output *output, size_t want)
+{
+	size_t got = 0;
+
+	while (output->room - output->size < want) {
+		size_t size = output->size;
+
+		output->size = output->room;
+		if (lode_output_room_(output, 1, &got) == NULL) {
+			output->size = size;
+			return NULL;
+		}
+		output->size = size;
+	}
+	return output->bytes + output->size;
+}
+
+static size_t smaller(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+#endif
+
+#ifdef HAVE_LZ4
+enum { LZ4_MAGIC = 0x184c2102, LZ4_BLOCK = 8 << 20 };
+
+const char *lode_unpack_lz4_(struct lode_output *output, const unsigned char *in, size_t size)
+{
+	size_t at = 4;
+
+	/* A block is more than its length; four bytes alone are the size that Linux appends. */
+	while (size - at > 4) {
+		uint32_t packed = le32(in + at);
+		size_t left = output->limit - output->size;
+		unsigned char *to;
+		int got;
+
+		at += 4;
+		if (packed == LZ4_MAGIC)
+			continue;
+		if (packed > size - at)
+			return CUT;
+		to = block_room(output, smaller(left, LZ4_BLOCK));
+		if (to == NULL)
+			return TOO_LARGE;
+		got = LZ4_decompress_safe((const char *)in + at, (char *)to, (int)packed, (int)smaller(left, LZ4_BLOCK));
+		if (got < 0)
+			return left < LZ4_BLOCK ? TOO_LARGE : DAMAGED;
+		output->size += (size_t)got;
+		at += packed;
+	}
+	return NULL;
+}
+#endif
+
+#ifdef HAVE_LZO
+enum { LZOP_MAGIC = 9, LZOP_BLOCK = 64 << 20, ADLER_D = 1, ADLER_C = 2, EXTRA = 0x40, CRC_D = 0x100, CRC_C = 0x200, FILTER = 0x800 };
+
+/* Offset of the first block behind lzop's header, 0 if it is cut short; *flags are the header's. */
+static size_t lzop_header(uint32_t *flags, const unsigned char *in, size_t size)
+{
+	size_t at = LZOP_MAGIC;
+	bool level;
+
+	if (size < LZOP_MAGIC + 40)
+		return 0;
+	level = (in[at] << 8 | in[at + 1]) >= 0x940;
+	at += level ? 8 : 5; /* versions, method, level */
+	*flags = be32(in + at);
+	at += 12u + ((*flags & FILTER) ? 4u : 0u) + (level ? 4u : 0u); /* flags, filter, mode, times */
+	at += 1u + in[at] + 4; /* name, checksum */
+	if (size < at + 8)
+		return 0;
+	if (*flags & EXTRA) {
+		uint32_t extra = be32(in + at);
+
+		if (extra > size - at - 8)
+			return 0;
+		at += 8 + (size_t)extra;
+	}
+	return at;
+}
+
+const char *lode_unpack_lzo_(struct lode_output *output, const unsigned char *in, size_t size)
+{
+	uint32_t flags = 0;
+	size_t at = lzop_header(&flags, in, size);
+
+	if (at == 0)
+		return CUT;
+	while (size - at >= 4 && be32(in + at) != 0) {
+		uint32_t plain = be32(in + at), packed, sums;
+		lzo_uint got = plain;
+		unsigned char *to;
+
+		if (size - at < 8)
+			return CUT;
+		packed = be32(in + at + 4);
+		sums = ((flags & ADLER_D) ? 1u : 0u) + ((flags & CRC_D) ? 1u : 0u);
+		if (packed < plain)
+			sums += ((flags & ADLER_C) ? 1u : 0u) + ((flags & CRC_C) ? 1u : 0u);
+		if (size - at - 8 < 4 * sums || packed > size - at - 8 - 4 * sums)
+			return CUT;
+		at += 8 + 4 * sums;
+		if (plain > LZOP_BLOCK || packed > plain)
+			return DAMAGED;
+		to = plain > output->limit - output->size ? NULL : block_room(output, plain);
+		if (to == NULL)
+			return TOO_LARGE;
+		if (packed == plain)
+			__builtin_memcpy(to, in + at, plain);
+		else if (lzo1x_decompress_safe(in + at, packed, to, &got, NULL) != LZO_E_OK || got != plain)
+			return DAMAGED;
+		output->size += plain;
+		at += packed;
+	}
+	return NULL;
+}
+#endif

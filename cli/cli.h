@@ -77,6 +77,8 @@ bool lode_parse_size(uint64_t *value, const char *text);
 
 /* True if colours are wanted on this stream: a terminal, NO_COLOR unset or empty, TERM not "dumb". */
 bool lode_colour(FILE *stream);
+/* Bytes of the well-formed UTF-8 character at p, 0 if there is none; *code is its number. left > 0. */
+size_t lode_utf8_length(uint32_t *code, const unsigned char *p, size_t left);
 /* Bytes of a name as they may be printed: control and invalid bytes become \xNN, backslash \\. Always NUL-terminated; returns the length needed. */
 size_t lode_escape(char *buf, size_t size, const char *bytes, size_t nbytes);
 /* The same, to a stream. */
@@ -161,8 +163,7 @@ void lode_file_plan_free(struct lode_plan *plan);
 struct lode_json {
 	FILE *stream;
 	unsigned depth;
-	bool empty;  /* nothing written yet at this depth */
-	bool inline_; /* the open object or array stays on one line */
+	bool empty; /* nothing written yet at this depth */
 };
 
 /* Keys are constants of the program, NULL inside arrays. Values may hold any bytes: those that are not UTF-8 become U+FFFD, and the exact

@@ -17,8 +17,7 @@ bool lode_colour(FILE *stream)
 	return isatty(fileno(stream)) == 1;
 }
 
-/* Bytes of a well-formed UTF-8 character at p, 0 if there is none; *code is its number. */
-static size_t utf8_length(uint32_t *code, const unsigned char *p, size_t left)
+size_t lode_utf8_length(uint32_t *code, const unsigned char *p, size_t left)
 {
 	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
 	size_t length = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : p[0] < 0xf5 ? 4 : 0;
@@ -58,7 +57,7 @@ size_t lode_escape(char *buf, size_t size, const char *bytes, size_t nbytes)
 	for (size_t i = 0; i < nbytes; i += taken) {
 		uint32_t code = 0;
 
-		taken = utf8_length(&code, (const unsigned char *)bytes + i, nbytes - i);
+		taken = lode_utf8_length(&code, (const unsigned char *)bytes + i, nbytes - i);
 		if (taken > 0 && code == '\\') {
 			put(buf, size, &at, "\\\\", 2);
 		} else if (taken > 0 && harmless(code)) {

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+/* Members and values -> JSON text (RFC 8259, UTF-8) with the commas right and every string escaped. */
+#include "cli.h"
+#include <inttypes.h>
+#include <string.h>
+
+enum { LINES = 2 }; /* depth up to which each member has a line of its own */
+
+/* What stands before a value: comma, line, key. */
+static void lead(struct lode_json *json, const char *key)
+{
+	if (json->depth > 0) {
+		if (!json->empty)
+			fputs(json->depth <= LINES ? "," : ", ", json->stream);
+		if (json->depth <= LINES)
+			fprintf(json->stream, "\n%*s", (int)json->depth * 2, "");
+	}
+	json->empty = false;
+	if (key != NULL)
+		fprintf(json->stream, "\"%s\": ", key);
+}
+
+static void enter(struct lode_json *json, const char *key, char bracket)
+{
+	lead(json, key);
+	putc(bracket, json->stream);
+	json->depth++;
+	json->empty = true;
+}
+
+static void leave(struct lode_json *json, char bracket)
+{
+	json->depth--;
+	if (!json->empty && json->depth < LINES)
+		fprintf(json->stream, "\n%*s", (int)json->depth * 2, "");
+	putc(bracket, json->stream);
+	json->empty = false;
+}
+
+void lode_json_begin(struct lode_json *json, FILE *stream)
+{
+	*json = (struct lode_json){.stream = stream, .empty = true};
+}
+
+void lode_json_end(struct lode_json *json)
+{
+	putc('\n', json->stream);
+}
+
+void lode_json_object(struct lode_json *json, const char *key)
+{
+	enter(json, key, '{');
+}
+
+void lode_json_object_end(struct lode_json *json)
+{
+	leave(json, '}');
+}
+
+void lode_json_array(struct lode_json *json, const char *key)
+{
+	enter(json, key, '[');
+}
+
+void lode_json_array_end(struct lode_json *json)
+{
+	leave(json, ']');
+}
+
+static void put_char(FILE *stream, const char *bytes, size_t length, uint32_t code)
+{
+	if (code == '"' || code == '\\')
+		fprintf(stream, "\\%c", (int)code);
+	else if (code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0x2028 || code == 0x2029)
+		fprintf(stream, "\\u%04" PRIx32, code);
+	else
+		fwrite(bytes, 1, length, stream);
+}
+
+void lode_json_bytes(struct lode_json *json, const char *key, const char *bytes, size_t nbytes)
+{
+	bool exact = true;
+
+	lead(json, key);
+	putc('"', json->stream);
+	for (size_t i = 0; i < nbytes;) {
+		uint32_t code = 0;
+		size_t length = lode_utf8_length(&code, (const unsigned char *)bytes + i, nbytes - i);
+
+		if (length == 0) {
+			fputs("\\ufffd", json->stream);
+			exact = false;
+			i++;
+			continue;
+		}
+		put_char(json->stream, bytes + i, length, code);
+		i += length;
+	}
+	putc('"', json->stream);
+	if (exact || key == NULL)
+		return;
+	fprintf(json->stream, ", \"%s_hex\": \"", key);
+	for (size_t i = 0; i < nbytes; i++)
+		fprintf(json->stream, "%02x", (unsigned char)bytes[i]);
+	putc('"', json->stream);
+}
+
+void lode_json_string(struct lode_json *json, const char *key, const char *value)
+{
+	if (value == NULL)
+		lode_json_null(json, key);
+	else
+		lode_json_bytes(json, key, value, strlen(value));
+}
+
+void lode_json_number(struct lode_json *json, const char *key, uint64_t value)
+{
+	lead(json, key);
+	fprintf(json->stream, "%" PRIu64, value);
+}
+
+void lode_json_hex(struct lode_json *json, const char *key, uint64_t value)
+{
+	lead(json, key);
+	fprintf(json->stream, "\"0x%" PRIx64 "\"", value);
+}
+
+void lode_json_bool(struct lode_json *json, const char *key, bool value)
+{
+	lead(json, key);
+	fputs(value ? "true" : "false", json->stream);
+}
+
+void lode_json_null(struct lode_json *json, const char *key)
+{
+	lead(json, key);
+	fputs("null", json->stream);
+}

@@ -22,7 +22,8 @@ static uint32_t entry_size(const struct lode_image *image)
 	return 2 * image_word(image);
 }
 
-int lode_dynamic_entry(struct lode_dyn *entry, const struct lode_image *image, const struct lode_dynamic *dynamic, uint32_t index, struct lode_diag *why)
+int lode_dynamic_entry(struct lode_dyn *entry, const struct lode_image *image, const struct lode_dynamic *dynamic, uint32_t index,
+	struct lode_diag *why)
 {
 	unsigned char raw[DYN64];
 	uint32_t size = entry_size(image);
@@ -141,7 +142,8 @@ static int check_entry_sizes(const struct tags *tags, struct lode_diag *why)
 	return LODE_OK;
 }
 
-static int locate_relocs(struct lode_reltab *table, const struct tags *tags, uint32_t slot, uint32_t size_slot, struct lode_diag *why)
+static int locate_relocs(struct lode_reltab *table, const struct tags *tags, uint32_t slot, uint32_t size_slot,
+	struct lode_diag *why)
 {
 	struct lode_range range = {0};
 	uint32_t size = rel_size(tags->image, table->rela);

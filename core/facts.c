@@ -44,7 +44,8 @@ static void find_headers(struct lode_planner_ *planner)
 	for (uint32_t i = 0; i < image->nsegments; i++) {
 		const struct lode_segment *segment = &image->segments[i];
 
-		if (segment->type != LODE_PT_LOAD || image->phoff < segment->offset || image->phoff - segment->offset >= segment->filesz)
+		if (segment->type != LODE_PT_LOAD || image->phoff < segment->offset ||
+			image->phoff - segment->offset >= segment->filesz)
 			continue;
 		plan->has_phdr = true;
 		plan->phdr = plan->bias + lode_segment_addr_(segment, planner->policy->domain) + (image->phoff - segment->offset);
@@ -120,7 +121,8 @@ static bool page_alone(const struct lode_planner_ *planner, const struct lode_se
 }
 
 /* Whole pages of RELRO: outward only where the page holds nothing else that somebody may want to write. */
-static struct lode_range round_relro(const struct lode_planner_ *planner, const struct lode_segment *relro, const struct lode_segment *owner)
+static struct lode_range round_relro(const struct lode_planner_ *planner, const struct lode_segment *relro,
+	const struct lode_segment *owner)
 {
 	uint64_t page = planner->page, begin = relro->vaddr - planner->first, end = begin + relro->memsz;
 
@@ -148,7 +150,8 @@ static int find_relro(struct lode_planner_ *planner, struct lode_diag *why)
 	if (owner != NULL)
 		plan->relro = round_relro(planner, relro, owner);
 	else if (!is_process(planner))
-		return lode_refuse_(why, LODE_RULE_RELRO_RANGE, lode_at_segment_(image, lode_segment_index(image, relro), LODE_FIELD_PHDR_VADDR));
+		return lode_refuse_(why, LODE_RULE_RELRO_RANGE,
+			lode_at_segment_(image, lode_segment_index(image, relro), LODE_FIELD_PHDR_VADDR));
 	return LODE_OK;
 }
 

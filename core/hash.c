@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A DT_HASH or DT_GNU_HASH table comes in, the number of dynamic symbols goes out: neither table needs to be believed beyond its range. */
+/* A DT_HASH or DT_GNU_HASH table comes in, the number of dynamic symbols goes out. */
 #include "core.h"
 #include "dynamic.h"
 
@@ -26,7 +26,7 @@ static struct lode_diag at_hash(enum lode_field field, uint64_t offset, uint64_t
 	return place;
 }
 
-/* nbucket, nchain; nchain is the number of symbols. s390x and Alpha have 8-byte words here: those come through DT_GNU_HASH or the bound. */
+/* nbucket, nchain; nchain is the number of symbols. */
 static int sysv_count(uint64_t *count, const struct lode_image *image, const struct lode_range *table, struct lode_diag *why)
 {
 	uint32_t words[2];
@@ -38,13 +38,15 @@ static int sysv_count(uint64_t *count, const struct lode_image *image, const str
 	if (status != LODE_OK)
 		return status;
 	if (!within(8, 4 * ((uint64_t)words[0] + words[1]), table->size))
-		return lode_refuse_(why, LODE_RULE_HASH_SIZE, at_hash(LODE_FIELD_HASH_NCHAIN, table->addr + 4, words[1], table->size));
+		return lode_refuse_(why, LODE_RULE_HASH_SIZE,
+			at_hash(LODE_FIELD_HASH_NCHAIN, table->addr + 4, words[1], table->size));
 	*count = words[1];
 	return LODE_OK;
 }
 
 /* The highest symbol that a bucket begins with; 0 if all are empty. */
-static int highest_bucket(uint32_t *highest, const struct lode_image *image, uint64_t offset, uint32_t nbuckets, struct lode_diag *why)
+static int highest_bucket(uint32_t *highest, const struct lode_image *image, uint64_t offset, uint32_t nbuckets,
+	struct lode_diag *why)
 {
 	uint32_t words[WORDS];
 
@@ -80,7 +82,7 @@ static int follow_chain(uint64_t *count, const struct lode_image *image, const s
 	return lode_refuse_(why, LODE_RULE_HASH_CHAIN, at_hash(LODE_FIELD_HASH_CHAIN, chain->addr, *count, chain->size));
 }
 
-/* Header: nbuckets, symoffset, bloom_size, bloom_shift; then the bloom words, the buckets, and a chain word for each hashed symbol. */
+/* Header: nbuckets, symoffset, bloom_size, bloom_shift; then bloom words, buckets, and a chain word for each hashed symbol. */
 static int gnu_count(uint64_t *count, const struct lode_image *image, const struct lode_range *table, struct lode_diag *why)
 {
 	uint32_t words[4], highest;
@@ -89,7 +91,8 @@ static int gnu_count(uint64_t *count, const struct lode_image *image, const stru
 	int status;
 
 	if (table->size < GNU_HEADER)
-		return lode_refuse_(why, LODE_RULE_HASH_SIZE, at_hash(LODE_FIELD_HASH_NBUCKET, table->addr, table->size, GNU_HEADER));
+		return lode_refuse_(why, LODE_RULE_HASH_SIZE,
+			at_hash(LODE_FIELD_HASH_NBUCKET, table->addr, table->size, GNU_HEADER));
 	status = read_words(words, 4, image, table->addr, why);
 	if (status != LODE_OK)
 		return status;
@@ -106,13 +109,15 @@ static int gnu_count(uint64_t *count, const struct lode_image *image, const stru
 	}
 	chain = (struct lode_range){.addr = table->addr + end, .size = table->size - end};
 	if (highest < words[1] || !within(4 * ((uint64_t)highest - words[1]), 4, chain.size))
-		return lode_refuse_(why, LODE_RULE_HASH_CHAIN, at_hash(LODE_FIELD_HASH_CHAIN, table->addr + buckets, highest, words[1]));
+		return lode_refuse_(why, LODE_RULE_HASH_CHAIN,
+			at_hash(LODE_FIELD_HASH_CHAIN, table->addr + buckets, highest, words[1]));
 	chain.addr += 4 * ((uint64_t)highest - words[1]);
 	chain.size -= 4 * ((uint64_t)highest - words[1]);
 	*count = highest;
 	return follow_chain(count, image, &chain, why);
 }
 
+/* Words of DT_HASH have 8 bytes on s390x: DT_GNU_HASH, or the bound, counts its symbols. */
 static bool words_are_wide(const struct lode_image *image)
 {
 	return image->machine == LODE_EM_S390 && image_wide(image);
@@ -132,7 +137,8 @@ int lode_hash_count_(struct lode_dynamic *dynamic, const struct lode_image *imag
 	if (status != LODE_OK)
 		return status;
 	if (count > room)
-		return lode_refuse_(why, LODE_RULE_HASH_SIZE, at_hash(LODE_FIELD_HASH_NCHAIN, dynamic->symbols.offset, count, room));
+		return lode_refuse_(why, LODE_RULE_HASH_SIZE,
+			at_hash(LODE_FIELD_HASH_NCHAIN, dynamic->symbols.offset, count, room));
 	dynamic->symbols.count = count;
 	dynamic->counted = true;
 	return LODE_OK;

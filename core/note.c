@@ -81,7 +81,8 @@ int lode_note_next(struct lode_note *note, struct lode_notes *notes, struct lode
 	if (notes->end - notes->offset < NOTE_HEADER)
 		return 0;
 	if (notes->index == MAX_NOTES)
-		return lode_refuse_(why, LODE_RULE_NOTE_COUNT, lode_at_entry_(LODE_FIELD_NOTE_TYPE, notes->index, notes->offset, MAX_NOTES));
+		return lode_refuse_(why, LODE_RULE_NOTE_COUNT,
+			lode_at_entry_(LODE_FIELD_NOTE_TYPE, notes->index, notes->offset, MAX_NOTES));
 	note->offset = notes->offset;
 	status = lode_source_read(raw, notes->image->source, notes->offset, sizeof raw, why);
 	if (status == LODE_OK)
@@ -123,7 +124,8 @@ static int find_in_walk(const struct wanted *wanted, struct lode_notes notes, st
 	return more == LODE_ERR_MALFORMED ? 0 : more;
 }
 
-static int find_in_range(const struct wanted *wanted, const struct lode_image *image, struct lode_range range, uint64_t align, struct lode_diag *why)
+static int find_in_range(const struct wanted *wanted, const struct lode_image *image, struct lode_range range, uint64_t align,
+	struct lode_diag *why)
 {
 	int found = 0;
 
@@ -143,13 +145,15 @@ int lode_note_find(struct lode_note *note, const struct lode_image *image, const
 		const struct lode_segment *segment = &image->segments[i];
 
 		if (segment->type == LODE_PT_NOTE)
-			found = find_in_range(&wanted, image, (struct lode_range){segment->offset, segment->filesz}, segment->align, why);
+			found = find_in_range(&wanted, image, (struct lode_range){segment->offset, segment->filesz}, segment->align,
+				why);
 	}
 	for (uint32_t i = 0; found == 0 && image->sections != NULL && i < image->nsections; i++) {
 		const struct lode_section *section = &image->sections[i];
 
 		if (section->type == LODE_SHT_NOTE)
-			found = find_in_range(&wanted, image, (struct lode_range){section->offset, section->size}, section->addralign, why);
+			found = find_in_range(&wanted, image, (struct lode_range){section->offset, section->size},
+				section->addralign, why);
 	}
 	return found;
 }

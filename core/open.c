@@ -28,7 +28,8 @@ static int read_ident(struct lode_image *image, const struct lode_open_options *
 	if (memcmp(ident, "\177ELF", 4) != 0) {
 		struct lode_cursor cursor = {.at = ident, .big = true};
 
-		return lode_refuse_(why, LODE_RULE_HEADER_MAGIC, lode_at_header_(image, LODE_FIELD_EHDR_MAGIC, lode_take32_(&cursor), 0x7f454c46));
+		return lode_refuse_(why, LODE_RULE_HEADER_MAGIC,
+			lode_at_header_(image, LODE_FIELD_EHDR_MAGIC, lode_take32_(&cursor), 0x7f454c46));
 	}
 	image->ident_version = ident[6];
 	image->osabi = ident[7];
@@ -39,11 +40,14 @@ static int read_ident(struct lode_image *image, const struct lode_open_options *
 		return LODE_OK;
 	}
 	if (!class_known(ident[4]))
-		return lode_refuse_(why, LODE_RULE_HEADER_CLASS, lode_at_header_(image, LODE_FIELD_EHDR_CLASS, ident[4], LODE_CLASS64));
+		return lode_refuse_(why, LODE_RULE_HEADER_CLASS,
+			lode_at_header_(image, LODE_FIELD_EHDR_CLASS, ident[4], LODE_CLASS64));
 	if (!data_known(ident[5]))
-		return lode_refuse_(why, LODE_RULE_HEADER_DATA, lode_at_header_(image, LODE_FIELD_EHDR_DATA, ident[5], LODE_DATA2MSB));
+		return lode_refuse_(why, LODE_RULE_HEADER_DATA,
+			lode_at_header_(image, LODE_FIELD_EHDR_DATA, ident[5], LODE_DATA2MSB));
 	if (ident[6] != 1)
-		return lode_refuse_(why, LODE_RULE_HEADER_VERSION, lode_at_header_(image, LODE_FIELD_EHDR_IDENT_VERSION, ident[6], 1));
+		return lode_refuse_(why, LODE_RULE_HEADER_VERSION,
+			lode_at_header_(image, LODE_FIELD_EHDR_IDENT_VERSION, ident[6], 1));
 	image->class_ = ident[4];
 	image->data = ident[5];
 	return LODE_OK;
@@ -116,9 +120,11 @@ static int check_section_table(const struct lode_image *image, uint32_t count, s
 	uint32_t size = image_wide(image) ? SHDR64 : SHDR32;
 
 	if (image->shentsize != size)
-		return lode_refuse_(why, LODE_RULE_HEADER_SHENTSIZE, lode_at_header_(image, LODE_FIELD_EHDR_SHENTSIZE, image->shentsize, size));
+		return lode_refuse_(why, LODE_RULE_HEADER_SHENTSIZE,
+			lode_at_header_(image, LODE_FIELD_EHDR_SHENTSIZE, image->shentsize, size));
 	if (!table_fits(image, image->shoff, count, size))
-		return lode_refuse_(why, LODE_RULE_HEADER_SHTABLE, lode_at_header_(image, LODE_FIELD_EHDR_SHOFF, image->shoff, image->source->size));
+		return lode_refuse_(why, LODE_RULE_HEADER_SHTABLE,
+			lode_at_header_(image, LODE_FIELD_EHDR_SHOFF, image->shoff, image->source->size));
 	return LODE_OK;
 }
 
@@ -131,7 +137,8 @@ static int read_section_zero(struct lode_section *zero, struct lode_image *image
 
 	if (image->shoff == 0) {
 		if (many_segments)
-			return lode_refuse_(why, LODE_RULE_HEADER_PHNUM, lode_at_header_(image, LODE_FIELD_EHDR_PHNUM, LODE_PN_XNUM, 0));
+			return lode_refuse_(why, LODE_RULE_HEADER_PHNUM,
+				lode_at_header_(image, LODE_FIELD_EHDR_PHNUM, LODE_PN_XNUM, 0));
 		image->nsections = 0;
 		image->shstrndx = 0;
 		return LODE_OK;
@@ -211,9 +218,11 @@ static int check_segment_table(const struct lode_image *image, struct lode_diag 
 	uint32_t size = image_wide(image) ? PHDR64 : PHDR32;
 
 	if (image->phentsize != size)
-		return lode_refuse_(why, LODE_RULE_HEADER_PHENTSIZE, lode_at_header_(image, LODE_FIELD_EHDR_PHENTSIZE, image->phentsize, size));
+		return lode_refuse_(why, LODE_RULE_HEADER_PHENTSIZE,
+			lode_at_header_(image, LODE_FIELD_EHDR_PHENTSIZE, image->phentsize, size));
 	if (!table_fits(image, image->phoff, image->nsegments, size))
-		return lode_refuse_(why, LODE_RULE_HEADER_PHTABLE, lode_at_header_(image, LODE_FIELD_EHDR_PHOFF, image->phoff, image->source->size));
+		return lode_refuse_(why, LODE_RULE_HEADER_PHTABLE,
+			lode_at_header_(image, LODE_FIELD_EHDR_PHOFF, image->phoff, image->source->size));
 	return LODE_OK;
 }
 
@@ -275,21 +284,25 @@ static int check_sections(const struct lode_image *image, struct lode_diag *why)
 static int check_room(const struct lode_image *image, const struct lode_open_options *options, struct lode_diag *why)
 {
 	if (image->nsegments > options->max_segments)
-		return lode_refuse_(why, LODE_RULE_ROOM_SEGMENTS, lode_nowhere_(LODE_FIELD_OPEN_SEGMENTS, options->max_segments, image->nsegments));
+		return lode_refuse_(why, LODE_RULE_ROOM_SEGMENTS,
+			lode_nowhere_(LODE_FIELD_OPEN_SEGMENTS, options->max_segments, image->nsegments));
 	if ((options->flags & LODE_OPEN_SECTIONS) && image->nsections > options->max_sections)
-		return lode_refuse_(why, LODE_RULE_ROOM_SECTIONS, lode_nowhere_(LODE_FIELD_OPEN_SECTIONS, options->max_sections, image->nsections));
+		return lode_refuse_(why, LODE_RULE_ROOM_SECTIONS,
+			lode_nowhere_(LODE_FIELD_OPEN_SECTIONS, options->max_sections, image->nsections));
 	return LODE_OK;
 }
 
 /* Everything but the tables themselves. */
-static int read_counts(struct lode_image *image, struct lode_section *zero, const struct lode_open_options *options, struct lode_diag *why)
+static int read_counts(struct lode_image *image, struct lode_section *zero, const struct lode_open_options *options,
+	struct lode_diag *why)
 {
 	int status = read_ident(image, options, why);
 
 	if (status == LODE_OK)
 		status = read_header(image, why);
 	if (status == LODE_OK && image->version != 1 && !(options->flags & LODE_OPEN_NATIVE))
-		return lode_refuse_(why, LODE_RULE_HEADER_VERSION, lode_at_header_(image, LODE_FIELD_EHDR_VERSION, image->version, 1));
+		return lode_refuse_(why, LODE_RULE_HEADER_VERSION,
+			lode_at_header_(image, LODE_FIELD_EHDR_VERSION, image->version, 1));
 	if (status == LODE_OK)
 		status = read_section_zero(zero, image, options->flags, why);
 	if (status == LODE_OK && image->nsegments > 0)
@@ -299,7 +312,8 @@ static int read_counts(struct lode_image *image, struct lode_section *zero, cons
 	return status;
 }
 
-int lode_open(struct lode_image *image, const struct lode_source *source, const struct lode_open_options *options, struct lode_diag *why)
+int lode_open(struct lode_image *image, const struct lode_source *source, const struct lode_open_options *options,
+	struct lode_diag *why)
 {
 	static const struct lode_open_options header_only;
 	struct lode_section zero = {0};

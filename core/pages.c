@@ -26,7 +26,11 @@ uint32_t lode_zero_prot_(const struct lode_planner_ *planner, const struct lode_
 
 struct lode_run lode_run_(const struct lode_part_ *part, uint64_t begin, uint64_t end, enum lode_run_kind kind)
 {
-	struct lode_run run = {.addr = begin, .size = begin < end ? end - begin : 0, .offset = LODE_NO_OFFSET, .kind = kind, .segment = part->index};
+	struct lode_run run = {.addr = begin,
+		.size = begin < end ? end - begin : 0,
+		.offset = LODE_NO_OFFSET,
+		.kind = kind,
+		.segment = part->index};
 
 	run.prot = part->segment->flags & (LODE_PF_R | LODE_PF_W | LODE_PF_X);
 	if (kind == LODE_SHARE)
@@ -45,12 +49,14 @@ static bool may_share(const struct lode_planner_ *planner, const struct lode_par
 }
 
 /* Cut [begin, end) to [low, high). */
-static struct lode_run cut(const struct lode_part_ *part, struct lode_range pages, uint64_t low, uint64_t high, enum lode_run_kind kind)
+static struct lode_run cut(const struct lode_part_ *part, struct lode_range pages, uint64_t low, uint64_t high,
+	enum lode_run_kind kind)
 {
 	return lode_run_(part, max_u64(pages.addr, low), min_u64(pages.addr + pages.size, high), kind);
 }
 
-uint32_t lode_part_runs_(struct lode_run runs[4], const struct lode_planner_ *planner, const struct lode_part_ *part, uint64_t low, uint64_t high)
+uint32_t lode_part_runs_(struct lode_run runs[4], const struct lode_planner_ *planner, const struct lode_part_ *part, uint64_t low,
+	uint64_t high)
 {
 	uint64_t begin = align_down(part->begin, planner->page), file_end = align_up(part->file_end, planner->page);
 	uint64_t whole_begin = begin, whole_end = file_end;
@@ -82,7 +88,8 @@ static bool extends(const struct lode_plan *plan, uint64_t addr, uint64_t offset
 	if (plan->nfills == 0)
 		return false;
 	last = &plan->fills[plan->nfills - 1];
-	return offset != LODE_ZEROS && last->offset != LODE_ZEROS && last->addr + last->size == addr && last->offset + last->size == offset;
+	return offset != LODE_ZEROS && last->offset != LODE_ZEROS && last->addr + last->size == addr &&
+	       last->offset + last->size == offset;
 }
 
 static int add_fill(struct lode_planner_ *planner, uint64_t begin, uint64_t size, uint64_t offset, struct lode_diag *why)
@@ -96,21 +103,24 @@ static int add_fill(struct lode_planner_ *planner, uint64_t begin, uint64_t size
 		return LODE_OK;
 	}
 	if (plan->nfills == plan->max_fills)
-		return lode_refuse_(why, LODE_RULE_ROOM_FILLS, lode_nowhere_(LODE_FIELD_PLAN_FILLS, plan->max_fills, LODE_PLAN_FILLS(planner->image->nload)));
+		return lode_refuse_(why, LODE_RULE_ROOM_FILLS,
+			lode_nowhere_(LODE_FIELD_PLAN_FILLS, plan->max_fills, LODE_PLAN_FILLS(planner->image->nload)));
 	plan->fills[plan->nfills++] = (struct lode_fill){.addr = planner->base + begin, .offset = offset, .size = size};
 	return LODE_OK;
 }
 
-int lode_fill_bytes_(struct lode_planner_ *planner, const struct lode_part_ *part, uint64_t low, uint64_t high, struct lode_diag *why)
+int lode_fill_bytes_(struct lode_planner_ *planner, const struct lode_part_ *part, uint64_t low, uint64_t high,
+	struct lode_diag *why)
 {
 	uint64_t begin = max_u64(part->begin, low), end = min_u64(part->file_end, high);
 
 	return begin < end ? add_fill(planner, begin, end - begin, part->segment->offset + (begin - part->begin), why) : LODE_OK;
 }
 
-/* The whole file pages that Linux would show: to the left as far as the page reaches, to the right as far as page and file do. Where the
- * file ends nobody knows of a pipe: there the segment's bytes end the page. */
-static int fill_pages(struct lode_planner_ *planner, const struct lode_part_ *part, const struct lode_run *run, struct lode_diag *why)
+/* The whole file pages that Linux would show: to the left as far as the page reaches, to the right as far as page and file do.
+ * Nobody knows where a pipe ends: there the segment's bytes end the page. */
+static int fill_pages(struct lode_planner_ *planner, const struct lode_part_ *part, const struct lode_run *run,
+	struct lode_diag *why)
 {
 	uint64_t size = planner->image->source->size;
 	uint64_t offset = part->segment->offset + (run->addr - part->begin);
@@ -158,7 +168,8 @@ int lode_add_run_(struct lode_planner_ *planner, const struct lode_run *run, str
 		return LODE_OK;
 	}
 	if (plan->nruns == plan->max_runs)
-		return lode_refuse_(why, LODE_RULE_ROOM_RUNS, lode_nowhere_(LODE_FIELD_PLAN_RUNS, plan->max_runs, LODE_PLAN_RUNS(planner->image->nload)));
+		return lode_refuse_(why, LODE_RULE_ROOM_RUNS,
+			lode_nowhere_(LODE_FIELD_PLAN_RUNS, plan->max_runs, LODE_PLAN_RUNS(planner->image->nload)));
 	plan->runs[plan->nruns++] = placed;
 	return LODE_OK;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Segments in the order of the table come in, runs and fills go out: what comes later covers what came before, as MAP_FIXED does. */
+/* Segments in the order of the table come in, runs and fills go out: the later covers the earlier, as MAP_FIXED does. */
 #include "plan.h"
 
 /* While painting, plan->runs hold relative addresses, ascending and disjoint; what lies where is replaced as the segments come. */

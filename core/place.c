@@ -20,7 +20,8 @@ static int check_space(const struct lode_space *space, const struct lode_plan *p
 {
 	for (uint32_t i = 0; i < plan->nruns; i++)
 		if (plan->runs[i].kind == LODE_SHARE && space->share == NULL)
-			return lode_refuse_(why, LODE_RULE_SPACE_CANNOT, lode_nowhere_(LODE_FIELD_SPACE_SHARE, plan->runs[i].addr, 0));
+			return lode_refuse_(why, LODE_RULE_SPACE_CANNOT,
+				lode_nowhere_(LODE_FIELD_SPACE_SHARE, plan->runs[i].addr, 0));
 	if (plan->relocate == LODE_RELOCATE_LOADER && space->read == NULL)
 		return lode_refuse_(why, LODE_RULE_SPACE_CANNOT, lode_nowhere_(LODE_FIELD_SPACE_READ, 0, 0));
 	return LODE_OK;
@@ -35,8 +36,7 @@ static int place_run(struct lode_space *space, const struct lode_run *run, uint3
 		if (space->zero != NULL)
 			return space->zero(space->host, run) == 0 ? LODE_OK : failed(LODE_FIELD_SPACE_ZERO, run->addr, index, why);
 		break;
-	default:
-		break;
+	default: break;
 	}
 	return space->own(space->host, run) == 0 ? LODE_OK : failed(LODE_FIELD_SPACE_OWN, run->addr, index, why);
 }
@@ -57,7 +57,8 @@ static int write_zeros(struct lode_space *space, struct lode_fill fill, uint32_t
 }
 
 /* From memory straight to the space; otherwise through a small buffer. */
-static int write_piece(struct lode_space *space, const struct lode_source *source, const struct lode_fill *fill, uint32_t index, struct lode_diag *why)
+static int write_piece(struct lode_space *space, const struct lode_source *source, const struct lode_fill *fill, uint32_t index,
+	struct lode_diag *why)
 {
 	unsigned char buffer[PIECE];
 	const unsigned char *bytes = buffer;
@@ -75,7 +76,8 @@ static int write_piece(struct lode_space *space, const struct lode_source *sourc
 	return LODE_OK;
 }
 
-static int write_bytes(struct lode_space *space, const struct lode_source *source, struct lode_fill fill, uint32_t index, struct lode_diag *why)
+static int write_bytes(struct lode_space *space, const struct lode_source *source, struct lode_fill fill, uint32_t index,
+	struct lode_diag *why)
 {
 	uint64_t largest = source->bytes != NULL ? CHUNK : PIECE;
 
@@ -93,7 +95,8 @@ static int write_bytes(struct lode_space *space, const struct lode_source *sourc
 }
 
 /* The plan proved that a fill lies in the file; a source that shrank since is found out here. */
-static int place_fill(struct lode_space *space, const struct lode_source *source, const struct lode_fill *fill, uint32_t index, struct lode_diag *why)
+static int place_fill(struct lode_space *space, const struct lode_source *source, const struct lode_fill *fill, uint32_t index,
+	struct lode_diag *why)
 {
 	if (fill->offset == LODE_ZEROS)
 		return write_zeros(space, *fill, index, why);
@@ -129,7 +132,8 @@ static int protect(struct lode_space *space, const struct lode_plan *plan, struc
 	return LODE_OK;
 }
 
-static int place_all(struct lode_space *space, const struct lode_image *image, const struct lode_plan *plan, const struct lode_relocation *relocation, struct lode_diag *why)
+static int place_all(struct lode_space *space, const struct lode_image *image, const struct lode_plan *plan,
+	const struct lode_relocation *relocation, struct lode_diag *why)
 {
 	int status = LODE_OK;
 
@@ -144,7 +148,8 @@ static int place_all(struct lode_space *space, const struct lode_image *image, c
 	return status;
 }
 
-int lode_place(struct lode_space *space, const struct lode_image *image, const struct lode_plan *plan, const struct lode_relocation *relocation, struct lode_diag *why)
+int lode_place(struct lode_space *space, const struct lode_image *image, const struct lode_plan *plan,
+	const struct lode_relocation *relocation, struct lode_diag *why)
 {
 	struct lode_relocation_count count;
 	int status = check_space(space, plan, why);

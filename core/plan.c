@@ -2,11 +2,6 @@
 /* image + policy -> plan: limits, base and everything beside the two lists are decided here; sweep.c and paint.c make the lists. */
 #include "plan.h"
 
-#define GIB (UINT64_C(1) << 30)
-#define HALF (UINT64_C(1) << 63)
-
-enum { MIN_PAGE = 4096 };
-
 struct lode_policy lode_policy_process(uint64_t page_size)
 {
 	return (struct lode_policy){
@@ -32,212 +27,6 @@ struct lode_policy lode_policy_kernel(uint64_t page_size)
 	};
 }
 
-static int check_policy(const struct lode_image *image, const struct lode_policy *policy, struct lode_diag *why)
-{
-	if (!power_of_two(policy->page_size) || policy->page_size < MIN_PAGE)
-		return lode_refuse_(why, LODE_RULE_PLAN_PAGE_SIZE, lode_nowhere_(LODE_FIELD_POLICY_PAGE_SIZE, policy->page_size, MIN_PAGE));
-	if (policy->domain == LODE_PHYSICAL && policy->relocate == LODE_RELOCATE_LOADER)
-		return lode_refuse_(why, LODE_RULE_PLAN_DOMAIN, lode_nowhere_(LODE_FIELD_POLICY_RELOCATE, policy->relocate, 0));
-	if (image->type != LODE_ET_EXEC && image->type != LODE_ET_DYN)
-		return lode_refuse_(why, LODE_RULE_HEADER_TYPE, lode_at_header_(image, LODE_FIELD_EHDR_TYPE, image->type, LODE_ET_DYN));
-	if (image->nload == 0)
-		return lode_refuse_(why, LODE_RULE_SEGMENT_NONE, lode_at_header_(image, LODE_FIELD_EHDR_PHNUM, image->nsegments, 1));
-	if (policy->max_segments != 0 && image->nload > policy->max_segments)
-		return lode_refuse_(why, LODE_RULE_SEGMENT_LIMIT, lode_at_header_(image, LODE_FIELD_EHDR_PHNUM, image->nload, policy->max_segments));
-	return LODE_OK;
-}
-
-/* p_align of one segment: 0 and 1 ask for nothing. */
-static int check_align(const struct lode_image *image, const struct lode_policy *policy, uint32_t index, struct lode_diag *why)
-{
-	uint64_t align = image->segments[index].align, limit = policy->max_align != 0 ? policy->max_align : GIB;
-	struct lode_diag place;
-
-	if (align == 0)
-		return LODE_OK;
-	place = lode_at_segment_(image, index, LODE_FIELD_PHDR_ALIGN);
-	place.limit = limit;
-	if (!power_of_two(align))
-		return policy->flags & LODE_PLAN_ALIGN_LENIENT ? LODE_OK : lode_refuse_(why, LODE_RULE_SEGMENT_ALIGN, place);
-	if (align > limit)
-		return lode_refuse_(why, LODE_RULE_PLAN_ALIGN_LIMIT, place);
-	return LODE_OK;
-}
-
-/* Linux maps file pages; where offset and address differ within the page it cannot. */
-static int check_congruence(const struct lode_image *image, const struct lode_policy *policy, uint32_t index, struct lode_diag *why)
-{
-	const struct lode_segment *segment = &image->segments[index];
-	struct lode_diag place;
-
-	if (policy->use != LODE_USE_PROCESS || segment->filesz == 0)
-		return LODE_OK;
-	if (((segment->offset ^ lode_segment_addr_(segment, policy->domain)) & (policy->page_size - 1)) == 0)
-		return LODE_OK;
-	place = lode_at_segment_(image, index, LODE_FIELD_PHDR_OFFSET);
-	place.limit = policy->page_size;
-	return lode_refuse_(why, LODE_RULE_SEGMENT_CONGRUENCE, place);
-}
-
-static int check_segment(const struct lode_image *image, const struct lode_policy *policy, uint32_t index, struct lode_diag *why)
-{
-	const struct lode_segment *segment = &image->segments[index];
-	int status = check_align(image, policy, index, why);
-
-	if (status == LODE_OK)
-		status = check_congruence(image, policy, index, why);
-	if (status != LODE_OK)
-		return status;
-	if (policy->domain == LODE_PHYSICAL && !within(segment->paddr, segment->memsz - 1, image_last_addr(image)))
-		return lode_refuse_(why, LODE_RULE_SEGMENT_WRAP, lode_at_segment_(image, index, LODE_FIELD_PHDR_PADDR));
-	if (policy->wx == LODE_WX_DENY && (segment->flags & LODE_PF_W) && (segment->flags & LODE_PF_X))
-		return lode_refuse_(why, LODE_RULE_PLAN_WX, lode_at_segment_(image, index, LODE_FIELD_PHDR_FLAGS));
-	return LODE_OK;
-}
-
-/* The table's own order, for policies that insist on the gABI's. */
-static int check_order(const struct lode_image *image, const struct lode_policy *policy, struct lode_diag *why)
-{
-	if (!(policy->flags & LODE_PLAN_SORTED))
-		return LODE_OK;
-	for (uint32_t k = 1; k < image->nload; k++) {
-		uint32_t index = lode_nth_(image, policy->domain, k), before = lode_nth_(image, policy->domain, k - 1);
-
-		if (index < before) {
-			struct lode_diag place = lode_at_segment_(image, before, LODE_FIELD_PHDR_VADDR);
-
-			place.other = index;
-			return lode_refuse_(why, LODE_RULE_SEGMENT_ORDER, place);
-		}
-	}
-	return LODE_OK;
-}
-
-/* The last address of any segment: by end, not by begin, because they may lie over each other. */
-static uint64_t last_address(const struct lode_image *image, const struct lode_policy *policy)
-{
-	uint64_t last = 0;
-
-	for (uint32_t k = 0; k < image->nload; k++) {
-		const struct lode_segment *segment = &image->segments[lode_nth_(image, policy->domain, k)];
-
-		last = max_u64(last, lode_segment_addr_(segment, policy->domain) + (segment->memsz - 1));
-	}
-	return last;
-}
-
-static uint64_t largest_align(const struct lode_image *image, const struct lode_policy *policy)
-{
-	uint64_t align = policy->page_size;
-
-	for (uint32_t k = 0; k < image->nload; k++) {
-		uint64_t wanted = image->segments[lode_nth_(image, policy->domain, k)].align;
-
-		if (power_of_two(wanted))
-			align = max_u64(align, wanted);
-	}
-	return align;
-}
-
-static int check_segments(const struct lode_image *image, const struct lode_policy *policy, struct lode_diag *why)
-{
-	int status = check_policy(image, policy, why);
-
-	for (uint32_t k = 0; status == LODE_OK && k < image->nload; k++)
-		status = check_segment(image, policy, lode_nth_(image, policy->domain, k), why);
-	if (status == LODE_OK)
-		status = check_order(image, policy, why);
-	return status;
-}
-
-int lode_plan_span(struct lode_span *span, const struct lode_image *image, const struct lode_policy *policy, struct lode_diag *why)
-{
-	uint64_t limit = policy->max_size != 0 ? min_u64(policy->max_size, HALF) : HALF;
-	int status = check_segments(image, policy, why);
-	uint64_t first, last;
-
-	if (status != LODE_OK)
-		return status;
-	first = align_down(lode_segment_addr_(&image->segments[lode_nth_(image, policy->domain, 0)], policy->domain), policy->page_size);
-	last = align_down(last_address(image, policy), policy->page_size);
-	if (last - first >= limit || last - first + policy->page_size > limit)
-		return lode_refuse_(why, LODE_RULE_PLAN_SIZE_LIMIT, lode_nowhere_(LODE_FIELD_PHDR_MEMSZ, last - first, limit));
-	span->range = (struct lode_range){.addr = first, .size = last - first + policy->page_size};
-	span->align = largest_align(image, policy);
-	return LODE_OK;
-}
-
-static bool overlap(const struct lode_range *a, const struct lode_range *b)
-{
-	if (a->size == 0 || b->size == 0)
-		return false;
-	return a->addr <= b->addr ? b->addr - a->addr < a->size : a->addr - b->addr < b->size;
-}
-
-/* The first reserved range that a range meets, or NULL. */
-static const struct lode_range *reserved_at(const struct lode_policy *policy, const struct lode_range *range)
-{
-	for (uint32_t i = 0; i < policy->nreserved; i++)
-		if (overlap(range, &policy->reserved[i]))
-			return &policy->reserved[i];
-	return NULL;
-}
-
-static bool allowed_at(const struct lode_policy *policy, const struct lode_range *range)
-{
-	if (policy->allowed == NULL)
-		return true;
-	for (uint32_t i = 0; i < policy->nallowed; i++)
-		if (range->addr >= policy->allowed[i].addr && within(range->addr - policy->allowed[i].addr, range->size, policy->allowed[i].size))
-			return true;
-	return false;
-}
-
-/* The next address at or above addr that is rest modulo align; false if there is none. */
-static bool next_place(uint64_t *addr, uint64_t rest, uint64_t align)
-{
-	return add_ok(addr, *addr, (rest - *addr) & (align - 1));
-}
-
-/* Next candidate above one that failed: behind the reserved range, or in the next allowed range. */
-static bool skip(uint64_t *addr, const struct lode_policy *policy, const struct lode_range *range, uint64_t align)
-{
-	const struct lode_range *reserved = reserved_at(policy, range);
-	uint64_t best = UINT64_MAX;
-
-	if (reserved != NULL)
-		return add_ok(addr, reserved->addr, reserved->size);
-	for (uint32_t i = 0; i < policy->nallowed; i++)
-		if (policy->allowed[i].addr > *addr)
-			best = min_u64(best, policy->allowed[i].addr);
-	if (best == UINT64_MAX)
-		return false;
-	*addr = best;
-	return align != 0;
-}
-
-int lode_plan_fit(uint64_t *base, const struct lode_image *image, const struct lode_policy *policy, const struct lode_range *window, struct lode_diag *why)
-{
-	struct lode_span span;
-	struct lode_range range;
-	int status = lode_plan_span(&span, image, policy, why);
-
-	if (status != LODE_OK)
-		return status;
-	if (window->size == 0 || !within(window->addr, window->size - 1, UINT64_MAX))
-		return lode_refuse_(why, LODE_RULE_PLAN_WINDOW, lode_nowhere_(LODE_FIELD_POLICY_WINDOW, window->addr, window->size));
-	range = (struct lode_range){.addr = window->addr, .size = span.range.size};
-	while (next_place(&range.addr, span.range.addr, span.align) && within(range.addr - window->addr, range.size, window->size)) {
-		if (allowed_at(policy, &range) && reserved_at(policy, &range) == NULL) {
-			*base = range.addr;
-			return LODE_OK;
-		}
-		if (!skip(&range.addr, policy, &range, span.align))
-			break;
-	}
-	return lode_refuse_(why, LODE_RULE_PLAN_NO_PLACE, lode_nowhere_(LODE_FIELD_POLICY_WINDOW, span.range.size, window->size));
-}
-
 /* Where the first page goes; ET_EXEC stays where it was linked. */
 static int choose_base(struct lode_planner_ *planner, const struct lode_span *span, struct lode_diag *why)
 {
@@ -256,7 +45,7 @@ static int choose_base(struct lode_planner_ *planner, const struct lode_span *sp
 	planner->plan->bias = bias;
 	planner->plan->span = (struct lode_range){.addr = planner->base, .size = span->range.size};
 	planner->plan->align = span->align;
-	planner->plan->end = last_address(planner->image, policy) + 1 + bias;
+	planner->plan->end = lode_last_address_(planner->image, policy) + 1 + bias;
 	return LODE_OK;
 }
 
@@ -265,7 +54,7 @@ static int check_runs(const struct lode_plan *plan, const struct lode_policy *po
 {
 	for (uint32_t i = 0; i < plan->nruns; i++) {
 		const struct lode_range range = {.addr = plan->runs[i].addr, .size = plan->runs[i].size};
-		const struct lode_range *reserved = reserved_at(policy, &range);
+		const struct lode_range *reserved = lode_reserved_at_(policy, &range);
 		struct lode_diag place = lode_nowhere_(LODE_FIELD_RUN, range.addr, range.size);
 
 		place.index = i;
@@ -273,7 +62,7 @@ static int check_runs(const struct lode_plan *plan, const struct lode_policy *po
 			place.other = (uint32_t)(reserved - policy->reserved);
 			return lode_refuse_(why, LODE_RULE_PLAN_RESERVED, place);
 		}
-		if (!allowed_at(policy, &range))
+		if (!lode_allowed_at_(policy, &range))
 			return lode_refuse_(why, LODE_RULE_PLAN_NOT_ALLOWED, place);
 	}
 	return LODE_OK;

@@ -44,12 +44,23 @@ struct lode_diag lode_at_entry_(enum lode_field field, uint64_t index, uint64_t 
 
 /* Offsets of the header's fields, ELFCLASS32 and ELFCLASS64. */
 static const unsigned char header_fields[][2] = {
-	[LODE_FIELD_EHDR_MAGIC] = {0, 0}, [LODE_FIELD_EHDR_CLASS] = {4, 4}, [LODE_FIELD_EHDR_DATA] = {5, 5},
-	[LODE_FIELD_EHDR_IDENT_VERSION] = {6, 6}, [LODE_FIELD_EHDR_TYPE] = {16, 16}, [LODE_FIELD_EHDR_MACHINE] = {18, 18},
-	[LODE_FIELD_EHDR_VERSION] = {20, 20}, [LODE_FIELD_EHDR_ENTRY] = {24, 24}, [LODE_FIELD_EHDR_PHOFF] = {28, 32},
-	[LODE_FIELD_EHDR_SHOFF] = {32, 40}, [LODE_FIELD_EHDR_FLAGS] = {36, 48}, [LODE_FIELD_EHDR_EHSIZE] = {40, 52},
-	[LODE_FIELD_EHDR_PHENTSIZE] = {42, 54}, [LODE_FIELD_EHDR_PHNUM] = {44, 56}, [LODE_FIELD_EHDR_SHENTSIZE] = {46, 58},
-	[LODE_FIELD_EHDR_SHNUM] = {48, 60}, [LODE_FIELD_EHDR_SHSTRNDX] = {50, 62},
+	[LODE_FIELD_EHDR_MAGIC] = {0, 0},
+	[LODE_FIELD_EHDR_CLASS] = {4, 4},
+	[LODE_FIELD_EHDR_DATA] = {5, 5},
+	[LODE_FIELD_EHDR_IDENT_VERSION] = {6, 6},
+	[LODE_FIELD_EHDR_TYPE] = {16, 16},
+	[LODE_FIELD_EHDR_MACHINE] = {18, 18},
+	[LODE_FIELD_EHDR_VERSION] = {20, 20},
+	[LODE_FIELD_EHDR_ENTRY] = {24, 24},
+	[LODE_FIELD_EHDR_PHOFF] = {28, 32},
+	[LODE_FIELD_EHDR_SHOFF] = {32, 40},
+	[LODE_FIELD_EHDR_FLAGS] = {36, 48},
+	[LODE_FIELD_EHDR_EHSIZE] = {40, 52},
+	[LODE_FIELD_EHDR_PHENTSIZE] = {42, 54},
+	[LODE_FIELD_EHDR_PHNUM] = {44, 56},
+	[LODE_FIELD_EHDR_SHENTSIZE] = {46, 58},
+	[LODE_FIELD_EHDR_SHNUM] = {48, 60},
+	[LODE_FIELD_EHDR_SHSTRNDX] = {50, 62},
 };
 
 struct lode_diag lode_at_header_(const struct lode_image *image, enum lode_field field, uint64_t value, uint64_t limit)
@@ -62,10 +73,14 @@ struct lode_diag lode_at_header_(const struct lode_image *image, enum lode_field
 
 /* Offsets of a program header's fields, counted from LODE_FIELD_PHDR_TYPE. */
 static const unsigned char segment_fields[][2] = {
-	[LODE_FIELD_PHDR_TYPE - LODE_FIELD_PHDR_TYPE] = {0, 0}, [LODE_FIELD_PHDR_FLAGS - LODE_FIELD_PHDR_TYPE] = {24, 4},
-	[LODE_FIELD_PHDR_OFFSET - LODE_FIELD_PHDR_TYPE] = {4, 8}, [LODE_FIELD_PHDR_VADDR - LODE_FIELD_PHDR_TYPE] = {8, 16},
-	[LODE_FIELD_PHDR_PADDR - LODE_FIELD_PHDR_TYPE] = {12, 24}, [LODE_FIELD_PHDR_FILESZ - LODE_FIELD_PHDR_TYPE] = {16, 32},
-	[LODE_FIELD_PHDR_MEMSZ - LODE_FIELD_PHDR_TYPE] = {20, 40}, [LODE_FIELD_PHDR_ALIGN - LODE_FIELD_PHDR_TYPE] = {28, 48},
+	[LODE_FIELD_PHDR_TYPE - LODE_FIELD_PHDR_TYPE] = {0, 0},
+	[LODE_FIELD_PHDR_FLAGS - LODE_FIELD_PHDR_TYPE] = {24, 4},
+	[LODE_FIELD_PHDR_OFFSET - LODE_FIELD_PHDR_TYPE] = {4, 8},
+	[LODE_FIELD_PHDR_VADDR - LODE_FIELD_PHDR_TYPE] = {8, 16},
+	[LODE_FIELD_PHDR_PADDR - LODE_FIELD_PHDR_TYPE] = {12, 24},
+	[LODE_FIELD_PHDR_FILESZ - LODE_FIELD_PHDR_TYPE] = {16, 32},
+	[LODE_FIELD_PHDR_MEMSZ - LODE_FIELD_PHDR_TYPE] = {20, 40},
+	[LODE_FIELD_PHDR_ALIGN - LODE_FIELD_PHDR_TYPE] = {28, 48},
 };
 
 uint64_t lode_segment_offset(const struct lode_image *image, uint32_t index, enum lode_field field)
@@ -100,10 +115,14 @@ struct lode_diag lode_at_segment_(const struct lode_image *image, uint32_t index
 
 /* Offsets of a section header's fields, counted from LODE_FIELD_SHDR_NAME. */
 static const unsigned char section_fields[][2] = {
-	[LODE_FIELD_SHDR_NAME - LODE_FIELD_SHDR_NAME] = {0, 0}, [LODE_FIELD_SHDR_TYPE - LODE_FIELD_SHDR_NAME] = {4, 4},
-	[LODE_FIELD_SHDR_OFFSET - LODE_FIELD_SHDR_NAME] = {16, 24}, [LODE_FIELD_SHDR_ADDR - LODE_FIELD_SHDR_NAME] = {12, 16},
-	[LODE_FIELD_SHDR_SIZE - LODE_FIELD_SHDR_NAME] = {20, 32}, [LODE_FIELD_SHDR_LINK - LODE_FIELD_SHDR_NAME] = {24, 40},
-	[LODE_FIELD_SHDR_INFO - LODE_FIELD_SHDR_NAME] = {28, 44}, [LODE_FIELD_SHDR_ADDRALIGN - LODE_FIELD_SHDR_NAME] = {32, 48},
+	[LODE_FIELD_SHDR_NAME - LODE_FIELD_SHDR_NAME] = {0, 0},
+	[LODE_FIELD_SHDR_TYPE - LODE_FIELD_SHDR_NAME] = {4, 4},
+	[LODE_FIELD_SHDR_OFFSET - LODE_FIELD_SHDR_NAME] = {16, 24},
+	[LODE_FIELD_SHDR_ADDR - LODE_FIELD_SHDR_NAME] = {12, 16},
+	[LODE_FIELD_SHDR_SIZE - LODE_FIELD_SHDR_NAME] = {20, 32},
+	[LODE_FIELD_SHDR_LINK - LODE_FIELD_SHDR_NAME] = {24, 40},
+	[LODE_FIELD_SHDR_INFO - LODE_FIELD_SHDR_NAME] = {28, 44},
+	[LODE_FIELD_SHDR_ADDRALIGN - LODE_FIELD_SHDR_NAME] = {32, 48},
 	[LODE_FIELD_SHDR_ENTSIZE - LODE_FIELD_SHDR_NAME] = {36, 56},
 };
 
@@ -112,6 +131,7 @@ struct lode_diag lode_at_section_(const struct lode_image *image, uint32_t index
 	struct lode_diag place = lode_nowhere_(field, value, 0);
 
 	place.index = index;
-	place.offset = image->shoff + (uint64_t)index * image->shentsize + section_fields[field - LODE_FIELD_SHDR_NAME][image_wide(image)];
+	place.offset =
+		image->shoff + (uint64_t)index * image->shentsize + section_fields[field - LODE_FIELD_SHDR_NAME][image_wide(image)];
 	return place;
 }

@@ -4,140 +4,9 @@
 
 enum { NAME = 512 };
 
-/* One walk over all tables. */
-struct walk {
-	const struct lode_image *image;
-	const struct lode_plan *plan;
-	const struct lode_relocation *options;
-	const struct lode_machine *machine;
-	struct lode_space *space; /* NULL: check only */
-	struct lode_dynamic dynamic;
-	struct lode_tls_layout tls;
-	struct lode_relocation_count count;
-	bool ifuncs;    /* some entry needs a resolver to be called */
-	bool irelative; /* the pass for those, after all the others: resolvers may use what those wrote */
-};
-
-/* Where a relocation stands, for diagnoses. */
-struct entry {
-	struct lode_rel rel;
-	struct lode_symbol symbol;
-	uint64_t index;
-	uint64_t offset; /* of the entry in the file */
-	uint8_t op;
-	uint8_t width;
-};
-
-static int refuse(const struct walk *walk, const struct entry *entry, enum lode_rule rule, enum lode_field field, uint64_t value, struct lode_diag *why)
-{
-	uint32_t skip = field == LODE_FIELD_REL_OFFSET || field == LODE_FIELD_RELR_ENTRY ? 0 : image_word(walk->image);
-
-	return lode_refuse_(why, rule, lode_at_entry_(field, entry->index, entry->offset + skip, value));
-}
-
-/* Every byte that will be written lies in one segment, and in one that may be written. */
-static int check_target(const struct walk *walk, const struct entry *entry, enum lode_field field, struct lode_diag *why)
-{
-	const struct lode_segment *segment = lode_segment_at(walk->image, entry->rel.offset, entry->width);
-
-	if (segment == NULL)
-		return refuse(walk, entry, LODE_RULE_RELOC_RANGE, field, entry->rel.offset, why);
-	if (!(segment->flags & LODE_PF_W) && !(walk->plan->flags & LODE_PLAN_TEXTREL))
-		return refuse(walk, entry, LODE_RULE_RELOC_TEXT, field, entry->rel.offset, why);
-	return LODE_OK;
-}
-
-static int space_failed(enum lode_field field, uint64_t addr, struct lode_diag *why)
-{
-	return lode_refuse_(why, LODE_RULE_SPACE_REFUSED, lode_nowhere_(field, addr, 0));
-}
-
-static int read_word(const struct walk *walk, uint64_t *value, uint64_t addr, uint32_t width, struct lode_diag *why)
-{
-	unsigned char raw[8];
-	struct lode_cursor cursor = image_cursor(walk->image, raw);
-
-	if (walk->space->read(walk->space->host, addr, raw, width) != 0)
-		return space_failed(LODE_FIELD_SPACE_READ, addr, why);
-	*value = width == 8 ? lode_take64_(&cursor) : (uint64_t)(int64_t)(int32_t)lode_take32_(&cursor);
-	return LODE_OK;
-}
-
-static int write_word(const struct walk *walk, uint64_t addr, uint64_t value, uint32_t width, struct lode_diag *why)
-{
-	unsigned char raw[8];
-
-	lode_store_(raw, value, width, image_big(walk->image));
-	if (walk->space->write(walk->space->host, addr, raw, width) != 0)
-		return space_failed(LODE_FIELD_SPACE_WRITE, addr, why);
-	return LODE_OK;
-}
-
-/* RELR: an even word is an address to relocate, an odd one a bitmap of the words behind it. */
-
-static int relr_one(struct walk *walk, struct entry *entry, struct lode_diag *why)
-{
-	uint64_t addr = entry->rel.offset + walk->plan->bias, value;
-	int status = check_target(walk, entry, LODE_FIELD_RELR_ENTRY, why);
-
-	walk->count.relative++;
-	if (status != LODE_OK || walk->space == NULL)
-		return status;
-	status = read_word(walk, &value, addr, entry->width, why);
-	if (status != LODE_OK)
-		return status;
-	return write_word(walk, addr, value + walk->plan->bias, entry->width, why);
-}
-
-static int relr_bitmap(struct walk *walk, struct entry *entry, uint64_t bits, uint64_t where, struct lode_diag *why)
-{
-	for (entry->rel.offset = where; (bits >>= 1) != 0; entry->rel.offset += entry->width) {
-		int status = bits & 1 ? relr_one(walk, entry, why) : LODE_OK;
-
-		if (status != LODE_OK)
-			return status;
-	}
-	return LODE_OK;
-}
-
-static int walk_relr(struct walk *walk, struct lode_diag *why)
-{
-	uint32_t word = image_word(walk->image);
-	struct entry entry = {.width = (uint8_t)word};
-	uint64_t where = 0;
-	bool begun = false;
-
-	for (; entry.index * word < walk->dynamic.relr.size; entry.index++) {
-		unsigned char raw[8];
-		struct lode_cursor cursor = image_cursor(walk->image, raw);
-		uint64_t value;
-		int status;
-
-		entry.offset = walk->dynamic.relr.addr + entry.index * word;
-		status = lode_source_read(raw, walk->image->source, entry.offset, word, why);
-		if (status != LODE_OK)
-			return status;
-		value = lode_take_word_(&cursor);
-		if ((value & 1) == 0) {
-			entry.rel.offset = value;
-			where = value + word;
-			begun = true;
-			status = relr_one(walk, &entry, why);
-		} else if (begun) {
-			status = relr_bitmap(walk, &entry, value, where, why);
-			where += (8 * (uint64_t)word - 1) * word;
-		} else {
-			return refuse(walk, &entry, LODE_RULE_RELR_ORDER, LODE_FIELD_RELR_ENTRY, value, why);
-		}
-		if (status != LODE_OK)
-			return status;
-	}
-	return LODE_OK;
-}
-
 /* Symbols */
 
-static int resolve_elsewhere(const struct walk *walk, uint64_t *value, const struct entry *entry, struct lode_diag *why)
+static int resolve_elsewhere(const struct lode_walk_ *walk, uint64_t *value, const struct lode_entry_ *entry, struct lode_diag *why)
 {
 	const struct lode_relocation *options = walk->options;
 	bool weak = entry->symbol.bind == LODE_STB_WEAK;
@@ -146,20 +15,23 @@ static int resolve_elsewhere(const struct walk *walk, uint64_t *value, const str
 
 	*value = 0;
 	if (options->resolve == NULL)
-		return weak ? LODE_OK : refuse(walk, entry, LODE_RULE_SYMBOL_UNDEFINED, LODE_FIELD_REL_SYMBOL, entry->rel.symbol, why);
+		return weak ? LODE_OK
+			    : lode_entry_refuse_(walk, entry, LODE_RULE_SYMBOL_UNDEFINED, LODE_FIELD_REL_SYMBOL, entry->rel.symbol,
+				      why);
 	status = lode_string_read(name, sizeof name, walk->image, &walk->dynamic.symbols.strings, entry->symbol.name, why);
 	if (status == LODE_ERR_ROOM)
-		return refuse(walk, entry, LODE_RULE_SYMBOL_NAME, LODE_FIELD_REL_SYMBOL, entry->rel.symbol, why);
+		return lode_entry_refuse_(walk, entry, LODE_RULE_SYMBOL_NAME, LODE_FIELD_REL_SYMBOL, entry->rel.symbol, why);
 	if (status != LODE_OK)
 		return status;
 	if (options->resolve(options->host, value, name, &entry->symbol) == 0)
 		return LODE_OK;
 	*value = 0;
-	return weak ? LODE_OK : refuse(walk, entry, LODE_RULE_SYMBOL_UNDEFINED, LODE_FIELD_REL_SYMBOL, entry->rel.symbol, why);
+	return weak ? LODE_OK
+		    : lode_entry_refuse_(walk, entry, LODE_RULE_SYMBOL_UNDEFINED, LODE_FIELD_REL_SYMBOL, entry->rel.symbol, why);
 }
 
 /* S: 0 for symbol 0; thread-local symbols give their offset in the block, absolute ones stay where they are. */
-static int symbol_value(const struct walk *walk, uint64_t *value, struct entry *entry, struct lode_diag *why)
+static int symbol_value(const struct lode_walk_ *walk, uint64_t *value, struct lode_entry_ *entry, struct lode_diag *why)
 {
 	int status;
 
@@ -172,7 +44,7 @@ static int symbol_value(const struct walk *walk, uint64_t *value, struct entry *
 	if (entry->symbol.shndx == LODE_SHN_UNDEF)
 		return resolve_elsewhere(walk, value, entry, why);
 	if (entry->symbol.reserved && entry->symbol.shndx != LODE_SHN_ABS)
-		return refuse(walk, entry, LODE_RULE_SYMBOL_UNDEFINED, LODE_FIELD_REL_SYMBOL, entry->rel.symbol, why);
+		return lode_entry_refuse_(walk, entry, LODE_RULE_SYMBOL_UNDEFINED, LODE_FIELD_REL_SYMBOL, entry->rel.symbol, why);
 	*value = entry->symbol.value;
 	if (entry->symbol.type != LODE_STT_TLS && !entry->symbol.reserved)
 		*value += walk->plan->bias;
@@ -180,15 +52,15 @@ static int symbol_value(const struct walk *walk, uint64_t *value, struct entry *
 }
 
 /* REL addends stand in the place itself; while only checking, the place is not there yet. */
-static int addend(const struct walk *walk, uint64_t *value, const struct entry *entry, struct lode_diag *why)
+static int addend(const struct lode_walk_ *walk, uint64_t *value, const struct lode_entry_ *entry, struct lode_diag *why)
 {
 	*value = entry->rel.addend;
 	if (entry->rel.has_addend || walk->space == NULL)
 		return LODE_OK;
-	return read_word(walk, value, entry->rel.offset + walk->plan->bias, entry->width, why);
+	return lode_word_read_(walk, value, entry->rel.offset + walk->plan->bias, entry->width, why);
 }
 
-static bool is_ifunc(const struct entry *entry)
+static bool is_ifunc(const struct lode_entry_ *entry)
 {
 	bool symbolic = entry->op == LODE_OP_SYMBOL || entry->op == LODE_OP_VALUE;
 
@@ -200,7 +72,7 @@ static bool is_tls(uint8_t op)
 	return op == LODE_OP_TPOFF || op == LODE_OP_TPNEG;
 }
 
-static uint64_t compute(const struct walk *walk, const struct entry *entry, uint64_t symbol, uint64_t add)
+static uint64_t compute(const struct lode_walk_ *walk, const struct lode_entry_ *entry, uint64_t symbol, uint64_t add)
 {
 	switch (entry->op) {
 	case LODE_OP_RELATIVE:
@@ -214,9 +86,9 @@ static uint64_t compute(const struct walk *walk, const struct entry *entry, uint
 	}
 }
 
-/* A 4-byte field of a 64-bit image takes what fits it signed or unsigned; in a 32-bit image all arithmetic is modulo 2^32. While an addend
- * is not known the value is not either. */
-static bool value_fits(const struct walk *walk, const struct entry *entry, uint64_t value)
+/* A 4-byte field of a 64-bit image takes what fits it signed or unsigned; in a 32-bit image all arithmetic is modulo 2^32.
+ * While an addend is not known the value is not either. */
+static bool value_fits(const struct lode_walk_ *walk, const struct lode_entry_ *entry, uint64_t value)
 {
 	bool known = entry->rel.has_addend || walk->space != NULL;
 
@@ -225,7 +97,7 @@ static bool value_fits(const struct walk *walk, const struct entry *entry, uint6
 	return value <= UINT32_MAX || value >= UINT64_MAX - INT32_MAX;
 }
 
-static void count(struct walk *walk, const struct entry *entry)
+static void count(struct lode_walk_ *walk, const struct lode_entry_ *entry)
 {
 	switch (entry->op) {
 	case LODE_OP_NONE: walk->count.none++; break;
@@ -238,23 +110,23 @@ static void count(struct walk *walk, const struct entry *entry)
 }
 
 /* Resolvers are the image's code: whether it runs now is the policy's. */
-static int apply_ifunc(struct walk *walk, const struct entry *entry, uint64_t *value, bool *skip, struct lode_diag *why)
+static int apply_ifunc(struct lode_walk_ *walk, const struct lode_entry_ *entry, uint64_t *value, bool *skip, struct lode_diag *why)
 {
 	const struct lode_relocation *options = walk->options;
 
 	*skip = options->irelative == LODE_IRELATIVE_SKIP || walk->space == NULL;
 	if (options->irelative == LODE_IRELATIVE_REFUSE)
-		return refuse(walk, entry, LODE_RULE_RELOC_IRELATIVE, LODE_FIELD_REL_TYPE, entry->rel.type, why);
+		return lode_entry_refuse_(walk, entry, LODE_RULE_RELOC_IRELATIVE, LODE_FIELD_REL_TYPE, entry->rel.type, why);
 	walk->ifuncs = true;
 	if (*skip || !walk->irelative)
 		return LODE_OK;
 	if (options->ifunc == NULL || options->ifunc(options->host, value, *value) != 0)
-		return refuse(walk, entry, LODE_RULE_RELOC_IFUNC, LODE_FIELD_REL_TYPE, entry->rel.type, why);
+		return lode_entry_refuse_(walk, entry, LODE_RULE_RELOC_IFUNC, LODE_FIELD_REL_TYPE, entry->rel.type, why);
 	return LODE_OK;
 }
 
 /* The entry is known to be one that writes: compute its value and store it, if this is its pass. */
-static int apply(struct walk *walk, struct entry *entry, struct lode_diag *why)
+static int apply(struct lode_walk_ *walk, struct lode_entry_ *entry, struct lode_diag *why)
 {
 	uint64_t symbol = 0, add = 0, value;
 	bool skip = walk->space == NULL, ifunc;
@@ -271,13 +143,13 @@ static int apply(struct walk *walk, struct entry *entry, struct lode_diag *why)
 	if (status != LODE_OK)
 		return status;
 	if (!value_fits(walk, entry, value))
-		return refuse(walk, entry, LODE_RULE_RELOC_VALUE, LODE_FIELD_REL_ADDEND, value, why);
+		return lode_entry_refuse_(walk, entry, LODE_RULE_RELOC_VALUE, LODE_FIELD_REL_ADDEND, value, why);
 	if (skip || ifunc != walk->irelative)
 		return LODE_OK;
-	return write_word(walk, entry->rel.offset + walk->plan->bias, value, entry->width, why);
+	return lode_word_write_(walk, entry->rel.offset + walk->plan->bias, value, entry->width, why);
 }
 
-static void classify(const struct walk *walk, struct entry *entry)
+static void classify(const struct lode_walk_ *walk, struct lode_entry_ *entry)
 {
 	entry->op = LODE_OP_UNKNOWN;
 	for (uint32_t i = 0; i < walk->machine->ntypes; i++) {
@@ -289,26 +161,26 @@ static void classify(const struct walk *walk, struct entry *entry)
 	}
 }
 
-static int rel_one(struct walk *walk, struct entry *entry, struct lode_diag *why)
+static int rel_one(struct lode_walk_ *walk, struct lode_entry_ *entry, struct lode_diag *why)
 {
 	int status;
 
 	classify(walk, entry);
 	if (entry->op == LODE_OP_UNKNOWN)
-		return refuse(walk, entry, LODE_RULE_RELOC_TYPE, LODE_FIELD_REL_TYPE, entry->rel.type, why);
+		return lode_entry_refuse_(walk, entry, LODE_RULE_RELOC_TYPE, LODE_FIELD_REL_TYPE, entry->rel.type, why);
 	count(walk, entry);
 	if (entry->op == LODE_OP_NONE)
 		return LODE_OK;
 	if (is_tls(entry->op) && !(walk->options->static_tls && walk->plan->has_tls))
-		return refuse(walk, entry, LODE_RULE_RELOC_TLS, LODE_FIELD_REL_TYPE, entry->rel.type, why);
-	status = check_target(walk, entry, LODE_FIELD_REL_OFFSET, why);
+		return lode_entry_refuse_(walk, entry, LODE_RULE_RELOC_TLS, LODE_FIELD_REL_TYPE, entry->rel.type, why);
+	status = lode_entry_target_(walk, entry, LODE_FIELD_REL_OFFSET, why);
 	return status == LODE_OK ? apply(walk, entry, why) : status;
 }
 
-static int walk_table(struct walk *walk, const struct lode_reltab *table, struct lode_diag *why)
+static int walk_table(struct lode_walk_ *walk, const struct lode_reltab *table, struct lode_diag *why)
 {
 	for (uint64_t i = 0; i < table->count; i++) {
-		struct entry entry = {.index = i, .offset = table->offset + i * rel_size(walk->image, table->rela)};
+		struct lode_entry_ entry = {.index = i, .offset = table->offset + i * rel_size(walk->image, table->rela)};
 		int status = lode_rel_read(&entry.rel, walk->image, table, i, why);
 
 		if (status == LODE_OK)
@@ -319,7 +191,7 @@ static int walk_table(struct walk *walk, const struct lode_reltab *table, struct
 	return LODE_OK;
 }
 
-static int walk_tables(struct walk *walk, struct lode_diag *why)
+static int walk_tables(struct lode_walk_ *walk, struct lode_diag *why)
 {
 	int status = walk_table(walk, &walk->dynamic.rel, why);
 
@@ -335,7 +207,7 @@ static bool has_relocations(const struct lode_dynamic *dynamic)
 	return (dynamic->rel.count | dynamic->rela.count | dynamic->jmprel.count | dynamic->relr.size) != 0;
 }
 
-static int walk_all(struct walk *walk, struct lode_diag *why)
+static int walk_all(struct lode_walk_ *walk, struct lode_diag *why)
 {
 	int status = lode_dynamic_open(&walk->dynamic, walk->image, why);
 
@@ -343,11 +215,12 @@ static int walk_all(struct walk *walk, struct lode_diag *why)
 		return status;
 	walk->machine = lode_machine_(walk->image->machine, walk->image->class_);
 	if (walk->machine == NULL)
-		return lode_refuse_(why, LODE_RULE_MACHINE_UNSUPPORTED, lode_at_header_(walk->image, LODE_FIELD_EHDR_MACHINE, walk->image->machine, 0));
+		return lode_refuse_(why, LODE_RULE_MACHINE_UNSUPPORTED,
+			lode_at_header_(walk->image, LODE_FIELD_EHDR_MACHINE, walk->image->machine, 0));
 	if (walk->plan->has_tls)
 		status = lode_tls_layout(&walk->tls, &walk->plan->tls, walk->image->machine, why);
 	if (status == LODE_OK)
-		status = walk_relr(walk, why);
+		status = lode_walk_relr_(walk, why);
 	if (status == LODE_OK)
 		status = walk_tables(walk, why);
 	if (status != LODE_OK || walk->space == NULL || !walk->ifuncs)
@@ -358,9 +231,10 @@ static int walk_all(struct walk *walk, struct lode_diag *why)
 
 static const struct lode_relocation defaults;
 
-int lode_relocations_check(struct lode_relocation_count *count_, const struct lode_image *image, const struct lode_plan *plan, const struct lode_relocation *relocation, struct lode_diag *why)
+int lode_relocations_check(struct lode_relocation_count *count_, const struct lode_image *image, const struct lode_plan *plan,
+	const struct lode_relocation *relocation, struct lode_diag *why)
 {
-	struct walk walk = {.image = image, .plan = plan, .options = relocation != NULL ? relocation : &defaults};
+	struct lode_walk_ walk = {.image = image, .plan = plan, .options = relocation != NULL ? relocation : &defaults};
 	int status = walk_all(&walk, why);
 
 	walk.count.total = walk.count.relative + walk.count.symbolic + walk.count.irelative + walk.count.tls + walk.count.none;
@@ -368,9 +242,11 @@ int lode_relocations_check(struct lode_relocation_count *count_, const struct lo
 	return status;
 }
 
-int lode_relocate_(struct lode_space *space, const struct lode_image *image, const struct lode_plan *plan, const struct lode_relocation *relocation, struct lode_diag *why)
+int lode_relocate_(struct lode_space *space, const struct lode_image *image, const struct lode_plan *plan,
+	const struct lode_relocation *relocation, struct lode_diag *why)
 {
-	struct walk walk = {.image = image, .plan = plan, .options = relocation != NULL ? relocation : &defaults, .space = space};
+	struct lode_walk_ walk = {
+		.image = image, .plan = plan, .options = relocation != NULL ? relocation : &defaults, .space = space};
 
 	return walk_all(&walk, why);
 }

@@ -5,7 +5,7 @@
 
 #include "core.h"
 
-/* What a relocation type computes, in the psABIs' letters: B bias, S symbol, A addend, P place, TP offset from the thread pointer. */
+/* What a relocation type computes, in the psABIs' letters: B bias, S symbol, A addend, TP offset from the thread pointer. */
 enum lode_reloc_op {
 	LODE_OP_UNKNOWN,
 	LODE_OP_NONE,
@@ -30,16 +30,50 @@ struct lode_machine {
 	uint8_t class_;
 	const struct lode_reloc_type *types;
 	uint32_t ntypes;
-	int64_t dtp_bias;      /* subtracted from DTPOFF values */
-	bool tls_above;        /* variant I: the block lies above the thread pointer */
-	uint8_t tcb;           /* variant I: bytes between thread pointer and block */
+	int64_t dtp_bias; /* subtracted from DTPOFF values */
+	bool tls_above;   /* variant I: the block lies above the thread pointer */
+	uint8_t tcb;      /* variant I: bytes between thread pointer and block */
 };
 
 extern const struct lode_machine lode_machine_x86_64_, lode_machine_i386_, lode_machine_aarch64_, lode_machine_riscv64_;
 
+/* One walk over all tables. */
+struct lode_walk_ {
+	const struct lode_image *image;
+	const struct lode_plan *plan;
+	const struct lode_relocation *options;
+	const struct lode_machine *machine;
+	struct lode_space *space; /* NULL: check only */
+	struct lode_dynamic dynamic;
+	struct lode_tls_layout tls;
+	struct lode_relocation_count count;
+	bool ifuncs;    /* some entry needs a resolver to be called */
+	bool irelative; /* the pass for those, after all the others: resolvers may use what those wrote */
+};
+
+/* Where a relocation stands, for diagnoses. */
+struct lode_entry_ {
+	struct lode_rel rel;
+	struct lode_symbol symbol;
+	uint64_t index;
+	uint64_t offset; /* of the entry in the file */
+	uint8_t op;
+	uint8_t width;
+};
+
+int lode_entry_refuse_(const struct lode_walk_ *walk, const struct lode_entry_ *entry, enum lode_rule rule, enum lode_field field,
+	uint64_t value, struct lode_diag *why);
+/* Every byte that will be written lies in one segment, and in one that may be written. */
+int lode_entry_target_(const struct lode_walk_ *walk, const struct lode_entry_ *entry, enum lode_field field,
+	struct lode_diag *why);
+int lode_word_read_(const struct lode_walk_ *walk, uint64_t *value, uint64_t addr, uint32_t width, struct lode_diag *why);
+int lode_word_write_(const struct lode_walk_ *walk, uint64_t addr, uint64_t value, uint32_t width, struct lode_diag *why);
+int lode_walk_relr_(struct lode_walk_ *walk, struct lode_diag *why);
+
 /* The table for e_machine and class, or NULL. */
 const struct lode_machine *lode_machine_(uint16_t machine, uint8_t class_);
 /* Applies every relocation; LODE_OK or the first refusal. The image has been checked by lode_relocations_check. */
-int lode_relocate_(struct lode_space *space, const struct lode_image *image, const struct lode_plan *plan, const struct lode_relocation *relocation, struct lode_diag *why);
+int lode_relocate_(struct lode_space *space, const struct lode_image *image, const struct lode_plan *plan,
+	const struct lode_relocation *relocation, struct lode_diag *why);
 
 #endif

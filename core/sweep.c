@@ -69,7 +69,8 @@ static int flush(struct lode_planner_ *planner, struct shared *shared, uint32_t 
 }
 
 /* Pages [low, high) that the segment has for itself. */
-static int place_alone(struct lode_planner_ *planner, const struct lode_part_ *part, uint64_t low, uint64_t high, struct lode_diag *why)
+static int place_alone(struct lode_planner_ *planner, const struct lode_part_ *part, uint64_t low, uint64_t high,
+	struct lode_diag *why)
 {
 	struct lode_run runs[4];
 	uint32_t n = low < high ? lode_part_runs_(runs, planner, part, low, high) : 0;
@@ -86,7 +87,8 @@ static int place_alone(struct lode_planner_ *planner, const struct lode_part_ *p
 }
 
 /* The next segment by address, if there is one; bytes of the two must not meet. */
-static int look_ahead(const struct lode_planner_ *planner, struct lode_part_ *next, const struct lode_part_ *part, uint32_t k, struct lode_diag *why)
+static int look_ahead(const struct lode_planner_ *planner, struct lode_part_ *next, const struct lode_part_ *part, uint32_t k,
+	struct lode_diag *why)
 {
 	next->begin = UINT64_MAX;
 	if (k + 1 == planner->image->nload)
@@ -99,7 +101,8 @@ static int look_ahead(const struct lode_planner_ *planner, struct lode_part_ *ne
 	return LODE_OK;
 }
 
-static int sweep_one(struct lode_planner_ *planner, struct shared *shared, const struct lode_part_ *part, uint64_t next_begin, struct lode_diag *why)
+static int sweep_one(struct lode_planner_ *planner, struct shared *shared, const struct lode_part_ *part, uint64_t next_begin,
+	struct lode_diag *why)
 {
 	uint64_t low = align_down(part->begin, planner->page), high = align_up(part->mem_end, planner->page);
 	uint64_t last = high - planner->page;

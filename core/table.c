@@ -5,7 +5,8 @@
 enum { SYM64 = 24, RELA64 = 24, CHUNK = 64 };
 
 /* Copies up to the NUL in small pieces, so that a string near the table's end never asks for bytes behind it. */
-int lode_string_read(char *buf, size_t size, const struct lode_image *image, const struct lode_range *table, uint64_t index, struct lode_diag *why)
+int lode_string_read(char *buf, size_t size, const struct lode_image *image, const struct lode_range *table, uint64_t index,
+	struct lode_diag *why)
 {
 	struct lode_diag place = lode_nowhere_(LODE_FIELD_STRING, index, table->size);
 	size_t length = 0;
@@ -51,7 +52,8 @@ static struct lode_symbol decode_symbol(struct lode_cursor cursor)
 	return symbol;
 }
 
-static int read_extended_index(struct lode_symbol *symbol, const struct lode_image *image, const struct lode_symtab *table, uint64_t index, struct lode_diag *why)
+static int read_extended_index(struct lode_symbol *symbol, const struct lode_image *image, const struct lode_symtab *table,
+	uint64_t index, struct lode_diag *why)
 {
 	unsigned char raw[4];
 	struct lode_cursor cursor = image_cursor(image, raw);
@@ -62,7 +64,8 @@ static int read_extended_index(struct lode_symbol *symbol, const struct lode_ima
 	return status;
 }
 
-int lode_symbol_read(struct lode_symbol *symbol, const struct lode_image *image, const struct lode_symtab *table, uint64_t index, struct lode_diag *why)
+int lode_symbol_read(struct lode_symbol *symbol, const struct lode_image *image, const struct lode_symtab *table, uint64_t index,
+	struct lode_diag *why)
 {
 	unsigned char raw[SYM64];
 	uint32_t size = symbol_size(image);
@@ -105,9 +108,11 @@ int lode_symtab_of_section(struct lode_symtab *table, const struct lode_image *i
 		return lode_refuse_(why, LODE_RULE_SECTION_INDEX, lode_nowhere_(LODE_FIELD_SHDR_TYPE, index, image->nsections));
 	section = &image->sections[index];
 	if (section->type != LODE_SHT_SYMTAB && section->type != LODE_SHT_DYNSYM)
-		return lode_refuse_(why, LODE_RULE_SYMTAB_TYPE, lode_at_section_(image, index, LODE_FIELD_SHDR_TYPE, section->type));
+		return lode_refuse_(why, LODE_RULE_SYMTAB_TYPE,
+			lode_at_section_(image, index, LODE_FIELD_SHDR_TYPE, section->type));
 	if (section->entsize != size)
-		return lode_refuse_(why, LODE_RULE_SYMTAB_ENTSIZE, lode_at_section_(image, index, LODE_FIELD_SHDR_ENTSIZE, section->entsize));
+		return lode_refuse_(why, LODE_RULE_SYMTAB_ENTSIZE,
+			lode_at_section_(image, index, LODE_FIELD_SHDR_ENTSIZE, section->entsize));
 	if (section->link >= image->nsections) {
 		struct lode_diag place = lode_at_section_(image, index, LODE_FIELD_SHDR_LINK, section->link);
 
@@ -137,7 +142,8 @@ static struct lode_rel decode_rel(struct lode_cursor cursor, bool rela)
 	return rel;
 }
 
-int lode_rel_read(struct lode_rel *rel, const struct lode_image *image, const struct lode_reltab *table, uint64_t index, struct lode_diag *why)
+int lode_rel_read(struct lode_rel *rel, const struct lode_image *image, const struct lode_reltab *table, uint64_t index,
+	struct lode_diag *why)
 {
 	unsigned char raw[RELA64];
 	uint32_t size = rel_size(image, table->rela);

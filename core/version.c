@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Version tables (verdef, verneed, versym) come in, their entries go out one by one; every step stays in the table and there is an end. */
+/* Version tables (verdef, verneed, versym) come in, their entries go out one by one; every step stays inside, and there is an end. */
 #include "core.h"
 
 enum { VERDEF = 20, VERDAUX = 8, VERNEED = 16, VERNAUX = 16, MAX_STEPS = 1 << 20 };
 
-int lode_version_index(uint16_t *index, bool *hidden, const struct lode_image *image, const struct lode_dynamic *dynamic, uint64_t symbol, struct lode_diag *why)
+int lode_version_index(uint16_t *index, bool *hidden, const struct lode_image *image, const struct lode_dynamic *dynamic,
+	uint64_t symbol, struct lode_diag *why)
 {
 	unsigned char raw[2];
 	struct lode_cursor cursor = image_cursor(image, raw);
@@ -12,7 +13,8 @@ int lode_version_index(uint16_t *index, bool *hidden, const struct lode_image *i
 	int status;
 
 	if (symbol >= dynamic->versym.size >> 1)
-		return lode_refuse_(why, LODE_RULE_VERSION_RANGE, lode_nowhere_(LODE_FIELD_REL_SYMBOL, symbol, dynamic->versym.size >> 1));
+		return lode_refuse_(why, LODE_RULE_VERSION_RANGE,
+			lode_nowhere_(LODE_FIELD_REL_SYMBOL, symbol, dynamic->versym.size >> 1));
 	status = lode_source_read(raw, image->source, dynamic->versym.addr + 2 * symbol, sizeof raw, why);
 	if (status != LODE_OK)
 		return status;
@@ -23,7 +25,8 @@ int lode_version_index(uint16_t *index, bool *hidden, const struct lode_image *i
 }
 
 /* size bytes of an entry at a file offset, if they lie in the table. Counts come from the file, so steps are counted too. */
-static int read_entry(unsigned char *raw, struct lode_versions *walk, const struct lode_range *table, uint64_t offset, uint32_t size, struct lode_diag *why)
+static int read_entry(unsigned char *raw, struct lode_versions *walk, const struct lode_range *table, uint64_t offset,
+	uint32_t size, struct lode_diag *why)
 {
 	struct lode_diag place = lode_at_entry_(LODE_FIELD_VERSION_AUX, walk->steps, offset, offset);
 

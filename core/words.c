@@ -9,7 +9,8 @@ struct rule_words {
 
 static const struct rule_words rules[] = {
 	[LODE_RULE_NONE] = {"", "", "", "", "", 0},
-#define LODE_RULE(id, name, status, class_, text, remedy, ref) [LODE_RULE_##id] = {name, class_, text, remedy, ref, LODE_ERR_##status},
+#define LODE_RULE(id, name, status, class_, text, remedy, ref)                                                                     \
+	[LODE_RULE_##id] = {name, class_, text, remedy, ref, LODE_ERR_##status},
 #include <lode/rules.def>
 #undef LODE_RULE
 };

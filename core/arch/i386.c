@@ -3,16 +3,16 @@
 #include "relocate.h"
 
 static const struct lode_reloc_type types[] = {
-	{0, LODE_OP_NONE, 0},      /* R_386_NONE */
-	{1, LODE_OP_SYMBOL, 4},    /* R_386_32 */
-	{6, LODE_OP_VALUE, 4},     /* R_386_GLOB_DAT */
-	{7, LODE_OP_VALUE, 4},     /* R_386_JMP_SLOT */
-	{8, LODE_OP_RELATIVE, 4},  /* R_386_RELATIVE */
-	{14, LODE_OP_TPOFF, 4},    /* R_386_TLS_TPOFF */
-	{35, LODE_OP_DTPMOD, 4},   /* R_386_TLS_DTPMOD32 */
-	{36, LODE_OP_DTPOFF, 4},   /* R_386_TLS_DTPOFF32 */
-	{37, LODE_OP_TPNEG, 4},    /* R_386_TLS_TPOFF32 */
-	{42, LODE_OP_IRELATIVE, 4},/* R_386_IRELATIVE */
+	{0, LODE_OP_NONE, 0},       /* R_386_NONE */
+	{1, LODE_OP_SYMBOL, 4},     /* R_386_32 */
+	{6, LODE_OP_VALUE, 4},      /* R_386_GLOB_DAT */
+	{7, LODE_OP_VALUE, 4},      /* R_386_JMP_SLOT */
+	{8, LODE_OP_RELATIVE, 4},   /* R_386_RELATIVE */
+	{14, LODE_OP_TPOFF, 4},     /* R_386_TLS_TPOFF */
+	{35, LODE_OP_DTPMOD, 4},    /* R_386_TLS_DTPMOD32 */
+	{36, LODE_OP_DTPOFF, 4},    /* R_386_TLS_DTPOFF32 */
+	{37, LODE_OP_TPNEG, 4},     /* R_386_TLS_TPOFF32 */
+	{42, LODE_OP_IRELATIVE, 4}, /* R_386_IRELATIVE */
 };
 
 const struct lode_machine lode_machine_i386_ = {

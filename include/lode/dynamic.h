@@ -24,7 +24,7 @@ struct lode_dynamic {
 	struct lode_range hash, gnu_hash; /* file ranges */
 	struct lode_reltab rel, rela, jmprel;
 	struct lode_range relr; /* file range */
-	struct lode_range versym, verdef, verneed; /* file ranges; verdef and verneed reach to the end of their segment's file part */
+	struct lode_range versym, verdef, verneed; /* file ranges, to the end of their segment's file part */
 	uint64_t verdefnum, verneednum;
 	uint64_t relacount;     /* DT_RELACOUNT or DT_RELCOUNT: a hint, never a bound */
 	uint64_t init, fini;    /* addresses in the image, 0: none */
@@ -38,16 +38,19 @@ struct lode_dynamic {
 /**
  * lode_dynamic_open - decode the table of the first PT_DYNAMIC
  * @dynamic: filled in; all zero (count 0) when the image has none
- * Errors: dynamic-*, hash-*, symtab-*, reloc-table-*, source-*. Unknown tags are passed over; of duplicate tags the last counts, as in ld.so.
+ * Errors: dynamic-*, hash-*, reloc-table, segment-past-end, source-*. Unknown tags are passed over; of duplicate tags the last
+ * counts, as in ld.so.
  * Work is bounded by the file's size.
  * Ref: gABI-41 ch. 5 "Dynamic Section"; GNU hash: docs/refs.md.
  */
 int lode_dynamic_open(struct lode_dynamic *dynamic, const struct lode_image *image, struct lode_diag *why);
 /** Raw entry @index. Precondition: index < dynamic->count. Errors: source-*. */
-int lode_dynamic_entry(struct lode_dyn *entry, const struct lode_image *image, const struct lode_dynamic *dynamic, uint32_t index, struct lode_diag *why);
+int lode_dynamic_entry(struct lode_dyn *entry, const struct lode_image *image, const struct lode_dynamic *dynamic, uint32_t index,
+	struct lode_diag *why);
 
 /** A symbol's version: index (bit 15 = hidden taken off) and whether it is hidden. Precondition: versym present. */
-int lode_version_index(uint16_t *index, bool *hidden, const struct lode_image *image, const struct lode_dynamic *dynamic, uint64_t symbol, struct lode_diag *why);
+int lode_version_index(uint16_t *index, bool *hidden, const struct lode_image *image, const struct lode_dynamic *dynamic,
+	uint64_t symbol, struct lode_diag *why);
 
 /** One entry of the version tables: a definition, or a need with its file. */
 struct lode_version {

@@ -59,9 +59,9 @@ struct lode_section {
 /**
  * struct lode_image - what open hands out: header fields and tables, proven to lie inside the bytes
  *
- * After a successful open the tables lie in the source; every PT_LOAD's file part lies in it too, its filesz <= memsz, and vaddr + memsz
- * does not wrap (2^32 for ELFCLASS32); so does every section's file part, if sections were asked for. Segments of other types are
- * checked by those who use them. Raw headers are not looked at again.
+ * After a successful open the tables lie in the source; every PT_LOAD's file part lies in it too, its filesz <= memsz, and
+ * vaddr + memsz does not wrap (2^32 for ELFCLASS32); so does every section's file part, if sections were asked for. Segments of
+ * other types are checked by those who use them. Raw headers are not looked at again.
  */
 struct lode_image {
 	const struct lode_source *source;
@@ -85,7 +85,7 @@ struct lode_image {
 
 enum {
 	LODE_OPEN_SECTIONS = 1, /* sections are wanted: read and check them. Without it the section table may be nonsense */
-	LODE_OPEN_NATIVE = 2,   /* take class and byte order from @class_ and @data as Linux does, whatever EI_CLASS, EI_DATA, EI_VERSION say */
+	LODE_OPEN_NATIVE = 2,   /* class and byte order are @class_ and @data whatever the file says, as Linux does */
 };
 
 /** The caller's arrays and wishes. Zero-initialise, then set what is needed. */
@@ -108,7 +108,8 @@ struct lode_open_options {
  * Time O(n log n) in the number of headers; no byte of header or tables is read twice.
  * Ref: gABI-41 ch. 4 "ELF Header", ch. 5 "Program Header"; Linux extended numbering (elf(5)).
  */
-int lode_open(struct lode_image *image, const struct lode_source *source, const struct lode_open_options *options, struct lode_diag *why);
+int lode_open(struct lode_image *image, const struct lode_source *source, const struct lode_open_options *options,
+	struct lode_diag *why);
 
 /** First segment of a type, or NULL. */
 const struct lode_segment *lode_segment_find(const struct lode_image *image, uint32_t type);
@@ -133,7 +134,8 @@ const struct lode_segment *lode_segment_at(const struct lode_image *image, uint6
  * @index: byte of the table where the string begins
  * Errors: string-outside, string-unterminated, room-string, source-*.
  */
-int lode_string_read(char *buf, size_t size, const struct lode_image *image, const struct lode_range *table, uint64_t index, struct lode_diag *why);
+int lode_string_read(char *buf, size_t size, const struct lode_image *image, const struct lode_range *table, uint64_t index,
+	struct lode_diag *why);
 
 /** A symbol, decoded; shndx with SHN_XINDEX resolved where a SYMTAB_SHNDX table was given. */
 struct lode_symbol {
@@ -154,7 +156,8 @@ struct lode_symtab {
 };
 
 /** Symbol @index of a table. Errors: symbol-index, source-*. */
-int lode_symbol_read(struct lode_symbol *symbol, const struct lode_image *image, const struct lode_symtab *table, uint64_t index, struct lode_diag *why);
+int lode_symbol_read(struct lode_symbol *symbol, const struct lode_image *image, const struct lode_symtab *table, uint64_t index,
+	struct lode_diag *why);
 /**
  * lode_symtab_of_section - the table that section @index (SYMTAB or DYNSYM) describes
  * Precondition: the image was opened with LODE_OPEN_SECTIONS. Errors: section-index, symtab-*, source-*.
@@ -177,6 +180,7 @@ struct lode_reltab {
 	bool rela;
 };
 /** Entry @index of a REL or RELA table. Errors: reloc-index, source-*. */
-int lode_rel_read(struct lode_rel *rel, const struct lode_image *image, const struct lode_reltab *table, uint64_t index, struct lode_diag *why);
+int lode_rel_read(struct lode_rel *rel, const struct lode_image *image, const struct lode_reltab *table, uint64_t index,
+	struct lode_diag *why);
 
 #endif

@@ -11,7 +11,8 @@ enum lode_domain { LODE_VIRTUAL, LODE_PHYSICAL };
 /**
  * What the pages of an image show beyond the bytes of their segments.
  * LODE_USE_PROCESS: as Linux maps a process: whole file pages are visible to the left and right of a segment's bytes; the tail of a
- *   page behind p_filesz is zeroed only if p_memsz is larger and the segment writable; pages of zeros are RW whatever p_flags says (X is kept).
+ *   page behind p_filesz is zeroed only if p_memsz is larger and the segment writable; pages of zeros are RW whatever p_flags says
+ *   (X is kept).
  * LODE_USE_KERNEL: only the segments' bytes; everything else in their pages is zero; permissions are those of p_flags.
  */
 enum lode_use { LODE_USE_PROCESS, LODE_USE_KERNEL };
@@ -40,7 +41,7 @@ enum {
 	LODE_PLAN_SHARE = 1,        /* the host can map file pages: plan LODE_SHARE runs */
 	LODE_PLAN_SORTED = 2,       /* PT_LOADs must stand in ascending order (gABI); without it any order is taken */
 	LODE_PLAN_ENTRY_ANY = 4,    /* do not demand that e_entry lies in the bytes of an executable segment */
-	LODE_PLAN_ALIGN_LENIENT = 8,/* a p_align that is no power of two counts as none, as on Linux; without it it is refused */
+	LODE_PLAN_ALIGN_LENIENT = 8, /* a p_align that is no power of two counts as none, as on Linux; else it is refused */
 	LODE_PLAN_TEXTREL = 16,     /* relocations may write into segments that are not writable */
 };
 
@@ -53,7 +54,8 @@ struct lode_policy {
 	enum lode_relocate relocate;
 	uint32_t flags;     /* LODE_PLAN_* */
 	uint64_t page_size; /* power of two, 4 KiB to 2 MiB (larger ones are taken too) */
-	uint64_t base;      /* ET_DYN: address of the first page; base - its address as linked is a multiple of the image's alignment. ET_EXEC: ignored */
+	/* ET_DYN: address of the first page; minus its address as linked it is a multiple of the alignment. ET_EXEC: ignored */
+	uint64_t base;
 	uint64_t address_limit;  /* no byte at or above it; 0: the whole 64 bit (32 bit for ELFCLASS32) */
 	uint64_t max_size;       /* largest span, bytes; 0: no limit */
 	uint64_t max_align;      /* largest p_align that is honoured; above it: refused; 0: 1 GiB */
@@ -78,7 +80,7 @@ enum lode_run_kind {
 struct lode_run {
 	uint64_t addr;
 	uint64_t size;
-	uint64_t offset;  /* LODE_SHARE: file offset, page-aligned; else LODE_NO_OFFSET. The last page may reach past the end of the file */
+	uint64_t offset;  /* LODE_SHARE: of the first page in the file, whose end the last may pass; else LODE_NO_OFFSET */
 	uint32_t prot;    /* LODE_PF_* when all is done */
 	enum lode_run_kind kind;
 	uint32_t segment; /* first segment of it, an index into image->segments */
@@ -119,7 +121,7 @@ struct lode_plan {
 	uint64_t end;           /* first byte behind the highest segment, not rounded: where brk begins */
 	uint64_t entry;         /* e_entry + bias */
 	bool has_phdr;
-	uint64_t phdr;          /* address of the program headers in memory (AT_PHDR); if !has_phdr nobody mapped them: it is the bias, as on Linux */
+	uint64_t phdr;          /* address of the program headers in memory (AT_PHDR); nobody maps them: the bias, as on Linux */
 	bool has_tls;
 	struct lode_tls tls;
 	struct lode_range relro; /* rounded so that nothing else turns read-only; size 0: none */
@@ -146,7 +148,8 @@ int lode_plan_span(struct lode_span *span, const struct lode_image *image, const
  * @window: addresses to choose from
  * Errors: plan-no-place and those of lode_plan_span.
  */
-int lode_plan_fit(uint64_t *base, const struct lode_image *image, const struct lode_policy *policy, const struct lode_range *window, struct lode_diag *why);
+int lode_plan_fit(uint64_t *base, const struct lode_image *image, const struct lode_policy *policy, const struct lode_range *window,
+	struct lode_diag *why);
 
 /**
  * lode_plan - decide everything
@@ -154,7 +157,8 @@ int lode_plan_fit(uint64_t *base, const struct lode_image *image, const struct l
  *        After room-runs or room-fills nruns and nfills hold that many.
  * @image: from lode_open. The file is not read.
  * @policy: see there
- * After success: runs are ascending, disjoint, page-aligned; fills lie in runs and in the file; nothing lies outside the policy's limits.
+ * After success: runs are ascending, disjoint, page-aligned; fills lie in runs and in the file; nothing lies outside the policy's
+ * limits.
  * Errors: plan-*, and the segment-*, tls-*, relro-*, interp-*, entry-* rules.
  * Time O(n) for LODE_PAGE_UNION and LODE_PAGE_DENY, O(n^2) for LODE_PAGE_LAST, n = PT_LOAD segments (max_segments bounds it).
  */

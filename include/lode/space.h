@@ -40,14 +40,21 @@ struct lode_space {
 	void (*abort)(void *host);
 };
 
+/** Who runs the resolvers of IRELATIVE relocations and ifunc symbols: they are the image's code. */
+enum lode_irelative {
+	LODE_IRELATIVE_REFUSE, /* nobody: such an image is refused */
+	LODE_IRELATIVE_SKIP,   /* the image's own start-up */
+	LODE_IRELATIVE_CALL,   /* the host, through ifunc */
+};
+
 /** What relocation needs to know beyond the image; all zero is a good start. */
 struct lode_relocation {
-	/** Address of an undefined symbol by name. 0 and *address set if it is known; NULL: none is. Weak ones that stay unknown are 0. */
+	/** Address of an undefined symbol: 0 and *address set if it is known. NULL: none is. Weak ones that stay unknown are 0. */
 	int (*resolve)(void *host, uint64_t *address, const char *name, const struct lode_symbol *symbol);
 	/** Value of an IRELATIVE or of an ifunc symbol: calls the resolver at @address. Only with LODE_IRELATIVE_CALL. */
 	int (*ifunc)(void *host, uint64_t *value, uint64_t address);
 	void *host;
-	enum lode_irelative { LODE_IRELATIVE_REFUSE, LODE_IRELATIVE_SKIP, LODE_IRELATIVE_CALL } irelative; /* SKIP: the image's own start-up does it */
+	enum lode_irelative irelative;
 	uint64_t tls_module;  /* value of DTPMOD relocations; 0: 1, the main program */
 	bool static_tls;      /* TPOFF relocations are allowed: the host puts the image's TLS block where lode_tls_layout says */
 };
@@ -61,7 +68,8 @@ struct lode_relocation {
  * refuses with the same rules; the space is aborted like after any other failure.
  * Errors: space-*, source-*, and those of lode_relocations_check.
  */
-int lode_place(struct lode_space *space, const struct lode_image *image, const struct lode_plan *plan, const struct lode_relocation *relocation, struct lode_diag *why);
+int lode_place(struct lode_space *space, const struct lode_image *image, const struct lode_plan *plan,
+	const struct lode_relocation *relocation, struct lode_diag *why);
 
 /** What lode_relocations_check found. */
 struct lode_relocation_count {
@@ -72,7 +80,8 @@ struct lode_relocation_count {
  * Errors: dynamic-*, reloc-*, symbol-*, source-*.
  * Ref: psABI supplements of x86-64, i386, AArch64, RISC-V; RELR: gABI proposal, docs/refs.md.
  */
-int lode_relocations_check(struct lode_relocation_count *count, const struct lode_image *image, const struct lode_plan *plan, const struct lode_relocation *relocation, struct lode_diag *why);
+int lode_relocations_check(struct lode_relocation_count *count, const struct lode_image *image, const struct lode_plan *plan,
+	const struct lode_relocation *relocation, struct lode_diag *why);
 
 /** Where a thread-local block lies relative to the thread pointer, per the machine's TLS variant. */
 struct lode_tls_layout {

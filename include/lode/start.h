@@ -7,14 +7,37 @@
 
 /** Auxiliary vector types. Ref: psABI x86-64 3.4.3, Linux include/uapi/linux/auxvec.h. */
 enum {
-	LODE_AT_NULL = 0, LODE_AT_IGNORE = 1, LODE_AT_EXECFD = 2, LODE_AT_PHDR = 3, LODE_AT_PHENT = 4, LODE_AT_PHNUM = 5, LODE_AT_PAGESZ = 6,
-	LODE_AT_BASE = 7, LODE_AT_FLAGS = 8, LODE_AT_ENTRY = 9, LODE_AT_UID = 11, LODE_AT_EUID = 12, LODE_AT_GID = 13, LODE_AT_EGID = 14,
-	LODE_AT_PLATFORM = 15, LODE_AT_HWCAP = 16, LODE_AT_CLKTCK = 17, LODE_AT_SECURE = 23, LODE_AT_BASE_PLATFORM = 24, LODE_AT_RANDOM = 25,
-	LODE_AT_HWCAP2 = 26, LODE_AT_RSEQ_FEATURE_SIZE = 27, LODE_AT_RSEQ_ALIGN = 28, LODE_AT_HWCAP3 = 29, LODE_AT_HWCAP4 = 30,
-	LODE_AT_EXECFN = 31, LODE_AT_SYSINFO_EHDR = 33, LODE_AT_MINSIGSTKSZ = 51,
+	LODE_AT_NULL = 0,
+	LODE_AT_IGNORE = 1,
+	LODE_AT_EXECFD = 2,
+	LODE_AT_PHDR = 3,
+	LODE_AT_PHENT = 4,
+	LODE_AT_PHNUM = 5,
+	LODE_AT_PAGESZ = 6,
+	LODE_AT_BASE = 7,
+	LODE_AT_FLAGS = 8,
+	LODE_AT_ENTRY = 9,
+	LODE_AT_UID = 11,
+	LODE_AT_EUID = 12,
+	LODE_AT_GID = 13,
+	LODE_AT_EGID = 14,
+	LODE_AT_PLATFORM = 15,
+	LODE_AT_HWCAP = 16,
+	LODE_AT_CLKTCK = 17,
+	LODE_AT_SECURE = 23,
+	LODE_AT_BASE_PLATFORM = 24,
+	LODE_AT_RANDOM = 25,
+	LODE_AT_HWCAP2 = 26,
+	LODE_AT_RSEQ_FEATURE_SIZE = 27,
+	LODE_AT_RSEQ_ALIGN = 28,
+	LODE_AT_HWCAP3 = 29,
+	LODE_AT_HWCAP4 = 30,
+	LODE_AT_EXECFN = 31,
+	LODE_AT_SYSINFO_EHDR = 33,
+	LODE_AT_MINSIGSTKSZ = 51,
 };
 
-/** One auxv entry. For AT_PLATFORM, AT_BASE_PLATFORM, AT_RANDOM and AT_EXECFN the value is replaced by the string's address in the image. */
+/** One auxv entry. Values of AT_PLATFORM, AT_BASE_PLATFORM, AT_RANDOM and AT_EXECFN are replaced by the string's address. */
 struct lode_auxv {
 	uint64_t type;
 	uint64_t value;
@@ -32,7 +55,7 @@ struct lode_stack {
 	uint32_t nauxv;
 	uint32_t word;              /* 8 or 4 bytes */
 	bool big;                   /* big-endian destination */
-	uint64_t gap;               /* bytes between strings and the rest, for randomisation (arch_align_stack); the final sp is 16-aligned all the same */
+	uint64_t gap;               /* bytes between strings and the rest, for randomisation; sp is 16-aligned all the same */
 };
 
 /** Where things came to lie, as addresses of the destination. */

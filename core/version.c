@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Version tables (verdef, verneed, versym) come in, their entries go out one by one; every step stays inside, and there is an end. */
+/* Version tables (verdef, verneed, versym) come in, their entries go out one by one; no step leaves them, and there is an end. */
 #include "core.h"
 
 enum { VERDEF = 20, VERDAUX = 8, VERNEED = 16, VERNAUX = 16, MAX_STEPS = 1 << 20 };

@@ -49,4 +49,21 @@ int lode_note_next(struct lode_note *note, struct lode_notes *notes, struct lode
  */
 int lode_note_find(struct lode_note *note, const struct lode_image *image, const char *owner, uint32_t type, struct lode_diag *why);
 
+/** One entry of a GNU property note. */
+struct lode_property {
+	uint32_t type;
+	uint32_t size;   /* pr_datasz */
+	uint64_t offset; /* of the data in the file */
+	uint32_t value;  /* the data's first 4 bytes, as most properties are one word of bits; 0 if there are fewer */
+};
+
+/**
+ * lode_property_next - the next property of a note that has owner "GNU" and type LODE_NT_GNU_PROPERTY_TYPE_0
+ * @at: where the walk stands, a byte of the descriptor; begin with 0
+ * Returns 1 and fills @property, 0 at the end, or a negative status. Errors: property-past-end, source-*.
+ * Ref: Linux-gABI "Program Property".
+ */
+int lode_property_next(struct lode_property *property, uint64_t *at, const struct lode_image *image, const struct lode_note *note,
+	struct lode_diag *why);
+
 #endif

@@ -128,34 +128,41 @@ static int check_section_table(const struct lode_image *image, uint32_t count, s
 	return LODE_OK;
 }
 
-/* Counts that do not fit the header stand in section header 0. It is kept in *zero, because no header is read twice. */
-static int read_section_zero(struct lode_section *zero, struct lode_image *image, uint32_t flags, struct lode_diag *why)
+/* Section header 0, if it had to be read before the other headers: no header is read twice. */
+struct zero {
+	struct lode_section section;
+	bool known;
+};
+
+/* Counts that do not fit the header stand in section header 0. Where all fit, it waits its turn: tables come in the file's order. */
+static int read_section_zero(struct zero *zero, struct lode_image *image, uint32_t flags, struct lode_diag *why)
 {
 	bool many_segments = image->nsegments == LODE_PN_XNUM;
-	bool wanted = (flags & LODE_OPEN_SECTIONS) != 0;
+	bool many_sections = image->nsections == 0 || image->shstrndx == LODE_SHN_XINDEX;
 	int status;
 
 	if (image->shoff == 0) {
 		if (many_segments)
-			return lode_refuse_(why, LODE_RULE_HEADER_PHNUM,
-				lode_at_header_(image, LODE_FIELD_EHDR_PHNUM, LODE_PN_XNUM, 0));
+			return lode_refuse_(
+				why, LODE_RULE_HEADER_PHNUM, lode_at_header_(image, LODE_FIELD_EHDR_PHNUM, LODE_PN_XNUM, 0));
 		image->nsections = 0;
 		image->shstrndx = 0;
 		return LODE_OK;
 	}
-	if (!wanted && !many_segments)
+	if (!many_segments && !((flags & LODE_OPEN_SECTIONS) && many_sections))
 		return LODE_OK;
 	status = check_section_table(image, 1, why);
 	if (status == LODE_OK)
-		status = read_section(zero, image, 0, why);
+		status = read_section(&zero->section, image, 0, why);
 	if (status != LODE_OK)
 		return status;
+	zero->known = true;
 	if (many_segments)
-		image->nsegments = zero->info;
+		image->nsegments = zero->section.info;
 	if (image->nsections == 0)
-		image->nsections = zero->size < UINT32_MAX ? (uint32_t)zero->size : UINT32_MAX;
+		image->nsections = zero->section.size < UINT32_MAX ? (uint32_t)zero->section.size : UINT32_MAX;
 	if (image->shstrndx == LODE_SHN_XINDEX)
-		image->shstrndx = zero->link;
+		image->shstrndx = zero->section.link;
 	return LODE_OK;
 }
 
@@ -253,14 +260,16 @@ static int check_section(const struct lode_image *image, uint32_t index, struct 
 	return LODE_OK;
 }
 
-static int read_sections(struct lode_image *image, const struct lode_section *zero, struct lode_diag *why)
+static int read_sections(struct lode_image *image, const struct zero *zero, struct lode_diag *why)
 {
-	if (image->nsections > 0)
-		image->sections[0] = *zero;
-	for (uint32_t i = 1; i < image->nsections; i++) {
-		int status = read_section(&image->sections[i], image, i, why);
+	for (uint32_t i = 0; i < image->nsections; i++) {
+		int status = LODE_OK;
 
-		if (status == LODE_OK)
+		if (i == 0 && zero->known)
+			image->sections[0] = zero->section;
+		else
+			status = read_section(&image->sections[i], image, i, why);
+		if (status == LODE_OK && i > 0)
 			status = check_section(image, i, why);
 		if (status != LODE_OK)
 			return status;
@@ -293,7 +302,7 @@ static int check_room(const struct lode_image *image, const struct lode_open_opt
 }
 
 /* Everything but the tables themselves. */
-static int read_counts(struct lode_image *image, struct lode_section *zero, const struct lode_open_options *options,
+static int read_counts(struct lode_image *image, struct zero *zero, const struct lode_open_options *options,
 	struct lode_diag *why)
 {
 	int status = read_ident(image, options, why);
@@ -316,7 +325,7 @@ int lode_open(struct lode_image *image, const struct lode_source *source, const 
 	struct lode_diag *why)
 {
 	static const struct lode_open_options header_only;
-	struct lode_section zero = {0};
+	struct zero zero = {.known = false};
 	bool tables = options != NULL;
 	int status;
 

@@ -26,7 +26,8 @@ struct check_state {
 	unsigned checks;   /* of the open case */
 	unsigned long passed, failed, skips;
 };
-static struct check_state check_state_;
+/* One for all files of a test program. */
+__attribute__((weak)) struct check_state check_state_;
 
 enum { CHECK_LINES = 8 }; /* failures of one case that are printed */
 
@@ -53,10 +54,7 @@ static inline void check_close_(void)
 }
 
 /** Begin a case; it ends where the next one begins, or at check_done(). */
-#if defined(__GNUC__)
-__attribute__((format(printf, 1, 2)))
-#endif
-static inline void check_case(const char *format, ...)
+__attribute__((format(printf, 1, 2))) static inline void check_case(const char *format, ...)
 {
 	struct check_state *s = &check_state_;
 	va_list args;
@@ -101,8 +99,8 @@ static inline bool check_equal_(uint64_t got, uint64_t want, const char *text, c
 	bool ok = got == want;
 
 	if (!check_count_(ok) && !check_quiet_())
-		printf("FAIL %s: %s:%d: %s is %" PRId64 " (0x%" PRIx64 "), not %" PRId64 " (0x%" PRIx64 ")\n", check_state_.name, file, line,
-		       text, (int64_t)got, got, (int64_t)want, want);
+		printf("FAIL %s: %s:%d: %s is %" PRId64 " (0x%" PRIx64 "), not %" PRId64 " (0x%" PRIx64 ")\n", check_state_.name,
+			file, line, text, (int64_t)got, got, (int64_t)want, want);
 	return ok;
 }
 
@@ -112,7 +110,7 @@ static inline bool check_string_(const char *got, const char *want, const char *
 
 	if (!check_count_(ok) && !check_quiet_())
 		printf("FAIL %s: %s:%d: %s is \"%s\", not \"%s\"\n", check_state_.name, file, line, text, got ? got : "(null)",
-		       want ? want : "(null)");
+			want ? want : "(null)");
 	return ok;
 }
 
@@ -124,7 +122,8 @@ static inline bool check_memory_(const void *got, const void *want, size_t size,
 	while (at < size && a[at] == b[at])
 		at++;
 	if (!check_count_(at == size) && !check_quiet_())
-		printf("FAIL %s: %s:%d: %s: byte %zu of %zu is 0x%02x, not 0x%02x\n", check_state_.name, file, line, text, at, size, a[at], b[at]);
+		printf("FAIL %s: %s:%d: %s: byte %zu of %zu is 0x%02x, not 0x%02x\n", check_state_.name, file, line, text, at, size,
+			a[at], b[at]);
 	return at == size;
 }
 

@@ -52,7 +52,7 @@ static void test_memmove(void)
 
 static void test_memset(void)
 {
-	static const int bytes[] = { 0, 1, 0x7f, 0x80, 0xff, -1, 0x1234 };
+	static const int bytes[] = {0, 1, 0x7f, 0x80, 0xff, -1, 0x1234};
 
 	for (size_t size = 0; size < SIZES; size++)
 		for (size_t to = 0; to < ALIGNS; to++)
@@ -74,7 +74,7 @@ static int sign(int n)
 /** Equal, and different in one byte at every position, by every kind of difference. */
 static void test_memcmp(void)
 {
-	static const unsigned char changes[] = { 1, 0x80, 0xff };
+	static const unsigned char changes[] = {1, 0x80, 0xff};
 
 	for (size_t size = 0; size < 60; size++)
 		for (size_t a = 0; a < 9; a++)
@@ -88,7 +88,8 @@ static void test_memcmp(void)
 					unsigned char old = ours[a + at];
 
 					ours[a + at] = old ^ changes[at % sizeof changes];
-					if (!CHECK_EQ(sign(rt_memcmp(ours + a, theirs + b, size)), sign(memcmp(ours + a, theirs + b, size))))
+					if (!CHECK_EQ(sign(rt_memcmp(ours + a, theirs + b, size)),
+						    sign(memcmp(ours + a, theirs + b, size))))
 						return;
 					ours[a + at] = old;
 				}

@@ -7,7 +7,7 @@
 
 static void test_file_header(void)
 {
-	struct mkelf_out out = { 0 };
+	struct mkelf_out out = {0};
 	Elf64_Ehdr header;
 	Elf64_Phdr phdr;
 
@@ -18,7 +18,8 @@ static void test_file_header(void)
 	CHECK_EQ(mkelf_get(&out, MKELF_EHDR, 0, "e_entry"), 0x400800);
 	CHECK_EQ(mkelf_get(&out, MKELF_EHDR, 0, "e_phnum"), 3);
 	CHECK_EQ(mkelf_get(&out, MKELF_PHDR, 1, "p_vaddr"), 0x403400);
-	CHECK_EQ(mkelf_at(&out, MKELF_PHDR, 1, "p_filesz"), out.parts[MKELF_PHDR].offset + sizeof phdr + offsetof(Elf64_Phdr, p_filesz));
+	CHECK_EQ(mkelf_at(&out, MKELF_PHDR, 1, "p_filesz"),
+		out.parts[MKELF_PHDR].offset + sizeof phdr + offsetof(Elf64_Phdr, p_filesz));
 	CHECK_EQ(mkelf_get(&out, MKELF_PHDR, 1, "p_offset") % 0x1000, 0x400);
 	CHECK_EQ(mkelf_get(&out, MKELF_PHDR, 1, "p_memsz") - mkelf_get(&out, MKELF_PHDR, 1, "p_filesz"), 0x2001);
 	mkelf_free(&out);
@@ -27,7 +28,7 @@ static void test_file_header(void)
 /** One description, four encodings: the same values behind the same names. */
 static void test_encodings(void)
 {
-	struct mkelf_out little = { 0 }, out = { 0 };
+	struct mkelf_out little = {0}, out = {0};
 
 	for (size_t i = 0; i < mkelf_nsamples; i++)
 		for (unsigned k = 0; k < 4; k++) {
@@ -40,13 +41,15 @@ static void test_encodings(void)
 			CHECK_EQ(out.size, little.size);
 			for (size_t f = 0; f < mkelf_nfields; f++) {
 				const struct mkelf_field *field = &mkelf_fields[f];
-				uint32_t index = strncmp(field->name, "vna", 3) == 0; /* entry 0 is a Verneed, entry 1 its Vernaux */
+				uint32_t index =
+					strncmp(field->name, "vna", 3) == 0; /* entry 0 is a Verneed, entry 1 its Vernaux */
 
-				if (!out.parts[field->structure].size || (field->structure == MKELF_JMPREL && strcmp(field->name, "r_addend") == 0))
+				if (!out.parts[field->structure].size ||
+					(field->structure == MKELF_JMPREL && strcmp(field->name, "r_addend") == 0))
 					continue;
 				if (strcmp(field->name, "e_ident[EI_DATA]") != 0)
 					CHECK_EQ(mkelf_get(&out, field->structure, index, field->name),
-						 mkelf_get(&little, field->structure, index, field->name));
+						mkelf_get(&little, field->structure, index, field->name));
 			}
 		}
 	mkelf_free(&little);
@@ -56,10 +59,12 @@ static void test_encodings(void)
 /** A lie changes the field's bytes and nothing else. */
 static void test_lies(void)
 {
-	static const struct mkelf_segment segments[] = { { .type = PT_LOAD, .flags = PF_R, .vaddr = 0x1000, .align = 0x1000, .size = 16, .bytes = "0123456789abcdef" } };
-	static const struct mkelf_lie lies[] = { { MKELF_PHDR, 0, "p_memsz", 0x11223344 } };
-	struct mkelf elf = { .class_ = ELFCLASS32, .data = ELFDATA2MSB, .segments = segments, .nsegments = 1, .tables = MKELF_NOWHERE };
-	struct mkelf_out good = { 0 }, bad = { 0 };
+	static const struct mkelf_segment segments[] = {
+		{.type = PT_LOAD, .flags = PF_R, .vaddr = 0x1000, .align = 0x1000, .size = 16, .bytes = "0123456789abcdef"}};
+	static const struct mkelf_lie lies[] = {{MKELF_PHDR, 0, "p_memsz", 0x11223344}};
+	struct mkelf elf = {
+		.class_ = ELFCLASS32, .data = ELFDATA2MSB, .segments = segments, .nsegments = 1, .tables = MKELF_NOWHERE};
+	struct mkelf_out good = {0}, bad = {0};
 	uint64_t at;
 
 	mkelf_write(&good, &elf);
@@ -79,8 +84,8 @@ static void test_lies(void)
 /** RELR decoded by the words of the proposal gives the addresses that went in. */
 static void test_relr(void)
 {
-	static const uint64_t want[] = { 0x3000, 0x3008, 0x3018, 0x3200, 0x3280 };
-	struct mkelf_out out = { 0 };
+	static const uint64_t want[] = {0x3000, 0x3008, 0x3018, 0x3200, 0x3280};
+	struct mkelf_out out = {0};
 
 	for (unsigned k = 0; k < 2; k++) {
 		unsigned word = k ? 8 : 4, found = 0;

@@ -7,8 +7,10 @@
 
 #include "mkelf.h"
 
+/* clang-format off */
+#define WIDTH(type, field) sizeof(((type *)0)->field)
 #define SAME(structure, field, type32, type64) \
-	{ MKELF_##structure, #field, { offsetof(type32, field), offsetof(type64, field) }, { sizeof(((type32 *)0)->field), sizeof(((type64 *)0)->field) } }
+	{MKELF_##structure, #field, {offsetof(type32, field), offsetof(type64, field)}, {WIDTH(type32, field), WIDTH(type64, field)}}
 #define EHDR(field) SAME(EHDR, field, Elf32_Ehdr, Elf64_Ehdr)
 #define IDENT(name, index) { MKELF_EHDR, "e_ident[" name "]", { index, index }, { 1, 1 } }
 #define PHDR(field) SAME(PHDR, field, Elf32_Phdr, Elf64_Phdr)
@@ -24,7 +26,8 @@
 #define WORD(structure, name, index) { MKELF_##structure, name, { 4 * index, 4 * index }, { 4, 4 } }
 
 const struct mkelf_field mkelf_fields[] = {
-	IDENT("EI_MAG0", 0), IDENT("EI_MAG1", 1), IDENT("EI_MAG2", 2), IDENT("EI_MAG3", 3), IDENT("EI_CLASS", 4), IDENT("EI_DATA", 5),
+	IDENT("EI_MAG0", 0), IDENT("EI_MAG1", 1), IDENT("EI_MAG2", 2), IDENT("EI_MAG3", 3), IDENT("EI_CLASS", 4),
+	IDENT("EI_DATA", 5),
 	IDENT("EI_VERSION", 6), IDENT("EI_OSABI", 7), IDENT("EI_ABIVERSION", 8),
 	EHDR(e_type), EHDR(e_machine), EHDR(e_version), EHDR(e_entry), EHDR(e_phoff), EHDR(e_shoff), EHDR(e_flags), EHDR(e_ehsize),
 	EHDR(e_phentsize), EHDR(e_phnum), EHDR(e_shentsize), EHDR(e_shnum), EHDR(e_shstrndx),
@@ -35,7 +38,8 @@ const struct mkelf_field mkelf_fields[] = {
 	{ MKELF_DYN, "d_tag", { 0, 0 }, { 4, 8 } }, { MKELF_DYN, "d_val", { 4, 8 }, { 4, 8 } },
 	SYM(st_name), SYM(st_info), SYM(st_other), SYM(st_shndx), SYM(st_value), SYM(st_size),
 	WORD(HASH, "nbucket", 0), WORD(HASH, "nchain", 1), WORD(HASH, "word", 0),
-	WORD(GNU_HASH, "nbuckets", 0), WORD(GNU_HASH, "symoffset", 1), WORD(GNU_HASH, "bloom_size", 2), WORD(GNU_HASH, "bloom_shift", 3),
+	WORD(GNU_HASH, "nbuckets", 0), WORD(GNU_HASH, "symoffset", 1), WORD(GNU_HASH, "bloom_size", 2),
+	WORD(GNU_HASH, "bloom_shift", 3),
 	WORD(GNU_HASH, "word", 0),
 	{ MKELF_VERSYM, "vs_vers", { 0, 0 }, { 2, 2 } },
 	NEED(vn_version), NEED(vn_cnt), NEED(vn_file), NEED(vn_aux), NEED(vn_next),
@@ -48,6 +52,7 @@ const struct mkelf_field mkelf_fields[] = {
 	{ MKELF_RELR, "word", { 0, 0 }, { 4, 8 } },
 	WORD(SHNDX, "word", 0),
 };
+/* clang-format on */
 const size_t mkelf_nfields = sizeof mkelf_fields / sizeof *mkelf_fields;
 
 _Noreturn void mkelf_die_(const char *text)

@@ -11,18 +11,33 @@ static const struct structure_name {
 	const char *name;
 	enum mkelf_structure structure;
 } structures[] = {
-	{ "ehdr", MKELF_EHDR }, { "phdr", MKELF_PHDR }, { "shdr", MKELF_SHDR }, { "note", MKELF_NOTE }, { "sym", MKELF_SYM },
-	{ "hash", MKELF_HASH }, { "gnu_hash", MKELF_GNU_HASH }, { "versym", MKELF_VERSYM }, { "verneed", MKELF_VERNEED },
-	{ "verdef", MKELF_VERDEF }, { "rel", MKELF_REL }, { "rela", MKELF_RELA }, { "jmprel", MKELF_JMPREL }, { "relr", MKELF_RELR },
-	{ "dyn", MKELF_DYN }, { "symtab", MKELF_SYMTAB }, { "shndx", MKELF_SHNDX },
+	{"ehdr", MKELF_EHDR},
+	{"phdr", MKELF_PHDR},
+	{"shdr", MKELF_SHDR},
+	{"note", MKELF_NOTE},
+	{"sym", MKELF_SYM},
+	{"hash", MKELF_HASH},
+	{"gnu_hash", MKELF_GNU_HASH},
+	{"versym", MKELF_VERSYM},
+	{"verneed", MKELF_VERNEED},
+	{"verdef", MKELF_VERDEF},
+	{"rel", MKELF_REL},
+	{"rela", MKELF_RELA},
+	{"jmprel", MKELF_JMPREL},
+	{"relr", MKELF_RELR},
+	{"dyn", MKELF_DYN},
+	{"symtab", MKELF_SYMTAB},
+	{"shndx", MKELF_SHNDX},
 };
 enum { NSTRUCTURES = sizeof structures / sizeof *structures };
 
 static void usage(FILE *to)
 {
-	fputs("usage: mkelf [--class 32|64] [--data little|big] [--machine NUMBER] [--set STRUCT[INDEX].FIELD=VALUE]... SAMPLE -o FILE\n"
+	fputs("usage: mkelf [--class 32|64] [--data little|big] [--machine NUMBER] [--set STRUCT[INDEX].FIELD=VALUE]... SAMPLE -o "
+	      "FILE\n"
 	      "       mkelf --all DIR     every sample in both classes and byte orders\n"
-	      "       mkelf --fields      every field that --set knows\n\nSamples:\n", to);
+	      "       mkelf --fields      every field that --set knows\n\nSamples:\n",
+		to);
 	for (size_t i = 0; i < mkelf_nsamples; i++)
 		fprintf(to, "  %-12s %s\n", mkelf_samples[i].name, mkelf_samples[i].text);
 }
@@ -50,7 +65,7 @@ static int save(const struct mkelf_out *out, const char *path)
 
 static int save_all(const char *dir)
 {
-	struct mkelf_out out = { 0 };
+	struct mkelf_out out = {0};
 	int status = 0;
 
 	for (size_t i = 0; i < mkelf_nsamples; i++)
@@ -58,7 +73,8 @@ static int save_all(const char *dir)
 			uint8_t class_ = k & 1 ? ELFCLASS64 : ELFCLASS32, data = k & 2 ? ELFDATA2MSB : ELFDATA2LSB;
 			char path[4096];
 
-			snprintf(path, sizeof path, "%s/%s-%s-%s.elf", dir, mkelf_samples[i].name, k & 1 ? "64" : "32", k & 2 ? "big" : "little");
+			snprintf(path, sizeof path, "%s/%s-%s-%s.elf", dir, mkelf_samples[i].name, k & 1 ? "64" : "32",
+				k & 2 ? "big" : "little");
 			mkelf_make(&out, mkelf_samples[i].name, class_, data, 0);
 			status = save(&out, path);
 		}
@@ -100,7 +116,7 @@ int main(int argc, char **argv)
 	uint8_t class_ = ELFCLASS64, data = ELFDATA2LSB;
 	uint16_t machine = 0;
 	const char *sample = NULL, *path = NULL;
-	struct mkelf_out out = { 0 };
+	struct mkelf_out out = {0};
 	int status;
 
 	for (int i = 1; i < argc; i++) {

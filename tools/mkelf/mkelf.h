@@ -19,14 +19,14 @@ enum mkelf_structure {
 	MKELF_HASH,     /* lies: fields nbucket, nchain at index 0; field word at any word index */
 	MKELF_GNU_HASH, /* lies: nbuckets, symoffset, bloom_size, bloom_shift at index 0; word at any word index */
 	MKELF_VERSYM,
-	MKELF_VERNEED,  /* lies: index counts 16-byte entries, vn_* and vna_* */
-	MKELF_VERDEF,   /* lies: index counts definitions, vd_* and vda_* */
+	MKELF_VERNEED, /* lies: index counts 16-byte entries, vn_* and vna_* */
+	MKELF_VERDEF,  /* lies: index counts definitions, vd_* and vda_* */
 	MKELF_REL,
 	MKELF_RELA,
-	MKELF_JMPREL,   /* fields as REL or RELA, whichever jmprel_rela says */
+	MKELF_JMPREL, /* fields as REL or RELA, whichever jmprel_rela says */
 	MKELF_RELR,
 	MKELF_DYN,
-	MKELF_SYMTAB,   /* the rest lies outside all segments */
+	MKELF_SYMTAB, /* the rest lies outside all segments */
 	MKELF_STRTAB,
 	MKELF_SHNDX,
 	MKELF_SHSTRTAB,
@@ -38,23 +38,23 @@ enum mkelf_structure {
 struct mkelf_segment {
 	uint32_t type, flags;
 	uint64_t vaddr;
-	uint64_t paddr;      /* 0: as vaddr */
-	uint64_t align;      /* p_align as it stands; 0 is 0 */
-	uint64_t modulus;    /* p_offset is made equal to vaddr modulo this; 0: align, 0x1000 at the most */
-	uint64_t offset;     /* 0: the next place that fits */
-	const void *bytes;   /* NULL: a pattern that depends on the place (mkelf_pattern) */
-	uint64_t size;       /* of the bytes */
-	uint64_t bss;        /* p_memsz - p_filesz */
-	bool headers;        /* PT_LOAD, the first one: begins with ELF header and program headers; size counts what follows them */
+	uint64_t paddr;    /* 0: as vaddr */
+	uint64_t align;    /* p_align as it stands; 0 is 0 */
+	uint64_t modulus;  /* p_offset is made equal to vaddr modulo this; 0: align, 0x1000 at the most */
+	uint64_t offset;   /* 0: the next place that fits */
+	const void *bytes; /* NULL: a pattern that depends on the place (mkelf_pattern) */
+	uint64_t size;     /* of the bytes */
+	uint64_t bss;      /* p_memsz - p_filesz */
+	bool headers;      /* PT_LOAD, the first one: begins with ELF header and program headers; size counts what follows them */
 	enum mkelf_structure covers; /* no bytes: offset, address and size are those of this structure */
-	bool inside;         /* no bytes: size bytes at vaddr of an earlier segment, whose offset follows (TLS, RELRO) */
+	bool inside;                 /* no bytes: size bytes at vaddr of an earlier segment, whose offset follows (TLS, RELRO) */
 };
 
 struct mkelf_symbol {
 	const char *name; /* NULL: st_name 0 */
 	uint8_t bind, type, other;
-	uint32_t shndx;   /* above 0xfeff and not reserved: through SYMTAB_SHNDX */
-	bool reserved;    /* shndx is a reserved value */
+	uint32_t shndx; /* above 0xfeff and not reserved: through SYMTAB_SHNDX */
+	bool reserved;  /* shndx is a reserved value */
 	uint64_t value, size;
 	uint16_t version; /* for versym */
 };
@@ -118,21 +118,21 @@ struct mkelf {
 	uint16_t type, machine; /* 0: ET_EXEC, EM_X86_64 */
 	uint32_t flags;
 	uint64_t entry;
-	bool extended;    /* counts and index through section 0 (PN_XNUM and friends) */
-	bool phdrs_last;  /* program headers behind all segments */
-	bool sections;    /* make a section table that describes all that is there */
+	bool extended;   /* counts and index through section 0 (PN_XNUM and friends) */
+	bool phdrs_last; /* program headers behind all segments */
+	bool sections;   /* make a section table that describes all that is there */
 
 	const struct mkelf_segment *segments;
 	uint32_t nsegments;
-	uint32_t tables;  /* index of the PT_LOAD that takes what follows behind its bytes, or MKELF_NOWHERE */
+	uint32_t tables;     /* index of the PT_LOAD that takes what follows behind its bytes, or MKELF_NOWHERE */
 	uint32_t note_align; /* 0: 4 */
 
 	const char *interp;
 	const struct mkelf_note *notes;
-	const struct mkelf_symbol *symbols; /* dynamic, without the null symbol, undefined ones first */
+	const struct mkelf_symbol *symbols;                   /* dynamic, without the null symbol, undefined ones first */
 	const struct mkelf_reloc *rel, *rela, *jmprel, *relr; /* relr: ascending, addresses even */
-	const uint64_t *relr_words; /* instead of relr: as they stand */
-	const struct mkelf_dyn *dyns; /* beside those that follow from the tables, before DT_NULL */
+	const uint64_t *relr_words;                           /* instead of relr: as they stand */
+	const struct mkelf_dyn *dyns;                         /* beside those that follow from the tables, before DT_NULL */
 	const char *const *needed;
 	const char *soname;
 	const struct mkelf_need *needs;
@@ -141,9 +141,9 @@ struct mkelf {
 	const struct mkelf_section *more;
 	const struct mkelf_lie *lies;
 	uint32_t nnotes, nsymbols, nrel, nrela, njmprel, nrelr, nrelr_words, ndyns, nneeded, nneeds, ndefs, nsymtab, nmore, nlies;
-	bool dynamic;     /* a dynamic table even if nothing needs one */
+	bool dynamic;        /* a dynamic table even if nothing needs one */
 	bool hash, gnu_hash; /* make them for the dynamic symbols */
-	uint32_t nbucket; /* 0: 1; with gnu_hash and more than one the defined symbols must already stand in bucket order */
+	uint32_t nbucket;    /* 0: 1; with gnu_hash and more than one the defined symbols must already stand in bucket order */
 	bool jmprel_rela;
 };
 
@@ -218,7 +218,7 @@ void mkelf_align_(struct mkelf_out *out, uint64_t align);
 uint32_t mkelf_string_(struct mkelf_strings *strings, const char *text);
 void mkelf_part_(struct mkelf_out *out, enum mkelf_structure structure, uint32_t count);
 void mkelf_symbols_(struct mkelf_out *out, enum mkelf_structure structure, const struct mkelf_symbol *symbols, uint32_t n,
-		    struct mkelf_strings *strings);
+	struct mkelf_strings *strings);
 void mkelf_tables_(struct mkelf_out *out, const struct mkelf *elf, uint64_t bias, bool mapped);
 void mkelf_sections_(struct mkelf_out *out, const struct mkelf *elf);
 _Noreturn void mkelf_die_(const char *text);

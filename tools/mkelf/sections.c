@@ -13,23 +13,23 @@ static const struct kind {
 	uint32_t type;
 	uint64_t flags;
 } kinds[] = {
-	{ MKELF_INTERP, MKELF_NONE, ".interp", SHT_PROGBITS, SHF_ALLOC },
-	{ MKELF_NOTE, MKELF_NONE, ".note", SHT_NOTE, SHF_ALLOC },
-	{ MKELF_SYM, MKELF_STR, ".dynsym", SHT_DYNSYM, SHF_ALLOC },
-	{ MKELF_STR, MKELF_NONE, ".dynstr", SHT_STRTAB, SHF_ALLOC },
-	{ MKELF_HASH, MKELF_SYM, ".hash", SHT_HASH, SHF_ALLOC },
-	{ MKELF_GNU_HASH, MKELF_SYM, ".gnu.hash", SHT_GNU_HASH, SHF_ALLOC },
-	{ MKELF_VERSYM, MKELF_SYM, ".gnu.version", SHT_GNU_versym, SHF_ALLOC },
-	{ MKELF_VERNEED, MKELF_STR, ".gnu.version_r", SHT_GNU_verneed, SHF_ALLOC },
-	{ MKELF_VERDEF, MKELF_STR, ".gnu.version_d", SHT_GNU_verdef, SHF_ALLOC },
-	{ MKELF_REL, MKELF_SYM, ".rel.dyn", SHT_REL, SHF_ALLOC },
-	{ MKELF_RELA, MKELF_SYM, ".rela.dyn", SHT_RELA, SHF_ALLOC },
-	{ MKELF_JMPREL, MKELF_SYM, ".rela.plt", SHT_RELA, SHF_ALLOC },
-	{ MKELF_RELR, MKELF_NONE, ".relr.dyn", 19, SHF_ALLOC },
-	{ MKELF_DYN, MKELF_STR, ".dynamic", SHT_DYNAMIC, SHF_ALLOC | SHF_WRITE },
-	{ MKELF_SYMTAB, MKELF_STRTAB, ".symtab", SHT_SYMTAB, 0 },
-	{ MKELF_STRTAB, MKELF_NONE, ".strtab", SHT_STRTAB, 0 },
-	{ MKELF_SHNDX, MKELF_SYMTAB, ".symtab_shndx", SHT_SYMTAB_SHNDX, 0 },
+	{MKELF_INTERP, MKELF_NONE, ".interp", SHT_PROGBITS, SHF_ALLOC},
+	{MKELF_NOTE, MKELF_NONE, ".note", SHT_NOTE, SHF_ALLOC},
+	{MKELF_SYM, MKELF_STR, ".dynsym", SHT_DYNSYM, SHF_ALLOC},
+	{MKELF_STR, MKELF_NONE, ".dynstr", SHT_STRTAB, SHF_ALLOC},
+	{MKELF_HASH, MKELF_SYM, ".hash", SHT_HASH, SHF_ALLOC},
+	{MKELF_GNU_HASH, MKELF_SYM, ".gnu.hash", SHT_GNU_HASH, SHF_ALLOC},
+	{MKELF_VERSYM, MKELF_SYM, ".gnu.version", SHT_GNU_versym, SHF_ALLOC},
+	{MKELF_VERNEED, MKELF_STR, ".gnu.version_r", SHT_GNU_verneed, SHF_ALLOC},
+	{MKELF_VERDEF, MKELF_STR, ".gnu.version_d", SHT_GNU_verdef, SHF_ALLOC},
+	{MKELF_REL, MKELF_SYM, ".rel.dyn", SHT_REL, SHF_ALLOC},
+	{MKELF_RELA, MKELF_SYM, ".rela.dyn", SHT_RELA, SHF_ALLOC},
+	{MKELF_JMPREL, MKELF_SYM, ".rela.plt", SHT_RELA, SHF_ALLOC},
+	{MKELF_RELR, MKELF_NONE, ".relr.dyn", 19, SHF_ALLOC},
+	{MKELF_DYN, MKELF_STR, ".dynamic", SHT_DYNAMIC, SHF_ALLOC | SHF_WRITE},
+	{MKELF_SYMTAB, MKELF_STRTAB, ".symtab", SHT_SYMTAB, 0},
+	{MKELF_STRTAB, MKELF_NONE, ".strtab", SHT_STRTAB, 0},
+	{MKELF_SHNDX, MKELF_SYMTAB, ".symtab_shndx", SHT_SYMTAB_SHNDX, 0},
 };
 
 struct table {
@@ -54,7 +54,7 @@ static void add_loads(struct table *table, const struct mkelf_out *out, const st
 
 		if (s->type != PT_LOAD || s->covers || s->inside || !(s->size | s->bss))
 			continue;
-		section = add(table, &(struct mkelf_section){ .name = ".bss", .type = SHT_NOBITS, .flags = flags, .addralign = 1 });
+		section = add(table, &(struct mkelf_section){.name = ".bss", .type = SHT_NOBITS, .flags = flags, .addralign = 1});
 		section->offset = mkelf_get(out, MKELF_PHDR, i, "p_offset") + skip;
 		section->addr = s->vaddr + skip;
 		section->size = s->size ? s->size : s->bss;
@@ -95,7 +95,8 @@ static void add_structures(struct table *table, const struct mkelf_out *out, con
 {
 	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
 		const struct kind *kind = &kinds[i];
-		struct mkelf_section section = { .name = kind->name, .type = kind->type, .flags = kind->flags, .covers = kind->structure };
+		struct mkelf_section section = {
+			.name = kind->name, .type = kind->type, .flags = kind->flags, .covers = kind->structure};
 
 		if (!out->parts[kind->structure].size)
 			continue;
@@ -131,7 +132,7 @@ static void add_more(struct table *table, struct mkelf_out *out, const struct mk
 
 static void write_symtab(struct mkelf_out *out, const struct mkelf *elf)
 {
-	struct mkelf_strings strings = { 0 };
+	struct mkelf_strings strings = {0};
 
 	mkelf_symbols_(out, MKELF_SYMTAB, elf->symtab, elf->nsymtab, &strings);
 	mkelf_part_(out, MKELF_STRTAB, 0);
@@ -182,8 +183,8 @@ static void write_counts(struct mkelf_out *out, const struct mkelf *elf, uint32_
 
 void mkelf_sections_(struct mkelf_out *out, const struct mkelf *elf)
 {
-	struct table table = { calloc((size_t)elf->nsegments + elf->nmore + MKELF_STRUCTURES, sizeof *table.at), 1, { 0 } };
-	struct mkelf_strings names = { 0 };
+	struct table table = {calloc((size_t)elf->nsegments + elf->nmore + MKELF_STRUCTURES, sizeof *table.at), 1, {0}};
+	struct mkelf_strings names = {0};
 	uint32_t *name = calloc((size_t)elf->nsegments + elf->nmore + MKELF_STRUCTURES, sizeof *name);
 
 	if (!table.at || !name)
@@ -195,7 +196,7 @@ void mkelf_sections_(struct mkelf_out *out, const struct mkelf *elf)
 	if (elf->sections || elf->nsymtab)
 		add_structures(&table, out, elf);
 	add_more(&table, out, elf);
-	add(&table, &(struct mkelf_section){ .name = ".shstrtab", .type = SHT_STRTAB, .covers = MKELF_SHSTRTAB, .addralign = 1 });
+	add(&table, &(struct mkelf_section){.name = ".shstrtab", .type = SHT_STRTAB, .covers = MKELF_SHSTRTAB, .addralign = 1});
 	for (uint32_t i = 1; i < table.n; i++)
 		name[i] = mkelf_string_(&names, table.at[i].name);
 	mkelf_part_(out, MKELF_SHSTRTAB, 0);

@@ -60,7 +60,7 @@ static void close_part(struct mkelf_out *out, enum mkelf_structure structure)
 }
 
 void mkelf_symbols_(struct mkelf_out *out, enum mkelf_structure structure, const struct mkelf_symbol *symbols, uint32_t n,
-		    struct mkelf_strings *strings)
+	struct mkelf_strings *strings)
 {
 	mkelf_part_(out, structure, n + 1);
 	for (uint32_t i = 1; i <= n; i++) {
@@ -200,7 +200,8 @@ static void write_defs(struct mkelf_out *out, const struct mkelf *elf, struct mk
 	}
 }
 
-static void write_relocs(struct mkelf_out *out, enum mkelf_structure structure, const struct mkelf_reloc *relocs, uint32_t n, bool addends)
+static void write_relocs(struct mkelf_out *out, enum mkelf_structure structure, const struct mkelf_reloc *relocs, uint32_t n,
+	bool addends)
 {
 	mkelf_part_(out, structure, n);
 	for (uint32_t i = 0; i < n; i++) {
@@ -252,7 +253,7 @@ struct dyn_list {
 
 static void add(struct dyn_list *list, int64_t tag, uint64_t value)
 {
-	list->at[list->n++] = (struct mkelf_dyn){ tag, value };
+	list->at[list->n++] = (struct mkelf_dyn){tag, value};
 }
 
 static void add_table(struct dyn_list *list, const struct mkelf_part *part, int64_t tag, int64_t size_tag, int64_t entry_tag)
@@ -294,7 +295,7 @@ static void list_dynamic(struct dyn_list *list, const struct mkelf_out *out, con
 
 static void write_dynamic(struct mkelf_out *out, const struct mkelf *elf, const struct mkelf_dyn *extra, uint32_t nextra)
 {
-	struct dyn_list list = { calloc((size_t)nextra + elf->ndyns + 32, sizeof *list.at), 0 };
+	struct dyn_list list = {calloc((size_t)nextra + elf->ndyns + 32, sizeof *list.at), 0};
 
 	if (!list.at)
 		mkelf_die_("out of memory");
@@ -358,7 +359,7 @@ static void write_dynamic_parts(struct mkelf_out *out, const struct mkelf *elf, 
 /** All tables at the end of what is written; @bias turns their offsets into addresses. */
 void mkelf_tables_(struct mkelf_out *out, const struct mkelf *elf, uint64_t bias, bool mapped)
 {
-	struct mkelf_strings strings = { 0 };
+	struct mkelf_strings strings = {0};
 	struct mkelf_dyn *extra;
 	uint32_t nextra = 0;
 
@@ -374,9 +375,9 @@ void mkelf_tables_(struct mkelf_out *out, const struct mkelf *elf, uint64_t bias
 		if (!extra)
 			mkelf_die_("out of memory");
 		for (uint32_t i = 0; i < elf->nneeded; i++)
-			extra[nextra++] = (struct mkelf_dyn){ DT_NEEDED, mkelf_string_(&strings, elf->needed[i]) };
+			extra[nextra++] = (struct mkelf_dyn){DT_NEEDED, mkelf_string_(&strings, elf->needed[i])};
 		if (elf->soname)
-			extra[nextra++] = (struct mkelf_dyn){ DT_SONAME, mkelf_string_(&strings, elf->soname) };
+			extra[nextra++] = (struct mkelf_dyn){DT_SONAME, mkelf_string_(&strings, elf->soname)};
 		write_dynamic_parts(out, elf, &strings);
 		mkelf_part_(out, MKELF_STR, 0);
 		mkelf_bytes_(out, strings.bytes, strings.size);

@@ -118,7 +118,7 @@ static void place_headers(struct mkelf_out *out, const struct mkelf *elf)
 
 static void write_file_header(struct mkelf_out *out, const struct mkelf *elf)
 {
-	static const unsigned char ident[] = { 0x7f, 'E', 'L', 'F' };
+	static const unsigned char ident[] = {0x7f, 'E', 'L', 'F'};
 	const struct mkelf_part *phdr = &out->parts[MKELF_PHDR];
 
 	memcpy(out->bytes, ident, sizeof ident);

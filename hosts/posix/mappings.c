@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+/* Runs, bytes and permissions -> mappings of this process. The addresses of the plan are pointers here. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include <lode/posix.h>
+
+static int protection(uint32_t prot)
+{
+	return (prot & LODE_PF_R ? PROT_READ : 0) | (prot & LODE_PF_W ? PROT_WRITE : 0) | (prot & LODE_PF_X ? PROT_EXEC : 0);
+}
+
+static void *pointer(uint64_t addr)
+{
+	return (void *)(uintptr_t)addr;
+}
+
+static int failed(struct lode_mappings *mappings, int error)
+{
+	mappings->error = error;
+	return -1;
+}
+
+static bool inside(const struct lode_range *outer, uint64_t addr, uint64_t size)
+{
+	return addr >= outer->addr && size <= outer->size && addr - outer->addr <= outer->size - size;
+}
+
+static bool fits_pointer(uint64_t addr, uint64_t size)
+{
+	return addr <= UINTPTR_MAX && size <= SIZE_MAX && size <= UINTPTR_MAX - addr;
+}
+
+int lode_mappings_reserve(struct lode_mappings *mappings, uint64_t *base, const struct lode_span *span)
+{
+	uint64_t size = span->range.size, room = size + span->align, start, head;
+	void *p;
+
+	if (room < size || room > SIZE_MAX)
+		return failed(mappings, ENOMEM), LODE_ERR_IO;
+	p = mmap(NULL, (size_t)room, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (p == MAP_FAILED)
+		return failed(mappings, errno), LODE_ERR_IO;
+	start = (uintptr_t)p;
+	head = (span->range.addr - start) & (span->align - 1);
+	if (head)
+		munmap(p, (size_t)head);
+	munmap(pointer(start + head + size), (size_t)(span->align - head));
+	mappings->reserved = (struct lode_range){start + head, size};
+	*base = start + head;
+	return LODE_OK;
+}
+
+static int take_span(struct lode_mappings *mappings, const struct lode_range *span)
+{
+	void *p = mmap(pointer(span->addr), (size_t)span->size, PROT_NONE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+
+	if (p == MAP_FAILED)
+		return failed(mappings, errno);
+	if (p != pointer(span->addr)) { /* kernels before MAP_FIXED_NOREPLACE take the address as a hint */
+		munmap(p, (size_t)span->size);
+		return failed(mappings, EEXIST);
+	}
+	return 0;
+}
+
+static int mappings_begin(void *host, const struct lode_range *span)
+{
+	struct lode_mappings *mappings = host;
+
+	if (!fits_pointer(span->addr, span->size))
+		return failed(mappings, ENOMEM);
+	if (mappings->reserved.size && !inside(&mappings->reserved, span->addr, span->size))
+		return failed(mappings, EINVAL);
+	if (!mappings->reserved.size && take_span(mappings, span) != 0)
+		return -1;
+	mappings->span = *span;
+	return 0;
+}
+
+static int mappings_share(void *host, const struct lode_run *run)
+{
+	struct lode_mappings *mappings = host;
+	uint64_t offset = mappings->file_offset + run->offset;
+
+	if (offset < run->offset || offset > INT64_MAX)
+		return failed(mappings, EOVERFLOW);
+	if (mmap(pointer(run->addr), (size_t)run->size, protection(run->prot), MAP_PRIVATE | MAP_FIXED, mappings->fd,
+		    (off_t)offset) == MAP_FAILED)
+		return failed(mappings, errno);
+	return 0;
+}
+
+/** The kernel's pages of zeros; writable until protect. */
+static int mappings_own(void *host, const struct lode_run *run)
+{
+	struct lode_mappings *mappings = host;
+
+	if (mmap(pointer(run->addr), (size_t)run->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) ==
+		MAP_FAILED)
+		return failed(mappings, errno);
+	return 0;
+}
+
+static int mappings_write(void *host, uint64_t addr, const void *bytes, size_t size)
+{
+	struct lode_mappings *mappings = host;
+
+	if (!inside(&mappings->span, addr, size))
+		return failed(mappings, EFAULT);
+	memcpy(pointer(addr), bytes, size);
+	return 0;
+}
+
+static int mappings_fill(void *host, uint64_t addr, const struct lode_source *source, uint64_t offset, uint64_t size)
+{
+	struct lode_mappings *mappings = host;
+
+	if (!inside(&mappings->span, addr, size))
+		return failed(mappings, EFAULT);
+	return lode_source_read(pointer(addr), source, offset, (size_t)size, NULL) == LODE_OK ? 0 : failed(mappings, EIO);
+}
+
+static int mappings_read(void *host, uint64_t addr, void *bytes, size_t size)
+{
+	struct lode_mappings *mappings = host;
+
+	if (!inside(&mappings->span, addr, size))
+		return failed(mappings, EFAULT);
+	memcpy(bytes, pointer(addr), size);
+	return 0;
+}
+
+static int mappings_protect(void *host, uint64_t addr, uint64_t size, uint32_t prot)
+{
+	struct lode_mappings *mappings = host;
+
+	if (!inside(&mappings->span, addr, size))
+		return failed(mappings, EFAULT);
+	return mprotect(pointer(addr), (size_t)size, protection(prot)) == 0 ? 0 : failed(mappings, errno);
+}
+
+static void mappings_abort(void *host)
+{
+	struct lode_mappings *mappings = host;
+	void *p = pointer(mappings->span.addr);
+	size_t size = (size_t)mappings->span.size;
+
+	if (mappings->reserved.size)
+		mmap(p, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+	else
+		munmap(p, size);
+	mappings->span = (struct lode_range){0, 0};
+}
+
+struct lode_space lode_mappings_space(struct lode_mappings *mappings)
+{
+	return (struct lode_space){
+		.host = mappings,
+		.begin = mappings_begin,
+		.share = mappings->fd >= 0 ? mappings_share : NULL,
+		.own = mappings_own,
+		.write = mappings_write,
+		.fill = mappings_fill,
+		.read = mappings_read,
+		.protect = mappings_protect,
+		.abort = mappings_abort,
+	};
+}
+
+void lode_mappings_release(struct lode_mappings *mappings)
+{
+	const struct lode_range *taken = mappings->reserved.size ? &mappings->reserved : &mappings->span;
+
+	if (taken->size)
+		munmap(pointer(taken->addr), (size_t)taken->size);
+	mappings->reserved = mappings->span = (struct lode_range){0, 0};
+}

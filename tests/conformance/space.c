@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: MIT */
+/* Every space -> the same placings, refusals and failures: what lode/space.h promises, whoever implements it. */
+#include "../check.h"
+#include "faulty.h"
+#include "scene.h"
+
+/** One placing through the watching wrapper; what holds after every placing is checked here. */
+static int place(struct scene *scene, struct subject *subject, struct faulty *faulty, struct lode_diag *why)
+{
+	struct lode_space space;
+	int status;
+
+	*why = (struct lode_diag){.status = LODE_OK};
+	faulty->inner = subject->open(subject, &scene->plan.span, &scene->file);
+	space = faulty_space(faulty);
+	status = lode_place(&space, &scene->image, &scene->plan, NULL, why);
+	CHECK(!faulty->out_of_order);
+	CHECK_EQ(faulty->commits, status == LODE_OK);
+	CHECK_EQ(faulty->aborts, status != LODE_OK && faulty->begun);
+	if (status != LODE_OK) {
+		CHECK_EQ(why->status, status);
+		CHECK(why->rule != LODE_RULE_NONE);
+		CHECK(subject->same(subject));
+	}
+	return status;
+}
+
+static void test_memory(struct subject *subject, const struct scenario *scenario, bool callback)
+{
+	struct faulty faulty = {.at = NEVER};
+	struct lode_diag why;
+	struct scene scene;
+
+	if (scene_begin(&scene, scenario, subject, callback)) {
+		if (CHECK_EQ(place(&scene, subject, &faulty, &why), LODE_OK))
+			scene_check(&scene, subject);
+		subject->close(subject);
+	}
+	scene_end(&scene);
+}
+
+/** Each callback in turn fails, once before and once after it has taken effect. */
+static void test_callbacks_fail(struct subject *subject, const struct scenario *scenario, bool callback)
+{
+	uint32_t calls = 1;
+
+	for (uint32_t at = 0; at < 2 * calls; at++) {
+		struct faulty faulty = {.at = at / 2, .late = at % 2};
+		struct lode_diag why;
+		struct scene scene;
+
+		if (scene_begin(&scene, scenario, subject, callback)) {
+			int status = place(&scene, subject, &faulty, &why);
+
+			if (faulty.calls > at / 2) {
+				CHECK_EQ(status, LODE_ERR_IO);
+				CHECK_EQ(why.rule, LODE_RULE_SPACE_REFUSED);
+				calls = at / 2 + 2; /* the last round is one in which nothing fails */
+			} else {
+				CHECK_EQ(status, LODE_OK);
+			}
+			subject->close(subject);
+		}
+		scene_end(&scene);
+	}
+	CHECK(calls > 3);
+}
+
+/** Each read of the source in turn fails, or comes back changed. The placing either is refused whole, or is done. */
+static void test_reads(struct subject *subject, const struct scenario *scenario, int spoil)
+{
+	uint32_t calls = 1;
+
+	for (uint32_t at = 0; at < calls; at++) {
+		struct faulty faulty = {.at = NEVER};
+		struct lode_diag why;
+		struct scene scene;
+
+		if (scene_begin(&scene, scenario, subject, true)) {
+			int status;
+
+			scene.flaky.calls = 0;
+			scene.flaky.at = at;
+			scene.flaky.spoil = spoil;
+			status = place(&scene, subject, &faulty, &why);
+			if (scene.flaky.calls > at) {
+				if (spoil == SPOIL_FAIL)
+					CHECK_EQ(status, LODE_ERR_IO);
+				calls = at + 2;
+			} else {
+				CHECK_EQ(status, LODE_OK);
+			}
+			CHECK(subject->same_beside(subject, &scene.plan.span));
+			subject->close(subject);
+		}
+		scene_end(&scene);
+	}
+}
+
+/** A plan with share runs and a space that cannot share: refused before any callback. */
+static void test_cannot_share(struct subject *subject)
+{
+	struct faulty faulty = {.at = NEVER};
+	struct lode_diag why = {.status = LODE_OK};
+	struct lode_space space;
+	struct scene scene;
+
+	if (scene_begin(&scene, &scenarios[0], subject, false)) {
+		faulty.inner = subject->open(subject, &scene.plan.span, &scene.file);
+		space = faulty_space(&faulty);
+		space.share = NULL;
+		CHECK_EQ(lode_place(&space, &scene.image, &scene.plan, NULL, &why), subject->shares ? LODE_ERR_USE : LODE_OK);
+		CHECK_EQ(why.rule, subject->shares ? LODE_RULE_SPACE_CANNOT : LODE_RULE_NONE);
+		CHECK(!subject->shares || faulty.calls == 0);
+		CHECK(!subject->shares || subject->same(subject));
+		subject->close(subject);
+	}
+	scene_end(&scene);
+}
+
+/** A span that the destination does not have, or that is taken already: begin refuses, and what was there stays. */
+static void test_no_room(struct subject *subject)
+{
+	struct lode_diag why = {.status = LODE_OK};
+	struct faulty faulty = {.at = NEVER};
+	struct lode_range elsewhere;
+	struct lode_space space;
+	struct scene scene;
+
+	if (scene_begin(&scene, &scenarios[0], subject, false)) {
+		elsewhere = scene.plan.span;
+		faulty.inner = subject->open(subject, &scene.plan.span, &scene.file);
+		space = faulty_space(&faulty);
+		CHECK_EQ(lode_place(&space, &scene.image, &scene.plan, NULL, NULL), LODE_OK);
+		elsewhere.addr = UINT64_MAX - elsewhere.size + 1;
+		CHECK(faulty.inner.begin(faulty.inner.host, &elsewhere) != 0);
+		elsewhere = (struct lode_range){scene.plan.span.addr, UINT64_C(1) << 62};
+		CHECK(faulty.inner.begin(faulty.inner.host, &elsewhere) != 0);
+		scene_check(&scene, subject);
+		CHECK_EQ(why.rule, LODE_RULE_NONE);
+		subject->close(subject);
+	}
+	scene_end(&scene);
+}
+
+/** A program placed over one that is there already. */
+static void test_taken(struct subject *subject)
+{
+	struct faulty first = {.at = NEVER}, second = {.at = NEVER};
+	struct lode_diag why = {.status = LODE_OK};
+	struct lode_space space;
+	struct scene scene;
+	void *state;
+
+	if (scene_begin(&scene, &scenarios[0], subject, false)) {
+		CHECK_EQ(place(&scene, subject, &first, &why), LODE_OK);
+		state = subject->state;
+		second.inner = subject->open(subject, &scene.plan.span, &scene.file);
+		space = faulty_space(&second);
+		CHECK_EQ(lode_place(&space, &scene.image, &scene.plan, NULL, &why), LODE_ERR_IO);
+		CHECK_EQ(why.rule, LODE_RULE_SPACE_REFUSED);
+		CHECK_EQ(second.aborts, 0);
+		CHECK(subject->same(subject));
+		subject->close(subject);
+		subject->state = state;
+		scene_check(&scene, subject);
+		subject->close(subject);
+	}
+	scene_end(&scene);
+}
+
+static void test_subject(struct subject *subject)
+{
+	static const char *const spoils[] = {"fail", "give zeros", "give ones", "give flipped bits"};
+
+	for (size_t i = 0; i < nscenarios; i++) {
+		if (subject->anywhere && scenarios[i].class_ == LODE_CLASS32 && UINTPTR_MAX > UINT32_MAX)
+			continue;
+		check_case("%s: %s: memory and permissions", subject->name, scenarios[i].name);
+		test_memory(subject, &scenarios[i], false);
+		check_case("%s: %s: the same through read", subject->name, scenarios[i].name);
+		test_memory(subject, &scenarios[i], true);
+		check_case("%s: %s: callbacks fail", subject->name, scenarios[i].name);
+		test_callbacks_fail(subject, &scenarios[i], false);
+		check_case("%s: %s: callbacks fail, through read", subject->name, scenarios[i].name);
+		test_callbacks_fail(subject, &scenarios[i], true);
+		for (int spoil = 0; spoil < SPOILS; spoil++) {
+			check_case("%s: %s: reads %s", subject->name, scenarios[i].name, spoils[spoil]);
+			test_reads(subject, &scenarios[i], spoil);
+		}
+	}
+	check_case("%s: a space that cannot share", subject->name);
+	test_cannot_share(subject);
+	check_case("%s: a span that it has not", subject->name);
+	test_no_room(subject);
+}
+
+int main(void)
+{
+	test_subject(&subject_array);
+	test_subject(&subject_array_without_undo);
+	test_subject(&subject_mappings);
+	test_subject(&subject_reserved_mappings);
+	check_case("mappings: a span that is taken");
+	test_taken(&subject_mappings);
+	return check_done();
+}

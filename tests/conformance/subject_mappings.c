@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+/* Mappings of this process, at free addresses and in reserved ones -> two subjects of the conformance suite. */
+#define _GNU_SOURCE
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <lode/posix.h>
+
+#include "subject.h"
+
+enum { PICTURE = 1 << 16 };
+
+struct mappings_state {
+	struct lode_mappings mappings;
+	struct lode_range span; /* what was asked for, rounded to the host's pages */
+	FILE *file;
+	char before[PICTURE]; /* lines of /proc/self/maps that touch the span */
+};
+
+static struct lode_mappings reserved; /* between choose and open */
+
+/** The lines of /proc/self/maps that touch a range, cut to it, so that neighbours that merge with it do not show. */
+static void picture(char *text, const struct lode_range *span)
+{
+	FILE *maps = fopen("/proc/self/maps", "r");
+	char line[4352], prot[5];
+	uint64_t first, end, limit = span->addr + span->size;
+	size_t used = 0;
+
+	*text = 0;
+	while (maps && fgets(line, sizeof line, maps)) {
+		if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s", &first, &end, prot) != 3 || first >= limit || end <= span->addr)
+			continue;
+		used += (size_t)snprintf(text + used, PICTURE - used, "%" PRIx64 "-%" PRIx64 " %s\n",
+			first < span->addr ? span->addr : first, end > limit ? limit : end, prot);
+		if (used >= PICTURE)
+			abort();
+	}
+	if (maps)
+		fclose(maps);
+}
+
+/** Free addresses: those of a mapping that was there a moment ago. */
+static bool choose_free(struct subject *subject, uint64_t *base, const struct lode_span *span, bool low)
+{
+	uint64_t from = low ? 0x10000000 : UINT64_C(0x10000000) << 16 * (sizeof(void *) == 8);
+
+	(void)subject;
+	for (; from < UINTPTR_MAX / 4 * 3; from += span->align + 0x1000000) {
+		void *want = (void *)(uintptr_t)(from + (span->range.addr - from) % span->align);
+		void *got =
+			mmap(want, (size_t)span->range.size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+
+		if (got != MAP_FAILED)
+			munmap(got, (size_t)span->range.size);
+		*base = (uintptr_t)got;
+		if (got == want)
+			return true;
+	}
+	return false;
+}
+
+static bool choose_reserved(struct subject *subject, uint64_t *base, const struct lode_span *span, bool low)
+{
+	(void)subject;
+	(void)low;
+	if (reserved.reserved.size)
+		lode_mappings_release(&reserved);
+	return lode_mappings_reserve(&reserved, base, span) == LODE_OK;
+}
+
+static struct lode_space open_mappings(struct subject *subject, const struct lode_range *span, const struct mkelf_out *file)
+{
+	struct mappings_state *state = calloc(1, sizeof *state);
+
+	if (!state)
+		abort();
+	state->mappings = reserved;
+	memset(&reserved, 0, sizeof reserved);
+	state->span = *span;
+	state->file = tmpfile();
+	if (!state->file || fwrite(file->bytes, 1, file->size, state->file) != file->size || fflush(state->file) != 0)
+		abort();
+	state->mappings.fd = fileno(state->file);
+	picture(state->before, span);
+	subject->state = state;
+	return lode_mappings_space(&state->mappings);
+}
+
+static bool same(struct subject *subject)
+{
+	struct mappings_state *state = subject->state;
+	static char now[PICTURE];
+
+	picture(now, &state->span);
+	return strcmp(now, state->before) == 0;
+}
+
+/** What lies beside the span is the test's own memory: the sanitizers and the other cases watch that. */
+static bool same_beside(struct subject *subject, const struct lode_range *span)
+{
+	(void)subject;
+	(void)span;
+	return true;
+}
+
+static int prot(struct subject *subject, uint64_t addr)
+{
+	const struct lode_range page = {addr, 1};
+	static char text[PICTURE];
+	const char *letters;
+
+	(void)subject;
+	picture(text, &page);
+	letters = strchr(text, ' ');
+	if (!letters)
+		return 0;
+	return (letters[1] == 'r' ? (int)LODE_PF_R : 0) | (letters[2] == 'w' ? (int)LODE_PF_W : 0) |
+	       (letters[3] == 'x' ? (int)LODE_PF_X : 0);
+}
+
+static void look(struct subject *subject, uint64_t addr, void *bytes, size_t size)
+{
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), first = addr / page * page;
+
+	(void)subject;
+	if (mprotect((void *)(uintptr_t)first, (size_t)(addr + size - first), PROT_READ) != 0)
+		memset(bytes, 0xee, size);
+	else
+		memcpy(bytes, (const void *)(uintptr_t)addr, size);
+}
+
+static void close_mappings(struct subject *subject)
+{
+	struct mappings_state *state = subject->state;
+
+	lode_mappings_release(&state->mappings);
+	fclose(state->file);
+	free(state);
+	subject->state = NULL;
+}
+
+struct subject subject_mappings = {
+	.name = "mappings",
+	.shares = true,
+	.choose = choose_free,
+	.open = open_mappings,
+	.same = same,
+	.same_beside = same_beside,
+	.prot = prot,
+	.look = look,
+	.close = close_mappings,
+};
+
+struct subject subject_reserved_mappings = {
+	.name = "reserved mappings",
+	.shares = true,
+	.anywhere = true,
+	.choose = choose_reserved,
+	.open = open_mappings,
+	.same = same,
+	.same_beside = same_beside,
+	.prot = prot,
+	.look = look,
+	.close = close_mappings,
+};

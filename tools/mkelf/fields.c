@@ -10,7 +10,8 @@
 /* clang-format off */
 #define WIDTH(type, field) sizeof(((type *)0)->field)
 #define SAME(structure, field, type32, type64) \
-	{MKELF_##structure, #field, {offsetof(type32, field), offsetof(type64, field)}, {WIDTH(type32, field), WIDTH(type64, field)}}
+	{MKELF_##structure, #field, {offsetof(type32, field), offsetof(type64, field)}, \
+		{WIDTH(type32, field), WIDTH(type64, field)}}
 #define EHDR(field) SAME(EHDR, field, Elf32_Ehdr, Elf64_Ehdr)
 #define IDENT(name, index) { MKELF_EHDR, "e_ident[" name "]", { index, index }, { 1, 1 } }
 #define PHDR(field) SAME(PHDR, field, Elf32_Phdr, Elf64_Phdr)

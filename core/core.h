@@ -94,7 +94,8 @@ static inline uint32_t image_word(const struct lode_image *image)
 	return image_wide(image) ? 8 : 4;
 }
 
-static inline struct lode_cursor image_cursor(const struct lode_image *image, const unsigned char *bytes)
+/* (bytes is not const, or GCC at -O0 takes the cursor for a read of what is not there yet.) */
+static inline struct lode_cursor image_cursor(const struct lode_image *image, unsigned char *bytes)
 {
 	return (struct lode_cursor){.at = bytes, .big = image_big(image), .wide = image_wide(image)};
 }

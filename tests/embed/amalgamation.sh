@@ -1,0 +1,71 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# amalgamation.sh SOURCE: what tools/amalgamate writes -> compiled in every way, and put under the unit tests in place of the library.
+. "$(dirname "$0")/lib.sh"
+
+strict="-std=c11 -O2 -Wall -Wextra -Wpedantic -Werror -Wconversion -Wsign-conversion -Wshadow -Wvla -Wundef -Wstrict-prototypes -Wmissing-prototypes"
+am=$source/tools/amalgamate
+
+try "core" "$am" -o "$work/core"
+try "core and start" "$am" --start -o "$work/start"
+try "core, start and rt" "$am" --start --rt -o "$work/rt"
+refuse "unknown option" 2 "usage:" "$am" --everything
+
+same() {
+	"$am" --start -o "$work/again" && cmp "$work/start/lode.c" "$work/again/lode.c" && cmp "$work/start/lode.h" "$work/again/lode.h"
+}
+try "the same every time" same
+
+# Nothing but the standard's freestanding headers is named in the files.
+alone() {
+	headers=$(sed -n 's/^[ \t]*#[ \t]*include[ \t]*//p' "$work/rt/lode.c" "$work/rt/lode.h" | sort -u | tr -d '\n')
+	[ "$headers" = '"lode.h"<stdbool.h><stddef.h><stdint.h>' ] || { echo "$headers"; return 1; }
+}
+try "includes" alone
+
+# Everything that a header of include/lode declares is in lode.h.
+complete() {
+	printf '#include <lode/lode.h>\n#include <lode/start.h>\n#include "lode.h"\n' >"$work/both.c"
+	cc -std=c11 -Werror -I"$source/include" -I"$work/start" -fsyntax-only "$work/both.c" || return 1
+	cat "$source"/include/lode/lode.h "$source"/include/lode/start.h "$source"/include/lode/space.h "$source"/include/lode/plan.h |
+		grep -oE 'lode_[a-z_]+\(' | sort -u | while read -r name; do grep -qF "$name" "$work/start/lode.h" || echo "$name"; done >"$work/lost"
+	[ ! -s "$work/lost" ] || { cat "$work/lost"; return 1; }
+}
+try "header beside the others" complete
+
+undefined() {
+	others=$(nm -u "$1" | awk '{ print $NF }' | grep -vxE "$2")
+	[ -z "$others" ] || { echo "needed: $others"; return 1; }
+}
+
+found=
+present gcc clang-14 clang-19
+for cc in $found; do
+	try "$cc hosted" $cc $strict -c "$work/start/lode.c" -o "$work/hosted.o"
+	try "$cc freestanding" $cc $strict -ffreestanding -c "$work/start/lode.c" -o "$work/free.o"
+	try "$cc freestanding: needs" undefined "$work/free.o" "memcpy|memmove|memset|memcmp"
+	try "$cc with rt" $cc $strict -ffreestanding -c "$work/rt/lode.c" -o "$work/alone.o"
+	try "$cc with rt: needs" undefined "$work/alone.o" "nothing"
+	try "$cc -O0" $cc -std=c11 -O0 -Wall -Wextra -Wpedantic -Werror -c "$work/core/lode.c" -o "$work/core.o"
+done
+
+# The unit tests that look at the library from outside, against lode.h alone.
+mkdir -p "$work/include/lode"
+for header in "$source"/include/lode/*.h; do
+	echo '#include "../../start/lode.h"' >"$work/include/lode/$(basename "$header")"
+done
+build_test() {
+	cc -std=c11 -O1 -I"$work/include" -I"$source/tools/mkelf" -I"$source/tests" -I"$source/tests/unit" -o "$work/test" "$1" "$work/hosted.o" \
+		$(ls "$source"/tools/mkelf/*.c | grep -v '/main\.c$')
+}
+for test in "$source"/tests/unit/*.c; do
+	name=$(basename "$test" .c)
+	# rt/ is tested under names of its own; files that look inside the core are for the library as it lies
+	if [ "$name" = mem ] || [ "$name" = mkelf ] || grep -qE '#include "(\.\./)*(core/)?(core|plan|relocate|dynamic)\.h"' "$test"; then
+		continue
+	fi
+	try "unit/$name compiles" build_test "$test"
+	[ -x "$work/test" ] && try "unit/$name" "$work/test"
+	rm -f "$work/test"
+done
+finish

@@ -58,6 +58,17 @@ static int check_congruence(const struct lode_image *image, const struct lode_po
 	return lode_refuse_(why, LODE_RULE_SEGMENT_CONGRUENCE, place);
 }
 
+/* Writable and executable by its flags, or because a process gets writable pages of zeros behind its code. */
+static bool wants_wx(const struct lode_segment *segment, const struct lode_policy *policy)
+{
+	uint64_t addr = lode_segment_addr_(segment, policy->domain);
+	bool zeros = segment->filesz == 0 || ((addr + (segment->filesz - 1)) | (policy->page_size - 1)) < addr + (segment->memsz - 1);
+
+	if (!(segment->flags & LODE_PF_X))
+		return false;
+	return (segment->flags & LODE_PF_W) || (policy->use == LODE_USE_PROCESS && zeros);
+}
+
 static int check_segment(const struct lode_image *image, const struct lode_policy *policy, uint32_t index, struct lode_diag *why)
 {
 	const struct lode_segment *segment = &image->segments[index];
@@ -69,7 +80,7 @@ static int check_segment(const struct lode_image *image, const struct lode_polic
 		return status;
 	if (policy->domain == LODE_PHYSICAL && !within(segment->paddr, segment->memsz - 1, image_last_addr(image)))
 		return lode_refuse_(why, LODE_RULE_SEGMENT_WRAP, lode_at_segment_(image, index, LODE_FIELD_PHDR_PADDR));
-	if (policy->wx == LODE_WX_DENY && (segment->flags & LODE_PF_W) && (segment->flags & LODE_PF_X))
+	if (policy->wx == LODE_WX_DENY && wants_wx(segment, policy))
 		return lode_refuse_(why, LODE_RULE_PLAN_WX, lode_at_segment_(image, index, LODE_FIELD_PHDR_FLAGS));
 	return LODE_OK;
 }

@@ -6,7 +6,8 @@
 struct shared {
 	bool open;
 	struct lode_run run;
-	bool wx_alone; /* one of them asks for writable and executable by itself */
+	bool wx_alone;             /* one of them asks for writable and executable by itself */
+	uint32_t writer, executor; /* the last of them that asks for it */
 };
 
 static bool writable_executable(uint32_t prot)
@@ -25,26 +26,27 @@ static struct lode_diag at_conflict(const struct lode_planner_ *planner, uint32_
 }
 
 /* Permissions of a segment's part of a shared page: pages with no file bytes are as zero pages are. */
-static uint32_t page_prot(const struct lode_planner_ *planner, const struct lode_part_ *part, uint64_t page)
+static uint32_t page_prot(const struct lode_planner_ *planner, const struct lode_part_ *part, bool bytes)
 {
-	bool file = part->segment->filesz > 0 && part->file_end > page;
-
-	return file ? part->segment->flags & (LODE_PF_R | LODE_PF_W | LODE_PF_X) : lode_zero_prot_(planner, part->segment);
+	return bytes ? part->segment->flags & (LODE_PF_R | LODE_PF_W | LODE_PF_X) : lode_zero_prot_(planner, part->segment);
 }
 
 /* Add what a segment has on the shared page. */
 static int join(struct lode_planner_ *planner, struct shared *shared, const struct lode_part_ *part, struct lode_diag *why)
 {
 	struct lode_run *run = &shared->run;
-	uint32_t nfills = planner->plan->nfills, prot = page_prot(planner, part, run->addr);
-	int status;
+	bool bytes = part->segment->filesz > 0 && part->file_end > run->addr;
+	uint32_t prot = page_prot(planner, part, bytes);
 
 	run->prot |= prot;
 	shared->wx_alone = shared->wx_alone || writable_executable(prot);
-	status = lode_fill_bytes_(planner, part, run->addr, run->addr + run->size, why);
-	if (planner->plan->nfills > nfills)
+	if (prot & LODE_PF_W)
+		shared->writer = part->index;
+	if (prot & LODE_PF_X)
+		shared->executor = part->index;
+	if (bytes)
 		run->kind = LODE_OWN;
-	return status;
+	return lode_fill_bytes_(planner, part, run->addr, run->addr + run->size, why);
 }
 
 static void hold(struct lode_planner_ *planner, struct shared *shared, const struct lode_part_ *part, uint64_t page)
@@ -56,7 +58,7 @@ static void hold(struct lode_planner_ *planner, struct shared *shared, const str
 }
 
 /* Write the shared page down, now that everybody has joined. */
-static int flush(struct lode_planner_ *planner, struct shared *shared, uint32_t last, struct lode_diag *why)
+static int flush(struct lode_planner_ *planner, struct shared *shared, struct lode_diag *why)
 {
 	bool made = writable_executable(shared->run.prot) && !shared->wx_alone;
 
@@ -64,7 +66,7 @@ static int flush(struct lode_planner_ *planner, struct shared *shared, uint32_t 
 		return LODE_OK;
 	shared->open = false;
 	if (made && planner->policy->wx != LODE_WX_ALLOW)
-		return lode_refuse_(why, LODE_RULE_PLAN_PAGE_WX, at_conflict(planner, last, shared->run.segment));
+		return lode_refuse_(why, LODE_RULE_PLAN_PAGE_WX, at_conflict(planner, shared->writer, shared->executor));
 	return lode_add_run_(planner, &shared->run, why);
 }
 
@@ -114,7 +116,7 @@ static int sweep_one(struct lode_planner_ *planner, struct shared *shared, const
 		low += planner->page;
 		if (status != LODE_OK || (tail_shared && last < low))
 			return status;
-		status = flush(planner, shared, part->index, why);
+		status = flush(planner, shared, why);
 	}
 	if (status == LODE_OK)
 		status = place_alone(planner, part, low, tail_shared ? last : high, why);

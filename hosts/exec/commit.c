@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+/* A prepared program -> that program running. Nothing is changed before the process is known to be able to go through with it. */
+#include "state.h"
+
+static const struct {
+	uint16_t call;
+	const char *name;
+} call_names[] = {
+	{NR_set_robust_list, "set_robust_list"}, {NR_set_tid_address, "set_tid_address"}, {NR_rseq, "rseq"}, {NR_sigaltstack, "sigaltstack"},
+	{NR_prctl, "prctl"}, {NR_munlockall, "munlockall"}, {NR_setresgid, "setresgid"}, {NR_setresuid, "setresuid"},
+	{NR_personality, "personality"}, {NR_prlimit64, "prlimit64"}, {NR_munmap, "munmap"}, {NR_mremap, "mremap"}, {NR_madvise, "madvise"},
+	{NR_mprotect, "mprotect"}, {NR_close, "close"}, {NR_capset, "capset"}, {NR_arch_prctl, "arch_prctl"},
+	{NR_rt_sigprocmask, "rt_sigprocmask"},
+};
+
+static const char *name_of(const struct exec_record *record)
+{
+	switch (record->how) {
+	case HOW_COPY:
+		return "copy";
+	case HOW_ZERO:
+		return "zero";
+	case HOW_REGISTERS:
+		return "reset registers";
+	case HOW_LEAVE:
+		return "unmap the last block and start";
+	default:
+		break;
+	}
+	for (uint32_t i = 0; i < sizeof call_names / sizeof *call_names; i++)
+		if (call_names[i].call == record->call)
+			return call_names[i].name;
+	return "call";
+}
+
+static void trace(const struct exec_state *state)
+{
+	for (uint32_t i = 0; state->trace && i < state->nrecords; i++) {
+		const struct exec_record *record = &state->records[i];
+		struct lode_exec_event event = {.kind = LODE_EXEC_EVENT_CALL, .text = name_of(record), .call = -1};
+
+		if (record->how <= HOW_OR_NEXT)
+			event.call = (int64_t)record->call;
+		memcpy(event.args, record->args, sizeof event.args);
+		state->trace(state->trace_host, &event);
+	}
+}
+
+static void write_file(const char *path, const char *text)
+{
+	enum { WRITE_ONLY = 1 };
+	int64_t fd = linux_open(path, O_CLOSE | WRITE_ONLY);
+
+	if (failed(fd))
+		return;
+	call3(NR_write, (uint64_t)fd, address(text), string_length(text));
+	linux_close(fd);
+}
+
+/* "ID ID 1": the identity as the only mapping. */
+static void write_map(const char *path, uint32_t id)
+{
+	char text[64], *end = put_decimal(text, id);
+
+	*end++ = ' ';
+	end = put_decimal(end, id);
+	memcpy(end, " 1\n", 4);
+	write_file(path, text);
+}
+
+static void own_namespace(const struct exec_state *state)
+{
+	if (!state->creds.own_exe || failed(call3(NR_unshare, NEW_USER, 0, 0)))
+		return;
+	write_file("/proc/self/setgroups", "deny");
+	write_map("/proc/self/uid_map", state->host.euid);
+	write_map("/proc/self/gid_map", state->host.egid);
+}
+
+/* The running thread is the last one, and all signals are blocked. */
+static void become(struct exec_state *state)
+{
+	void (*code)(struct exec_record *records);
+	uint64_t start = state->arena.addr;
+
+	call3(NR_unshare, NEW_FILES, 0, 0);
+	if (!(state->flags & LODE_EXEC_FRESH))
+		lode_exec_sweep_(state);
+	own_namespace(state);
+	if (state->rseq_record) {
+		lode_exec_rseq_find_(&state->rseq);
+		state->rseq_record->args[0] = state->rseq.area;
+		state->rseq_record->args[1] = state->rseq.length;
+		state->rseq_record->args[3] = state->rseq.signature;
+	}
+	memcpy(&code, &start, sizeof code);
+	code(state->records);
+}
+
+static int refuse_shared(struct exec_state *state)
+{
+	return lode_exec_fail_(state, E_BUSY, LODE_EXEC_STEP_THREADS, NULL, "memory is shared with another process, as in a vfork child");
+}
+
+int lode_exec_commit(struct lode_exec *exec, struct lode_exec_error *why)
+{
+	const uint64_t all = UINT64_MAX;
+	struct exec_state *state = exec->state;
+	int status;
+
+	if (!state)
+		return lode_exec_error_(why, E_INVAL, LODE_EXEC_STEP_REQUEST, NULL, "nothing is prepared");
+	state->why = why;
+	trace(state);
+	call4(NR_rt_sigprocmask, SIG_SET, address(&all), address(&state->mask), SIGNAL_SETS);
+	status = lode_exec_shared_();
+	if (status == 0)
+		become(state);
+	status = status == -E_BUSY ? refuse_shared(state) : lode_exec_alone_(state, become);
+	call4(NR_rt_sigprocmask, SIG_SET, address(&state->mask), 0, SIGNAL_SETS);
+	return status;
+}

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT */
+/* The program's mode and capabilities and this process's identity -> what exec changes, or a refusal where only the kernel could. */
+#include "state.h"
+
+static bool no_new_privileges(void)
+{
+	return call6(NR_prctl, PR_NO_NEW_PRIVS, 0, 0, 0, 0, 0) == 1;
+}
+
+static bool mounted_nosuid(int64_t fd)
+{
+	struct kernel_statfs statfs;
+
+	return !failed(call3(NR_fstatfs, (uint64_t)fd, address(&statfs), 0)) && (statfs.flags & MOUNT_NOSUID);
+}
+
+static void read_caps(struct kernel_cap_data caps[2])
+{
+	struct kernel_cap_header header = {.version = CAP_VERSION};
+
+	if (failed(call3(NR_capget, address(&header), address(caps), 0)))
+		memset(caps, 0, 2 * sizeof *caps);
+}
+
+static bool has_cap(const struct kernel_cap_data caps[2], uint32_t cap)
+{
+	return caps[cap / 32].effective & (1u << cap % 32);
+}
+
+static int refuse(struct exec_state *state, const char *name, const char *reason)
+{
+	return lode_exec_fail_(state, E_PERM, LODE_EXEC_STEP_PRIVILEGE, name, reason);
+}
+
+/* The kernel ignores the set-id bits under no_new_privs and on nosuid mounts. */
+static bool ignored(const struct exec_state *state)
+{
+	if (no_new_privileges() || mounted_nosuid(state->program.file.fd))
+		return true;
+	if (!(state->flags & LODE_EXEC_NO_SETID))
+		return false;
+	lode_exec_note_(state, "the program runs without the privilege that its file grants");
+	return true;
+}
+
+/* A process that may change its identity does what the kernel would do; for any other one nobody but the kernel can. */
+static int set_id(struct exec_state *state, const char *name)
+{
+	const struct exec_file *file = &state->program.file;
+	struct exec_creds *creds = &state->creds;
+	struct kernel_cap_data caps[2];
+
+	creds->set_uid = (file->mode & MODE_SETUID) && file->uid != state->host.euid;
+	creds->set_gid = (file->mode & MODE_SETGID) && (file->mode & MODE_XGROUP) && file->gid != state->host.egid;
+	if (!creds->set_uid && !creds->set_gid)
+		return 0;
+	if (ignored(state)) {
+		creds->set_uid = creds->set_gid = false;
+		return 0;
+	}
+	read_caps(caps);
+	if (creds->set_uid && !has_cap(caps, CAP_SETUID))
+		return refuse(state, name, "setuid: only execve can change the user");
+	if (creds->set_gid && !has_cap(caps, CAP_SETGID))
+		return refuse(state, name, "setgid: only execve can change the group");
+	creds->uid = file->uid;
+	creds->gid = file->gid;
+	return 0;
+}
+
+static bool has_file_caps(const struct exec_state *state)
+{
+	return state->program.file.fd >= 0 &&
+	       call4(NR_fgetxattr, (uint64_t)state->program.file.fd, address("security.capability"), 0, 0) > 0;
+}
+
+/* Capabilities of a process that is not root shrink to the ambient set. */
+static void shrink_caps(struct exec_creds *creds)
+{
+	struct kernel_cap_data *caps = creds->caps;
+
+	read_caps(caps);
+	for (uint32_t cap = 0; cap < 64; cap++) {
+		uint32_t bit = 1u << cap % 32;
+
+		if ((caps[cap / 32].permitted & bit) && call6(NR_prctl, PR_AMBIENT, PR_AMBIENT_IS_SET, cap, 0, 0, 0) != 1) {
+			caps[cap / 32].permitted &= ~bit;
+			creds->set_caps = true;
+		}
+	}
+	caps[0].effective = caps[0].permitted;
+	caps[1].effective = caps[1].permitted;
+}
+
+static int capabilities(struct exec_state *state, const char *name)
+{
+	if (state->host.euid == 0 || state->host.ruid == 0)
+		return 0;
+	if (has_file_caps(state) && !ignored(state))
+		return refuse(state, name, "file capabilities: only execve can raise capabilities");
+	shrink_caps(&state->creds);
+	return 0;
+}
+
+/* Whether a user namespace can be had is tried in a child, which leaves no trace here. */
+static bool namespace_possible(void)
+{
+	enum { WAIT_CLONE = (int)0x80000000 };
+	int64_t child = call6(NR_clone, 0, 0, 0, 0, 0, 0);
+	uint32_t status = 1;
+
+	if (child == 0)
+		for (;;)
+			call3(NR_exit_group, failed(call3(NR_unshare, NEW_USER, 0, 0)), 0, 0);
+	if (failed(child))
+		return false;
+	while (call4(NR_wait4, (uint64_t)child, address(&status), (uint32_t)WAIT_CLONE, 0) == -E_INTR)
+		;
+	return status == 0;
+}
+
+static int own_exe(struct exec_state *state, const char *name)
+{
+	struct kernel_cap_data caps[2];
+
+	if (!(state->flags & LODE_EXEC_OWN_EXE))
+		return 0;
+	if (state->program.file.fd < 0)
+		return refuse(state, name, "own exe: a program in memory has no file");
+	read_caps(caps);
+	if (has_cap(caps, CAP_SYS_ADMIN) || has_cap(caps, CAP_CHECKPOINT))
+		return 0;
+	if (!namespace_possible())
+		return refuse(state, name, "own exe: no CAP_SYS_ADMIN, and no user namespace can be made");
+	lode_exec_note_(state, "a new user namespace makes /proc/self/exe the program");
+	state->creds.own_exe = true;
+	return 0;
+}
+
+int lode_exec_privilege_(struct exec_state *state, const char *name)
+{
+	const struct exec_host *host = &state->host;
+	struct exec_creds *creds = &state->creds;
+	int status = set_id(state, name);
+
+	if (status == 0)
+		status = capabilities(state, name);
+	if (status == 0)
+		status = own_exe(state, name);
+	creds->secure = (creds->set_uid ? creds->uid : host->euid) != host->ruid || (creds->set_gid ? creds->gid : host->egid) != host->rgid;
+	return status;
+}

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT */
+/* A path, a descriptor or bytes -> struct exec_file: opened with execve's checks, its first bytes read, pipes read to their end. */
+#include "state.h"
+
+void lode_exec_close_(struct exec_file *file)
+{
+	if (file->owned)
+		linux_close(file->fd);
+	if (file->mapped)
+		linux_unmap(address(file->bytes), file->mapped);
+	file->owned = false;
+	file->mapped = 0;
+}
+
+/* Exactly size bytes of a file at an offset, or nonzero. */
+static int read_at(const struct exec_file *file, void *dst, uint64_t offset, uint64_t size)
+{
+	unsigned char *to = dst;
+
+	while (size) {
+		int64_t n = call4(NR_pread64, (uint64_t)file->fd, address(to), size, offset);
+
+		if (n == -E_INTR)
+			continue;
+		if (n <= 0)
+			return -1;
+		to += n;
+		offset += (uint64_t)n;
+		size -= (uint64_t)n;
+	}
+	return 0;
+}
+
+int lode_exec_read_(void *host, void *dst, uint64_t offset, size_t size)
+{
+	const struct exec_file *file = host;
+
+	if (size <= file->head_size && offset <= file->head_size - size) {
+		memcpy(dst, file->head + offset, size);
+		return 0;
+	}
+	return read_at(file, dst, offset, size);
+}
+
+static int read_head(struct exec_file *file)
+{
+	int64_t n;
+
+	memset(file->head, 0, SCRIPT_HEAD);
+	if (file->bytes) {
+		file->head_size = file->size < HEAD_SIZE ? (uint32_t)file->size : HEAD_SIZE;
+		memcpy(file->head, file->bytes, file->head_size);
+		return 0;
+	}
+	do
+		n = call4(NR_pread64, (uint64_t)file->fd, address(file->head), HEAD_SIZE, 0);
+	while (n == -E_INTR);
+	if (n < 0)
+		return (int)n;
+	file->head_size = (uint32_t)n;
+	return 0;
+}
+
+static int64_t look_at(struct exec_file *file)
+{
+	struct kernel_stat stat;
+	int64_t result = call3(NR_fstat, (uint64_t)file->fd, address(&stat), 0);
+
+	if (failed(result))
+		return result;
+	file->size = (uint64_t)stat.size;
+	file->mode = stat.mode;
+	file->uid = stat.uid;
+	file->gid = stat.gid;
+	return 0;
+}
+
+/* A writer makes execve fail; a read lease is refused for the same reason. Only the owner may ask, everybody else goes unchecked. */
+static bool being_written(const struct exec_file *file)
+{
+	if (call3(NR_fcntl, (uint64_t)file->fd, FD_SETLEASE, LEASE_READ) == -E_AGAIN)
+		return true;
+	call3(NR_fcntl, (uint64_t)file->fd, FD_SETLEASE, LEASE_NONE);
+	return false;
+}
+
+/* Regular, executable for the effective identity, on a mount that allows it, not open for writing; then its first bytes. */
+static int check_file(struct exec_state *state, struct exec_file *file, const char *name, enum lode_exec_step step)
+{
+	int64_t result = look_at(file);
+
+	if (failed(result))
+		return lode_exec_fail_(state, (int)-result, step, name, NULL);
+	if ((file->mode & MODE_TYPE) != MODE_REGULAR)
+		return lode_exec_fail_(state, E_ACCES, step, name, "not a regular file");
+	result = call4(NR_faccessat2, (uint64_t)file->fd, address(""), 1, AT_EMPTY | AT_EFFECTIVE);
+	if (result == -E_NOSYS && !(file->mode & 0111))
+		result = -E_ACCES;
+	if (failed(result) && result != -E_NOSYS)
+		return lode_exec_fail_(state, (int)-result, step, name, "no permission to execute it");
+	if (being_written(file))
+		return lode_exec_fail_(state, E_TXTBSY, step, name, NULL);
+	result = read_head(file);
+	return failed(result) ? lode_exec_fail_(state, (int)-result, step, name, NULL) : 0;
+}
+
+int lode_exec_open_(struct exec_state *state, struct exec_file *file, const char *path, enum lode_exec_step step)
+{
+	struct lode_exec_event event = {.kind = LODE_EXEC_EVENT_FILE, .text = path, .call = -1};
+	int64_t fd;
+	int status;
+
+	if (state->trace)
+		state->trace(state->trace_host, &event);
+	fd = linux_open(path, O_CLOSE | O_NOWAIT | O_NOTTY);
+	if (failed(fd)) {
+		int error = fd == -E_NXIO ? E_ACCES : (int)-fd;
+
+		return lode_exec_fail_(state, error, step, path, fd == -E_ACCES ? "no permission to search for it or to read it" : NULL);
+	}
+	*file = (struct exec_file){.fd = fd, .owned = true};
+	status = check_file(state, file, path, step);
+	if (status)
+		lode_exec_close_(file);
+	return status;
+}
+
+/* An anonymous file for what cannot be mapped: its pages can then be shared with the new program, and it can be its /proc/self/exe. */
+static int64_t spool_to_file(int64_t from)
+{
+	enum { BLOCK = 8192, CLOEXEC = 1, EXECUTABLE = 0x10 };
+	unsigned char block[BLOCK];
+	int64_t fd = call3(NR_memfd_create, address("program"), CLOEXEC | EXECUTABLE, 0);
+	int64_t n, done;
+
+	if (fd == -E_INVAL) /* before Linux 6.3 there was no flag */
+		fd = call3(NR_memfd_create, address("program"), CLOEXEC, 0);
+	if (failed(fd))
+		return fd;
+	while ((n = linux_read(from, block, BLOCK)) > 0 || n == -E_INTR) {
+		for (int64_t at = 0; at < n; at += done) {
+			done = call3(NR_write, (uint64_t)fd, address(block + at), (uint64_t)(n - at));
+			if (done <= 0) {
+				linux_close(fd);
+				return done ? done : -E_IO;
+			}
+		}
+	}
+	if (n == 0)
+		return fd;
+	linux_close(fd);
+	return n;
+}
+
+/* Without memfd_create: into anonymous memory, which grows by doubling. */
+static int64_t spool_to_memory(struct exec_file *file, int64_t from)
+{
+	uint64_t room = 1 << 20, size = 0;
+	int64_t n, base = linux_map(0, room, MAP_READ | MAP_WRITE, MAP_PRIV | MAP_ANON, -1, 0);
+
+	if (failed(base))
+		return base;
+	while ((n = linux_read(from, pointer((uint64_t)base + size), room - size)) != 0) {
+		if (n == -E_INTR)
+			continue;
+		size += n < 0 ? 0 : (uint64_t)n;
+		if (n > 0 && size == room) {
+			n = call4(NR_mremap, (uint64_t)base, room, 2 * room, MOVE_MAY);
+			base = n < 0 ? base : n;
+			room = n < 0 ? room : 2 * room;
+		}
+		if (n < 0) {
+			linux_unmap((uint64_t)base, room);
+			return n;
+		}
+	}
+	*file = (struct exec_file){.fd = -1, .bytes = pointer((uint64_t)base), .mapped = room, .size = size};
+	return 0;
+}
+
+static int spool(struct exec_state *state, struct exec_file *file, const char *name)
+{
+	int64_t result = spool_to_file(file->fd);
+
+	if (!failed(result)) {
+		*file = (struct exec_file){.fd = result, .owned = true};
+		result = look_at(file);
+	} else if (result == -E_NOSYS || result == -E_PERM || result == -E_ACCES) {
+		lode_exec_note_(state, "no anonymous file: the program is copied into memory, and /proc/self/exe stays as it is");
+		result = spool_to_memory(file, file->fd);
+	}
+	if (!failed(result))
+		result = read_head(file);
+	if (!failed(result))
+		return 0;
+	lode_exec_close_(file);
+	return lode_exec_fail_(state, (int)-result, LODE_EXEC_STEP_OPEN, name, "the program could not be read");
+}
+
+int lode_exec_adopt_(struct exec_state *state, struct exec_file *file)
+{
+	const struct lode_exec_request *request = state->request;
+	const char *name = request->path ? request->path : state->execfn;
+	int64_t result;
+
+	if (request->from == LODE_EXEC_MEMORY) {
+		*file = (struct exec_file){.fd = -1, .bytes = request->bytes, .size = request->size};
+		return read_head(file);
+	}
+	*file = (struct exec_file){.fd = request->fd};
+	result = look_at(file);
+	if (failed(result))
+		return lode_exec_fail_(state, (int)-result, LODE_EXEC_STEP_OPEN, name, NULL);
+	if ((file->mode & MODE_TYPE) == 0010000 || (file->mode & MODE_TYPE) == 0140000) /* pipe, socket */
+		return spool(state, file, name);
+	return check_file(state, file, name, LODE_EXEC_STEP_OPEN);
+}

@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: MIT */
+/* Program and interpreter: headers, plan and place, and then their pages, mapped where the new program will find them. */
+#include "state.h"
+
+/* ELF_ET_DYN_BASE: two thirds of 47 bits. */
+#define PIE_BASE UINT64_C(0x555555554aaa)
+#define PIE_RANDOM ((UINT64_C(1) << 28) - 1)
+
+enum { PIE_TRIES = 8 };
+
+/* The errno that execve gives for what the core refuses. */
+static int errno_of(enum lode_rule rule, bool interpreter)
+{
+	switch (rule) {
+	case LODE_RULE_SOURCE_READ:
+		return E_IO;
+	case LODE_RULE_SEGMENT_SIZE:
+	case LODE_RULE_SEGMENT_WRAP:
+	case LODE_RULE_SEGMENT_NONE:
+	case LODE_RULE_SEGMENT_CONGRUENCE:
+	case LODE_RULE_PLAN_ADDRESS:
+		return E_INVAL;
+	case LODE_RULE_PLAN_SIZE_LIMIT:
+	case LODE_RULE_PLAN_ALIGN_LIMIT:
+	case LODE_RULE_PLAN_NO_PLACE:
+	case LODE_RULE_PLAN_RESERVED:
+	case LODE_RULE_SPACE_REFUSED:
+		return E_NOMEM;
+	default:
+		return interpreter ? E_LIBBAD : E_NOEXEC;
+	}
+}
+
+static int refuse(struct exec_object *object, enum lode_exec_step step, const char *name, const struct lode_diag *diag)
+{
+	struct exec_state *state = object->state;
+	bool interpreter = object == &state->interpreter;
+	int error = diag->rule == LODE_RULE_SPACE_REFUSED && object->error ? object->error : errno_of(diag->rule, interpreter);
+
+	/* Mapping code of a noexec mount gives EPERM; execve calls that EACCES. */
+	if (diag->rule == LODE_RULE_SPACE_REFUSED && error == E_PERM && diag->field == LODE_FIELD_SPACE_SHARE)
+		error = E_ACCES;
+	lode_exec_fail_(state, error, interpreter ? LODE_EXEC_STEP_INTERPRETER : step, name, NULL);
+	if (state->why)
+		state->why->diag = *diag;
+	return -error;
+}
+
+static int refuse_machine(struct exec_object *object, const char *name)
+{
+	bool interpreter = object == &object->state->interpreter;
+
+	return lode_exec_fail_(object->state, interpreter ? E_LIBBAD : E_NOEXEC, interpreter ? LODE_EXEC_STEP_INTERPRETER : LODE_EXEC_STEP_HEADERS,
+			       name, "not a program for x86-64");
+}
+
+static uint32_t head16(const struct exec_file *file, uint32_t offset)
+{
+	return (uint32_t)file->head[offset] | (uint32_t)file->head[offset + 1] << 8;
+}
+
+/* Linux takes class and byte order for granted; the machine tells programs for others apart. */
+static int open_image(struct exec_object *object, const char *name)
+{
+	enum { E_MACHINE = 18, E_PHNUM = 56 };
+	struct lode_open_options options = {.flags = LODE_OPEN_NATIVE, .class_ = LODE_CLASS64, .data = LODE_DATA2LSB};
+	struct exec_state *state = object->state;
+	bool interpreter = object == &state->interpreter;
+	struct lode_diag diag = {0};
+
+	object->source = (struct lode_source){.bytes = object->file.bytes, .size = object->file.size, .read = lode_exec_read_, .host = &object->file};
+	if (memcmp(object->file.head, "\177ELF", 4) == 0 && head16(&object->file, E_MACHINE) != LODE_EM_X86_64)
+		return refuse_machine(object, name);
+	options.max_segments = head16(&object->file, E_PHNUM);
+	if (options.max_segments > PHNUM_LARGEST)
+		return lode_exec_fail_(state, interpreter ? E_LIBBAD : E_NOEXEC, LODE_EXEC_STEP_HEADERS, name, "more than 1170 program headers");
+	options.segments = lode_exec_alloc_(state, (options.max_segments + 1) * sizeof *options.segments);
+	if (!options.segments)
+		return lode_exec_fail_(state, E_NOMEM, LODE_EXEC_STEP_HEADERS, name, NULL);
+	return lode_open(&object->image, &object->source, &options, &diag) ? refuse(object, LODE_EXEC_STEP_HEADERS, name, &diag) : 0;
+}
+
+/* Room for the plan's two lists. */
+static int give_lists(struct exec_object *object)
+{
+	struct lode_plan *plan = &object->plan;
+
+	plan->max_runs = LODE_PLAN_RUNS(object->image.nload);
+	plan->max_fills = LODE_PLAN_FILLS(object->image.nload);
+	plan->runs = lode_exec_alloc_(object->state, plan->max_runs * sizeof *plan->runs);
+	plan->fills = lode_exec_alloc_(object->state, plan->max_fills * sizeof *plan->fills);
+	return plan->runs && plan->fills ? 0 : -E_NOMEM;
+}
+
+static struct lode_policy policy_of(const struct exec_object *object)
+{
+	struct lode_policy policy = lode_policy_process(PAGE);
+
+	policy.address_limit = TASK_END;
+	if (!object->file.bytes)
+		policy.flags |= LODE_PLAN_SHARE;
+	return policy;
+}
+
+static int place(struct exec_object *object, const char *name)
+{
+	struct lode_space space = lode_exec_space_(object);
+	struct lode_diag diag = {0};
+
+	object->placed = 0;
+	object->error = 0;
+	return lode_place(&space, &object->image, &object->plan, NULL, &diag) ? refuse(object, LODE_EXEC_STEP_MAP, name, &diag) : 0;
+}
+
+static int plan(struct exec_object *object, uint64_t base, const char *name)
+{
+	struct lode_policy policy = policy_of(object);
+	struct lode_diag diag = {0};
+
+	policy.base = base;
+	return lode_plan(&object->plan, &object->image, &policy, &diag) ? refuse(object, LODE_EXEC_STEP_PLAN, name, &diag) : 0;
+}
+
+static void trace(const struct exec_object *object)
+{
+	struct exec_state *state = object->state;
+	struct lode_exec_event event = {.kind = LODE_EXEC_EVENT_IMAGE, .text = object == &state->interpreter ? "interpreter" : "program",
+		.image = &object->image, .plan = &object->plan, .call = -1};
+
+	if (state->trace)
+		state->trace(state->trace_host, &event);
+}
+
+/* A range of the kernel's choice that holds the image at any alignment. */
+static int64_t reserve(struct exec_object *object, const struct lode_span *span)
+{
+	uint64_t slack = span->align > PAGE ? span->align : 0;
+	int64_t at;
+
+	if (span->range.size > TASK_END - slack)
+		return -E_NOMEM;
+	at = linux_map(0, span->range.size + slack, 0, MAP_PRIV | MAP_ANON | MAP_NO_COMMIT, -1, 0);
+	if (!failed(at))
+		object->reserved = (struct lode_range){(uint64_t)at, span->range.size + slack};
+	return at;
+}
+
+/* The highest address that is not above the given one and whose distance from the linked address is a multiple of the alignment. */
+static uint64_t aligned_base(const struct lode_span *span, uint64_t highest)
+{
+	return span->range.addr + ((highest - span->range.addr) & ~(span->align - 1));
+}
+
+/* ld.so and static-PIE: in the mmap area, where the kernel says. */
+static int map_anywhere(struct exec_object *object, const struct lode_span *span, const char *name)
+{
+	int64_t at = reserve(object, span);
+	int status;
+
+	if (failed(at))
+		return lode_exec_fail_(object->state, (int)-at, LODE_EXEC_STEP_MAP, name, NULL);
+	status = plan(object, aligned_base(span, (uint64_t)at + object->reserved.size - span->range.size), name);
+	if (status == 0) {
+		trace(object);
+		status = place(object, name);
+	}
+	if (status)
+		lode_exec_unmap_(object);
+	return status;
+}
+
+/* A program that names an interpreter: at a random place of its own area, again if something of ours lies there. */
+static int map_pie(struct exec_object *object, const struct lode_span *span, const char *name)
+{
+	struct exec_state *state = object->state;
+	uint64_t random = state->random.base;
+	int status = -E_EXIST;
+
+	for (int i = 0; i < PIE_TRIES && status == -E_EXIST; i++, random = random >> 7 | random << 57) {
+		uint64_t offset = state->host.random ? random & PIE_RANDOM : (uint64_t)i << 12;
+
+		status = plan(object, aligned_base(span, PIE_BASE + (offset << 12)), name);
+		if (status)
+			return status;
+		trace(object);
+		status = place(object, name);
+	}
+	if (status == -E_EXIST)
+		return lode_exec_fail_(state, E_NOMEM, LODE_EXEC_STEP_MAP, name, "no free place for the program");
+	return status;
+}
+
+static bool overlap(uint64_t a, uint64_t a_size, uint64_t b, uint64_t b_size)
+{
+	return a < b + b_size && b < a + a_size;
+}
+
+/* What stays mapped through the commit, and the room into which the stack may grow at once. */
+static bool meets_kept(const struct exec_state *state, const struct lode_range *range)
+{
+	enum { STACK_ROOM = 8 << 20 };
+	const struct exec_host *host = &state->host;
+
+	for (uint32_t i = 0; i < host->nspecial; i++)
+		if (overlap(range->addr, range->size, host->special[i].addr, host->special[i].size))
+			return true;
+	return overlap(range->addr, range->size, state->arena.addr, state->arena.size) ||
+	       overlap(range->addr, range->size, host->stack.addr - STACK_ROOM, host->stack.size + STACK_ROOM);
+}
+
+/* Where the program must lie, this process lies itself: build it elsewhere, the trampoline moves it. */
+static int map_aside(struct exec_object *object, const struct lode_span *span, const char *name)
+{
+	int64_t at;
+	int status;
+
+	if (meets_kept(object->state, &span->range))
+		return lode_exec_fail_(object->state, E_NOMEM, LODE_EXEC_STEP_MAP, name, "the program is linked where this process has its stack or vDSO");
+	lode_exec_note_(object->state, "this process lies where the program belongs: it is built aside and moved at the end");
+	at = reserve(object, &(struct lode_span){span->range, PAGE});
+	if (failed(at))
+		return lode_exec_fail_(object->state, (int)-at, LODE_EXEC_STEP_MAP, name, NULL);
+	if (overlap((uint64_t)at, span->range.size, span->range.addr, span->range.size)) {
+		lode_exec_unmap_(object);
+		return lode_exec_fail_(object->state, E_NOMEM, LODE_EXEC_STEP_MAP, name, "no room to build the program aside");
+	}
+	object->delta = (uint64_t)at - span->range.addr;
+	status = place(object, name);
+	if (status)
+		lode_exec_unmap_(object);
+	return status;
+}
+
+static int map_exec(struct exec_object *object, const struct lode_span *span, const char *name)
+{
+	int status = plan(object, 0, name);
+
+	if (status)
+		return status;
+	trace(object);
+	if (meets_kept(object->state, &span->range))
+		return map_aside(object, span, name);
+	status = place(object, name);
+	return status == -E_EXIST ? map_aside(object, span, name) : status;
+}
+
+static int map_image(struct exec_object *object, const char *name)
+{
+	struct lode_policy policy = policy_of(object);
+	struct lode_diag diag = {0};
+	struct lode_span span;
+
+	if (lode_plan_span(&span, &object->image, &policy, &diag))
+		return refuse(object, LODE_EXEC_STEP_PLAN, name, &diag);
+	if (give_lists(object))
+		return lode_exec_fail_(object->state, E_NOMEM, LODE_EXEC_STEP_PLAN, name, NULL);
+	if (object->image.type == LODE_ET_EXEC)
+		return map_exec(object, &span, name);
+	if (object == &object->state->program && object->state->has_interpreter)
+		return map_pie(object, &span, name);
+	return map_anywhere(object, &span, name);
+}
+
+/* PT_INTERP's string; *path stays NULL if there is none. */
+static int interpreter_path(struct exec_state *state, const char **path, const char *name)
+{
+	const struct lode_segment *segment = lode_segment_find(&state->program.image, LODE_PT_INTERP);
+	struct lode_diag diag = {0};
+	char *buf;
+
+	if (!segment)
+		return 0;
+	if (segment->filesz < 2 || segment->filesz > 4096)
+		return lode_exec_fail_(state, E_NOEXEC, LODE_EXEC_STEP_INTERPRETER, name, "PT_INTERP must hold 2 to 4096 bytes");
+	buf = lode_exec_alloc_(state, segment->filesz);
+	if (!buf)
+		return lode_exec_fail_(state, E_NOMEM, LODE_EXEC_STEP_INTERPRETER, name, NULL);
+	if (lode_source_read(buf, &state->program.source, segment->offset, (size_t)segment->filesz, &diag)) {
+		diag.rule = LODE_RULE_SOURCE_READ;
+		return refuse(&state->program, LODE_EXEC_STEP_INTERPRETER, name, &diag);
+	}
+	if (buf[segment->filesz - 1])
+		return lode_exec_fail_(state, E_NOEXEC, LODE_EXEC_STEP_INTERPRETER, name, "PT_INTERP's string is not terminated");
+	*path = buf;
+	return 0;
+}
+
+/* The interpreter's file is needed only while it is mapped. */
+static int map_interpreter(struct exec_state *state, const char *path)
+{
+	int status = open_image(&state->interpreter, path);
+
+	if (status == 0)
+		status = map_image(&state->interpreter, path);
+	lode_exec_close_(&state->interpreter.file);
+	return status;
+}
+
+int lode_exec_images_(struct exec_state *state)
+{
+	const char *name = state->script ? state->argv[0] : state->execfn, *path = NULL;
+	int status;
+
+	state->program.state = state->interpreter.state = state;
+	state->interpreter.file.fd = -1;
+	status = open_image(&state->program, name);
+	if (status == 0)
+		status = interpreter_path(state, &path, name);
+	if (status == 0 && path)
+		status = lode_exec_open_(state, &state->interpreter.file, path, LODE_EXEC_STEP_INTERPRETER);
+	if (status)
+		return status;
+	state->has_interpreter = path != NULL;
+	if (path && (status = map_interpreter(state, path)))
+		return status;
+	return map_image(&state->program, name);
+}

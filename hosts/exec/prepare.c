@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: MIT */
+/* A request -> a prepared program: everything that can fail, in order, and the way back from each failure. */
+#include "state.h"
+
+int lode_exec_error_(struct lode_exec_error *why, int error, enum lode_exec_step step, const char *file, const char *reason)
+{
+	uint64_t length = file ? string_length(file) : 0, cut;
+
+	if (!why)
+		return -error;
+	*why = (struct lode_exec_error){.error = error, .step = step, .reason = reason};
+	cut = length < LODE_EXEC_FILE_SIZE ? 0 : length - (LODE_EXEC_FILE_SIZE - 1);
+	memcpy(why->file, file ? file + cut : "", length - cut);
+	return -error;
+}
+
+int lode_exec_fail_(struct exec_state *state, int error, enum lode_exec_step step, const char *file, const char *reason)
+{
+	return lode_exec_error_(state->why, error, step, file, reason);
+}
+
+void lode_exec_note_(const struct exec_state *state, const char *text)
+{
+	if (state->trace)
+		state->trace(state->trace_host, &(struct lode_exec_event){.kind = LODE_EXEC_EVENT_NOTE, .text = text, .call = -1});
+}
+
+void *lode_exec_alloc_(struct exec_state *state, uint64_t size)
+{
+	uint64_t end = state->arena.addr + state->arena.size, at = (state->arena_next + 15) & ~UINT64_C(15);
+
+	if (size > end - at)
+		return NULL;
+	state->arena_next = at + size;
+	return pointer(at);
+}
+
+/* One anonymous block, sized by the arguments; pages that every exec touches are made at once. */
+static struct exec_state *make_arena(const struct lode_exec_request *request, struct lode_exec_error *why)
+{
+	struct exec_state *state;
+	uint32_t argc, envc;
+	uint64_t strings = lode_exec_count_(&argc, &envc, request), size = page_up(CODE_SIZE + sizeof *state + ARENA_TABLES + strings);
+	int64_t base = linux_map(0, size, MAP_READ | MAP_WRITE, MAP_PRIV | MAP_ANON | MAP_NO_COMMIT, -1, 0);
+
+	if (failed(base)) {
+		lode_exec_error_(why, (int)-base, LODE_EXEC_STEP_HOST, NULL, NULL);
+		return NULL;
+	}
+	call3(NR_madvise, (uint64_t)base, ARENA_FAULT, MADV_FAULT_WRITE);
+	state = pointer((uint64_t)base + CODE_SIZE);
+	state->arena = (struct lode_range){(uint64_t)base, size};
+	state->arena_next = address(state + 1);
+	state->argc = argc;
+	state->envc = envc;
+	return state;
+}
+
+static void take_request(struct exec_state *state, const struct lode_exec_request *request, struct lode_exec_error *why)
+{
+	state->request = request;
+	state->why = why;
+	state->trace = request->trace;
+	state->trace_host = request->host;
+	state->flags = request->flags;
+	state->rseq = request->rseq;
+	state->stack_size = request->stack_size;
+	state->program.file.fd = state->interpreter.file.fd = -1;
+}
+
+/* AT_EXECFN: the path as given; "/dev/fd/N" for a descriptor. */
+static void name_program(struct exec_state *state)
+{
+	const struct lode_exec_request *request = state->request;
+
+	if (request->execfn) {
+		state->execfn = request->execfn;
+	} else if (request->from == LODE_EXEC_PATH) {
+		state->execfn = request->path;
+	} else if (request->from == LODE_EXEC_FD) {
+		memcpy(state->fd_name, "/dev/fd/", 8);
+		put_decimal(state->fd_name + 8, (uint64_t)request->fd);
+		state->execfn = state->fd_name;
+	} else {
+		state->execfn = state->argv[0];
+	}
+}
+
+/* The thread's name: the last part of the path; of a descriptor, of the path behind it. */
+static void name_thread(struct exec_state *state)
+{
+	const struct exec_file *file = &state->program.file;
+	const char *name = base_name(state->request->from == LODE_EXEC_MEMORY || file->mapped ? state->argv[0] : state->execfn);
+	char path[64], link[256];
+
+	if (state->request->from == LODE_EXEC_FD && file->fd >= 0 && !state->script) {
+		int64_t n;
+
+		memcpy(path, "/proc/self/fd/", 14);
+		put_decimal(path + 14, (uint64_t)file->fd);
+		n = call3(NR_readlink, address(path), address(link), sizeof link - 1);
+		if (n > 0) {
+			link[n] = 0;
+			name = base_name(link);
+		}
+	}
+	for (uint32_t i = 0; i < sizeof state->name - 1 && name[i]; i++)
+		state->name[i] = name[i];
+}
+
+static int open_program(struct exec_state *state)
+{
+	const struct lode_exec_request *request = state->request;
+
+	if (request->from == LODE_EXEC_PATH)
+		return lode_exec_open_(state, &state->program.file, request->path, LODE_EXEC_STEP_OPEN);
+	return lode_exec_adopt_(state, &state->program.file);
+}
+
+static int get_random(struct exec_state *state)
+{
+	int64_t n = call3(NR_getrandom, address(&state->random), sizeof state->random, 0);
+
+	if (n == (int64_t)sizeof state->random)
+		return 0;
+	return lode_exec_fail_(state, failed(n) ? (int)-n : E_IO, LODE_EXEC_STEP_HOST, NULL, "no random bytes");
+}
+
+static int check_host(struct exec_state *state)
+{
+	if (lode_exec_shared_() == -E_BUSY)
+		return lode_exec_fail_(state, E_BUSY, LODE_EXEC_STEP_THREADS, NULL, "memory is shared with another process, as in a vfork child");
+	if (!lode_exec_rseq_find_(&state->rseq))
+		return lode_exec_fail_(state, E_BUSY, LODE_EXEC_STEP_HOST, NULL, "an rseq area is registered and cannot be found: give its triple");
+	return 0;
+}
+
+/* A copy of the trampoline, because the original is part of what it unmaps. */
+static int copy_code(struct exec_state *state)
+{
+	int64_t result;
+
+	memcpy(pointer(state->arena.addr), lode_exec_trampoline_, (size_t)(lode_exec_trampoline_end_ - lode_exec_trampoline_));
+	result = call3(NR_mprotect, state->arena.addr, CODE_SIZE, MAP_READ | MAP_EXEC);
+	return failed(result) ? lode_exec_fail_(state, (int)-result, LODE_EXEC_STEP_HOST, NULL, "anonymous memory cannot be made executable here") : 0;
+}
+
+static int finish(struct exec_state *state)
+{
+	int status = lode_exec_stack_(state);
+
+	if (status)
+		return status;
+	name_thread(state);
+	if (lode_exec_records_(state))
+		return lode_exec_fail_(state, E_NOMEM, LODE_EXEC_STEP_HOST, NULL, NULL);
+	return copy_code(state);
+}
+
+static int prepare(struct exec_state *state)
+{
+	int (*const steps[])(struct exec_state *) = {lode_exec_look_, check_host, lode_exec_arguments_, get_random};
+	int status = 0;
+
+	for (uint32_t i = 0; i < sizeof steps / sizeof *steps && status == 0; i++)
+		status = steps[i](state);
+	if (status)
+		return status;
+	name_program(state);
+	status = open_program(state);
+	if (status == 0)
+		status = lode_exec_scripts_(state);
+	if (status == 0)
+		status = lode_exec_privilege_(state, state->script ? state->argv[0] : state->execfn);
+	if (status == 0)
+		status = lode_exec_images_(state);
+	return status ? status : finish(state);
+}
+
+void lode_exec_cancel(struct lode_exec *exec)
+{
+	struct exec_state *state = exec->state;
+
+	if (!state)
+		return;
+	exec->state = NULL;
+	lode_exec_unmap_(&state->program);
+	lode_exec_unmap_(&state->interpreter);
+	lode_exec_close_(&state->program.file);
+	lode_exec_close_(&state->interpreter.file);
+	linux_unmap(state->arena.addr, state->arena.size);
+}
+
+int lode_exec_prepare(struct lode_exec *exec, const struct lode_exec_request *request, struct lode_exec_error *why)
+{
+	int status;
+
+	exec->state = make_arena(request, why);
+	if (!exec->state)
+		return why ? -why->error : -E_NOMEM;
+	take_request(exec->state, request, why);
+	status = prepare(exec->state);
+	if (status)
+		lode_exec_cancel(exec);
+	return status;
+}

@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: MIT */
+/* What was mapped and decided -> the list of records that the trampoline runs, in the order in which exec takes effect. */
+#include "state.h"
+
+enum { STACK_START = 128 << 10, FIXED_RECORDS = 40, RSEQ_UNREGISTER = 1, ALTSTACK_OFF = 2, ALL_LOCKS = 0 };
+
+/* vDSO code that makes a system call and returns, so that the last munmap may remove the code that asked for it. */
+static uint64_t find_gadget(const struct lode_range *vdso)
+{
+	static const unsigned char clear[][3] = {{0x31, 0xd2}, {0x31, 0xc9}, {0x31, 0xf6}, {0x31, 0xff}, {0x45, 0x31, 0xc0}, {0x45, 0x31, 0xc9},
+		{0x45, 0x31, 0xd2}, {0x45, 0x31, 0xdb}};
+	const unsigned char *code = pointer(vdso->addr);
+
+	for (uint64_t i = 0; i + 32 < vdso->size; i++) {
+		uint64_t at = i + 2;
+
+		if (code[i] != 0x0f || code[i + 1] != 0x05)
+			continue;
+		/* Compilers may clear the registers that a call may change before the return: xor of a register with itself. */
+		for (uint32_t k = 0; k < sizeof clear / sizeof *clear && at + 4 < vdso->size;) {
+			uint64_t n = clear[k][0] == 0x45 ? 3 : 2;
+			bool same = memcmp(code + at, clear[k], n) == 0;
+
+			at += same ? n : 0;
+			k = same ? 0 : k + 1;
+		}
+		if (code[at] == 0xc3)
+			return vdso->addr + i;
+	}
+	return 0;
+}
+
+struct exec_record *lode_exec_record_(struct exec_state *state, enum exec_how how, uint64_t call)
+{
+	struct exec_record *record = &state->records[state->nrecords++];
+
+	*record = (struct exec_record){.call = call, .how = how};
+	return record;
+}
+
+static void add4(struct exec_state *state, enum exec_how how, uint64_t call, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
+{
+	struct exec_record *record = lode_exec_record_(state, how, call);
+
+	record->args[0] = a;
+	record->args[1] = b;
+	record->args[2] = c;
+	record->args[3] = d;
+}
+
+/* What the kernel holds for the running thread. The rseq area is that of the thread that gets here, so commit fills it in. */
+static void add_thread(struct exec_state *state)
+{
+	add4(state, HOW_TRY, NR_set_robust_list, 0, 24, 0, 0);
+	add4(state, HOW_TRY, NR_set_tid_address, 0, 0, 0, 0);
+	if (state->rseq.length) {
+		state->rseq_record = lode_exec_record_(state, HOW_MUST, NR_rseq);
+		state->rseq_record->args[2] = RSEQ_UNREGISTER;
+	}
+	state->no_altstack.flags = ALTSTACK_OFF;
+	add4(state, HOW_TRY, NR_sigaltstack, address(&state->no_altstack), 0, 0, 0);
+	if (state->flags & LODE_EXEC_FRESH)
+		return;
+	add4(state, HOW_TRY, NR_prctl, PR_USER_DISPATCH, 0, 0, 0);
+	add4(state, HOW_TRY, NR_prctl, PR_KEEPCAPS, 0, 0, 0);
+	add4(state, HOW_TRY, NR_munlockall, ALL_LOCKS, 0, 0, 0);
+}
+
+/* Saved identities become the effective ones in any case. */
+static void add_identity(struct exec_state *state)
+{
+	const struct exec_host *host = &state->host;
+	const struct exec_creds *creds = &state->creds;
+	uint32_t gid = creds->set_gid ? creds->gid : host->egid, uid = creds->set_uid ? creds->uid : host->euid;
+	const uint64_t same = UINT32_MAX;
+
+	if (creds->set_gid || host->sgid != gid)
+		add4(state, HOW_MUST, NR_setresgid, same, creds->set_gid ? gid : same, gid, 0);
+	if (creds->set_uid || host->suid != uid)
+		add4(state, HOW_MUST, NR_setresuid, same, creds->set_uid ? uid : same, uid, 0);
+	if (state->flags & LODE_EXEC_NO_ASLR && !(host->personality & NO_RANDOMIZE))
+		add4(state, HOW_TRY, NR_personality, host->personality | NO_RANDOMIZE, 0, 0, 0);
+}
+
+/* A soft stack limit for the new program; the hard one stays. */
+static int add_limit(struct exec_state *state)
+{
+	struct kernel_rlimit *limit;
+
+	if (!state->stack_size)
+		return 0;
+	limit = lode_exec_alloc_(state, sizeof *limit);
+	if (!limit)
+		return -E_NOMEM;
+	*limit = (struct kernel_rlimit){state->stack_size, state->host.stack_hard};
+	add4(state, HOW_MUST, NR_prlimit64, 0, LIMIT_STACK, address(limit), 0);
+	return 0;
+}
+
+/* Ranges that stay, ascending. */
+struct keep {
+	struct lode_range *ranges;
+	uint32_t n;
+};
+
+static void keep_range(struct keep *keep, uint64_t addr, uint64_t size)
+{
+	uint32_t i = keep->n++;
+
+	for (; i > 0 && keep->ranges[i - 1].addr > addr; i--)
+		keep->ranges[i] = keep->ranges[i - 1];
+	keep->ranges[i] = (struct lode_range){addr, size};
+}
+
+static void keep_object(struct keep *keep, const struct exec_object *object)
+{
+	for (uint32_t i = 0; i < object->plan.nruns; i++)
+		keep_range(keep, object->plan.runs[i].addr + object->delta, object->plan.runs[i].size);
+}
+
+/* The stack keeps as much as a new one has; what the old program grew it to goes. */
+static uint64_t stack_low(const struct exec_state *state)
+{
+	uint64_t wanted = page_down(state->layout.arg_start) - STACK_START, sp = page_down(state->layout.sp);
+
+	wanted = wanted < sp ? wanted : sp;
+	return wanted > state->host.stack.addr ? wanted : state->host.stack.addr;
+}
+
+static bool keep_all(struct keep *keep, struct exec_state *state)
+{
+	const struct exec_host *host = &state->host;
+	uint32_t most = state->program.plan.nruns + state->interpreter.plan.nruns + host->nspecial + 2;
+	uint64_t low = stack_low(state);
+
+	keep->n = 0;
+	keep->ranges = lode_exec_alloc_(state, most * sizeof *keep->ranges);
+	if (!keep->ranges)
+		return false;
+	keep_object(keep, &state->program);
+	keep_object(keep, &state->interpreter);
+	for (uint32_t i = 0; i < host->nspecial; i++)
+		keep_range(keep, host->special[i].addr, host->special[i].size);
+	keep_range(keep, low, host->stack.addr + host->stack.size - low);
+	keep_range(keep, state->arena.addr, state->arena.size);
+	return true;
+}
+
+/* Everything else goes: the gaps between what stays, whatever lies in them. */
+static void add_unmap(struct exec_state *state, const struct keep *keep)
+{
+	uint64_t at = 0;
+
+	for (uint32_t i = 0; i < keep->n; i++) {
+		if (at < keep->ranges[i].addr)
+			add4(state, HOW_TRY, NR_munmap, at, keep->ranges[i].addr - at, 0, 0);
+		at = keep->ranges[i].addr + keep->ranges[i].size;
+	}
+	if (state->host.above && at < TASK_END)
+		add4(state, HOW_TRY, NR_munmap, at, TASK_END - at, 0, 0);
+	/* With 57-bit addresses there may be more, where the program asked for it. */
+	if (!(state->flags & LODE_EXEC_FRESH))
+		add4(state, HOW_TRY, NR_munmap, UINT64_C(1) << 47, (UINT64_C(1) << 56) - (UINT64_C(1) << 47) - PAGE, 0, 0);
+}
+
+static void add_moves(struct exec_state *state, const struct exec_object *object)
+{
+	for (uint32_t i = 0; object->delta && i < object->plan.nruns; i++) {
+		const struct lode_run *run = &object->plan.runs[i];
+		struct exec_record *record = lode_exec_record_(state, HOW_MUST, NR_mremap);
+
+		record->args[0] = run->addr + object->delta;
+		record->args[1] = record->args[2] = run->size;
+		record->args[3] = MOVE_MAY | MOVE_AT;
+		record->args[4] = run->addr;
+	}
+}
+
+static void add_stack(struct exec_state *state)
+{
+	const struct lode_stack_layout *layout = &state->layout;
+	const struct lode_plan *plan = &state->program.plan;
+	uint64_t low = stack_low(state), first = page_down(layout->sp);
+	uint32_t prot = MAP_READ | MAP_WRITE | (plan->has_stack && (plan->stack_prot & LODE_PF_X) ? MAP_EXEC : 0u);
+
+	if (low < first)
+		add4(state, HOW_TRY, NR_madvise, low, first - low, MADV_DROP, 0);
+	if (first < layout->sp)
+		add4(state, HOW_ZERO, 0, first, layout->sp - first, 0, 0);
+	add4(state, HOW_COPY, 0, layout->sp, address(state->stack_image), layout->size, 0);
+	if (prot != state->host.stack_prot)
+		add4(state, HOW_MUST, NR_mprotect, layout->top - PAGE, PAGE, prot | MAP_GROWSDOWN_PROT, 0);
+}
+
+/* Code and data as execve finds them: by the segments' flags and addresses alone. */
+static void set_code_and_data(struct kernel_mm_map *mm, const struct exec_object *object)
+{
+	uint64_t bias = object->plan.bias;
+
+	mm->start_code = UINT64_MAX;
+	for (uint32_t i = 0; i < object->image.nsegments; i++) {
+		const struct lode_segment *segment = &object->image.segments[i];
+		uint64_t start = segment->vaddr + bias, end = start + segment->filesz;
+
+		if (segment->type != LODE_PT_LOAD)
+			continue;
+		if (segment->flags & LODE_PF_X) {
+			mm->start_code = start < mm->start_code ? start : mm->start_code;
+			mm->end_code = end > mm->end_code ? end : mm->end_code;
+		}
+		mm->start_data = start > mm->start_data ? start : mm->start_data;
+		mm->end_data = end > mm->end_data ? end : mm->end_data;
+	}
+	/* prctl wants code that is not empty. */
+	if (mm->start_code >= mm->end_code) {
+		mm->start_code = object->plan.span.addr;
+		mm->end_code = mm->start_code + 1;
+	}
+}
+
+/* The heap: behind the program; for static-PIE, which the mmap area leaves no room, where a PIE would be. */
+static uint64_t heap_start(const struct exec_state *state)
+{
+	enum { HEAP_RANDOM = 1 << 30 };
+	const uint64_t pie_area = UINT64_C(0x555555555000);
+	bool moved = state->program.image.type == LODE_ET_DYN && !state->has_interpreter;
+	uint64_t start = moved ? pie_area : page_up(state->program.plan.end);
+
+	if (!state->host.random)
+		return start;
+	return start + (moved ? 0 : PAGE) + page_down(state->random.heap % HEAP_RANDOM);
+}
+
+static void set_mm(struct exec_state *state)
+{
+	const struct lode_stack_layout *layout = &state->layout;
+	struct kernel_mm_map *mm = &state->mm;
+
+	set_code_and_data(mm, &state->program);
+	mm->start_brk = mm->brk = heap_start(state);
+	mm->start_stack = layout->sp;
+	mm->arg_start = layout->arg_start;
+	mm->arg_end = layout->arg_end;
+	mm->env_start = layout->env_start;
+	mm->env_end = layout->env_end;
+	mm->auxv = layout->auxv;
+	mm->auxv_size = (uint32_t)layout->auxv_size;
+	mm->exe_fd = UINT32_MAX;
+	state->mm_exe = *mm;
+	state->mm_exe.exe_fd = (uint32_t)state->program.file.fd;
+}
+
+/* With the file as /proc/self/exe where the kernel allows it, else without; the descriptor has done its duty then. */
+static void add_mm(struct exec_state *state)
+{
+	const struct exec_file *file = &state->program.file;
+
+	set_mm(state);
+	if (file->fd >= 0)
+		add4(state, HOW_OR_NEXT, NR_prctl, PR_MM, PR_MM_MAP, address(&state->mm_exe), sizeof state->mm_exe);
+	add4(state, HOW_TRY, NR_prctl, PR_MM, PR_MM_MAP, address(&state->mm), sizeof state->mm);
+	if (file->fd >= 0 && (file->owned || (call3(NR_fcntl, (uint64_t)file->fd, FD_GETFD, 0) & 1)))
+		add4(state, HOW_TRY, NR_close, (uint64_t)file->fd, 0, 0, 0);
+}
+
+static int add_caps(struct exec_state *state)
+{
+	struct kernel_cap_header *header;
+
+	if (!state->creds.set_caps && !state->creds.own_exe)
+		return 0;
+	header = lode_exec_alloc_(state, sizeof *header);
+	if (!header)
+		return -E_NOMEM;
+	header->version = CAP_VERSION;
+	add4(state, HOW_MUST, NR_capset, address(header), address(state->creds.caps), 0, 0);
+	return 0;
+}
+
+static void add_registers(struct exec_state *state)
+{
+	enum { FCW = 0, MXCSR = 24, HWCAP2_FSGSBASE = 2 };
+	bool direct = false;
+
+	for (uint32_t i = 0; i < state->host.nauxv; i++)
+		direct |= state->host.auxv[i].type == LODE_AT_HWCAP2 && (state->host.auxv[i].value & HWCAP2_FSGSBASE);
+	if (!direct) {
+		add4(state, HOW_TRY, NR_arch_prctl, ARCH_FS, 0, 0, 0);
+		add4(state, HOW_TRY, NR_arch_prctl, ARCH_GS, 0, 0, 0);
+	}
+	state->xsave[FCW] = 0x7f;
+	state->xsave[FCW + 1] = 0x03;
+	state->xsave[MXCSR] = 0x80;
+	state->xsave[MXCSR + 1] = 0x1f;
+	add4(state, HOW_REGISTERS, 0, address(state->xsave), state->host.xfeatures, direct, 0);
+}
+
+static void add_leave(struct exec_state *state)
+{
+	struct exec_record *record = lode_exec_record_(state, HOW_LEAVE, 0);
+
+	record->args[0] = state->layout.sp;
+	record->args[1] = state->has_interpreter ? state->interpreter.plan.entry : state->program.plan.entry;
+	record->args[2] = state->host.vdso.size ? find_gadget(&state->host.vdso) : 0;
+	record->args[3] = state->arena.addr;
+	record->args[4] = state->arena.size;
+	if (!record->args[2])
+		lode_exec_note_(state, "the vDSO has no code that could unmap the last block: it stays mapped");
+}
+
+static uint32_t most_records(const struct exec_state *state)
+{
+	/* A gap before each range that stays, a move for each run of a program that is built aside. */
+	return FIXED_RECORDS + 2 * (state->program.plan.nruns + state->interpreter.plan.nruns) + state->host.nspecial;
+}
+
+int lode_exec_records_(struct exec_state *state)
+{
+	struct keep keep;
+
+	state->max_records = most_records(state);
+	state->records = lode_exec_alloc_(state, state->max_records * sizeof *state->records);
+	if (!state->records || !keep_all(&keep, state))
+		return -E_NOMEM;
+	add_thread(state);
+	add_identity(state);
+	if (add_limit(state))
+		return -E_NOMEM;
+	add_unmap(state, &keep);
+	add_moves(state, &state->program);
+	add_moves(state, &state->interpreter);
+	add_stack(state);
+	add_mm(state);
+	if (add_caps(state))
+		return -E_NOMEM;
+	add4(state, HOW_TRY, NR_prctl, PR_NAME, address(state->name), 0, 0);
+	add4(state, HOW_TRY, NR_prctl, PR_DUMPABLE, !state->creds.secure, 0, 0);
+	add4(state, HOW_TRY, NR_rt_sigprocmask, SIG_SET, address(&state->mask), 0, SIGNAL_SETS);
+	add_registers(state);
+	add_leave(state);
+	return 0;
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/* This process as a space: runs become mappings of the program's file or anonymous ones, at their addresses or at a distance from them. */
+#include "state.h"
+
+static int64_t map_run(struct exec_object *object, const struct lode_run *run, uint32_t prot, int64_t fd, uint64_t offset)
+{
+	uint32_t flags = MAP_PRIV | (object->reserved.size ? MAP_AT : MAP_AT | MAP_AT_FREE) | (fd < 0 ? MAP_ANON : 0u);
+	uint64_t addr = run->addr + object->delta;
+	int64_t result = linux_map(addr, run->size, prot, flags, fd, offset);
+
+	if (!failed(result) && (uint64_t)result != addr) { /* a kernel that does not know MAP_FIXED_NOREPLACE */
+		linux_unmap((uint64_t)result, run->size);
+		result = -E_EXIST;
+	}
+	if (failed(result))
+		object->error = (int)-result;
+	else
+		object->placed++;
+	return failed(result);
+}
+
+/* LODE_PF_X, W, R are 1, 2, 4; PROT_READ, WRITE, EXEC are 1, 2, 4. */
+static uint32_t prot_of(uint32_t flags)
+{
+	return (flags & LODE_PF_R ? MAP_READ : 0u) | (flags & LODE_PF_W ? MAP_WRITE : 0u) | (flags & LODE_PF_X ? MAP_EXEC : 0u);
+}
+
+static int space_share(void *host, const struct lode_run *run)
+{
+	struct exec_object *object = host;
+
+	return (int)map_run(object, run, prot_of(run->prot), object->file.fd, run->offset);
+}
+
+static int space_own(void *host, const struct lode_run *run)
+{
+	return (int)map_run(host, run, MAP_READ | MAP_WRITE, -1, 0);
+}
+
+static int space_write(void *host, uint64_t addr, const void *bytes, size_t size)
+{
+	const struct exec_object *object = host;
+
+	memcpy(pointer(addr + object->delta), bytes, size);
+	return 0;
+}
+
+static int space_fill(void *host, uint64_t addr, const struct lode_source *source, uint64_t offset, uint64_t size)
+{
+	struct exec_object *object = host;
+
+	(void)source;
+	if (lode_exec_read_(&object->file, pointer(addr + object->delta), offset, (size_t)size) == 0)
+		return 0;
+	object->error = E_IO;
+	return -1;
+}
+
+static int space_protect(void *host, uint64_t addr, uint64_t size, uint32_t flags)
+{
+	struct exec_object *object = host;
+	uint32_t prot = prot_of(flags);
+	int64_t result = prot == (MAP_READ | MAP_WRITE) ? 0 : call3(NR_mprotect, addr + object->delta, size, prot);
+
+	object->error = (int)-result;
+	return failed(result);
+}
+
+void lode_exec_unmap_(struct exec_object *object)
+{
+	if (object->reserved.size)
+		linux_unmap(object->reserved.addr, object->reserved.size);
+	else
+		for (uint32_t i = 0; i < object->placed; i++)
+			linux_unmap(object->plan.runs[i].addr, object->plan.runs[i].size);
+	object->reserved.size = 0;
+	object->placed = 0;
+}
+
+static void space_abort(void *host)
+{
+	lode_exec_unmap_(host);
+}
+
+/* What was reserved and is no page of the image: alignment at both ends, holes between segments. */
+static void space_commit(void *host)
+{
+	struct exec_object *object = host;
+	uint64_t at = object->reserved.addr, end = object->reserved.addr + object->reserved.size;
+
+	if (!object->reserved.size)
+		return;
+	for (uint32_t i = 0; i < object->plan.nruns; i++) {
+		const struct lode_run *run = &object->plan.runs[i];
+
+		if (at < run->addr + object->delta)
+			linux_unmap(at, run->addr + object->delta - at);
+		at = run->addr + object->delta + run->size;
+	}
+	if (at < end)
+		linux_unmap(at, end - at);
+	object->reserved.size = 0;
+}
+
+struct lode_space lode_exec_space_(struct exec_object *object)
+{
+	return (struct lode_space){.host = object, .share = space_share, .own = space_own, .write = space_write, .fill = space_fill,
+		.protect = space_protect, .commit = space_commit, .abort = space_abort};
+}

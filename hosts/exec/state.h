@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT */
+/* What the host's files share: everything about one prepared program, in one anonymous block (the arena) that ends with it. */
+#ifndef LODE_EXEC_STATE_H
+#define LODE_EXEC_STATE_H
+
+#include <lode/exec.h>
+#include <lode/lode.h>
+
+#include "linux.h"
+
+enum {
+	HEAD_SIZE = 1536,    /* bytes of a file that are read at once: headers and interpreter of nearly every program */
+	SCRIPT_HEAD = 256,   /* bytes in which Linux looks for a #! line */
+	SCRIPT_DEPTH = 5,
+	AUXV_MOST = 40,
+	SPECIAL_MOST = 16,
+	SCRIPT_STRINGS = 2 * SCRIPT_DEPTH + 1, /* most that #! lines can add to argv */
+	PHNUM_LARGEST = 65536 / 56,
+	STRING_LARGEST = 131072,
+};
+
+/* Arena: the trampoline's code, then this state, then what lode_exec_alloc_ hands out. */
+#define CODE_SIZE PAGE
+#define ARENA_TABLES (UINT64_C(2) << 20) /* room for two program header tables of the largest size with their plans */
+#define ARENA_FAULT (UINT64_C(7) * PAGE) /* touched by every prepare */
+
+/* An open program, script or interpreter. */
+struct exec_file {
+	int64_t fd;        /* -1: memory */
+	bool owned;        /* opened here */
+	const unsigned char *bytes;
+	uint64_t mapped;   /* bytes of an anonymous copy of a pipe, to be unmapped; 0: none */
+	uint64_t size;
+	uint32_t mode, uid, gid;
+	uint32_t head_size;
+	unsigned char head[HEAD_SIZE]; /* zeros behind head_size */
+};
+
+/* An image: the program or its interpreter. */
+struct exec_object {
+	struct exec_file file;
+	struct lode_source source;
+	struct lode_image image;
+	struct lode_plan plan;
+	struct lode_range reserved; /* mapped as a whole; size 0: run by run */
+	uint32_t placed;            /* runs that are mapped, if run by run */
+	uint64_t delta;             /* built at address + delta, to be moved by the trampoline; 0: in place */
+	int error;                  /* errno of the space callback that failed */
+	struct exec_state *state;
+};
+
+/* This process, as far as it matters. */
+struct exec_host {
+	struct lode_auxv auxv[AUXV_MOST];
+	uint32_t nauxv;
+	struct lode_range special[SPECIAL_MOST]; /* vDSO and the like: kept */
+	uint32_t nspecial;
+	struct lode_range vdso, stack;
+	uint32_t stack_prot;
+	bool above; /* something lies above the stack */
+	uint64_t stack_limit, stack_hard;
+	uint64_t personality;
+	uint64_t xfeatures;
+	uint32_t ruid, euid, suid, rgid, egid, sgid;
+	bool random;
+};
+
+/* What exec does to the credentials. */
+struct exec_creds {
+	bool secure, set_uid, set_gid, set_caps, own_exe;
+	uint32_t uid, gid;
+	struct kernel_cap_data caps[2];
+};
+
+enum exec_how {
+	HOW_TRY,       /* system call, result ignored */
+	HOW_MUST,      /* a failure ends the process */
+	HOW_OR_NEXT,   /* if it works, the next record is passed over */
+	HOW_COPY,      /* args: to, from, size */
+	HOW_ZERO,      /* args: to, size */
+	HOW_REGISTERS, /* args: xsave area, feature mask, FSGSBASE usable */
+	HOW_LEAVE,     /* args: stack pointer, entry, gadget (0: none), arena, its size */
+};
+
+/* One step of the trampoline. Layout known to trampoline.S. */
+struct exec_record {
+	uint64_t call;
+	uint64_t args[6];
+	uint64_t how;
+};
+
+struct exec_state {
+	unsigned char xsave[576] __attribute__((aligned(64)));
+	struct lode_range arena;
+	uint64_t arena_next;
+	const struct lode_exec_request *request; /* during prepare only */
+	struct lode_exec_error *why;              /* likewise */
+	void (*trace)(void *host, const struct lode_exec_event *event);
+	void *trace_host;
+	uint32_t flags;
+	struct exec_host host;
+	struct exec_creds creds;
+	struct exec_object program, interpreter;
+	bool has_interpreter;
+
+	/* strings */
+	const char *execfn;
+	const char **argv; /* in the arena, with room for what #! lines put before it */
+	const char *const *envp;
+	uint32_t argc, envc;
+	bool script;
+	char name[16]; /* comm */
+	char fd_name[32];
+	struct {
+		unsigned char at_random[16];
+		uint64_t base, heap, gap;
+	} random;
+
+	struct lode_stack stack;
+	struct lode_stack_layout layout;
+	unsigned char *stack_image;
+	struct lode_auxv auxv[AUXV_MOST];
+	uint64_t stack_size; /* wanted soft limit, 0: as it is */
+	struct kernel_mm_map mm, mm_exe;
+	struct kernel_altstack no_altstack;
+	uint64_t mask; /* the caller's signal mask */
+	struct lode_exec_rseq rseq; /* length 0: none is registered */
+	struct exec_record *rseq_record;
+	struct exec_record *records;
+	uint32_t nrecords, max_records;
+};
+
+/* prepare.c */
+/* Fill in an error (if there is a place for it), or that of this prepare or commit; both return -error. */
+int lode_exec_error_(struct lode_exec_error *why, int error, enum lode_exec_step step, const char *file, const char *reason);
+int lode_exec_fail_(struct exec_state *state, int error, enum lode_exec_step step, const char *file, const char *reason);
+void *lode_exec_alloc_(struct exec_state *state, uint64_t size);
+void lode_exec_note_(const struct exec_state *state, const char *text);
+
+/* host.c: auxv, maps, limits, identities. */
+int lode_exec_look_(struct exec_state *state);
+
+/* file.c */
+int lode_exec_open_(struct exec_state *state, struct exec_file *file, const char *path, enum lode_exec_step step);
+int lode_exec_adopt_(struct exec_state *state, struct exec_file *file);
+void lode_exec_close_(struct exec_file *file);
+int lode_exec_read_(void *host, void *dst, uint64_t offset, size_t size);
+
+/* creds.c */
+int lode_exec_privilege_(struct exec_state *state, const char *name);
+
+/* script.c: follow #! lines until a file is no script. */
+int lode_exec_scripts_(struct exec_state *state);
+
+/* image.c: headers, plan, mapping. */
+int lode_exec_images_(struct exec_state *state);
+
+/* space.c */
+struct lode_space lode_exec_space_(struct exec_object *object);
+void lode_exec_unmap_(struct exec_object *object);
+
+/* arguments.c */
+/* Bytes of argv's and envp's strings and pointers, to size the arena. */
+uint64_t lode_exec_count_(uint32_t *argc, uint32_t *envc, const struct lode_exec_request *request);
+int lode_exec_arguments_(struct exec_state *state);
+int lode_exec_stack_(struct exec_state *state);
+
+/* rseq.c: find the area of the running thread; false: there is one that cannot be found. */
+bool lode_exec_rseq_find_(struct lode_exec_rseq *rseq);
+
+/* records.c */
+int lode_exec_records_(struct exec_state *state);
+struct exec_record *lode_exec_record_(struct exec_state *state, enum exec_how how, uint64_t call);
+
+/* threads.c */
+/* This process has one thread and shares its memory with no other process: 0; -E_AGAIN: more threads; -E_BUSY: shared. */
+int lode_exec_shared_(void);
+/* Stop the other threads, then do the rest on the leader. Returns only with an error, while nothing has been done. */
+int lode_exec_alone_(struct exec_state *state, void (*rest)(struct exec_state *state));
+
+/* sweep.c: handlers, timers, descriptors, as exec resets them. */
+void lode_exec_sweep_(const struct exec_state *state);
+
+/* trampoline.S */
+extern const unsigned char lode_exec_trampoline_[], lode_exec_trampoline_end_[], lode_exec_restorer_[];
+
+#endif

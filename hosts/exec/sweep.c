@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+/* What the old program has asked of the kernel is taken back: handlers, POSIX timers, descriptors that close on exec. */
+#include "state.h"
+
+/* Value of a field of /proc/self/status as a hexadecimal number. */
+static bool status_hex(uint64_t *value, const char *field)
+{
+	char buf[4096];
+	int64_t fd = linux_open("/proc/self/status", O_CLOSE), n;
+
+	if (failed(fd))
+		return false;
+	n = linux_read(fd, buf, sizeof buf - 1);
+	linux_close(fd);
+	buf[n > 0 ? n : 0] = 0;
+	for (const char *at = buf; *at; at++) {
+		if (!string_starts(at, field))
+			continue;
+		at += string_length(field);
+		*value = parse_hex(&at);
+		return true;
+	}
+	return false;
+}
+
+/* A handler becomes the default action; an ignored signal stays ignored; flags go either way. */
+static void reset_signal(uint64_t signal)
+{
+	struct kernel_sigaction action;
+
+	if (failed(call4(NR_rt_sigaction, signal, 0, address(&action), SIGNAL_SETS)))
+		return;
+	action = (struct kernel_sigaction){.handler = action.handler == 1};
+	call4(NR_rt_sigaction, signal, address(&action), 0, SIGNAL_SETS);
+}
+
+/* SIGCHLD is looked at in any case: SA_NOCLDWAIT works without a handler. */
+static void reset_handlers(void)
+{
+	uint64_t caught;
+
+	if (!status_hex(&caught, "\nSigCgt:\t"))
+		caught = UINT64_MAX;
+	caught |= UINT64_C(1) << (SIGNAL_CHILD - 1);
+	for (uint64_t signal = 1; signal <= SIGNALS; signal++)
+		if (caught >> (signal - 1) & 1)
+			reset_signal(signal);
+}
+
+/* "ID: 3" begins the lines of a timer. A list that does not fit the buffer is read again, shorter each time. */
+static void delete_timers(void)
+{
+	char buf[2048];
+	bool any = true;
+
+	while (any) {
+		int64_t fd = linux_open("/proc/self/timers", O_CLOSE), n;
+
+		if (failed(fd))
+			return;
+		n = linux_read(fd, buf, sizeof buf - 1);
+		linux_close(fd);
+		buf[n > 0 ? n : 0] = 0;
+		any = false;
+		for (const char *at = buf; *at; at++) {
+			if (!string_starts(at, "ID: "))
+				continue;
+			at += 4;
+			any |= !failed(call3(NR_timer_delete, parse_decimal(&at), 0, 0));
+			at--;
+		}
+	}
+}
+
+static bool close_if_asked(const struct exec_state *state, uint64_t fd)
+{
+	int64_t flags = call3(NR_fcntl, fd, FD_GETFD, 0);
+
+	if (flags < 0)
+		return false;
+	if ((flags & 1) && (int64_t)fd != state->program.file.fd)
+		linux_close((int64_t)fd);
+	return true;
+}
+
+static void close_listed(const struct exec_state *state)
+{
+	uint64_t buf[256];
+	int64_t dir = linux_open("/proc/self/fd", O_CLOSE | O_DIR), size;
+
+	if (failed(dir))
+		return;
+	while ((size = call3(NR_getdents64, (uint64_t)dir, address(buf), sizeof buf)) > 0) {
+		for (int64_t at = 0; at < size;) {
+			const struct kernel_dirent *entry = (const void *)((const char *)buf + at);
+			const char *name = entry->name;
+
+			if (*name != '.') {
+				uint64_t fd = parse_decimal(&name);
+
+				if ((int64_t)fd != dir)
+					close_if_asked(state, fd);
+			}
+			at += entry->size;
+		}
+	}
+	linux_close(dir);
+}
+
+/* Linux 6.2 tells how many descriptors are open: few low ones are asked one by one, which is cheaper than the list. */
+static void close_descriptors(const struct exec_state *state)
+{
+	enum { LOW = 64 };
+	struct kernel_stat stat;
+	int64_t left = 0;
+
+	if (!failed(call4(NR_newfstatat, AT_CWD, address("/proc/self/fd"), address(&stat), 0)))
+		left = stat.size;
+	if (left <= 0 || left > LOW) {
+		close_listed(state);
+		return;
+	}
+	for (uint64_t fd = 0; fd < LOW && left > 0; fd++)
+		left -= close_if_asked(state, fd);
+	if (left > 0)
+		close_listed(state);
+}
+
+void lode_exec_sweep_(const struct exec_state *state)
+{
+	reset_handlers();
+	delete_timers();
+	close_descriptors(state);
+}

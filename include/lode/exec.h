@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+/* Replacing the program of a running Linux process without execve: prepare (may fail, leaves nothing behind), then commit. */
+#ifndef LODE_EXEC_H
+#define LODE_EXEC_H
+
+#include <lode/image.h>
+#include <lode/plan.h>
+#include <lode/start.h>
+
+/** Where the program comes from. */
+enum lode_exec_from {
+	LODE_EXEC_PATH,   /* a path, opened as execve opens it: no search */
+	LODE_EXEC_FD,     /* a descriptor; what cannot be mapped (a pipe, a socket) is read to its end first */
+	LODE_EXEC_MEMORY, /* bytes: private copies of every page, /proc/self/exe stays the caller's */
+};
+
+enum {
+	LODE_EXEC_NO_ASLR =
+		1, /* fixed place for a PIE and its heap, no stack gap; personality gets ADDR_NO_RANDOMIZE, as by setarch -R */
+	LODE_EXEC_OWN_EXE =
+		2, /* /proc/self/exe must become the program, by a user namespace if privilege is lacking; else refused */
+	LODE_EXEC_FRESH =
+		4, /* nothing but libc's start-up has happened since the kernel's exec: skip handlers, timers, descriptors, locks */
+	LODE_EXEC_NO_SETID =
+		8, /* run setuid, setgid and file-capability programs without their privilege instead of refusing them */
+};
+
+/**
+ * struct lode_exec_rseq - a restartable-sequences area that this thread's libc registered
+ * @area, @length, @signature: as given to rseq(2); @area 0: find it. glibc's is found by __rseq_offset, others near the thread pointer.
+ */
+struct lode_exec_rseq {
+	uint64_t area;
+	uint32_t length;
+	uint32_t signature;
+};
+
+/** What a trace callback is told. Pointers hold during the call only. */
+enum lode_exec_event_kind {
+	LODE_EXEC_EVENT_FILE,   /* text: a file is about to be opened */
+	LODE_EXEC_EVENT_SCRIPT, /* text: interpreter of a script, other: its argument or NULL */
+	LODE_EXEC_EVENT_IMAGE,  /* text: "program" or "interpreter"; image, plan: about to be mapped */
+	LODE_EXEC_EVENT_STACK,  /* layout */
+	LODE_EXEC_EVENT_NOTE,   /* text: something that differs from execve, or that was decided */
+	LODE_EXEC_EVENT_CALL,   /* text: name of a step of commit; call, args: its system call (call -1: none), about to be made */
+};
+struct lode_exec_event {
+	enum lode_exec_event_kind kind;
+	const char *text, *other;
+	const struct lode_image *image;
+	const struct lode_plan *plan;
+	const struct lode_stack_layout *layout;
+	int64_t call;
+	uint64_t args[6];
+};
+
+/**
+ * struct lode_exec_request - what is to be run, and how. Zero-initialise, then set what is needed.
+ * @path, @fd, @bytes with @size: the source that @from names. For LODE_EXEC_FD and LODE_EXEC_MEMORY @path is a name for messages, or NULL
+ * @argv, @envp: NULL-terminated; NULL: empty. An empty argv gets one empty string, as by the kernel
+ * @argv0: replaces argv[0], or NULL
+ * @execfn: AT_EXECFN's string; NULL: the path, "/dev/fd/N", or argv[0] for memory
+ * @stack_size: new soft RLIMIT_STACK, 0: as it is
+ * @trace: called before each step, in prepare and at the begin of commit; NULL: no trace
+ */
+struct lode_exec_request {
+	enum lode_exec_from from;
+	uint32_t flags;
+	const char *path;
+	int fd;
+	const void *bytes;
+	uint64_t size;
+	const char *const *argv;
+	const char *const *envp;
+	const char *argv0;
+	const char *execfn;
+	uint64_t stack_size;
+	struct lode_exec_rseq rseq;
+	void (*trace)(void *host, const struct lode_exec_event *event);
+	void *host;
+};
+
+/** Where a refusal happened. */
+enum lode_exec_step {
+	LODE_EXEC_STEP_REQUEST,
+	LODE_EXEC_STEP_HOST,        /* looking at this process: /proc, auxv, limits, rseq */
+	LODE_EXEC_STEP_OPEN,        /* opening the program or script, or asking for permission */
+	LODE_EXEC_STEP_PRIVILEGE,   /* setuid, capabilities, user namespace */
+	LODE_EXEC_STEP_SCRIPT,      /* a #! line */
+	LODE_EXEC_STEP_HEADERS,     /* the program's headers */
+	LODE_EXEC_STEP_INTERPRETER, /* the dynamic linker that PT_INTERP names */
+	LODE_EXEC_STEP_PLAN,
+	LODE_EXEC_STEP_MAP,
+	LODE_EXEC_STEP_ARGUMENTS, /* argv, envp, the stack */
+	LODE_EXEC_STEP_THREADS,   /* other threads, or another process, that cannot be stopped */
+};
+
+#define LODE_EXEC_FILE_SIZE 256
+
+/**
+ * struct lode_exec_error - why prepare or commit refused
+ * @error: the errno that execve would give, or the nearest one
+ * @reason: a sentence for what errno cannot say, or NULL
+ * @file: which file, cut to its last bytes if long; "" if none
+ * @diag: the core's diagnosis; diag.rule is LODE_RULE_NONE if the core was content
+ */
+struct lode_exec_error {
+	int error;
+	enum lode_exec_step step;
+	const char *reason;
+	char file[LODE_EXEC_FILE_SIZE];
+	struct lode_diag diag;
+};
+
+/** A prepared program. @state is NULL if there is none. */
+struct lode_exec {
+	void *state;
+};
+
+/**
+ * lode_exec_prepare - open, plan and map the program and its interpreter, and build its stack; the caller goes on unharmed
+ * @exec: filled in
+ * @request: its strings and bytes are copied or mapped, nothing is kept
+ * Returns 0, or a negative errno with *why (if given) filled in; then no mapping, no descriptor and no other trace is left behind.
+ * No libc function is called: usable from any thread of any program, whatever its libc. Not async-signal-safe towards other
+ * threads that map memory over the new image's place before commit.
+ * Linux on x86-64 only. Needs /proc.
+ */
+int lode_exec_prepare(struct lode_exec *exec, const struct lode_exec_request *request, struct lode_exec_error *why);
+
+/** Undo lode_exec_prepare. Harmless on a zero struct lode_exec or after a failed prepare. */
+void lode_exec_cancel(struct lode_exec *exec);
+
+/**
+ * lode_exec_commit - become the prepared program
+ * Does not return once anything has been changed. Before that it may refuse (negative errno, *why filled in, @exec still prepared):
+ * a thread that blocks every signal, a leader that has exited, memory shared with another process (a vfork child).
+ * Other threads end where they are; the leader's thread goes on as the new program, with the caller's signal mask, if the caller is not
+ * the leader itself. A failure behind the point of no return ends the process by SIGSEGV, as in the kernel.
+ */
+int lode_exec_commit(struct lode_exec *exec, struct lode_exec_error *why);
+
+/*
+ * Words for errors, in words.c: linked only if called.
+ */
+
+/** "opening", "mapping"...: a step in one or two words. */
+const char *lode_exec_step_name(enum lode_exec_step step);
+/** Symbolic name of an errno ("ENOENT"), or "" if it is none that this library gives. */
+const char *lode_exec_errno_name(int error);
+/** Text of an errno, as short as strerror's, without libc. */
+const char *lode_exec_errno_text(int error);
+
+#endif

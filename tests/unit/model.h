@@ -159,8 +159,8 @@ static inline void model_last(struct model *m, const struct model_image *image, 
 	}
 }
 
-/** Set bits: every rule that this image breaks under this policy; none: the memory is in @m. */
-static inline uint64_t model_build(struct model *m, const struct model_image *image, const struct lode_policy *policy, bool broken[LODE_RULE_COUNT_])
+/** How many rules this image breaks under this policy, and which; none: the memory is in @m. */
+static inline uint64_t model_build(struct model *m, const struct model_image *image, const struct lode_policy *policy, bool *broken)
 {
 	uint64_t count = 0;
 
@@ -225,10 +225,12 @@ static inline void model_execute(struct model *m, const struct lode_plan *plan, 
 }
 
 /** Two memories are the same. */
-static inline bool model_equal(const struct model *got, const struct model *want)
+static inline void model_equal(const struct model *got, const struct model *want)
 {
-	return CHECK_EQ(got->first, want->first) & CHECK_MEM(got->there, want->there, sizeof want->there) &
-	       CHECK_MEM(got->prot, want->prot, sizeof want->prot) & CHECK_MEM(got->bytes, want->bytes, (size_t)(MODEL_PAGES * want->page));
+	CHECK_EQ(got->first, want->first);
+	CHECK_MEM(got->there, want->there, sizeof want->there);
+	CHECK_MEM(got->prot, want->prot, sizeof want->prot);
+	CHECK_MEM(got->bytes, want->bytes, (size_t)(MODEL_PAGES * want->page));
 }
 
 #endif

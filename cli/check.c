@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: MIT */
+/* lode check FILE...: files -> findings with place, reason and remedy; the exit status tells the worst. */
+#include "check.h"
+#include "input.h"
+#include <stdlib.h>
+#include <string.h>
+
+/* Exit status by verdict; several files: the worst. */
+enum { EXIT_CLEAN = 0, EXIT_MALFORMED = 1, EXIT_ODD = 3, EXIT_UNREADABLE = 4 };
+
+enum { OPT_FOR = 1, OPT_JSON, OPT_STRICT, OPT_NO_HINTS, OPT_EXPLAIN, OPT_LIST };
+
+static const struct lode_option options[] = {
+	{OPT_FOR, 'f', "for", "TARGET[,TARGET]", "whom the file is for; may be given several times. Without it the file is\n"
+	 "looked at, and the first line says what was guessed.\n"
+	 "linux-process  execve and ld.so\n"
+	 "pvh            VMMs that start a kernel by its PVH note\n"
+	 "limine         boot loaders of the Limine protocol\n"
+	 "multiboot      GRUB and others, Multiboot 1 and 2\n"
+	 "linux-kernel   a bzImage or vmlinux\n"
+	 "module         a Linux kernel module\n"
+	 "any            what holds for every loader"},
+	{OPT_JSON, 0, "json", NULL, "machine-readable output"},
+	{OPT_STRICT, 0, "strict", NULL, "hints count for the exit status"},
+	{OPT_NO_HINTS, 'q', "no-hints", NULL, "do not print hints"},
+	{OPT_EXPLAIN, 0, "explain", "RULE", "print what a rule demands, why, and the remedy"},
+	{OPT_LIST, 0, "list", NULL, "list all rules"},
+};
+
+static const struct lode_command command = {
+	.name = "check",
+	.synopsis = "[OPTIONS] FILE...\n       lode check --explain=RULE | --list",
+	.summary = "What is wrong or unwise in FILE (an ELF file, archive, member lib.a:member.o, bzImage), for whom, and how to mend it.",
+	.options = options,
+	.noptions = sizeof options / sizeof *options,
+	.more = "severities: malformed (breaks its specification), refused (a loader of the target will not start it),\n"
+		"odd (loaders differ, or the file does not do what it looks like), hint (could be better)\n"
+		"exit status: 0 clean or hints only, 1 malformed or refused, 2 misuse, 3 odd, 4 unreadable; several files: the worst\n"
+		"(4, then 1, then 3)",
+};
+
+/* The command line, and what became of it so far. */
+struct run {
+	uint32_t targets;
+	bool json, strict, hints;
+	struct lode_json out;
+	int status;
+};
+
+static void note_status(struct run *run, int status)
+{
+	static const int rank[] = {[EXIT_CLEAN] = 0, [EXIT_ODD] = 1, [EXIT_MALFORMED] = 2, [EXIT_UNREADABLE] = 3};
+
+	if (rank[status] > rank[run->status])
+		run->status = status;
+}
+
+static int status_of(const struct check *c, bool strict)
+{
+	bool clean;
+	enum check_severity worst = check_worst(c, strict, &clean);
+
+	if (clean)
+		return EXIT_CLEAN;
+	if (worst == CHECK_UNREADABLE)
+		return EXIT_UNREADABLE;
+	return worst >= CHECK_REFUSED ? EXIT_MALFORMED : EXIT_ODD;
+}
+
+static void check_image(struct check *c)
+{
+	check_header(c);
+	check_segments(c);
+	check_pages(c);
+	check_special(c);
+	check_notes(c);
+	check_dynamic(c);
+	check_names(c);
+	if (c->targets & FOR_PVH)
+		check_pvh(c);
+	check_multiboot(c);
+	check_limine(c);
+	check_linux(c);
+	check_object(c);
+	check_plan(c);
+}
+
+static void report(struct run *run, struct check *c)
+{
+	if (run->json)
+		check_print_json(&run->out, c);
+	else
+		check_print(c, run->hints);
+	note_status(run, status_of(c, run->strict));
+}
+
+static void examine(struct check *c)
+{
+	if (check_open(c)) {
+		check_guess(c);
+		check_image(c);
+	} else if (c->targets == 0) {
+		c->targets = FOR_ANY;
+		c->guess = "nothing can be read of it";
+	}
+}
+
+static void fail(struct run *run, const char *name, const char *why)
+{
+	note_status(run, EXIT_UNREADABLE);
+	if (!run->json) {
+		lode_error(name, "%s", why);
+		return;
+	}
+	lode_json_object(&run->out, NULL);
+	lode_json_string(&run->out, "file", name);
+	lode_json_string(&run->out, "verdict", "unreadable");
+	lode_json_string(&run->out, "error", why);
+	lode_json_object_end(&run->out);
+}
+
+/* One ELF file, given by its bytes. */
+static void check_source(struct run *run, const char *name, const char *inside, const struct lode_source *source)
+{
+	struct check *c = calloc(1, sizeof *c);
+
+	if (c == NULL) {
+		fail(run, name, "no memory");
+		return;
+	}
+	c->name = name;
+	c->inside = inside;
+	c->targets = run->targets;
+	c->base = *source;
+	examine(c);
+	report(run, c);
+	check_close(c);
+	free(c);
+}
+
+/* A member of an archive as a source of its own. */
+struct member {
+	const struct lode_input *archive;
+	uint64_t offset;
+};
+
+static int read_member(void *host, void *dst, uint64_t offset, size_t size)
+{
+	const struct member *member = host;
+
+	return lode_source_read(dst, &member->archive->source, member->offset + offset, size, NULL) == LODE_OK ? 0 : -1;
+}
+
+static void check_member(struct run *run, const struct lode_input *input, const struct lode_member *found)
+{
+	struct member member = {input, found->offset};
+	struct lode_source source = {.size = found->size, .read = read_member, .host = &member};
+	size_t size = strlen(input->name) + strlen(found->name) + 2;
+	char *name = malloc(size);
+
+	if (name == NULL)
+		return;
+	snprintf(name, size, "%s:%s", input->name, found->name);
+	check_source(run, name, "", &source);
+	free(name);
+}
+
+/* Members of a thin archive are files of their own and are not looked for. */
+static void check_members(struct run *run, const struct lode_input *input, struct lode_members *walk)
+{
+	struct lode_member member;
+	int more;
+
+	while ((more = lode_members_next_(&member, walk)) > 0)
+		if (!member.table && !member.thin && member.size > 0)
+			check_member(run, input, &member);
+	if (more < 0)
+		fail(run, input->name, "the archive is damaged: there is no member header where one should be");
+}
+
+/* The file itself is looked at for its setup header, then what is inside of it. */
+static void check_kernel(struct run *run, const char *name, const struct lode_input *raw)
+{
+	struct check *c = calloc(1, sizeof *c);
+	struct lode_input input;
+
+	if (c == NULL) {
+		fail(run, name, "no memory");
+		return;
+	}
+	*c = (struct check){.name = name, .inside = "", .targets = run->targets, .base = raw->source, .source = raw->source, .bzimage = true};
+	if (c->targets == 0) {
+		c->targets = FOR_LINUX;
+		c->guess = "it is a bzImage";
+	}
+	check_bzimage(c);
+	if (lode_input_open(&input, name, 0) == 0) {
+		c->base = input.source;
+		c->inside = input.peeled;
+		if (input.peeled[0] != '\0')
+			examine(c);
+	}
+	report(run, c);
+	lode_input_close(&input);
+	check_close(c);
+	free(c);
+}
+
+static bool is_bzimage(const struct lode_input *input)
+{
+	unsigned char head[0x206];
+
+	return lode_input_peek(input, head, 0, sizeof head) == sizeof head && check_le16(head + 0x1fe) == 0xaa55 && memcmp(head + 0x202, "HdrS", 4) == 0;
+}
+
+static void check_unpacked(struct run *run, const char *name)
+{
+	struct lode_input input;
+
+	if (lode_input_open(&input, name, 0) == 0)
+		check_source(run, name, input.peeled, &input.source);
+	else
+		fail(run, name, input.error);
+	lode_input_close(&input);
+}
+
+static void check_file(struct run *run, const char *name)
+{
+	struct lode_input input;
+	struct lode_members walk;
+
+	if (strcmp(name, "-") == 0) { /* it cannot be opened twice */
+		check_unpacked(run, name);
+		return;
+	}
+	if (lode_input_open(&input, name, LODE_INPUT_RAW) != 0)
+		fail(run, name, input.error);
+	else if (lode_members_begin_(&walk, &input))
+		check_members(run, &input, &walk);
+	else if (is_bzimage(&input))
+		check_kernel(run, name, &input);
+	else
+		check_unpacked(run, name);
+	lode_input_close(&input);
+}
+
+/* "pvh,limine" */
+static bool take_targets(uint32_t *targets, const char *text)
+{
+	for (;;) {
+		size_t n = strcspn(text, ",");
+		uint32_t bit = check_target_find(text, n);
+
+		if (bit == 0)
+			return false;
+		*targets |= bit;
+		if (text[n] == '\0')
+			return true;
+		text += n + 1;
+	}
+}
+
+static int check_files(struct run *run, char **names, int count)
+{
+	if (run->json) {
+		lode_json_begin(&run->out, stdout);
+		lode_json_object(&run->out, NULL);
+		lode_json_array(&run->out, "files");
+	}
+	for (int i = 0; i < count; i++)
+		check_file(run, names[i]);
+	if (run->json) {
+		lode_json_array_end(&run->out);
+		lode_json_object_end(&run->out);
+		lode_json_end(&run->out);
+	}
+	return run->status;
+}
+
+int lode_cmd_check(int argc, char **argv)
+{
+	struct lode_options words;
+	struct run run = {.hints = true};
+	const char *explain = NULL;
+	bool list = false;
+	int option;
+
+	lode_options_begin(&words, &command, argc, argv);
+	while ((option = lode_options_next(&words)) > 0) {
+		switch (option) {
+		case OPT_FOR:
+			if (!take_targets(&run.targets, words.value))
+				return lode_misuse(&command, "--for=%s: the targets are linux-process, pvh, limine, multiboot, linux-kernel, module, any", words.value);
+			break;
+		case OPT_JSON: run.json = true; break;
+		case OPT_STRICT: run.strict = true; break;
+		case OPT_NO_HINTS: run.hints = false; break;
+		case OPT_EXPLAIN: explain = words.value; break;
+		default: list = true; break;
+		}
+	}
+	if (option == LODE_OPTIONS_EXIT)
+		return words.status;
+	if (explain != NULL)
+		return check_explain(explain);
+	if (list) {
+		check_list(run.json);
+		return LODE_EXIT_DONE;
+	}
+	if (words.noperands == 0)
+		return lode_misuse(&command, "a FILE is missing");
+	return check_files(&run, words.operands, words.noperands);
+}

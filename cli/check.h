@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of `lode check` share: rules of both lists as one table, the file under examination, and its findings. */
+#ifndef LODE_CLI_CHECK_H
+#define LODE_CLI_CHECK_H
+
+#include "cli.h"
+
+/* For whom a file is checked: bits of check->targets and of a rule's targets. */
+enum {
+	FOR_PROCESS = 1,   /* Linux execve and ld.so */
+	FOR_PVH = 2,
+	FOR_LIMINE = 4,
+	FOR_MULTIBOOT = 8,
+	FOR_LINUX = 16,    /* a Linux kernel for a boot loader or a VMM */
+	FOR_MODULE = 32,   /* a Linux kernel module */
+	FOR_ANY = 64,      /* what holds for every loader */
+	FOR_KERNELS = FOR_PVH | FOR_LIMINE | FOR_MULTIBOOT | FOR_LINUX,
+	FOR_EVERY = FOR_PROCESS | FOR_KERNELS | FOR_MODULE | FOR_ANY,
+	NTARGETS = 7,
+};
+
+/* Ascending: a file's verdict is the highest of its findings. */
+enum check_severity { CHECK_HINT, CHECK_ODD, CHECK_REFUSED, CHECK_MALFORMED, CHECK_UNREADABLE };
+
+enum check_id {
+#define LODE_FINDING(id, name, severity, targets, text, why, remedy, ref) CHECK_##id,
+#include "findings.def"
+#undef LODE_FINDING
+	CHECK_COUNT_
+};
+
+/* Rules of both lists: [0, LODE_RULE_COUNT_) are the core's, those of findings.def follow. */
+enum { CHECK_RULES = LODE_RULE_COUNT_ + CHECK_COUNT_ };
+
+struct check_rule {
+	const char *name, *text, *why, *remedy, *ref;
+	enum check_severity severity;
+	uint32_t targets;
+};
+
+/* Rule by its number; number by its name, 0 if there is none. */
+struct check_rule check_rule_at(uint32_t rule);
+uint32_t check_rule_find(const char *name);
+/* Name of a severity, of a target's bit; bit of a target's name, 0 if there is none. */
+const char *check_severity_name(enum check_severity severity);
+const char *check_target_name(uint32_t bit);
+uint32_t check_target_find(const char *name, size_t size);
+/* "linux-process, pvh" */
+void check_targets_text(char *buf, size_t size, uint32_t targets);
+int check_explain(const char *name);
+void check_list(bool json);
+
+/* Where something stands. Strings are constants. */
+struct check_place {
+	const char *structure, *field;
+	uint32_t index;  /* LODE_NO_INDEX: there is only one */
+	bool has_value;
+	uint64_t value;
+	uint64_t offset; /* in the file, or LODE_NO_OFFSET */
+};
+
+struct check_finding {
+	uint32_t rule;
+	struct check_place place;
+	char detail[200]; /* particulars, "" if there are none */
+};
+
+enum { CHECK_SAME_RULE = 8 }; /* findings of one rule that are kept; the rest is counted */
+
+/* Bytes that open is shown in place of the file's, so that it can go on behind a fault that was reported. */
+struct check_patch {
+	uint64_t offset;
+	uint32_t size;
+	unsigned char bytes[4];
+};
+enum { CHECK_PATCHES = 64 };
+
+/* One file under examination. */
+struct check {
+	const char *name;
+	const char *inside;         /* what was taken off to get at the image ("bzImage 2.15, lz4"), "": nothing */
+	struct lode_source base;    /* the file */
+	struct lode_source source;  /* the file with the patches */
+	struct check_patch patches[CHECK_PATCHES];
+	unsigned npatches;
+	struct lode_image image;
+	bool opened, has_sections;
+	struct lode_range section_names;
+	struct lode_dynamic dynamic;
+	bool has_dynamic;           /* opened without an error */
+
+	uint32_t targets;
+	const char *guess;          /* why these targets, NULL: asked for */
+	bool program, library, debug_file, vmlinux, kernel_module;
+	bool bzimage;               /* the file is one; the image is its payload or was not found */
+
+	uint64_t budget;            /* steps that are left: bounded by the file's size whatever its tables say */
+	bool budget_told;
+	struct check_finding *findings;
+	size_t nfindings, room;
+	uint32_t count[CHECK_RULES];
+};
+
+/* check_report.c */
+void check_add(struct check *c, enum check_id id, struct check_place place, const char *format, ...) __attribute__((format(printf, 4, 5)));
+void check_add_core(struct check *c, const struct lode_diag *why);
+enum check_severity check_worst(const struct check *c, bool strict, bool *clean);
+void check_print(const struct check *c, bool hints);
+void check_print_json(struct lode_json *json, const struct check *c);
+
+/* Places */
+struct check_place check_at_file(uint64_t offset);
+struct check_place check_at_header(const struct check *c, enum lode_field field);
+struct check_place check_at_segment(const struct check *c, uint32_t index, enum lode_field field);
+struct check_place check_at_section(const struct check *c, uint32_t index, enum lode_field field);
+struct check_place check_at(const char *structure, uint32_t index, const char *field, uint64_t value, uint64_t offset);
+/* A core rule at a place that the core did not name itself. */
+void check_add_rule(struct check *c, enum lode_rule rule, enum lode_field field, struct check_place place, uint64_t limit);
+
+/* True while there is budget for n more steps. */
+bool check_spend(struct check *c, uint64_t n);
+/* Bytes of the file; false if they are not there. */
+bool check_read(const struct check *c, void *dst, uint64_t offset, size_t size);
+uint16_t check_le16(const unsigned char *p);
+uint32_t check_le32(const unsigned char *p);
+uint64_t check_le64(const unsigned char *p);
+static inline bool check_within(uint64_t offset, uint64_t size, uint64_t total)
+{
+	return size <= total && offset <= total - size;
+}
+/* Name of a section, cut to size, not escaped. */
+void check_section_name(char *buf, size_t size, const struct check *c, uint32_t index);
+/* First section of this name, or NULL. */
+const struct lode_section *check_section(const struct check *c, const char *name);
+/* Where pattern stands in [offset, end) of the file, or LODE_NO_OFFSET. */
+uint64_t check_search(const struct check *c, const void *pattern, size_t size, uint64_t offset, uint64_t end);
+
+/* check_open.c: base -> image, with every fault that can be told apart; false: there is nothing to look at */
+bool check_open(struct check *c);
+void check_close(struct check *c);
+/* check_plan.c: what the core refuses to plan or to relocate for the targets */
+void check_plan(struct check *c);
+/* check_guess.c */
+void check_guess(struct check *c);
+
+/* The rules, by subject */
+void check_header(struct check *c);
+void check_segments(struct check *c);
+void check_pages(struct check *c);
+void check_special(struct check *c);
+void check_notes(struct check *c);
+void check_dynamic(struct check *c);
+void check_libraries(struct check *c, uint64_t runpath);
+void check_relocations(struct check *c);
+void check_names(struct check *c);
+void check_pvh(struct check *c);
+void check_multiboot(struct check *c);
+void check_limine(struct check *c);
+void check_sse(struct check *c, uint64_t revision);
+void check_linux(struct check *c);
+void check_bzimage(struct check *c);
+void check_object(struct check *c);
+
+/* Which protocols' marks a file bears (for the guess). */
+bool check_has_pvh(struct check *c);
+bool check_has_multiboot(struct check *c);
+bool check_has_limine(struct check *c);
+
+#endif

@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: MIT */
+/* Marks of the Limine boot protocol in a file -> what a Limine loader will see of them, and what it refuses. */
+#include "check.h"
+#include <string.h>
+
+#define UPPER UINT64_C(0xffffffff80000000)
+#define COMMON {UINT64_C(0xc7b1dd30df4c8b88), UINT64_C(0x0a82e883a194f07b)}
+
+enum { MAX_MARKS = 128, NEWEST = 6, NO_SSE_SINCE = 5 };
+
+struct id {
+	uint64_t low, high;
+	const char *name;
+};
+
+/* The second half of each request's id. Ref: Limine. */
+static const struct id requests[] = {
+	{0x67cf3d9d378a806f, 0xe304acdfc50c3c62, "memory map"},
+	{0x9d5827dcd881dd75, 0xa3148604f6fab11b, "framebuffer"},
+	{0x48dcf1cb8ad2b852, 0x63984e959a98244b, "HHDM"},
+	{0xc5e77b6b397e7b43, 0x27637845accdcf3c, "RSDP"},
+	{0x3e7e279702be32af, 0xca1c4f3bd1280cee, "modules"},
+	{0x71ba76863cc55f63, 0xb2644a48c516a487, "executable address"},
+	{0xad97e90e83f1ed67, 0x31eb5d1c5ff23b69, "executable file"},
+	{0x95a67b819a1b857e, 0xa0b61b723b6a73e0, "MP"},
+	{0x224ef0460a8e8926, 0xe1cb0fc25f46ea3d, "stack size"},
+	{0xf55038d8e2a1202f, 0x279426fcf5f59740, "bootloader info"},
+	{0xb40ddb48fb54bac7, 0x545081493f81ffb7, "device tree"},
+	{0x502746e184c088aa, 0xfbc5ec83e6327893, "date at boot"},
+	{0x4b161536e598651e, 0xb390ad4a2f1f303a, "command line"},
+	{0x95c1a0edab0944cb, 0xa4e5cb3842f7488a, "paging mode"},
+	{0x9e9046f11e095391, 0xaa4a520fefbde5ee, "SMBIOS"},
+	{0x13d86c035a1cd3e1, 0x2b0caa89d8f3026a, "entry point"},
+	{0x5ceba5163eaaf6d6, 0x0a6981610cf65fcc, "EFI system table"},
+	{0x7df62a431d6872d5, 0xa4fcdfb3e57306c8, "EFI memory map"},
+	{0x8c2f75d90bef28a8, 0x7045a4688eac00c3, "firmware type"},
+	{0x6b50ad9bf36d13ad, 0xdc4c7e88fc759e17, "performance"},
+	{0x10f2ee1d87d195e4, 0xf747a2b78f6ddb31, "TSC frequency"},
+	{0x1369359f025525f9, 0x2ff2a56178391bb6, "RISC-V hart id"},
+	{0x98e094fc7e76e979, 0xee8d8775c54e1d1f, "TPM log"},
+	{0x8ebaabe51f490179, 0x2aa86a59ffb4ab0f, "keep IOMMU"},
+	{0x3259399fe7c5f126, 0xe01c1c8c5db9d1a9, "Flanterm parameters"},
+	{0x65ea80255d5682c5, 0x9117240723f493eb, "entropy"},
+};
+
+static const uint64_t common[2] = COMMON;
+static const uint64_t base_tag[2] = {UINT64_C(0xf9562b2d5c95a6c8), UINT64_C(0x6a7b384944536bdc)};
+static const uint64_t start_marker[2] = {UINT64_C(0xf6b8f4b39de7d1ae), UINT64_C(0xfab91a6940fcb9cf)};
+static const uint64_t end_marker[2] = {UINT64_C(0xadc0e0531bb10d03), UINT64_C(0x9572709f31764c62)};
+
+/* One mark in the file. */
+struct mark {
+	uint64_t offset, vaddr;
+	uint64_t low, high; /* the two words behind its magic number */
+	bool loaded;
+};
+
+struct marks {
+	struct mark mark[MAX_MARKS];
+	unsigned count;
+};
+
+/* True if the bytes at offset are in memory once the kernel is loaded. */
+static bool place_in_memory(struct check *c, uint64_t offset, uint64_t *vaddr)
+{
+	for (uint32_t i = 0; i < c->image.nsegments; i++) {
+		const struct lode_segment *segment = &c->image.segments[i];
+
+		if (segment->type == LODE_PT_LOAD && offset >= segment->offset && offset - segment->offset < segment->filesz) {
+			*vaddr = segment->vaddr + (offset - segment->offset);
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Constants in debug information are no marks: what is not loaded counts only if a section says that it should be. */
+static bool meant_for_memory(const struct check *c, uint64_t offset)
+{
+	for (uint32_t i = 1; c->has_sections && i < c->image.nsections; i++) {
+		const struct lode_section *section = &c->image.sections[i];
+
+		if (section->type != LODE_SHT_NOBITS && (section->flags & LODE_SHF_ALLOC) && offset >= section->offset && offset - section->offset < section->size)
+			return true;
+	}
+	return false;
+}
+
+static void find(struct check *c, struct marks *marks, const uint64_t magic[2])
+{
+	unsigned char pattern[16], raw[16];
+	uint64_t at = 0;
+
+	for (unsigned i = 0; i < 16; i++)
+		pattern[i] = (unsigned char)(magic[i / 8] >> 8 * (i % 8));
+	marks->count = 0;
+	while (marks->count < MAX_MARKS && check_spend(c, c->image.nsegments)) {
+		struct mark mark = {0};
+
+		at = check_search(c, pattern, sizeof pattern, at, c->source.size);
+		if (at == LODE_NO_OFFSET || !check_read(c, raw, at + 16, sizeof raw))
+			return;
+		mark.offset = at;
+		mark.low = check_le64(raw), mark.high = check_le64(raw + 8);
+		mark.loaded = place_in_memory(c, at, &mark.vaddr);
+		if (mark.loaded || meant_for_memory(c, at))
+			marks->mark[marks->count++] = mark;
+		at += 8;
+	}
+}
+
+static const char *request_name(const struct mark *mark)
+{
+	for (size_t i = 0; i < sizeof requests / sizeof *requests; i++)
+		if (requests[i].low == mark->low && requests[i].high == mark->high)
+			return requests[i].name;
+	return NULL;
+}
+
+bool check_has_limine(struct check *c)
+{
+	struct marks marks;
+
+	if (c->image.class_ != LODE_CLASS64 || c->image.data != LODE_DATA2LSB)
+		return false;
+	find(c, &marks, base_tag);
+	if (marks.count > 0)
+		return true;
+	find(c, &marks, common);
+	for (unsigned i = 0; i < marks.count; i++)
+		if (request_name(&marks.mark[i]) != NULL)
+			return true;
+	return false;
+}
+
+static struct check_place at_mark(const char *structure, const char *field, uint64_t value, const struct mark *mark)
+{
+	return check_at(structure, LODE_NO_INDEX, field, value, mark->offset);
+}
+
+static uint64_t check_base(struct check *c, bool requests_there)
+{
+	struct marks tags;
+	uint64_t revision;
+
+	find(c, &tags, base_tag);
+	if (tags.count == 0) {
+		if (requests_there)
+			check_add(c, CHECK_LIMINE_BASE_MISSING, check_at_file(LODE_NO_OFFSET), NULL);
+		else
+			check_add(c, CHECK_LIMINE_MISSING, check_at_file(LODE_NO_OFFSET), NULL);
+		return 0;
+	}
+	revision = tags.mark[0].low;
+	if (revision > NEWEST)
+		check_add(c, CHECK_LIMINE_BASE_UNSUPPORTED, at_mark("Limine base tag", "revision", revision, &tags.mark[0]), NULL);
+	else if (revision < NEWEST)
+		check_add(c, CHECK_LIMINE_BASE_OLD, at_mark("Limine base tag", "revision", revision, &tags.mark[0]), NULL);
+	for (unsigned i = 1; i < tags.count; i++)
+		check_add(c, CHECK_LIMINE_BASE_TWICE, at_mark("Limine base tag", "revision", tags.mark[i].low, &tags.mark[i]), NULL);
+	return revision;
+}
+
+/* Addresses between which requests are seen: behind the last start marker, before the first end marker. */
+static bool check_markers(struct check *c, uint64_t *from, uint64_t *to)
+{
+	struct marks starts, ends;
+
+	*from = 0;
+	*to = UINT64_MAX;
+	find(c, &starts, start_marker);
+	find(c, &ends, end_marker);
+	if (starts.count == 0 && ends.count == 0)
+		return false;
+	if (starts.count > 0)
+		*from = starts.mark[starts.count - 1].vaddr;
+	if (ends.count > 0)
+		*to = ends.mark[0].vaddr;
+	if (starts.count != 1 || ends.count != 1 || *to < *from)
+		check_add(c, CHECK_LIMINE_MARKERS, at_mark("Limine marker", "", 0, starts.count > 0 ? &starts.mark[0] : &ends.mark[0]),
+			  "%u start, %u end%s", starts.count, ends.count, *to < *from ? ", the end before the start" : "");
+	return true;
+}
+
+static void check_request(struct check *c, const struct marks *marks, unsigned index)
+{
+	const struct mark *mark = &marks->mark[index];
+	const char *name = request_name(mark);
+	struct check_place place = at_mark("Limine request", "id", mark->low, mark);
+
+	if (name == NULL)
+		check_add(c, CHECK_LIMINE_UNKNOWN, place, NULL);
+	if (!mark->loaded)
+		check_add(c, CHECK_LIMINE_UNLOADED, place, "%s", name != NULL ? name : "unknown");
+	else if (mark->vaddr % 8 != 0)
+		check_add(c, CHECK_LIMINE_ALIGN, place, "%s at 0x%llx", name != NULL ? name : "unknown", (unsigned long long)mark->vaddr);
+	for (unsigned i = 0; i < index; i++)
+		if (marks->mark[i].low == mark->low && marks->mark[i].high == mark->high)
+			check_add(c, CHECK_LIMINE_TWICE, place, "%s, first at file offset 0x%llx", name != NULL ? name : "unknown",
+				  (unsigned long long)marks->mark[i].offset);
+}
+
+static void check_requests(struct check *c, const struct marks *marks)
+{
+	uint64_t from, to;
+	bool bounded = check_markers(c, &from, &to);
+
+	for (unsigned i = 0; i < marks->count; i++) {
+		const struct mark *mark = &marks->mark[i];
+		const char *name = request_name(mark);
+
+		check_request(c, marks, i);
+		if (bounded && mark->loaded && (mark->vaddr < from || mark->vaddr >= to))
+			check_add(c, CHECK_LIMINE_OUTSIDE, at_mark("Limine request", "id", mark->low, mark), "%s at 0x%llx", name != NULL ? name : "unknown",
+				  (unsigned long long)mark->vaddr);
+	}
+}
+
+/* Every loaded byte in the upper 2 GiB; a position-independent kernel may also lie wholly below and is moved up. */
+static void check_addresses(struct check *c)
+{
+	bool high = false, moves = c->image.type == LODE_ET_DYN;
+
+	for (uint32_t k = 0; k < c->image.nload; k++)
+		high |= c->image.segments[c->image.segments[k].by_vaddr].vaddr >= UPPER;
+	for (uint32_t k = 0; k < c->image.nload; k++) {
+		uint32_t index = c->image.segments[k].by_vaddr;
+
+		if (c->image.segments[index].vaddr < UPPER && (!moves || high))
+			check_add(c, CHECK_LIMINE_LOW, check_at_segment(c, index, LODE_FIELD_PHDR_VADDR), NULL);
+	}
+}
+
+static bool applied(uint32_t type)
+{
+	return type == 0 || type == 1 || type == 6 || type == 7 || type == 8; /* R_X86_64_NONE, 64, GLOB_DAT, JUMP_SLOT, RELATIVE */
+}
+
+static void check_table(struct check *c, const struct lode_reltab *table)
+{
+	struct lode_rel rel;
+
+	for (uint64_t i = 0; i < table->count && check_spend(c, 1); i++) {
+		if (lode_rel_read(&rel, &c->image, table, i, NULL) != LODE_OK)
+			return;
+		if (!rel.has_addend || !applied(rel.type))
+			check_add(c, CHECK_LIMINE_RELOCATION, check_at("relocation", (uint32_t)i, "r_info type", rel.type, table->offset + i * 24), NULL);
+	}
+}
+
+static void check_moving(struct check *c)
+{
+	if (c->image.type != LODE_ET_DYN)
+		return;
+	if (lode_segment_find(&c->image, LODE_PT_DYNAMIC) == NULL)
+		check_add(c, CHECK_LIMINE_DYNAMIC, check_at_header(c, LODE_FIELD_EHDR_TYPE), NULL);
+	if (!c->has_dynamic)
+		return;
+	if (c->dynamic.needed > 0)
+		check_add(c, CHECK_LIMINE_NEEDED, check_at("dynamic entry", LODE_NO_INDEX, "DT_NEEDED", c->dynamic.needed, c->dynamic.offset), NULL);
+	if (c->image.machine != LODE_EM_X86_64)
+		return;
+	check_table(c, &c->dynamic.rel);
+	check_table(c, &c->dynamic.rela);
+	check_table(c, &c->dynamic.jmprel);
+}
+
+void check_limine(struct check *c)
+{
+	struct marks marks;
+	uint64_t revision;
+
+	if (!(c->targets & FOR_LIMINE) || c->image.class_ != LODE_CLASS64)
+		return;
+	find(c, &marks, common);
+	revision = check_base(c, marks.count > 0);
+	check_requests(c, &marks);
+	check_addresses(c);
+	check_moving(c);
+	if (revision >= NO_SSE_SINCE && c->image.machine == LODE_EM_X86_64)
+		check_sse(c, revision);
+}

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT */
+/* The first 8 KiB (Multiboot 1) or 32 KiB (Multiboot 2) of a file -> what GRUB, QEMU and Limine will say to it. */
+#include "check.h"
+#include <string.h>
+
+#define MAGIC1 0x1badb002u
+#define MAGIC2 0xe85250d6u
+
+enum { AREA1 = 8192, AREA2 = 32768, SIZE1 = 32, ADDRESSES = 1 << 16, VIDEO = 4, DEMANDS = 0xffff, KNOWN_DEMANDS = 7, LAST_TAG = 10 };
+
+/* One version of the header. */
+struct kind {
+	uint32_t magic;
+	uint32_t area, align;
+	uint32_t words; /* that add up to 0 */
+	const char *name;
+};
+static const struct kind kinds[2] = {{MAGIC1, AREA1, 4, 3, "Multiboot header"}, {MAGIC2, AREA2, 8, 4, "Multiboot 2 header"}};
+
+static bool sums(const unsigned char *p, uint32_t words)
+{
+	uint32_t sum = 0;
+
+	for (uint32_t i = 0; i < words; i++)
+		sum += check_le32(p + 4 * i);
+	return sum == 0;
+}
+
+/* A header as loaders look for it. LODE_NO_OFFSET: none. */
+static uint64_t find(struct check *c, const struct kind *kind)
+{
+	unsigned char raw[16];
+	uint64_t end = c->source.size < kind->area ? c->source.size : kind->area, size = 4 * (uint64_t)kind->words;
+
+	for (uint64_t at = 0; size <= end && at <= end - size; at += kind->align)
+		if (check_read(c, raw, at, (size_t)size) && check_le32(raw) == kind->magic && sums(raw, kind->words))
+			return at;
+	return LODE_NO_OFFSET;
+}
+
+/* Where loaders do not look: at any offset of the file. */
+static uint64_t find_anywhere(struct check *c, const struct kind *kind, bool valid)
+{
+	const unsigned char pattern[4] = {(unsigned char)kind->magic, (unsigned char)(kind->magic >> 8), (unsigned char)(kind->magic >> 16),
+					  (unsigned char)(kind->magic >> 24)};
+	unsigned char raw[16];
+	uint64_t size = 4 * (uint64_t)kind->words, at = 0;
+
+	for (unsigned tries = 0; tries < 1024; tries++) {
+		at = check_search(c, pattern, sizeof pattern, at, c->source.size);
+		if (at == LODE_NO_OFFSET)
+			break;
+		if (check_read(c, raw, at, (size_t)size) && sums(raw, kind->words) == valid)
+			return at;
+		at++;
+	}
+	return LODE_NO_OFFSET;
+}
+
+bool check_has_multiboot(struct check *c)
+{
+	return find(c, &kinds[0]) != LODE_NO_OFFSET || find(c, &kinds[1]) != LODE_NO_OFFSET;
+}
+
+static struct check_place at(const struct kind *kind, const char *field, uint64_t value, uint64_t offset)
+{
+	return check_at(kind->name, LODE_NO_INDEX, field, value, offset);
+}
+
+/* No loader sees a header: one that is nearly right says why. */
+static bool near_miss(struct check *c, const struct kind *kind)
+{
+	uint64_t offset = find_anywhere(c, kind, true);
+
+	if (offset != LODE_NO_OFFSET && offset % kind->align != 0) {
+		check_add(c, CHECK_MULTIBOOT_ALIGN, at(kind, "magic", kind->magic, offset), NULL);
+		return true;
+	}
+	if (offset != LODE_NO_OFFSET) {
+		check_add(c, CHECK_MULTIBOOT_LATE, at(kind, "magic", kind->magic, offset), "loaders look at the first %u bytes", kind->area);
+		return true;
+	}
+	offset = find_anywhere(c, kind, false);
+	if (offset == LODE_NO_OFFSET || offset >= kind->area || offset % kind->align != 0)
+		return false;
+	check_add(c, CHECK_MULTIBOOT_CHECKSUM, at(kind, "checksum", 0, offset + 4 * ((uint64_t)kind->words - 1)), NULL);
+	return true;
+}
+
+static bool loaded_at(const struct check *c, uint64_t addr)
+{
+	for (uint32_t i = 0; i < c->image.nsegments; i++) {
+		const struct lode_segment *segment = &c->image.segments[i];
+
+		if (segment->type == LODE_PT_LOAD && (addr - segment->vaddr < segment->filesz || addr - segment->paddr < segment->filesz))
+			return true;
+	}
+	return false;
+}
+
+static void check_entry(struct check *c)
+{
+	if (!loaded_at(c, c->image.entry))
+		check_add(c, CHECK_MULTIBOOT_ENTRY, check_at_header(c, LODE_FIELD_EHDR_ENTRY), NULL);
+}
+
+/* header_addr, load_addr, load_end_addr, bss_end_addr, entry_addr; 0 as an end means: as far as the file goes. */
+static void check_addresses(struct check *c, uint64_t offset)
+{
+	unsigned char raw[20];
+	uint32_t header, load, load_end, bss_end, entry;
+	bool wrong;
+
+	check_add(c, CHECK_MULTIBOOT_ADDRESS, at(&kinds[0], "flags", ADDRESSES, offset + 4), NULL);
+	if (!check_read(c, raw, offset + 12, sizeof raw))
+		return;
+	header = check_le32(raw), load = check_le32(raw + 4), load_end = check_le32(raw + 8);
+	bss_end = check_le32(raw + 12), entry = check_le32(raw + 16);
+	wrong = header < load || header - load > offset || (load_end != 0 && load_end < load) || (bss_end != 0 && bss_end < load_end) || entry < load ||
+		(load_end != 0 && entry >= load_end);
+	if (wrong)
+		check_add(c, CHECK_MULTIBOOT_ADDRESS_RANGE, at(&kinds[0], "load_addr", load, offset + 16),
+			  "header 0x%x, load 0x%x to 0x%x, bss to 0x%x, entry 0x%x", header, load, load_end, bss_end, entry);
+}
+
+static void check_first(struct check *c, uint64_t offset)
+{
+	unsigned char raw[12];
+	uint32_t flags;
+
+	if (!check_read(c, raw, offset, sizeof raw))
+		return;
+	flags = check_le32(raw + 4);
+	if (flags & DEMANDS & ~(uint32_t)KNOWN_DEMANDS)
+		check_add(c, CHECK_MULTIBOOT_FLAGS, at(&kinds[0], "flags", flags, offset + 4), NULL);
+	if (flags & VIDEO)
+		check_add(c, CHECK_MULTIBOOT_VIDEO, at(&kinds[0], "flags", flags, offset + 4), NULL);
+	if (c->image.class_ == LODE_CLASS64)
+		check_add(c, CHECK_MULTIBOOT_ELF64, at(&kinds[0], "magic", MAGIC1, offset), NULL);
+	if (flags & ADDRESSES)
+		check_addresses(c, offset);
+	else
+		check_entry(c);
+}
+
+/* True if a tag takes the place of e_entry. */
+static bool check_tags(struct check *c, uint64_t offset, uint64_t length)
+{
+	uint64_t end = length > 16 ? offset + length : offset + 16;
+	bool entry = false;
+
+	for (uint64_t tag = offset + 16; tag <= end && end - tag >= 8 && check_spend(c, 8);) {
+		unsigned char raw[8];
+		uint32_t type, size;
+
+		if (!check_read(c, raw, tag, sizeof raw))
+			break;
+		type = check_le16(raw), size = check_le32(raw + 4);
+		if (type == 0 && size == 8)
+			return entry;
+		if (size < 8 || size > end - tag)
+			break;
+		if (type > LAST_TAG && !(check_le16(raw + 2) & 1))
+			check_add(c, CHECK_MULTIBOOT2_DEMAND, at(&kinds[1], "tag type", type, tag), NULL);
+		entry |= type == 3;
+		tag += ((uint64_t)size + 7) & ~UINT64_C(7);
+	}
+	check_add(c, CHECK_MULTIBOOT2_TAG, at(&kinds[1], "header_length", length, offset + 8), NULL);
+	return entry;
+}
+
+static void check_second(struct check *c, uint64_t offset)
+{
+	unsigned char raw[16];
+
+	if (!check_read(c, raw, offset, sizeof raw))
+		return;
+	if (!check_tags(c, offset, check_le32(raw + 8)))
+		check_entry(c);
+}
+
+void check_multiboot(struct check *c)
+{
+	uint64_t first, second;
+
+	if (!(c->targets & FOR_MULTIBOOT))
+		return;
+	first = find(c, &kinds[0]);
+	second = find(c, &kinds[1]);
+	if (first == LODE_NO_OFFSET && second == LODE_NO_OFFSET) {
+		if (!near_miss(c, &kinds[0]) && !near_miss(c, &kinds[1]))
+			check_add(c, CHECK_MULTIBOOT_MISSING, check_at_file(LODE_NO_OFFSET), NULL);
+		return;
+	}
+	if (first != LODE_NO_OFFSET)
+		check_first(c, first);
+	else
+		check_add(c, CHECK_MULTIBOOT2_ONLY, at(&kinds[1], "magic", MAGIC2, second), NULL);
+	if (second != LODE_NO_OFFSET)
+		check_second(c, second);
+}

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT */
+/* Sections, symbols and relocations of a relocatable object -> findings for linkers and module loaders. */
+#include "check.h"
+#include <string.h>
+
+enum { MAX_PLAIN_SECTIONS = 65279 };
+
+static bool is_relocation(const struct lode_section *section)
+{
+	return section->type == LODE_SHT_RELA || section->type == LODE_SHT_REL;
+}
+
+static void check_flags(struct check *c)
+{
+	const uint64_t wx = LODE_SHF_ALLOC | LODE_SHF_WRITE | LODE_SHF_EXECINSTR;
+
+	for (uint32_t i = 1; i < c->image.nsections; i++) {
+		const struct lode_section *section = &c->image.sections[i];
+		char name[64];
+
+		check_section_name(name, sizeof name, c, i);
+		if ((section->flags & wx) == wx)
+			check_add(c, CHECK_OBJECT_WX, check_at_section(c, i, LODE_FIELD_SHDR_TYPE), "%s", name);
+		if ((section->addralign & (section->addralign - 1)) != 0)
+			check_add(c, CHECK_OBJECT_ALIGN, check_at_section(c, i, LODE_FIELD_SHDR_ADDRALIGN), "%s", name);
+	}
+}
+
+static void check_stack(struct check *c)
+{
+	const struct lode_section *stack = check_section(c, ".note.GNU-stack");
+
+	if (stack == NULL)
+		check_add(c, CHECK_OBJECT_STACK_MISSING, check_at_file(LODE_NO_OFFSET), NULL);
+	else if (stack->flags & LODE_SHF_EXECINSTR)
+		check_add(c, CHECK_OBJECT_STACK_EXEC, check_at_section(c, (uint32_t)(stack - c->image.sections), LODE_FIELD_SHDR_TYPE), NULL);
+}
+
+/* Highest type that the machine's supplement defines; 0: not known here. */
+static uint32_t highest_type(uint16_t machine)
+{
+	switch (machine) {
+	case LODE_EM_X86_64: return 51; /* R_X86_64_CODE_6_GOTPC32_TLSDESC */
+	case LODE_EM_386: return 43;    /* R_386_GOT32X */
+	default: return 0;
+	}
+}
+
+/* Types and the bytes that they write; 0: none or unknown. */
+static uint64_t width_of(uint16_t machine, uint32_t type)
+{
+	static const unsigned char x86_64[44] = {
+		0, 8, 4, 4, 4, 0, 8, 8, 8, 4, 4, 4, 2, 2, 1, 1, 8, 8, 8, 4, 4, 4, 4, 4, 8, 8, 4, 8, 8, 8, 8, 8, 4, 8, 4, 0, 16, 8, 8, 0, 0, 4, 4,
+	};
+
+	return machine == LODE_EM_X86_64 && type < sizeof x86_64 ? x86_64[type] : machine == LODE_EM_X86_64 && type <= 51 ? 4 : 0;
+}
+
+/* What Linux's apply_relocate_add for x86-64 knows. */
+static bool linux_applies(uint32_t type)
+{
+	return type == 0 || type == 1 || type == 2 || type == 4 || type == 10 || type == 11 || type == 24;
+}
+
+/* A relocation section that is being looked at. */
+struct table {
+	uint32_t index;
+	const struct lode_section *section, *target;
+	struct lode_symtab symbols;
+	uint64_t entry;
+};
+
+static struct check_place at_entry(const struct table *table, uint64_t i, const char *field, uint64_t value)
+{
+	return check_at("relocation", i < LODE_NO_INDEX ? (uint32_t)i : LODE_NO_INDEX, field, value, table->section->offset + i * table->entry);
+}
+
+static void check_entry(struct check *c, const struct table *table, uint64_t i, const struct lode_rel *rel)
+{
+	uint32_t highest = highest_type(c->image.machine);
+	char name[64];
+
+	check_section_name(name, sizeof name, c, table->index);
+	if (highest != 0 && rel->type > highest)
+		check_add(c, CHECK_OBJECT_RELOCATION, at_entry(table, i, "r_info type", rel->type), "in section %u, %s", table->index, name);
+	else if (c->kernel_module && c->image.machine == LODE_EM_X86_64 && (table->target->flags & LODE_SHF_ALLOC) && !linux_applies(rel->type))
+		check_add(c, CHECK_MODULE_RELOCATION, at_entry(table, i, "r_info type", rel->type), "in section %u, %s", table->index, name);
+	if (!check_within(rel->offset, width_of(c->image.machine, rel->type), table->target->size))
+		check_add(c, CHECK_OBJECT_RELOCATION_RANGE, at_entry(table, i, "r_offset", rel->offset), "in section %u, %s", table->index, name);
+	if (rel->symbol >= table->symbols.count && rel->symbol != 0) {
+		struct lode_diag why = {.rule = LODE_RULE_SYMBOL_INDEX, .field = LODE_FIELD_REL_SYMBOL, .index = (uint32_t)i, .value = rel->symbol,
+					.limit = table->symbols.count, .offset = table->section->offset + i * table->entry};
+
+		check_add_core(c, &why);
+	}
+}
+
+static bool open_table(struct check *c, struct table *table, struct lode_reltab *entries)
+{
+	const struct lode_section *section = table->section;
+	bool rela = section->type == LODE_SHT_RELA;
+	uint64_t word = c->image.class_ == LODE_CLASS64 ? 8 : 4;
+	struct lode_diag why;
+
+	if (section->info == 0 || section->info >= c->image.nsections || section->link >= c->image.nsections) {
+		check_add(c, CHECK_OBJECT_RELOCATION_TARGET, check_at_section(c, table->index, LODE_FIELD_SHDR_INFO), "sh_link is %u", section->link);
+		return false;
+	}
+	if (lode_symtab_of_section(&table->symbols, &c->image, section->link, &why) != LODE_OK) {
+		check_add(c, CHECK_OBJECT_RELOCATION_TARGET, check_at_section(c, table->index, LODE_FIELD_SHDR_LINK), NULL);
+		return false;
+	}
+	table->target = &c->image.sections[section->info];
+	table->entry = word * (rela ? 3 : 2);
+	*entries = (struct lode_reltab){.offset = section->offset, .size = section->size, .count = section->size / table->entry, .rela = rela};
+	return true;
+}
+
+static void check_tables(struct check *c)
+{
+	for (uint32_t i = 1; i < c->image.nsections; i++) {
+		struct table table = {.index = i, .section = &c->image.sections[i]};
+		struct lode_reltab entries;
+		struct lode_rel rel;
+
+		if (!is_relocation(table.section) || (table.section->flags & LODE_SHF_ALLOC) || !open_table(c, &table, &entries))
+			continue;
+		if (table.target->type == LODE_SHT_NOBITS)
+			continue;
+		for (uint64_t k = 0; k < entries.count && check_spend(c, 1); k++)
+			if (lode_rel_read(&rel, &c->image, &entries, k, NULL) == LODE_OK)
+				check_entry(c, &table, k, &rel);
+	}
+}
+
+static void check_symbol(struct check *c, uint64_t offset, uint32_t i, const struct lode_symbol *symbol, uint32_t locals)
+{
+	struct lode_diag why = {.index = i, .offset = offset};
+
+	if (i != 0 && i < locals && symbol->bind != LODE_STB_LOCAL)
+		check_add(c, CHECK_OBJECT_LOCALS, check_at("symbol", i, "st_info", symbol->bind, offset), "sh_info is %u", locals);
+	if (i >= locals && symbol->bind == LODE_STB_LOCAL)
+		check_add(c, CHECK_OBJECT_LOCALS, check_at("symbol", i, "st_info", symbol->bind, offset), "sh_info is %u", locals);
+	if (symbol->reserved && symbol->shndx == LODE_SHN_COMMON)
+		check_add(c, CHECK_MODULE_COMMON, check_at("symbol", i, "st_shndx", symbol->shndx, offset), NULL);
+	if (!symbol->reserved && symbol->shndx >= c->image.nsections) {
+		why.rule = LODE_RULE_SECTION_INDEX, why.field = LODE_FIELD_SYM_SHNDX;
+		why.value = symbol->shndx, why.limit = c->image.nsections;
+		check_add_core(c, &why);
+	}
+}
+
+static void check_symbols(struct check *c)
+{
+	for (uint32_t i = 1; i < c->image.nsections; i++) {
+		struct lode_symtab table;
+		struct lode_symbol symbol;
+		struct lode_diag why;
+		uint64_t size = c->image.class_ == LODE_CLASS64 ? 24 : 16;
+
+		if (c->image.sections[i].type != LODE_SHT_SYMTAB)
+			continue;
+		if (lode_symtab_of_section(&table, &c->image, i, &why) != LODE_OK) {
+			check_add_core(c, &why);
+			continue;
+		}
+		for (uint64_t k = 0; k < table.count && k < LODE_NO_INDEX && check_spend(c, 1); k++) {
+			if (lode_symbol_read(&symbol, &c->image, &table, k, &why) != LODE_OK) {
+				check_add_core(c, &why);
+				break;
+			}
+			check_symbol(c, table.offset + k * size, (uint32_t)k, &symbol, c->image.sections[i].info);
+			if (symbol.name != 0 && symbol.name >= table.strings.size) {
+				why = (struct lode_diag){.rule = LODE_RULE_STRING_OUTSIDE, .field = LODE_FIELD_SYM_NAME, .index = (uint32_t)k,
+							 .value = symbol.name, .limit = table.strings.size, .offset = table.offset + k * size};
+				check_add_core(c, &why);
+			}
+		}
+	}
+}
+
+static void check_module(struct check *c)
+{
+	if (check_section(c, ".modinfo") == NULL)
+		check_add(c, CHECK_MODULE_INFO, check_at_file(LODE_NO_OFFSET), NULL);
+	if (check_section(c, ".gnu.linkonce.this_module") == NULL)
+		check_add(c, CHECK_MODULE_THIS, check_at_file(LODE_NO_OFFSET), NULL);
+}
+
+void check_object(struct check *c)
+{
+	if (c->image.type != LODE_ET_REL || !c->has_sections)
+		return;
+	if (c->image.nsections > MAX_PLAIN_SECTIONS)
+		check_add(c, CHECK_OBJECT_SECTIONS, check_at_header(c, LODE_FIELD_EHDR_SHNUM), NULL);
+	if (c->targets & FOR_MODULE)
+		check_module(c);
+	check_stack(c);
+	check_flags(c);
+	check_tables(c);
+	check_symbols(c);
+}

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+/* Bytes -> image. The core refuses at the first fault; each one is reported, patched over in a copy of the read bytes, and open runs again,
+ * so that several faults of one file are told and the core stays the only judge. */
+#include "check.h"
+#include <stdlib.h>
+#include <string.h>
+
+static int read_patched(void *host, void *dst, uint64_t offset, size_t size)
+{
+	const struct check *c = host;
+
+	if (lode_source_read(dst, &c->base, offset, size, NULL) != LODE_OK)
+		return -1;
+	for (unsigned i = 0; i < c->npatches; i++) {
+		const struct check_patch *patch = &c->patches[i];
+
+		for (uint32_t k = 0; k < patch->size; k++)
+			if (patch->offset + k >= offset && patch->offset + k - offset < size)
+				((unsigned char *)dst)[patch->offset + k - offset] = patch->bytes[k];
+	}
+	return 0;
+}
+
+/* False if there is no room for another one. */
+static bool patch(struct check *c, uint64_t offset, uint32_t size, uint32_t value)
+{
+	struct check_patch *p;
+	bool big = c->image.data == LODE_DATA2MSB;
+
+	if (c->npatches == CHECK_PATCHES)
+		return false;
+	p = &c->patches[c->npatches++];
+	*p = (struct check_patch){.offset = offset, .size = size};
+	for (uint32_t k = 0; k < size; k++)
+		p->bytes[k] = (unsigned char)(value >> 8 * (big ? size - 1 - k : k));
+	return true;
+}
+
+/* Make the fault go away; false if nothing can be read behind it. */
+static bool repair(struct check *c, const struct lode_diag *why, uint32_t *flags)
+{
+	const struct lode_image *image = &c->image;
+
+	switch (why->rule) {
+	case LODE_RULE_HEADER_VERSION:
+		return patch(c, why->offset, why->field == LODE_FIELD_EHDR_VERSION ? 4 : 1, 1);
+	case LODE_RULE_SEGMENT_SIZE:
+	case LODE_RULE_SEGMENT_PAST_END:
+	case LODE_RULE_SEGMENT_WRAP:
+		return patch(c, image->phoff + (uint64_t)why->index * image->phentsize, 4, LODE_PT_NULL);
+	case LODE_RULE_SECTION_PAST_END:
+		return patch(c, image->shoff + (uint64_t)why->index * image->shentsize + 4, 4, LODE_SHT_NULL);
+	case LODE_RULE_HEADER_SHSTRNDX:
+		return patch(c, why->offset, 2, LODE_SHN_UNDEF);
+	case LODE_RULE_HEADER_SHENTSIZE:
+	case LODE_RULE_HEADER_SHTABLE:
+	case LODE_RULE_SECTION_INDEX: {
+		bool had = (*flags & LODE_OPEN_SECTIONS) != 0;
+
+		*flags &= ~(uint32_t)LODE_OPEN_SECTIONS;
+		return had;
+	}
+	default:
+		return false;
+	}
+}
+
+static void free_tables(struct lode_open_options *options)
+{
+	free(options->segments);
+	free(options->sections);
+	*options = (struct lode_open_options){.flags = options->flags};
+}
+
+/* Counts that open reports are proven to fit the file. */
+static bool make_room(struct lode_open_options *options, const struct lode_image *image)
+{
+	bool sections = (options->flags & LODE_OPEN_SECTIONS) != 0;
+
+	free_tables(options);
+	options->max_segments = image->nsegments;
+	options->segments = calloc((size_t)image->nsegments + 1, sizeof *options->segments);
+	if (sections) {
+		options->max_sections = image->nsections;
+		options->sections = calloc((size_t)image->nsections + 1, sizeof *options->sections);
+	}
+	return options->segments != NULL && (!sections || options->sections != NULL);
+}
+
+static bool open_once(struct check *c, struct lode_open_options *options, struct lode_diag *why)
+{
+	int status = lode_open(&c->image, &c->source, options, why);
+
+	if (status == LODE_ERR_ROOM) {
+		if (!make_room(options, &c->image))
+			return false;
+		status = lode_open(&c->image, &c->source, options, why);
+	}
+	return status == LODE_OK;
+}
+
+static void find_section_names(struct check *c)
+{
+	const struct lode_image *image = &c->image;
+	const struct lode_section *names = &image->sections[image->shstrndx];
+
+	if (image->shstrndx != LODE_SHN_UNDEF && image->shstrndx < image->nsections && names->type == LODE_SHT_STRTAB)
+		c->section_names = (struct lode_range){names->offset, names->size};
+}
+
+bool check_open(struct check *c)
+{
+	struct lode_open_options options = {.flags = LODE_OPEN_SECTIONS};
+	struct lode_diag why = {.rule = LODE_RULE_NONE};
+
+	c->source = (struct lode_source){.size = c->base.size, .read = read_patched, .host = c};
+	c->budget = 16 * c->base.size + 1048576;
+	while (!open_once(c, &options, &why)) {
+		check_add_core(c, &why);
+		if (!repair(c, &why, &options.flags)) {
+			free_tables(&options);
+			c->image.segments = NULL;
+			c->image.sections = NULL;
+			return false;
+		}
+	}
+	c->opened = true;
+	c->has_sections = (options.flags & LODE_OPEN_SECTIONS) && c->image.nsections > 0;
+	c->image.segments = options.segments;
+	c->image.sections = options.sections;
+	if (c->has_sections)
+		find_section_names(c);
+	return true;
+}
+
+void check_close(struct check *c)
+{
+	free(c->image.segments);
+	free(c->image.sections);
+	free(c->findings);
+}

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+/* Fields of a file -> places for findings; bytes of the file, bounded; little-endian words; the work budget. */
+#include "check.h"
+#include <string.h>
+
+struct check_place check_at(const char *structure, uint32_t index, const char *field, uint64_t value, uint64_t offset)
+{
+	return (struct check_place){structure, field, index, true, value, offset};
+}
+
+struct check_place check_at_file(uint64_t offset)
+{
+	return (struct check_place){.structure = "file", .field = "", .index = LODE_NO_INDEX, .offset = offset};
+}
+
+/* Value and offset (ELFCLASS32, ELFCLASS64) of the header's fields that findings name. */
+static uint64_t header_value(const struct lode_image *image, enum lode_field field, uint64_t *offset)
+{
+	bool wide = image->class_ == LODE_CLASS64;
+
+	switch (field) {
+	case LODE_FIELD_EHDR_CLASS: *offset = 4; return image->class_;
+	case LODE_FIELD_EHDR_TYPE: *offset = 16; return image->type;
+	case LODE_FIELD_EHDR_MACHINE: *offset = 18; return image->machine;
+	case LODE_FIELD_EHDR_ENTRY: *offset = 24; return image->entry;
+	case LODE_FIELD_EHDR_PHOFF: *offset = wide ? 32 : 28; return image->phoff;
+	case LODE_FIELD_EHDR_EHSIZE: *offset = wide ? 52 : 40; return image->ehsize;
+	case LODE_FIELD_EHDR_PHNUM: *offset = wide ? 56 : 44; return image->nsegments;
+	case LODE_FIELD_EHDR_SHNUM: *offset = wide ? 60 : 48; return image->nsections;
+	default: *offset = LODE_NO_OFFSET; return 0;
+	}
+}
+
+struct check_place check_at_header(const struct check *c, enum lode_field field)
+{
+	uint64_t offset, value = header_value(&c->image, field, &offset);
+
+	return check_at(lode_field_structure(field), LODE_NO_INDEX, lode_field_name(field), value, offset);
+}
+
+static uint64_t segment_value(const struct lode_segment *segment, enum lode_field field)
+{
+	switch (field) {
+	case LODE_FIELD_PHDR_FLAGS: return segment->flags;
+	case LODE_FIELD_PHDR_OFFSET: return segment->offset;
+	case LODE_FIELD_PHDR_VADDR: return segment->vaddr;
+	case LODE_FIELD_PHDR_PADDR: return segment->paddr;
+	case LODE_FIELD_PHDR_FILESZ: return segment->filesz;
+	case LODE_FIELD_PHDR_MEMSZ: return segment->memsz;
+	case LODE_FIELD_PHDR_ALIGN: return segment->align;
+	default: return segment->type;
+	}
+}
+
+struct check_place check_at_segment(const struct check *c, uint32_t index, enum lode_field field)
+{
+	uint64_t value = segment_value(&c->image.segments[index], field);
+
+	return check_at(lode_field_structure(field), index, lode_field_name(field), value, lode_segment_offset(&c->image, index, field));
+}
+
+static uint64_t section_value(const struct lode_section *section, enum lode_field field, unsigned *offset32, unsigned *offset64)
+{
+	switch (field) {
+	case LODE_FIELD_SHDR_NAME: *offset32 = 0, *offset64 = 0; return section->name;
+	case LODE_FIELD_SHDR_SIZE: *offset32 = 20, *offset64 = 32; return section->size;
+	case LODE_FIELD_SHDR_LINK: *offset32 = 24, *offset64 = 40; return section->link;
+	case LODE_FIELD_SHDR_INFO: *offset32 = 28, *offset64 = 44; return section->info;
+	case LODE_FIELD_SHDR_ADDRALIGN: *offset32 = 32, *offset64 = 48; return section->addralign;
+	default: *offset32 = 4, *offset64 = 4; return section->type;
+	}
+}
+
+struct check_place check_at_section(const struct check *c, uint32_t index, enum lode_field field)
+{
+	unsigned narrow, wide;
+	uint64_t value = section_value(&c->image.sections[index], field, &narrow, &wide);
+	uint64_t offset = c->image.shoff + (uint64_t)index * c->image.shentsize + (c->image.class_ == LODE_CLASS64 ? wide : narrow);
+
+	return check_at(lode_field_structure(field), index, lode_field_name(field), value, offset);
+}
+
+bool check_spend(struct check *c, uint64_t n)
+{
+	if (n <= c->budget) {
+		c->budget -= n;
+		return true;
+	}
+	c->budget = 0;
+	if (!c->budget_told)
+		check_add(c, CHECK_WORK_LIMIT, check_at_file(LODE_NO_OFFSET), NULL);
+	c->budget_told = true;
+	return false;
+}
+
+bool check_read(const struct check *c, void *dst, uint64_t offset, size_t size)
+{
+	return check_within(offset, size, c->source.size) && lode_source_read(dst, &c->source, offset, size, NULL) == LODE_OK;
+}
+
+uint16_t check_le16(const unsigned char *p)
+{
+	return (uint16_t)(p[0] | p[1] << 8);
+}
+
+uint32_t check_le32(const unsigned char *p)
+{
+	return check_le16(p) | (uint32_t)check_le16(p + 2) << 16;
+}
+
+uint64_t check_le64(const unsigned char *p)
+{
+	return check_le32(p) | (uint64_t)check_le32(p + 4) << 32;
+}
+
+void check_section_name(char *buf, size_t size, const struct check *c, uint32_t index)
+{
+	struct lode_diag why;
+
+	buf[0] = '\0';
+	if (c->section_names.size == 0)
+		return;
+	if (lode_string_read(buf, size, &c->image, &c->section_names, c->image.sections[index].name, &why) != LODE_OK)
+		buf[0] = '\0';
+}
+
+const struct lode_section *check_section(const struct check *c, const char *name)
+{
+	char buf[64];
+
+	for (uint32_t i = 1; c->has_sections && i < c->image.nsections; i++) {
+		check_section_name(buf, sizeof buf, c, i);
+		if (strcmp(buf, name) == 0)
+			return &c->image.sections[i];
+	}
+	return NULL;
+}
+
+/* size is small: pieces overlap by size - 1 bytes so that nothing is missed between two of them. */
+uint64_t check_search(const struct check *c, const void *pattern, size_t size, uint64_t offset, uint64_t end)
+{
+	unsigned char piece[16384];
+
+	while (offset < end && end - offset >= size) {
+		size_t n = end - offset < sizeof piece ? (size_t)(end - offset) : sizeof piece;
+		const unsigned char *hit;
+
+		if (!check_read(c, piece, offset, n))
+			return LODE_NO_OFFSET;
+		hit = memmem(piece, n, pattern, size);
+		if (hit != NULL)
+			return offset + (uint64_t)(hit - piece);
+		offset += n - (size - 1);
+	}
+	return LODE_NO_OFFSET;
+}

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+/* Image + targets -> what the core refuses to plan or to relocate for them. A refusal is reported, its cause taken out of a copy of the
+ * program headers, and the plan made again. */
+#include "check.h"
+#include <stdlib.h>
+#include <string.h>
+
+enum { PAGE = 4096, TRIES = 64 };
+
+static void neutralise(struct lode_segment *segment, enum lode_rule rule)
+{
+	switch (rule) {
+	case LODE_RULE_SEGMENT_CONGRUENCE:
+		segment->filesz = 0;
+		break;
+	case LODE_RULE_SEGMENT_ALIGN:
+	case LODE_RULE_PLAN_ALIGN_LIMIT:
+		segment->align = 0;
+		break;
+	default:
+		segment->type = LODE_PT_NULL;
+		break;
+	}
+}
+
+/* Taking this fault's cause away leaves the rest as it is. */
+static bool can_go_on(const struct lode_diag *why, const struct lode_image *image)
+{
+	if (why->rule == LODE_RULE_SEGMENT_CONGRUENCE || why->rule == LODE_RULE_SEGMENT_ALIGN || why->rule == LODE_RULE_PLAN_ALIGN_LIMIT)
+		return true;
+	return why->index < image->nsegments && image->segments[why->index].type != LODE_PT_LOAD && why->field >= LODE_FIELD_PHDR_TYPE &&
+	       why->field <= LODE_FIELD_PHDR_ALIGN;
+}
+
+static bool make_plan(struct check *c, struct lode_image *image, struct lode_plan *plan, struct lode_policy policy)
+{
+	for (int i = 0; i < TRIES; i++) {
+		struct lode_span span;
+		struct lode_diag why;
+		int status = lode_plan_span(&span, image, &policy, &why);
+
+		if (status == LODE_OK) {
+			policy.base = span.range.addr;
+			status = lode_plan(plan, image, &policy, &why);
+		}
+		if (status == LODE_OK)
+			return true;
+		check_add_core(c, &why);
+		if (why.rule == LODE_RULE_ENTRY_OUTSIDE)
+			policy.flags |= LODE_PLAN_ENTRY_ANY;
+		else if (can_go_on(&why, image))
+			neutralise(&image->segments[why.index], why.rule);
+		else
+			return false;
+	}
+	return false;
+}
+
+/* Plan a copy of the image, because faults are taken out of it. */
+static bool plan_copy(struct check *c, struct lode_plan *plan, const struct lode_policy *policy)
+{
+	struct lode_image image = c->image;
+	size_t size = ((size_t)image.nsegments + 1) * sizeof *image.segments;
+	bool done = false;
+
+	image.segments = malloc(size);
+	*plan = (struct lode_plan){.max_runs = LODE_PLAN_RUNS(image.nload), .max_fills = LODE_PLAN_FILLS(image.nload)};
+	plan->runs = malloc(plan->max_runs * sizeof *plan->runs);
+	plan->fills = malloc(plan->max_fills * sizeof *plan->fills);
+	if (image.segments != NULL && plan->runs != NULL && plan->fills != NULL) {
+		memcpy(image.segments, c->image.segments, size);
+		done = make_plan(c, &image, plan, *policy);
+	}
+	free(image.segments);
+	free(plan->runs);
+	free(plan->fills);
+	return done;
+}
+
+/* What a loader that relocates (Limine, PIE kernels) would say. The runs are not needed for that. */
+static void relocate(struct check *c, const struct lode_plan *plan)
+{
+	static const struct lode_relocation options = {.irelative = LODE_IRELATIVE_SKIP, .static_tls = true};
+	struct lode_relocation_count count;
+	struct lode_diag why;
+
+	if (!c->has_dynamic)
+		return;
+	if (lode_relocations_check(&count, &c->image, plan, &options, &why) != LODE_OK)
+		check_add_core(c, &why);
+	else if (count.irelative > 0)
+		check_add(c, CHECK_IRELATIVE_KERNEL, check_at_file(LODE_NO_OFFSET), "%llu of them", (unsigned long long)count.irelative);
+}
+
+static void plan_process(struct check *c)
+{
+	struct lode_policy policy = lode_policy_process(PAGE);
+	struct lode_plan plan;
+
+	if (c->program && c->image.entry != 0)
+		policy.flags &= ~(uint32_t)LODE_PLAN_ENTRY_ANY;
+	policy.flags &= ~(uint32_t)LODE_PLAN_ALIGN_LENIENT;
+	plan_copy(c, &plan, &policy);
+}
+
+/* Unions and W+X are reported by rules of their own: here they pass. */
+static void plan_kernel(struct check *c)
+{
+	struct lode_policy policy = lode_policy_kernel(PAGE);
+	struct lode_plan plan;
+	bool physical = !(c->targets & (FOR_LIMINE | FOR_ANY));
+
+	policy.wx = LODE_WX_ALLOW;
+	policy.domain = physical ? LODE_PHYSICAL : LODE_VIRTUAL;
+	policy.relocate = physical ? LODE_RELOCATE_NONE : LODE_RELOCATE_LOADER;
+	/* check_multiboot() and check_pvh() know which entry counts; a zero has a rule of its own. */
+	if (c->image.entry == 0 || (c->targets & (FOR_PVH | FOR_MULTIBOOT)) || !c->program)
+		policy.flags |= LODE_PLAN_ENTRY_ANY;
+	if (plan_copy(c, &plan, &policy) && !physical)
+		relocate(c, &plan);
+}
+
+void check_plan(struct check *c)
+{
+	uint16_t type = c->image.type;
+
+	if ((type != LODE_ET_EXEC && type != LODE_ET_DYN) || c->debug_file)
+		return;
+	if (c->targets & (FOR_KERNELS | FOR_ANY))
+		plan_kernel(c);
+	if (c->targets & FOR_PROCESS)
+		plan_process(c);
+}

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+/* Notes of type 18 -> what loaders that start a kernel by its PVH entry will say. */
+#include "check.h"
+#include <string.h>
+
+enum { MAX_HITS = 16, PHYS32_ENTRY = LODE_NT_XEN_PHYS32_ENTRY };
+
+/* A note of type 18. */
+struct hit {
+	struct lode_note note;
+	uint32_t segment; /* LODE_NO_INDEX: found in a section */
+	bool xen;
+	uint64_t entry;
+};
+
+struct hits {
+	struct hit hit[MAX_HITS];
+	unsigned count;
+	bool last; /* the last PT_NOTE has one */
+};
+
+static uint64_t entry_of(const struct check *c, const struct lode_note *note)
+{
+	unsigned char raw[8] = {0};
+
+	if (note->desc_size >= 8)
+		return check_read(c, raw, note->desc_offset, 8) ? check_le64(raw) : 0;
+	return note->desc_size >= 4 && check_read(c, raw, note->desc_offset, 4) ? check_le32(raw) : 0;
+}
+
+static bool is_xen(const struct lode_note *note)
+{
+	return note->owner_size == 4 && memcmp(note->owner, "Xen", 4) == 0;
+}
+
+/* Alignment as lode_notes_begin finds it: 8 only where the notes fit 8. */
+static void walk(struct check *c, struct hits *hits, struct lode_range range, uint64_t align, uint32_t segment)
+{
+	struct lode_notes notes;
+	struct lode_note note;
+
+	if (!check_within(range.addr, range.size, c->source.size) || !check_spend(c, range.size))
+		return;
+	lode_notes_begin(&notes, &c->image, &range, align);
+	while (lode_note_next(&note, &notes, NULL) > 0) {
+		if (note.type != PHYS32_ENTRY || hits->count == MAX_HITS)
+			continue;
+		hits->last |= segment != LODE_NO_INDEX && is_xen(&note);
+		hits->hit[hits->count++] = (struct hit){note, segment, is_xen(&note), entry_of(c, &note)};
+	}
+}
+
+static void find(struct check *c, struct hits *hits)
+{
+	*hits = (struct hits){.count = 0};
+	for (uint32_t i = 0; i < c->image.nsegments; i++) {
+		const struct lode_segment *segment = &c->image.segments[i];
+
+		if (segment->type != LODE_PT_NOTE)
+			continue;
+		hits->last = false;
+		walk(c, hits, (struct lode_range){segment->offset, segment->filesz}, segment->align, i);
+	}
+	for (uint32_t i = 1; hits->count == 0 && c->has_sections && i < c->image.nsections; i++) {
+		const struct lode_section *section = &c->image.sections[i];
+
+		if (section->type == LODE_SHT_NOTE)
+			walk(c, hits, (struct lode_range){section->offset, section->size}, section->addralign, LODE_NO_INDEX);
+	}
+}
+
+static const struct hit *first_xen(const struct hits *hits)
+{
+	for (unsigned i = 0; i < hits->count; i++)
+		if (hits->hit[i].xen)
+			return &hits->hit[i];
+	return NULL;
+}
+
+bool check_has_pvh(struct check *c)
+{
+	struct hits hits;
+
+	find(c, &hits);
+	return first_xen(&hits) != NULL;
+}
+
+static struct check_place at_note(const struct hit *hit, const char *field, uint64_t value)
+{
+	return check_at("PVH note", LODE_NO_INDEX, field, value, hit->note.offset);
+}
+
+static bool loaded_at(const struct check *c, uint64_t paddr)
+{
+	for (uint32_t k = 0; k < c->image.nload; k++) {
+		const struct lode_segment *segment = &c->image.segments[c->image.segments[k].by_paddr];
+
+		if (paddr - segment->paddr < segment->filesz)
+			return true;
+	}
+	return false;
+}
+
+static void check_entry(struct check *c, const struct hit *hit)
+{
+	if (hit->note.desc_size != 4 && hit->note.desc_size != 8)
+		check_add(c, CHECK_PVH_SIZE, at_note(hit, "n_descsz", hit->note.desc_size), NULL);
+	if (hit->note.desc_size < 4)
+		return;
+	if (hit->entry >> 32 != 0)
+		check_add(c, CHECK_PVH_ENTRY_HIGH, at_note(hit, "entry", hit->entry), NULL);
+	else if (!loaded_at(c, hit->entry))
+		check_add(c, CHECK_PVH_ENTRY, at_note(hit, "entry", hit->entry), NULL);
+}
+
+static void check_hits(struct check *c, const struct hits *hits, const struct hit *first)
+{
+	for (unsigned i = 0; i < hits->count; i++) {
+		const struct hit *hit = &hits->hit[i];
+
+		if (!hit->xen)
+			check_add(c, CHECK_PVH_OWNER, at_note(hit, "name", hit->note.owner_size), "the owner is \"%s\"", hit->note.owner);
+		else if (hit->entry != first->entry)
+			check_add(c, CHECK_PVH_TWICE, at_note(hit, "entry", hit->entry), "the first one says 0x%llx", (unsigned long long)first->entry);
+	}
+	if (first->segment == LODE_NO_INDEX)
+		check_add(c, CHECK_PVH_SECTION_ONLY, at_note(first, "entry", first->entry), NULL);
+	else if (!hits->last)
+		check_add(c, CHECK_PVH_NOT_LAST, check_at_segment(c, first->segment, LODE_FIELD_PHDR_TYPE), NULL);
+}
+
+void check_pvh(struct check *c)
+{
+	struct hits hits;
+	const struct hit *first;
+
+	find(c, &hits);
+	first = first_xen(&hits);
+	if (first == NULL) {
+		for (unsigned i = 0; i < hits.count; i++)
+			check_add(c, CHECK_PVH_OWNER, at_note(&hits.hit[i], "name", hits.hit[i].note.owner_size), "the owner is \"%s\"", hits.hit[i].note.owner);
+		check_add(c, CHECK_PVH_MISSING, check_at_file(LODE_NO_OFFSET), NULL);
+		return;
+	}
+	check_entry(c, first);
+	check_hits(c, &hits, first);
+	if (c->image.class_ == LODE_CLASS32)
+		check_add(c, CHECK_PVH_ELF32, check_at_header(c, LODE_FIELD_EHDR_CLASS), NULL);
+}

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT */
+/* Dynamic relocations as ld.so will apply them, and all names of the file -> findings. */
+#include "check.h"
+
+static uint32_t entry_size(const struct check *c, bool rela)
+{
+	return (c->image.class_ == LODE_CLASS64 ? 8u : 4u) * (rela ? 3u : 2u);
+}
+
+static uint32_t relative_type(uint16_t machine)
+{
+	switch (machine) {
+	case LODE_EM_X86_64:
+	case LODE_EM_386: return 8;
+	case LODE_EM_AARCH64: return 1027;
+	case LODE_EM_RISCV: return 3;
+	case LODE_EM_ARM: return 23;
+	case LODE_EM_PPC64: return 22;
+	case LODE_EM_S390: return 12;
+	default: return 0;
+	}
+}
+
+/* Every entry writes into the image's memory and names a symbol that exists. */
+static bool check_entry(struct check *c, const struct lode_reltab *table, uint64_t index, const struct lode_rel *rel)
+{
+	uint64_t offset = table->offset + index * entry_size(c, table->rela);
+	uint64_t symbols = c->dynamic.symbols.count;
+	struct lode_diag why = {.index = index < LODE_NO_INDEX ? (uint32_t)index : LODE_NO_INDEX, .offset = offset};
+
+	if (rel->type == 0)
+		return true;
+	if (lode_segment_at(&c->image, rel->offset, c->image.class_ == LODE_CLASS64 ? 4 : 1) == NULL) {
+		why.rule = LODE_RULE_RELOC_RANGE, why.field = LODE_FIELD_REL_OFFSET, why.value = rel->offset;
+		check_add_core(c, &why);
+		return false;
+	}
+	if (c->dynamic.counted && c->dynamic.hash.size > 0 && rel->symbol >= symbols && rel->symbol != 0) {
+		why.rule = LODE_RULE_SYMBOL_INDEX, why.field = LODE_FIELD_REL_SYMBOL, why.value = rel->symbol, why.limit = symbols;
+		check_add_core(c, &why);
+		return false;
+	}
+	return true;
+}
+
+static bool writable(const struct check *c, uint64_t addr)
+{
+	const struct lode_segment *segment = lode_segment_at(&c->image, addr, 1);
+
+	return segment == NULL || (segment->flags & LODE_PF_W);
+}
+
+static void check_table(struct check *c, const struct lode_reltab *table)
+{
+	struct lode_rel rel;
+
+	for (uint64_t i = 0; i < table->count && check_spend(c, 1); i++) {
+		struct lode_diag why;
+
+		if (lode_rel_read(&rel, &c->image, table, i, &why) != LODE_OK || !check_entry(c, table, i, &rel))
+			continue;
+		if (rel.type == 0 || c->dynamic.textrel || writable(c, rel.offset))
+			continue;
+		why = (struct lode_diag){.rule = LODE_RULE_RELOC_TEXT, .field = LODE_FIELD_REL_OFFSET, .index = i < LODE_NO_INDEX ? (uint32_t)i : LODE_NO_INDEX,
+					 .value = rel.offset, .offset = table->offset + i * entry_size(c, table->rela)};
+		check_add_core(c, &why);
+	}
+}
+
+/* The first DT_RELACOUNT entries are RELATIVE. */
+static void check_count(struct check *c, const struct lode_reltab *table)
+{
+	uint32_t relative = relative_type(c->image.machine);
+	uint64_t count = c->dynamic.relacount, i = 0;
+	struct lode_rel rel;
+
+	if (count == 0 || relative == 0 || table->count == 0)
+		return;
+	while (i < count && i < table->count && check_spend(c, 1) && lode_rel_read(&rel, &c->image, table, i, NULL) == LODE_OK && rel.type == relative)
+		i++;
+	if (i < count && !c->budget_told)
+		check_add(c, CHECK_RELACOUNT_HIGH, check_at("dynamic entry", LODE_NO_INDEX, table->rela ? "DT_RELACOUNT" : "DT_RELCOUNT", count, c->dynamic.offset),
+			  "%llu relocations are RELATIVE at the beginning", (unsigned long long)i);
+}
+
+/* Only the words of RELR that are addresses; what bitmaps name lies behind them. */
+static void check_relr(struct check *c)
+{
+	uint64_t word = c->image.class_ == LODE_CLASS64 ? 8 : 4;
+
+	for (uint64_t at = 0; at + word <= c->dynamic.relr.size && check_spend(c, 1); at += word) {
+		unsigned char raw[8];
+		uint64_t value;
+		struct lode_diag why = {.index = (uint32_t)(at / word), .offset = c->dynamic.relr.addr + at};
+
+		if (c->image.data != LODE_DATA2LSB || !check_read(c, raw, c->dynamic.relr.addr + at, (size_t)word))
+			return;
+		value = word == 8 ? check_le64(raw) : check_le32(raw);
+		why.value = value, why.field = LODE_FIELD_RELR_ENTRY;
+		if (at == 0 && (value & 1)) {
+			why.rule = LODE_RULE_RELR_ORDER;
+			check_add_core(c, &why);
+		} else if (!(value & 1) && lode_segment_at(&c->image, value, word) == NULL) {
+			why.rule = LODE_RULE_RELOC_RANGE;
+			check_add_core(c, &why);
+		}
+	}
+}
+
+void check_relocations(struct check *c)
+{
+	check_table(c, &c->dynamic.rel);
+	check_table(c, &c->dynamic.rela);
+	check_table(c, &c->dynamic.jmprel);
+	check_count(c, c->dynamic.rela.count > 0 ? &c->dynamic.rela : &c->dynamic.rel);
+	check_relr(c);
+}
+
+static bool is_control(unsigned char byte)
+{
+	return (byte < 0x20 && byte != 0) || byte == 0x7f;
+}
+
+/* A string table as a whole: each control byte belongs to some name. */
+static void check_strings(struct check *c, const struct lode_range *table, const char *structure)
+{
+	unsigned char piece[4096];
+
+	for (uint64_t at = 0; at < table->size && check_spend(c, sizeof piece);) {
+		size_t n = table->size - at < sizeof piece ? (size_t)(table->size - at) : sizeof piece;
+
+		if (!check_read(c, piece, table->addr + at, n))
+			return;
+		for (size_t i = 0; i < n; i++) {
+			if (!is_control(piece[i]))
+				continue;
+			check_add(c, CHECK_NAME_CONTROL, check_at(structure, LODE_NO_INDEX, "byte", piece[i], table->addr + at + i), NULL);
+			return;
+		}
+		at += n;
+	}
+}
+
+void check_names(struct check *c)
+{
+	if (c->has_dynamic)
+		check_strings(c, &c->dynamic.symbols.strings, "dynamic string table");
+	for (uint32_t i = 1; c->has_sections && i < c->image.nsections; i++) {
+		const struct lode_section *section = &c->image.sections[i];
+		const struct lode_range range = {section->offset, section->size};
+
+		if (section->type == LODE_SHT_STRTAB && !(section->flags & LODE_SHF_ALLOC))
+			check_strings(c, &range, i == c->image.shstrndx ? "section name table" : "string table");
+	}
+}

@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: MIT */
+/* Findings come in one by one, text or JSON goes out, worst first. */
+#include "check.h"
+#include <stdlib.h>
+#include <string.h>
+
+static bool same_place(const struct check_place *a, const struct check_place *b)
+{
+	return a->field == b->field && a->index == b->index && a->offset == b->offset;
+}
+
+static bool known(const struct check *c, uint32_t rule, const struct check_place *place)
+{
+	for (size_t i = 0; i < c->nfindings; i++)
+		if (c->findings[i].rule == rule && same_place(&c->findings[i].place, place))
+			return true;
+	return false;
+}
+
+static struct check_finding *append(struct check *c, uint32_t rule, struct check_place place)
+{
+	struct check_finding *finding;
+
+	if (known(c, rule, &place))
+		return NULL;
+	if (c->count[rule]++ >= CHECK_SAME_RULE)
+		return NULL;
+	if (c->nfindings == c->room) {
+		size_t room = c->room != 0 ? 2 * c->room : 16;
+		struct check_finding *more = realloc(c->findings, room * sizeof *more);
+
+		if (more == NULL)
+			return NULL;
+		c->findings = more;
+		c->room = room;
+	}
+	finding = &c->findings[c->nfindings++];
+	*finding = (struct check_finding){.rule = rule, .place = place};
+	return finding;
+}
+
+void check_add(struct check *c, enum check_id id, struct check_place place, const char *format, ...)
+{
+	uint32_t rule = LODE_RULE_COUNT_ + (uint32_t)id;
+	struct check_finding *finding;
+	va_list args;
+
+	if (!(check_rule_at(rule).targets & c->targets))
+		return;
+	finding = append(c, rule, place);
+	if (finding == NULL || format == NULL)
+		return;
+	va_start(args, format);
+	vsnprintf(finding->detail, sizeof finding->detail, format, args);
+	va_end(args);
+}
+
+static void add_core(struct check *c, enum lode_rule rule, struct check_place place, uint64_t limit)
+{
+	struct check_finding *finding = append(c, (uint32_t)rule, place);
+
+	if (finding != NULL && limit != 0)
+		snprintf(finding->detail, sizeof finding->detail, "compared with 0x%llx", (unsigned long long)limit);
+}
+
+void check_add_core(struct check *c, const struct lode_diag *why)
+{
+	struct check_place place = {
+		.structure = lode_field_structure(why->field),
+		.field = lode_field_name(why->field),
+		.index = why->index,
+		.has_value = true,
+		.value = why->value,
+		.offset = why->offset,
+	};
+
+	add_core(c, why->rule, place, why->limit);
+}
+
+void check_add_rule(struct check *c, enum lode_rule rule, enum lode_field field, struct check_place place, uint64_t limit)
+{
+	place.structure = lode_field_structure(field);
+	place.field = lode_field_name(field);
+	add_core(c, rule, place, limit);
+}
+
+enum check_severity check_worst(const struct check *c, bool strict, bool *clean)
+{
+	enum check_severity worst = CHECK_HINT;
+
+	*clean = true;
+	for (size_t i = 0; i < c->nfindings; i++) {
+		enum check_severity severity = check_rule_at(c->findings[i].rule).severity;
+
+		if (severity > CHECK_HINT || strict)
+			*clean = false;
+		if (severity > worst)
+			worst = severity;
+	}
+	return worst;
+}
+
+static bool has_place(const struct check_place *place)
+{
+	return place->offset != LODE_NO_OFFSET || (place->field != NULL && *place->field != '\0');
+}
+
+static void print_place(const struct check_place *place)
+{
+	const char *comma = "";
+
+	if (place->structure != NULL && *place->structure != '\0') {
+		printf("%s", place->structure);
+		if (place->index != LODE_NO_INDEX)
+			printf(" %u", place->index);
+		comma = ", ";
+	}
+	if (place->field != NULL && *place->field != '\0') {
+		printf("%s%s", comma, place->field);
+		if (place->has_value)
+			printf(" = 0x%llx", (unsigned long long)place->value);
+		comma = ", ";
+	}
+	if (place->offset != LODE_NO_OFFSET)
+		printf("%sfile offset 0x%llx", comma, (unsigned long long)place->offset);
+}
+
+/* One line: where, and the particulars. */
+static void print_finding(const struct check_finding *finding)
+{
+	bool place = has_place(&finding->place);
+
+	if (!place && finding->detail[0] == '\0')
+		return;
+	printf("             at: ");
+	if (place)
+		print_place(&finding->place);
+	if (place && finding->detail[0] != '\0')
+		printf("; ");
+	lode_put_name(stdout, finding->detail);
+	printf("\n");
+}
+
+static const char *colour_of(enum check_severity severity)
+{
+	static const char *const colours[] = {"\033[36m", "\033[33m", "\033[31m", "\033[1;31m", "\033[1;31m"};
+
+	return colours[severity];
+}
+
+/* A rule with all places that break it. */
+static void print_rule(const struct check *c, uint32_t number, bool colour)
+{
+	struct check_rule rule = check_rule_at(number);
+	const char *severity = check_severity_name(rule.severity);
+
+	printf("  %s%-10s%s %s: %s\n", colour ? colour_of(rule.severity) : "", severity, colour ? "\033[0m" : "", rule.name, rule.text);
+	for (size_t i = 0; i < c->nfindings; i++)
+		if (c->findings[i].rule == number)
+			print_finding(&c->findings[i]);
+	if (c->count[number] > CHECK_SAME_RULE)
+		printf("             and %u more\n", c->count[number] - CHECK_SAME_RULE);
+	if (rule.severity > CHECK_HINT)
+		printf("             why: %s\n", rule.why);
+	printf("             fix: %s\n", rule.remedy);
+}
+
+/* True for the first finding of its rule. */
+static bool first_of_rule(const struct check *c, size_t index)
+{
+	for (size_t i = 0; i < index; i++)
+		if (c->findings[i].rule == c->findings[index].rule)
+			return false;
+	return true;
+}
+
+static unsigned count_of(const struct check *c, enum check_severity severity)
+{
+	unsigned count = 0;
+
+	for (uint32_t i = 1; i < CHECK_RULES; i++)
+		if (c->count[i] != 0 && check_rule_at(i).severity == severity)
+			count += c->count[i];
+	return count;
+}
+
+static void print_summary(const struct check *c)
+{
+	const char *comma = " ";
+
+	lode_put_name(stdout, c->name);
+	printf(":");
+	if (c->nfindings == 0)
+		printf(" clean");
+	for (int severity = CHECK_UNREADABLE; severity >= CHECK_HINT; severity--) {
+		unsigned count = count_of(c, (enum check_severity)severity);
+
+		if (count == 0)
+			continue;
+		printf("%s%u %s%s", comma, count, check_severity_name((enum check_severity)severity), severity == CHECK_HINT && count > 1 ? "s" : "");
+		comma = ", ";
+	}
+	printf("\n");
+}
+
+void check_print(const struct check *c, bool hints)
+{
+	char whom[128];
+	bool colour = lode_colour(stdout);
+
+	check_targets_text(whom, sizeof whom, c->targets);
+	lode_put_name(stdout, c->name);
+	printf(": for %s", whom);
+	if (c->guess != NULL)
+		printf(" (guessed: %s)", c->guess);
+	if (c->inside[0] != '\0') {
+		printf("; inside ");
+		lode_put_name(stdout, c->inside);
+	}
+	printf("\n");
+	for (int severity = CHECK_UNREADABLE; severity >= (hints ? CHECK_HINT : CHECK_ODD); severity--)
+		for (size_t i = 0; i < c->nfindings; i++)
+			if ((int)check_rule_at(c->findings[i].rule).severity == severity && first_of_rule(c, i))
+				print_rule(c, c->findings[i].rule, colour);
+	print_summary(c);
+}
+
+static void json_targets(struct lode_json *json, uint32_t bits)
+{
+	lode_json_array(json, "targets");
+	for (unsigned i = 0; i < NTARGETS; i++)
+		if (bits & 1u << i)
+			lode_json_string(json, NULL, check_target_name(1u << i));
+	lode_json_array_end(json);
+}
+
+static void json_place(struct lode_json *json, const struct check_place *place)
+{
+	if (place->structure != NULL && *place->structure != '\0')
+		lode_json_string(json, "structure", place->structure);
+	if (place->index != LODE_NO_INDEX)
+		lode_json_number(json, "index", place->index);
+	if (place->field != NULL && *place->field != '\0')
+		lode_json_string(json, "field", place->field);
+	if (place->has_value)
+		lode_json_hex(json, "value", place->value);
+	if (place->offset != LODE_NO_OFFSET)
+		lode_json_hex(json, "offset", place->offset);
+}
+
+static void json_finding(struct lode_json *json, const struct check *c, const struct check_finding *finding)
+{
+	struct check_rule rule = check_rule_at(finding->rule);
+
+	lode_json_object(json, NULL);
+	lode_json_string(json, "rule", rule.name);
+	lode_json_string(json, "severity", check_severity_name(rule.severity));
+	json_targets(json, rule.targets & c->targets);
+	json_place(json, &finding->place);
+	if (finding->detail[0] != '\0')
+		lode_json_string(json, "detail", finding->detail);
+	lode_json_string(json, "text", rule.text);
+	lode_json_string(json, "why", rule.why);
+	lode_json_string(json, "remedy", rule.remedy);
+	lode_json_string(json, "ref", rule.ref);
+	lode_json_object_end(json);
+}
+
+void check_print_json(struct lode_json *json, const struct check *c)
+{
+	bool clean;
+	enum check_severity worst = check_worst(c, false, &clean);
+
+	lode_json_object(json, NULL);
+	lode_json_string(json, "file", c->name);
+	lode_json_string(json, "verdict", clean ? "clean" : check_severity_name(worst));
+	if (c->inside[0] != '\0')
+		lode_json_string(json, "inside", c->inside);
+	json_targets(json, c->targets);
+	lode_json_bool(json, "guessed", c->guess != NULL);
+	if (c->guess != NULL)
+		lode_json_string(json, "reason", c->guess);
+	lode_json_array(json, "findings");
+	for (int severity = CHECK_UNREADABLE; severity >= CHECK_HINT; severity--)
+		for (size_t i = 0; i < c->nfindings; i++)
+			if ((int)check_rule_at(c->findings[i].rule).severity == severity)
+				json_finding(json, c, &c->findings[i]);
+	lode_json_array_end(json);
+	lode_json_object(json, "more");
+	for (uint32_t i = 1; i < CHECK_RULES; i++)
+		if (c->count[i] > CHECK_SAME_RULE)
+			lode_json_number(json, check_rule_at(i).name, c->count[i] - CHECK_SAME_RULE);
+	lode_json_object_end(json);
+	lode_json_object_end(json);
+}

@@ -110,21 +110,24 @@ struct wanted {
 	struct lode_note *note;
 	const char *owner;
 	uint32_t type;
+	uint32_t seen; /* notes so far: ranges may lie over each other, but not multiply the work */
 };
 
-static int find_in_walk(const struct wanted *wanted, struct lode_notes notes, struct lode_diag *why)
+static int find_in_walk(struct wanted *wanted, struct lode_notes notes, struct lode_diag *why)
 {
 	int more;
 
+	notes.index = wanted->seen;
 	do {
 		more = lode_note_next(wanted->note, &notes, why);
 		if (more > 0 && wanted->note->type == wanted->type && same_owner(wanted->note, wanted->owner))
 			return 1;
 	} while (more > 0);
+	wanted->seen = notes.index;
 	return more == LODE_ERR_MALFORMED ? 0 : more;
 }
 
-static int find_in_range(const struct wanted *wanted, const struct lode_image *image, struct lode_range range, uint64_t align,
+static int find_in_range(struct wanted *wanted, const struct lode_image *image, struct lode_range range, uint64_t align,
 	struct lode_diag *why)
 {
 	int found = 0;
@@ -138,7 +141,7 @@ static int find_in_range(const struct wanted *wanted, const struct lode_image *i
 
 int lode_note_find(struct lode_note *note, const struct lode_image *image, const char *owner, uint32_t type, struct lode_diag *why)
 {
-	const struct wanted wanted = {.note = note, .owner = owner, .type = type};
+	struct wanted wanted = {.note = note, .owner = owner, .type = type};
 	int found = 0;
 
 	for (uint32_t i = 0; found == 0 && image->segments != NULL && i < image->nsegments; i++) {

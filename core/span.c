@@ -5,10 +5,12 @@
 #define GIB (UINT64_C(1) << 30)
 #define HALF (UINT64_C(1) << 63)
 
-enum { MIN_PAGE = 4096 };
+enum { MIN_PAGE = 4096, MAX_SEGMENTS = 65536 };
 
 static int check_policy(const struct lode_image *image, const struct lode_policy *policy, struct lode_diag *why)
 {
+	uint32_t limit = policy->max_segments != 0 ? policy->max_segments : MAX_SEGMENTS;
+
 	if (!power_of_two(policy->page_size) || policy->page_size < MIN_PAGE)
 		return lode_refuse_(why, LODE_RULE_PLAN_PAGE_SIZE,
 			lode_nowhere_(LODE_FIELD_POLICY_PAGE_SIZE, policy->page_size, MIN_PAGE));
@@ -20,9 +22,9 @@ static int check_policy(const struct lode_image *image, const struct lode_policy
 	if (image->nload == 0)
 		return lode_refuse_(why, LODE_RULE_SEGMENT_NONE,
 			lode_at_header_(image, LODE_FIELD_EHDR_PHNUM, image->nsegments, 1));
-	if (policy->max_segments != 0 && image->nload > policy->max_segments)
+	if (image->nload > limit)
 		return lode_refuse_(why, LODE_RULE_SEGMENT_LIMIT,
-			lode_at_header_(image, LODE_FIELD_EHDR_PHNUM, image->nload, policy->max_segments));
+			lode_at_header_(image, LODE_FIELD_EHDR_PHNUM, image->nload, limit));
 	return LODE_OK;
 }
 

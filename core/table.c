@@ -11,9 +11,9 @@ int lode_string_read(char *buf, size_t size, const struct lode_image *image, con
 	struct lode_diag place = lode_nowhere_(LODE_FIELD_STRING, index, table->size);
 	size_t length = 0;
 
-	place.offset = table->addr + index;
 	if (index >= table->size)
 		return lode_refuse_(why, LODE_RULE_STRING_OUTSIDE, place);
+	place.offset = table->addr + index;
 	while (length < size) {
 		size_t piece = (size_t)min_u64(min_u64(size - length, CHUNK), table->size - index - length);
 		int status;

@@ -2,7 +2,7 @@
 /* Version tables (verdef, verneed, versym) come in, their entries go out one by one; no step leaves them, and there is an end. */
 #include "core.h"
 
-enum { VERDEF = 20, VERDAUX = 8, VERNEED = 16, VERNAUX = 16, MAX_STEPS = 1 << 20 };
+enum { VERDEF = 20, VERDAUX = 8, VERNEED = 16, VERNAUX = 16, MIN_ENTRY = 8 };
 
 int lode_version_index(uint16_t *index, bool *hidden, const struct lode_image *image, const struct lode_dynamic *dynamic,
 	uint64_t symbol, struct lode_diag *why)
@@ -24,14 +24,22 @@ int lode_version_index(uint16_t *index, bool *hidden, const struct lode_image *i
 	return LODE_OK;
 }
 
-/* size bytes of an entry at a file offset, if they lie in the table. Counts come from the file, so steps are counted too. */
+/* More steps than the two tables have room for entries: counts come from the file, and an entry may be named again and again. */
+static bool too_many(const struct lode_versions *walk)
+{
+	return walk->steps > walk->dynamic->verdef.size / MIN_ENTRY + walk->dynamic->verneed.size / MIN_ENTRY;
+}
+
+/* size bytes of an entry at a file offset, if they lie in the table. */
 static int read_entry(unsigned char *raw, struct lode_versions *walk, const struct lode_range *table, uint64_t offset,
 	uint32_t size, struct lode_diag *why)
 {
-	struct lode_diag place = lode_at_entry_(LODE_FIELD_VERSION_AUX, walk->steps, offset, offset);
+	bool inside = offset >= table->addr && within(offset - table->addr, size, table->size);
+	struct lode_diag place = lode_at_entry_(LODE_FIELD_VERSION_AUX, walk->steps, inside ? offset : table->addr, offset);
 
 	place.limit = table->addr + table->size;
-	if (offset < table->addr || !within(offset - table->addr, size, table->size) || ++walk->steps > MAX_STEPS)
+	walk->steps++;
+	if (!inside || too_many(walk))
 		return lode_refuse_(why, LODE_RULE_VERSION_RANGE, place);
 	return lode_source_read(raw, walk->image->source, offset, size, why);
 }

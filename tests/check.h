@@ -132,7 +132,7 @@ static inline bool check_memory_(const void *got, const void *want, size_t size,
 #define CHECK_EQ(got, want) check_equal_((uint64_t)(got), (uint64_t)(want), #got, __FILE__, __LINE__)
 /** C strings; NULL equals only NULL. */
 #define CHECK_STR(got, want) check_string_(got, want, #got, __FILE__, __LINE__)
-#define CHECK_MEM(got, want, size) check_memory_(got, want, size, #got, __FILE__, __LINE__)
+#define CHECK_MEM(got, want, size) check_memory_(got, want, (size_t)(size), #got, __FILE__, __LINE__)
 /** Run a function as a case of its name. */
 #define CASE(function) (check_case("%s", #function), function())
 

@@ -211,7 +211,7 @@ void scene_check(struct scene *scene, struct subject *subject)
 	for (uint64_t at = 0; at < span->size; at += sizeof page) {
 		int prot = subject->prot(subject, span->addr + at);
 
-		if (prot != SUBJECT_NO_PROT && !CHECK_EQ(prot, wanted_prot(scene, span->addr + at)))
+		if (prot != SUBJECT_NO_PROT && !CHECK_EQ(prot, wanted_prot(scene, span->addr + at) & ~(int)subject->hidden))
 			return;
 	}
 	for (uint64_t at = 0; at < span->size; at += sizeof page) {

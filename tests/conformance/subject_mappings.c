@@ -108,19 +108,46 @@ static bool same_beside(struct subject *subject, const struct lode_range *span)
 	return true;
 }
 
-static int prot(struct subject *subject, uint64_t addr)
+static int shown_prot(uint64_t addr)
 {
 	const struct lode_range page = {addr, 1};
 	static char text[PICTURE];
 	const char *letters;
+	int prot;
 
-	(void)subject;
 	picture(text, &page);
 	letters = strchr(text, ' ');
 	if (!letters)
 		return 0;
-	return (letters[1] == 'r' ? (int)LODE_PF_R : 0) | (letters[2] == 'w' ? (int)LODE_PF_W : 0) |
-	       (letters[3] == 'x' ? (int)LODE_PF_X : 0);
+	prot = letters[1] == 'r' ? (int)LODE_PF_R : 0;
+	prot |= letters[2] == 'w' ? (int)LODE_PF_W : 0;
+	return prot | (letters[3] == 'x' ? (int)LODE_PF_X : 0);
+}
+
+/** qemu-user takes neighbours that differ in nothing but execution for one mapping, and shows the first one's permissions. */
+static bool hides_execution(void)
+{
+	unsigned char *pages = mmap(NULL, 8192, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	bool hidden;
+
+	if (pages == MAP_FAILED || mprotect(pages + 4096, 4096, PROT_READ | PROT_EXEC) != 0)
+		return false;
+	hidden = shown_prot((uintptr_t)pages + 4096) == (int)LODE_PF_R;
+	munmap(pages, 8192);
+	return hidden;
+}
+
+static int prot(struct subject *subject, uint64_t addr)
+{
+	static int hides = -1;
+
+	if (hides < 0) {
+		hides = hides_execution();
+		if (hides)
+			printf("permission to execute is not shown by this machine's /proc and not compared\n");
+	}
+	subject->hidden = hides ? LODE_PF_X : 0;
+	return shown_prot(addr) & ~(int)subject->hidden;
 }
 
 static void look(struct subject *subject, uint64_t addr, void *bytes, size_t size)

@@ -126,7 +126,7 @@ static void add_more(struct table *table, struct mkelf_out *out, const struct mk
 			continue;
 		mkelf_align_(out, section->addralign ? section->addralign : 1);
 		section->offset = out->size;
-		mkelf_bytes_(out, section->bytes, section->size);
+		mkelf_bytes_(out, section->bytes, (size_t)section->size);
 	}
 }
 

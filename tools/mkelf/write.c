@@ -27,7 +27,7 @@ static void write_segment(struct mkelf_out *out, const struct mkelf *elf, uint32
 		mkelf_pad_(out, start);
 	}
 	if (s->size)
-		mkelf_bytes_(out, s->bytes, s->size);
+		mkelf_bytes_(out, s->bytes, (size_t)s->size);
 	if (index == elf->tables)
 		mkelf_tables_(out, elf, s->vaddr - start, true);
 	mkelf_set(out, MKELF_PHDR, index, "p_offset", start);
@@ -103,8 +103,8 @@ static void place_headers(struct mkelf_out *out, const struct mkelf *elf)
 		uint64_t from = part->offset;
 
 		mkelf_part_(out, MKELF_PHDR, elf->nsegments);
-		memcpy(out->bytes + part->offset, out->bytes + from, part->size);
-		memset(out->bytes + from, 0, part->size);
+		memcpy(out->bytes + part->offset, out->bytes + from, (size_t)part->size);
+		memset(out->bytes + from, 0, (size_t)part->size);
 	}
 	for (uint32_t i = 0; i < elf->nsegments; i++) {
 		uint64_t start = mkelf_get(out, MKELF_PHDR, i, "p_offset"), size = mkelf_get(out, MKELF_PHDR, i, "p_filesz");

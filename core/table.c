@@ -74,7 +74,8 @@ int lode_symbol_read(struct lode_symbol *symbol, const struct lode_image *image,
 	if (index >= table->count) {
 		struct lode_diag place = lode_nowhere_(LODE_FIELD_REL_SYMBOL, index, table->count);
 
-		place.offset = table->offset;
+		if (table->count > 0)
+			place.offset = table->offset;
 		return lode_refuse_(why, LODE_RULE_SYMBOL_INDEX, place);
 	}
 	status = lode_source_read(raw, image->source, table->offset + index * size, size, why);

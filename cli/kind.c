@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: MIT */
+/* Magic numbers, headers, notes and segments of a file -> what it is. */
+#include "kind.h"
+#include "input.h"
+#include <stdlib.h>
+#include <string.h>
+
+/* How far boot loaders look: Multiboot 8 KiB, Multiboot2 32 KiB into the file. */
+enum { MULTIBOOT_SEARCH = 8192, MULTIBOOT2_SEARCH = 32768, LIMINE_PIECE = 65536 };
+
+static bool text_byte(unsigned char byte)
+{
+	return byte >= 0x20 ? byte != 0x7f : byte == '\n' || byte == '\t' || byte == '\r' || byte == '\f' || byte == 0x1b;
+}
+
+static bool all_text(const unsigned char *bytes, size_t size)
+{
+	for (size_t i = 0; i < size; i++)
+		if (!text_byte(bytes[i]))
+			return false;
+	return size > 0;
+}
+
+static struct lode_kind kind(enum lode_kind_id id, const char *words)
+{
+	struct lode_kind result = {.id = id};
+
+	snprintf(result.words, sizeof result.words, "%s", words);
+	return result;
+}
+
+static bool bzimage(const unsigned char *head, size_t have)
+{
+	return have >= 0x250 && memcmp(head + 0x202, "HdrS", 4) == 0 && le16(head + 0x1fe) == 0xaa55;
+}
+
+struct lode_kind lode_kind_of_bytes(const struct lode_input *input)
+{
+	static const struct { const char *magic; size_t length; enum lode_kind_id id; const char *words; } magics[] = {
+		{"#!", 2, KIND_SCRIPT, "script"},
+		{"!<arch>\n", 8, KIND_ARCHIVE, "archive"},
+		{"!<thin>\n", 8, KIND_ARCHIVE, "thin archive"},
+		{"\037\213", 2, KIND_PACKED, "gzip data"},
+		{"\3757zXZ", 5, KIND_PACKED, "xz data"},
+		{"\050\265\057\375", 4, KIND_PACKED, "zstd data"},
+		{"\002\041\114\030", 4, KIND_PACKED, "lz4 data"},
+		{"BZh", 3, KIND_PACKED, "bzip2 data"},
+		{"\211LZO", 4, KIND_PACKED, "lzo data"},
+		{"\135\0\0", 3, KIND_PACKED, "lzma data"},
+		{"MZ", 2, KIND_PE, "PE or DOS executable"},
+	};
+	unsigned char head[0x250];
+	size_t have = lode_input_peek(input, head, 0, sizeof head);
+
+	if (input->source.size == 0)
+		return kind(KIND_EMPTY, "empty file");
+	if (bzimage(head, have))
+		return kind(KIND_BZIMAGE, "Linux kernel (bzImage)");
+	for (size_t i = 0; i < sizeof magics / sizeof *magics; i++)
+		if (have >= magics[i].length && memcmp(head, magics[i].magic, magics[i].length) == 0)
+			return kind(magics[i].id, magics[i].words);
+	return all_text(head, have) ? kind(KIND_TEXT, "text") : kind(KIND_UNKNOWN, "data of unknown kind");
+}
+
+static void find_multiboot(struct lode_kind *result, const struct lode_file *file)
+{
+	unsigned char *head = malloc(MULTIBOOT2_SEARCH);
+	size_t have;
+
+	if (head == NULL)
+		return;
+	have = lode_input_peek(&file->input, head, 0, MULTIBOOT2_SEARCH);
+	for (size_t at = 0; at + 16 <= have; at += 4) {
+		uint32_t magic = le32(head + at), flags = le32(head + at + 4), third = le32(head + at + 8);
+
+		/* The words of each header add up to 0. */
+		if (magic == 0x1badb002 && at + 12 <= MULTIBOOT_SEARCH && magic + flags + third == 0)
+			result->multiboot = true;
+		if (magic == 0xe85250d6 && at % 8 == 0 && magic + flags + third + le32(head + at + 12) == 0)
+			result->multiboot2 = true;
+	}
+	free(head);
+}
+
+/* Every Limine request begins with these 16 bytes, 8-aligned, in a writable segment. */
+static bool limine_in(const struct lode_file *file, const struct lode_segment *segment, unsigned char *piece)
+{
+	static const unsigned char magic[16] = {0x88, 0x4c, 0xdf, 0x30, 0x9b, 0xdd, 0xb1, 0xc7, 0x7b, 0xf0, 0x94, 0xa1, 0x83, 0xe8, 0x82, 0x0a};
+	uint64_t end = segment->filesz < (4u << 20) ? segment->filesz : 4u << 20;
+
+	for (uint64_t at = 0; at < end; at += LIMINE_PIECE - 8) {
+		size_t have = lode_input_peek(&file->input, piece, segment->offset + at, LIMINE_PIECE);
+
+		for (size_t i = 0; i + sizeof magic <= have; i += 8)
+			if (memcmp(piece + i, magic, sizeof magic) == 0)
+				return true;
+	}
+	return false;
+}
+
+static void find_limine(struct lode_kind *result, const struct lode_file *file)
+{
+	unsigned char *piece = malloc(LIMINE_PIECE);
+	unsigned looked = 0;
+
+	for (uint32_t i = 0; piece != NULL && i < file->image.nsegments && looked < 8 && !result->limine; i++) {
+		const struct lode_segment *segment = &file->image.segments[i];
+
+		if (segment->type != LODE_PT_LOAD || segment->filesz == 0)
+			continue;
+		result->limine = limine_in(file, segment, piece);
+		looked++;
+	}
+	free(piece);
+}
+
+/* A little-endian number of 4 or 8 bytes in a note. */
+static uint64_t note_number(const struct lode_file *file, const struct lode_note *note)
+{
+	unsigned char raw[8] = {0};
+
+	if ((note->desc_size != 4 && note->desc_size != 8) || !lode_input_exact_(&file->input, raw, note->desc_offset, note->desc_size))
+		return 0;
+	return le32(raw) | (uint64_t)le32(raw + 4) << 32;
+}
+
+/* Addresses that no process has: above the lower half, or physical addresses of their own. */
+static bool high_or_physical(const struct lode_image *image)
+{
+	for (uint32_t i = 0; i < image->nsegments; i++) {
+		const struct lode_segment *segment = &image->segments[i];
+
+		if (segment->type != LODE_PT_LOAD || segment->memsz == 0)
+			continue;
+		if (segment->vaddr >= (image->class_ == LODE_CLASS64 ? UINT64_C(1) << 56 : UINT64_C(0xc0000000)))
+			return true;
+		if (segment->paddr != 0 && segment->paddr != segment->vaddr)
+			return true;
+	}
+	return false;
+}
+
+static void find_protocols(struct lode_kind *result, const struct lode_file *file)
+{
+	struct lode_note note;
+
+	if (lode_note_find(&note, &file->image, "Xen", LODE_NT_XEN_PHYS32_ENTRY, NULL) > 0) {
+		result->pvh = true;
+		result->pvh_entry = note_number(file, &note);
+	}
+	result->xen = lode_note_find(&note, &file->image, "Xen", 6, NULL) > 0;
+	result->linux_kernel = lode_note_find(&note, &file->image, "Linux", 0x100, NULL) > 0 || lode_note_find(&note, &file->image, "Linux", 0x101, NULL) > 0 ||
+			       strncmp(file->input.peeled, "bzImage", 7) == 0;
+	find_multiboot(result, file);
+	if (file->image.type == LODE_ET_DYN || high_or_physical(&file->image))
+		find_limine(result, file);
+}
+
+static struct lode_kind of_object(const struct lode_file *file)
+{
+	char name[32];
+
+	for (uint32_t i = 1; file->image.sections != NULL && i < file->image.nsections; i++)
+		if (strcmp(lode_file_section_name(name, sizeof name, file, i), ".modinfo") == 0)
+			return kind(KIND_MODULE, "Linux kernel module (relocatable object)");
+	return kind(KIND_OBJECT, "relocatable object");
+}
+
+/* Debug files keep the program headers but none of the bytes. */
+static bool debug_only(const struct lode_file *file)
+{
+	bool text = false;
+
+	if (file->image.sections == NULL)
+		return false;
+	for (uint32_t i = 1; i < file->image.nsections; i++) {
+		const struct lode_section *section = &file->image.sections[i];
+
+		if ((section->flags & LODE_SHF_ALLOC) && section->type != LODE_SHT_NOBITS && section->type != LODE_SHT_NOTE)
+			return false;
+		if ((section->flags & LODE_SHF_EXECINSTR) && section->type == LODE_SHT_NOBITS)
+			text = true;
+	}
+	return text;
+}
+
+static void kernel_words(struct lode_kind *result)
+{
+	static const char none[] = "";
+	const char *comma = none;
+	size_t at = (size_t)snprintf(result->words, sizeof result->words, "%s", result->linux_kernel ? "Linux kernel" : "kernel");
+	const struct { bool is; const char *name; } protocols[] = {
+		{result->pvh, "PVH"}, {result->xen && !result->pvh, "Xen"}, {result->multiboot, "Multiboot"}, {result->multiboot2, "Multiboot2"},
+		{result->limine, "Limine"},
+	};
+
+	for (size_t i = 0; i < sizeof protocols / sizeof *protocols; i++) {
+		if (!protocols[i].is)
+			continue;
+		at += (size_t)snprintf(result->words + at, sizeof result->words - at, "%s%s", comma == none ? ", boots by " : comma, protocols[i].name);
+		comma = ", ";
+	}
+}
+
+static struct lode_kind of_program(const struct lode_file *file)
+{
+	const struct lode_image *image = &file->image;
+	struct lode_dynamic dynamic;
+	bool has_dynamic = lode_dynamic_open(&dynamic, image, NULL) == LODE_OK && dynamic.count > 0;
+	bool interp = lode_segment_find(image, LODE_PT_INTERP) != NULL;
+
+	if (image->type == LODE_ET_EXEC)
+		return interp ? kind(KIND_PROGRAM, "program at a fixed address, dynamically linked") : kind(KIND_STATIC, "program at a fixed address, statically linked");
+	if (has_dynamic && dynamic.soname != LODE_NO_OFFSET && !(dynamic.flags_1 & LODE_DF_1_PIE)) {
+		if (interp)
+			return kind(KIND_LIBRARY, "shared library that is a program too");
+		return dynamic.needed == 0 && image->entry != 0 ? kind(KIND_INTERPRETER, "shared library with an entry: a program interpreter") :
+			kind(KIND_LIBRARY, "shared library");
+	}
+	if (interp)
+		return kind(KIND_PROGRAM, "position-independent program, dynamically linked");
+	if (has_dynamic && (dynamic.flags_1 & LODE_DF_1_PIE))
+		return kind(KIND_STATIC_PIE, "position-independent program, statically linked");
+	if (dynamic.needed > 0 || image->entry == 0)
+		return kind(KIND_LIBRARY, "shared library");
+	return kind(KIND_STATIC_PIE, "position-independent program without interpreter");
+}
+
+struct lode_kind lode_kind_of_image(const struct lode_file *file)
+{
+	struct lode_kind result = {0};
+
+	if (file->image.type == LODE_ET_REL)
+		return of_object(file);
+	if (file->image.type == LODE_ET_CORE)
+		return kind(KIND_CORE, "core dump");
+	if (file->image.type != LODE_ET_EXEC && file->image.type != LODE_ET_DYN)
+		return kind(KIND_ELF, "ELF file of unknown type");
+	if (debug_only(file))
+		return kind(KIND_DEBUG, "debug information for another file");
+	result = of_program(file);
+	if (result.id != KIND_STATIC && result.id != KIND_STATIC_PIE)
+		return result;
+	find_protocols(&result, file);
+	if (result.pvh || result.xen || result.multiboot || result.multiboot2 || result.limine || result.linux_kernel || high_or_physical(&file->image)) {
+		result.id = KIND_KERNEL;
+		kernel_words(&result);
+	}
+	return result;
+}

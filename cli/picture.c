@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: MIT */
+/* A plan -> bands of memory from low to high addresses with what is to be said about each, and their picture in the terminal. */
+#include "show.h"
+#include <inttypes.h>
+#include <string.h>
+
+enum { BANDS_MOST = 48, ROWS_MOST = 8, SECTIONS_SHOWN = 4 };
+
+static uint64_t segment_addr(const struct show *show, const struct lode_segment *segment)
+{
+	return (show->policy.domain == LODE_PHYSICAL ? segment->paddr : segment->vaddr) + show->plan.bias;
+}
+
+/* Bytes that [a, a + asize) and [b, b + bsize) have in common. Neither wraps: a plan proved it. */
+static uint64_t common(uint64_t a, uint64_t asize, uint64_t b, uint64_t bsize)
+{
+	uint64_t begin = a > b ? a : b, aend = a + asize, bend = b + bsize, end = aend - 1 < bend - 1 ? aend : bend;
+
+	return asize == 0 || bsize == 0 || begin - a >= asize || begin - b >= bsize ? 0 : end - begin;
+}
+
+static void find_segments(struct band *band, const struct show *show)
+{
+	const struct lode_image *image = &show->file.image;
+
+	for (uint32_t k = 0; k < image->nload && band->nsegments < sizeof band->segments / sizeof *band->segments; k++) {
+		uint32_t i = show->policy.domain == LODE_PHYSICAL ? image->segments[k].by_paddr : image->segments[k].by_vaddr;
+		const struct lode_segment *segment = &image->segments[i];
+
+		if (common(segment_addr(show, segment), segment->memsz, band->addr, band->size) > 0)
+			band->segments[band->nsegments++] = i;
+	}
+}
+
+enum cell picture_cell(const struct band *band, const struct show *show, uint64_t addr, uint64_t size)
+{
+	uint64_t file = 0, zero = 0;
+
+	for (uint32_t i = 0; i < band->nsegments; i++) {
+		const struct lode_segment *segment = &show->file.image.segments[band->segments[i]];
+		uint64_t begin = segment_addr(show, segment);
+
+		file += common(begin, segment->filesz, addr, size);
+		zero += common(begin + segment->filesz, segment->memsz - segment->filesz, addr, size);
+	}
+	if (file == 0 && zero == 0)
+		return CELL_REST;
+	if (file >= zero)
+		return file >= size - size / 2 || file + zero >= size - size / 2 ? CELL_FILE : CELL_REST;
+	return file + zero >= size - size / 2 ? CELL_ZERO : CELL_REST;
+}
+
+static void label(struct band *band, enum band_mark mark, uint64_t addr, const char *format, ...) __attribute__((format(printf, 4, 5)));
+static void label(struct band *band, enum band_mark mark, uint64_t addr, const char *format, ...)
+{
+	va_list args;
+
+	if (band->nlabels == BAND_LABELS)
+		return;
+	va_start(args, format);
+	vsnprintf(band->labels[band->nlabels].text, sizeof band->labels[0].text, format, args);
+	va_end(args);
+	band->labels[band->nlabels].mark = mark;
+	band->labels[band->nlabels++].addr = addr;
+}
+
+static void label_kind(struct band *band)
+{
+	static const char *const words[] = {"shared with the page cache", "private copy of file bytes", "private zeros"};
+	const struct lode_run *run = band->run;
+	char prot[4], size[24];
+	const char *what = words[run->kind];
+
+	if (run->kind == LODE_SHARE && (run->prot & LODE_PF_W))
+		what = "page cache until written";
+	label(band, MARK_FIRST, band->addr, "%s %s %s", show_prot(prot, run->prot), show_size(size, run->size), what);
+	if (run->kind == LODE_SHARE)
+		label(band, MARK_FILE, band->addr, "file 0x%" PRIx64, run->offset);
+}
+
+struct largest {
+	uint32_t index[SECTIONS_SHOWN];
+	uint64_t size[SECTIONS_SHOWN];
+	uint32_t n;
+};
+
+/* Keep the largest, largest first. */
+static void keep(struct largest *largest, uint32_t index, uint64_t size)
+{
+	uint32_t at = largest->n;
+
+	while (at > 0 && largest->size[at - 1] < size)
+		at--;
+	if (at == SECTIONS_SHOWN)
+		return;
+	largest->n += largest->n < SECTIONS_SHOWN;
+	for (uint32_t i = largest->n - 1; i > at; i--) {
+		largest->index[i] = largest->index[i - 1];
+		largest->size[i] = largest->size[i - 1];
+	}
+	largest->index[at] = index;
+	largest->size[at] = size;
+}
+
+/* Bytes that a section has in the band. Thread-local zeros have addresses, but no bytes there. */
+static uint64_t section_bytes(const struct band *band, const struct show *show, const struct lode_section *section)
+{
+	if (!(section->flags & LODE_SHF_ALLOC) || ((section->flags & LODE_SHF_TLS) && section->type == LODE_SHT_NOBITS))
+		return 0;
+	if (section->size > show->plan.span.size || section->addr + section->size < section->addr)
+		return 0;
+	return common(section->addr + show->plan.bias, section->size, band->addr, band->size);
+}
+
+/* The names of the largest sections, as many as fit, in the order in which they lie. */
+static void label_sections(struct band *band, const struct show *show)
+{
+	const struct lode_image *image = &show->file.image;
+	struct largest largest = {.n = 0};
+	char text[120] = "", name[64], safe[260];
+
+	for (uint32_t i = 1; image->sections != NULL && show->policy.domain == LODE_VIRTUAL && i < image->nsections; i++) {
+		uint64_t size = section_bytes(band, show, &image->sections[i]);
+
+		if (size > 0)
+			keep(&largest, i, size);
+	}
+	for (uint32_t last = 0, i = 0; i < largest.n; i++) {
+		uint32_t next = UINT32_MAX;
+		size_t length = strlen(text);
+
+		for (uint32_t k = 0; k < largest.n; k++)
+			if (largest.index[k] > last && largest.index[k] < next)
+				next = largest.index[k];
+		last = next;
+		lode_file_section_name(name, sizeof name, &show->file, next);
+		lode_escape(safe, sizeof safe, name, strlen(name));
+		if (length + strlen(safe) + 1 < 44)
+			snprintf(text + length, sizeof text - length, "%s%s", length > 0 ? " " : "", safe);
+	}
+	if (text[0] != '\0')
+		label(band, MARK_SECTIONS, band->addr, "%s", text);
+}
+
+static bool holds(const struct band *band, uint64_t addr)
+{
+	return addr >= band->addr && addr - band->addr < band->size;
+}
+
+static void label_marks(struct band *band, const struct show *show)
+{
+	const struct lode_plan *plan = &show->plan;
+	const struct lode_segment *dynamic = lode_segment_find(&show->file.image, LODE_PT_DYNAMIC);
+	char size[24], zero[24];
+
+	if (show->policy.domain == LODE_VIRTUAL && (plan->entry != plan->bias || plan->bias != 0) && show->file.image.entry != 0 && holds(band, plan->entry))
+		label(band, MARK_ENTRY, plan->entry, "entry 0x%" PRIx64, plan->entry);
+	if (show->kind.pvh && show->policy.domain == LODE_PHYSICAL && holds(band, show->kind.pvh_entry))
+		label(band, MARK_ENTRY, show->kind.pvh_entry, "PVH entry 0x%" PRIx64, show->kind.pvh_entry);
+	if (plan->relro.size > 0 && holds(band, plan->relro.addr))
+		label(band, MARK_RELRO, plan->relro.addr, "RELRO to 0x%" PRIx64 ": then read-only", plan->relro.addr + plan->relro.size);
+	if (plan->has_tls && holds(band, plan->tls.addr))
+		label(band, MARK_TLS, plan->tls.addr, "TLS template %s + %s of zeros", show_size(size, plan->tls.file_size),
+		      show_size(zero, plan->tls.mem_size - plan->tls.file_size));
+	if (dynamic != NULL && show->policy.domain == LODE_VIRTUAL && holds(band, dynamic->vaddr + plan->bias))
+		label(band, MARK_OTHER, dynamic->vaddr + plan->bias, "dynamic table 0x%" PRIx64, dynamic->vaddr + plan->bias);
+	if (plan->has_phdr && holds(band, plan->phdr))
+		label(band, MARK_OTHER, plan->phdr, "program headers 0x%" PRIx64, plan->phdr);
+}
+
+/* Pages that two segments touch. */
+static void label_shared_pages(struct band *band, const struct show *show)
+{
+	for (uint32_t i = 1; i < band->nsegments; i++) {
+		const struct lode_segment *low = &show->file.image.segments[band->segments[i - 1]], *high = &show->file.image.segments[band->segments[i]];
+		uint64_t last = segment_addr(show, low) + low->memsz - 1, page = segment_addr(show, high) & ~(show->policy.page_size - 1);
+
+		if (last >= page && holds(band, page))
+			label(band, MARK_WARN, page, "segments %u and %u share page 0x%" PRIx64, band->segments[i - 1], band->segments[i], page);
+	}
+}
+
+bool picture_next_band(struct band *band, const struct show *show, uint32_t *next)
+{
+	const struct lode_plan *plan = &show->plan;
+	uint32_t i = *next / 2;
+
+	/* Even numbers are runs, odd ones the gaps behind them. */
+	while (*next % 2 == 1 && i + 1 < plan->nruns && plan->runs[i].addr + plan->runs[i].size == plan->runs[i + 1].addr)
+		i = ++*next / 2;
+	if (i >= plan->nruns || (*next % 2 == 1 && i + 1 == plan->nruns))
+		return false;
+	memset(band, 0, sizeof *band);
+	band->run = &plan->runs[i];
+	band->addr = band->run->addr;
+	band->size = band->run->size;
+	if ((*next)++ % 2 == 1) {
+		char size[24];
+
+		band->gap = true;
+		band->addr += band->size;
+		band->size = plan->runs[i + 1].addr - band->addr;
+		label(band, MARK_OTHER, band->addr, "gap of %s", show_size(size, band->size));
+		return true;
+	}
+	find_segments(band, show);
+	label_kind(band);
+	label_sections(band, show);
+	label_marks(band, show);
+	label_shared_pages(band, show);
+	return true;
+}
+
+/* Characters of the picture. */
+struct glyphs {
+	const char *cells[3], *left, *top, *between, *bottom, *gap, *line;
+};
+static const struct glyphs unicode = {{"█", "░", "▒"}, "│", "┌┐", "├┤", "└┘", "┊", "─"};
+static const struct glyphs ascii = {{"#", ".", "+"}, "|", "++", "++", "++", ":", "-"};
+
+struct canvas {
+	const struct show *show;
+	const struct glyphs *glyphs;
+	int digits, columns;
+};
+
+static const char *mark_sgr(const struct show *show, enum band_mark mark)
+{
+	static const char *const codes[] = {
+		[MARK_FIRST] = "", [MARK_FILE] = "\033[2m", [MARK_SECTIONS] = "", [MARK_ENTRY] = "\033[1;32m", [MARK_RELRO] = "\033[36m", [MARK_TLS] = "\033[35m",
+		[MARK_OTHER] = "\033[2m", [MARK_WARN] = "\033[1;31m",
+	};
+
+	return show_sgr(show, codes[mark]);
+}
+
+/* What fits into the rest of the line; text is escaped already and may hold characters of several bytes. */
+static void put_text(const struct canvas *canvas, const char *text)
+{
+	int room = canvas->show->width - canvas->digits - canvas->columns - 9;
+
+	for (int column = 0; *text != '\0' && column < room; column++) {
+		do
+			putchar(*text++);
+		while (((unsigned char)*text & 0xc0) == 0x80);
+	}
+}
+
+static void put_line(const struct canvas *canvas, const char *ends)
+{
+	size_t half = strlen(ends) / 2;
+
+	printf("  %*s %s%.*s", canvas->digits + 2, "", show_sgr(canvas->show, "\033[2m"), (int)half, ends);
+	for (int i = 0; i < canvas->columns; i++)
+		fputs(canvas->glyphs->line, stdout);
+	printf("%s%s\n", ends + half, show_sgr(canvas->show, "\033[0m"));
+}
+
+static void put_cells(const struct canvas *canvas, const struct band *band, uint64_t begin, uint64_t end)
+{
+	const char *before = "";
+	uint64_t size = end - begin;
+	uint64_t columns = (uint64_t)canvas->columns;
+
+	for (uint64_t i = 0; i < columns; i++) {
+		/* size * i cannot wrap below 2^58; beyond it the picture is that coarse that the order of the two does not matter. */
+		uint64_t from = begin + (size >> 58 ? size / columns * i : size * i / columns);
+		uint64_t to = begin + (size >> 58 ? size / columns * (i + 1) : size * (i + 1) / columns);
+		enum cell cell = picture_cell(band, canvas->show, from, to > from ? to - from : 1);
+		const char *sgr = cell == CELL_REST ? show_sgr(canvas->show, "\033[90m") : show_prot_sgr(canvas->show, band->run->prot);
+
+		if (sgr != before && strcmp(sgr, before) != 0)
+			fputs(sgr, stdout);
+		before = sgr;
+		fputs(canvas->glyphs->cells[cell], stdout);
+	}
+	fputs(show_sgr(canvas->show, "\033[0m"), stdout);
+}
+
+/* Taller the larger it is, by powers of four pages, and as tall as its labels. */
+static unsigned rows_of(const struct band *band, const struct show *show)
+{
+	uint64_t pages = band->size / show->policy.page_size;
+	unsigned rows = 1;
+
+	while (pages > 4 && rows < ROWS_MOST) {
+		pages >>= 2;
+		rows++;
+	}
+	return rows > band->nlabels ? rows : band->nlabels;
+}
+
+static void put_band(const struct canvas *canvas, const struct band *band)
+{
+	const struct show *show = canvas->show;
+	const char *edge = canvas->glyphs->left, *dim = show_sgr(show, "\033[2m"), *off = show_sgr(show, "\033[0m");
+	unsigned rows = rows_of(band, show);
+	uint64_t step = band->size / rows;
+
+	for (unsigned row = 0; row < rows; row++) {
+		uint64_t begin = band->addr + step * row, end = row + 1 == rows ? band->addr + band->size : begin + step;
+
+		if (row == 0)
+			printf("  0x%0*" PRIx64 " ", canvas->digits, band->addr);
+		else
+			printf("  %*s ", canvas->digits + 2, "");
+		printf("%s%s%s", dim, edge, off);
+		put_cells(canvas, band, begin, end);
+		printf("%s%s%s ", dim, edge, off);
+		if (row < band->nlabels) {
+			fputs(row == 0 ? show_prot_sgr(show, band->run->prot) : mark_sgr(show, band->labels[row].mark), stdout);
+			put_text(canvas, band->labels[row].text);
+			fputs(off, stdout);
+		}
+		putchar('\n');
+	}
+}
+
+static void put_gap(const struct canvas *canvas, const struct band *band)
+{
+	const char *edge = canvas->glyphs->gap, *dim = show_sgr(canvas->show, "\033[2m"), *off = show_sgr(canvas->show, "\033[0m");
+
+	printf("  0x%0*" PRIx64 " %s%s%*s%s %s%s\n", canvas->digits, band->addr, dim, edge, canvas->columns, "", edge, band->labels[0].text, off);
+}
+
+static void put_legend(const struct canvas *canvas)
+{
+	const struct glyphs *g = canvas->glyphs;
+
+	printf("  %*s %s bytes of the file  %s zeros  %s rest of a page\n", canvas->digits + 2, "", g->cells[CELL_FILE], g->cells[CELL_ZERO], g->cells[CELL_REST]);
+}
+
+static int hex_digits(uint64_t value)
+{
+	int digits = 1;
+
+	while (value >>= 4)
+		digits++;
+	return digits;
+}
+
+static void put_bands(const struct canvas *canvas)
+{
+	struct band band;
+	uint32_t next = 0, drawn = 0;
+	bool after_gap = true;
+
+	while (picture_next_band(&band, canvas->show, &next)) {
+		if (drawn++ == BANDS_MOST) {
+			put_line(canvas, canvas->glyphs->between);
+			printf("  %*s ... %u runs in all; see --plan\n", canvas->digits + 2, "", canvas->show->plan.nruns);
+			return;
+		}
+		if (band.gap) {
+			put_line(canvas, canvas->glyphs->bottom);
+			put_gap(canvas, &band);
+		} else {
+			put_line(canvas, after_gap ? canvas->glyphs->top : canvas->glyphs->between);
+			put_band(canvas, &band);
+		}
+		after_gap = band.gap;
+	}
+	put_line(canvas, canvas->glyphs->bottom);
+}
+
+void picture_print(const struct show *show)
+{
+	const struct lode_plan *plan = &show->plan;
+	struct canvas canvas = {.show = show, .glyphs = show->ascii ? &ascii : &unicode};
+	uint64_t end = plan->span.addr + plan->span.size;
+	char size[24];
+
+	canvas.digits = hex_digits(end - 1);
+	if (canvas.digits < 6)
+		canvas.digits = 6;
+	canvas.columns = canvas.digits > 12 ? 16 : 24;
+	show_head(show, "Memory of a %s: %s%s, %" PRIu64 " KiB pages, %s from 0x%" PRIx64 " to 0x%" PRIx64, show->policy.use == LODE_USE_KERNEL ? "kernel" : "process",
+		  show->policy.domain == LODE_PHYSICAL ? "physical addresses, " : "", show_size(size, plan->span.size), show->policy.page_size >> 10,
+		  show->file.image.type == LODE_ET_DYN && !show->wishes.base_given ? "as linked," : "addresses", plan->span.addr, end);
+	put_bands(&canvas);
+	printf("  0x%0*" PRIx64 " end\n", canvas.digits, end);
+	put_legend(&canvas);
+}

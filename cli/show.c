@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: MIT */
+/* `lode show FILE`: what a loader will do with a file, as text, JSON or an SVG picture. */
+#include "show.h"
+#include "input.h"
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+enum { SECTIONS = 1, SYMBOLS, DYNAMIC_SYMBOLS, PLAN, FOR, PAGE_SIZE, BASE, PHYSICAL, JSON, SVG, RAW, ASCII };
+
+static const struct lode_option options[] = {
+	{PLAN, 'p', "plan", NULL, "the plan: runs of pages and fills of bytes"},
+	{SECTIONS, 'S', "sections", NULL, "section headers"},
+	{SYMBOLS, 's', "symbols", NULL, "the symbol table"},
+	{DYNAMIC_SYMBOLS, 'd', "dynamic-symbols", NULL, "the dynamic symbols, with versions"},
+	{FOR, 0, "for", "process|kernel", "whose rules decide the plan (default: by the file)"},
+	{PAGE_SIZE, 0, "page-size", "SIZE", "page size of the plan (default: the machine's)"},
+	{BASE, 0, "base", "ADDRESS", "where the plan puts a position-independent image\n(default: as linked)"},
+	{PHYSICAL, 0, "physical", NULL, "plan physical addresses (p_paddr)"},
+	{JSON, 'j', "json", NULL, "everything, for programs: see lode-show(1)"},
+	{SVG, 0, "svg", "FILE", "write the memory picture to FILE ('-': standard output)"},
+	{RAW, 0, "raw", NULL, "unpack nothing: take the bytes as they are"},
+	{ASCII, 0, "ascii", NULL, "draw the picture with ASCII characters"},
+};
+
+static const struct lode_command command = {
+	.name = "show",
+	.synopsis = "[OPTIONS] FILE",
+	.summary = "Shows what a loader will do with FILE: identity, memory, notes, relocations, sizes.",
+	.options = options,
+	.noptions = sizeof options / sizeof *options,
+	.more = "FILE may be a path, - for standard input, lib.a:member.o, a bzImage, or a file packed\n"
+		"with gzip, xz, zstd, lz4, bzip2, lzma or lzop.",
+};
+
+static int take_for(struct show_wishes *wishes, const char *value)
+{
+	wishes->for_given = true;
+	wishes->kernel = strcmp(value, "kernel") == 0;
+	if (wishes->kernel || strcmp(value, "process") == 0)
+		return LODE_EXIT_DONE;
+	return lode_misuse(&command, "--for takes process or kernel, not '%s'", value);
+}
+
+static int take_numbers(struct show_wishes *wishes, int id, const char *value)
+{
+	uint64_t number;
+
+	if (!lode_parse_size(&number, value))
+		return lode_misuse(&command, "'%s' is no number", value);
+	if (id == BASE) {
+		wishes->base = number;
+		wishes->base_given = true;
+		return LODE_EXIT_DONE;
+	}
+	if (number < 4096 || (number & (number - 1)) != 0 || number > (1u << 30))
+		return lode_misuse(&command, "the page size must be a power of two from 4K to 1G, not %s", value);
+	wishes->page_size = number;
+	return LODE_EXIT_DONE;
+}
+
+static int take_option(struct show_wishes *wishes, int id, const char *value)
+{
+	switch (id) {
+	case SECTIONS: wishes->sections = true; break;
+	case SYMBOLS: wishes->symbols = true; break;
+	case DYNAMIC_SYMBOLS: wishes->dynamic_symbols = true; break;
+	case PLAN: wishes->plan = true; break;
+	case PHYSICAL: wishes->physical = true; break;
+	case JSON: wishes->json = true; break;
+	case SVG: wishes->svg = value; break;
+	case RAW: wishes->raw = true; break;
+	case ASCII: wishes->ascii = true; break;
+	case FOR: return take_for(wishes, value);
+	default: return take_numbers(wishes, id, value);
+	}
+	return LODE_EXIT_DONE;
+}
+
+static void read_interpreter(struct show *show)
+{
+	const struct lode_segment *interp = lode_segment_find(&show->file.image, LODE_PT_INTERP);
+
+	show->has_interpreter = interp != NULL;
+	if (interp != NULL)
+		lode_input_peek(&show->file.input, show->interpreter, interp->offset,
+			interp->filesz < sizeof show->interpreter - 1 ? (size_t)interp->filesz : sizeof show->interpreter - 1);
+}
+
+static uint64_t machine_page_size(const struct lode_image *image)
+{
+	switch (image->machine) {
+	case LODE_EM_PPC64: return 65536;
+	case 258: return 16384; /* LoongArch */
+	case 43: return 8192;   /* SPARC V9 */
+	default: return 4096;
+	}
+}
+
+static struct lode_policy choose_policy(const struct show *show)
+{
+	uint64_t page_size = show->wishes.page_size != 0 ? show->wishes.page_size : machine_page_size(&show->file.image);
+	bool kernel = show->wishes.for_given ? show->wishes.kernel : show->kind.id == KIND_KERNEL || show->wishes.physical;
+	struct lode_policy policy = kernel ? lode_policy_kernel(page_size) : lode_policy_process(page_size);
+	struct lode_span span;
+
+	policy.flags |= kernel ? 0u : (uint32_t)LODE_PLAN_SHARE;
+	if (show->wishes.physical) {
+		policy.domain = LODE_PHYSICAL;
+		policy.relocate = LODE_RELOCATE_NONE;
+	}
+	policy.base = show->wishes.base;
+	if (!show->wishes.base_given && lode_plan_span(&span, &show->file.image, &policy, NULL) == LODE_OK)
+		policy.base = span.range.addr;
+	return policy;
+}
+
+/* A plan that the rules refuse is tried again with the rules that only warn, so that there is a picture to look at. */
+static void make_plan(struct show *show)
+{
+	show->policy = choose_policy(show);
+	if (lode_file_plan(&show->plan, &show->file, &show->policy, &show->plan_why) == LODE_OK)
+		return;
+	show->strict_why = show->plan_why;
+	lode_file_plan_free(&show->plan);
+	show->policy.flags |= LODE_PLAN_ENTRY_ANY | LODE_PLAN_ALIGN_LENIENT;
+	show->policy.wx = LODE_WX_ALLOW;
+	show->policy.page_share = LODE_PAGE_LAST;
+	if (lode_file_plan(&show->plan, &show->file, &show->policy, &show->plan_why) == LODE_OK)
+		show->plan_why = (struct lode_diag){.status = LODE_OK};
+	else
+		show->strict_why = (struct lode_diag){.status = LODE_OK};
+}
+
+static void look(struct show *show)
+{
+	show->kind = lode_kind_of_image(&show->file);
+	if (lode_dynamic_open(&show->dynamic, &show->file.image, &show->dynamic_why) == LODE_OK || show->kind.id == KIND_DEBUG)
+		show->dynamic_why = (struct lode_diag){.status = LODE_OK};
+	if (show->dynamic_why.status == LODE_OK && show->kind.id == KIND_DEBUG)
+		show->dynamic = (struct lode_dynamic){.count = 0};
+	read_interpreter(show);
+	make_plan(show);
+	show_sizes_count(show);
+}
+
+static void print_finding(const struct show *show, const char *what, const struct lode_diag *why, bool *first)
+{
+	char text[768];
+
+	if (why->status == LODE_OK)
+		return;
+	if (*first)
+		show_head(show, "Findings");
+	*first = false;
+	lode_diag_format(text, sizeof text, why);
+	printf("  %s%s: ", show_sgr(show, "\033[31m"), what);
+	lode_put_name(stdout, text);
+	printf("%s\n", show_sgr(show, "\033[0m"));
+}
+
+static void print_findings(const struct show *show)
+{
+	bool first = true;
+
+	print_finding(show, "sections", &show->file.sections_why, &first);
+	print_finding(show, "dynamic table", &show->dynamic_why, &first);
+	print_finding(show, "plan, made all the same", &show->strict_why, &first);
+	if (show->file.image.nload > 0 || show->file.image.type == LODE_ET_EXEC || show->file.image.type == LODE_ET_DYN)
+		print_finding(show, "no plan", &show->plan_why, &first);
+}
+
+static void print_text(const struct show *show)
+{
+	show_identity_print(show);
+	if (show->plan_why.status == LODE_OK)
+		picture_print(show);
+	show_segments_print(show);
+	if (show->wishes.plan)
+		show_plan_print(show);
+	show_notes_print(show);
+	show_relocs_print(show);
+	show_sizes_print(show);
+	if (show->wishes.sections)
+		show_sections_print(show);
+	if (show->wishes.symbols)
+		show_symbols_print(show);
+	if (show->wishes.dynamic_symbols)
+		show_dynamic_symbols_print(show);
+	print_findings(show);
+}
+
+static int terminal_width(void)
+{
+	const char *columns = getenv("COLUMNS");
+	struct winsize size;
+	uint64_t number;
+
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 60)
+		return size.ws_col;
+	if (columns != NULL && lode_parse_size(&number, columns) && number >= 60 && number < 1000)
+		return (int)number;
+	return 80;
+}
+
+/* A charset other than UTF-8 is named by the environment. */
+static bool narrow_charset(void)
+{
+	static const char *const names[] = {"LC_ALL", "LC_CTYPE", "LANG"};
+
+	for (size_t i = 0; i < 3; i++) {
+		const char *value = getenv(names[i]);
+
+		if (value != NULL && value[0] != '\0')
+			return strcasestr(value, "utf-8") == NULL && strcasestr(value, "utf8") == NULL;
+	}
+	return false;
+}
+
+static void print_member(const struct lode_member *member)
+{
+	printf("  %10" PRIu64 "  ", member->size);
+	lode_put_name(stdout, member->name);
+	putchar('\n');
+}
+
+static void json_member(struct lode_json *json, const struct lode_member *member)
+{
+	lode_json_object(json, NULL);
+	lode_json_string(json, "name", member->name);
+	lode_json_number(json, "size", member->size);
+	lode_json_number(json, "offset", member->offset);
+	lode_json_object_end(json);
+}
+
+/* An archive itself: its members, and how to ask for one. */
+static int show_archive(const struct lode_input *input, bool as_json)
+{
+	struct lode_members walk;
+	struct lode_member member;
+	struct lode_json json;
+	int more;
+
+	lode_members_begin_(&walk, input);
+	if (as_json) {
+		lode_json_begin(&json, stdout);
+		lode_json_object(&json, NULL);
+		lode_json_string(&json, "format", "lode-show-archive");
+		lode_json_number(&json, "version", 1);
+		lode_json_string(&json, "file", input->name);
+		lode_json_bool(&json, "thin", walk.thin);
+		lode_json_array(&json, "members");
+	} else {
+		lode_put_name(stdout, input->name);
+		printf(": %sarchive; `lode show ARCHIVE:MEMBER` shows a member\n", walk.thin ? "thin " : "");
+	}
+	while ((more = lode_members_next_(&member, &walk)) > 0) {
+		if (member.table)
+			continue;
+		if (as_json)
+			json_member(&json, &member);
+		else
+			print_member(&member);
+	}
+	if (as_json) {
+		lode_json_array_end(&json);
+		lode_json_object_end(&json);
+		lode_json_end(&json);
+	}
+	if (more == 0)
+		return LODE_EXIT_DONE;
+	lode_error(input->name, "the archive is damaged: no member header at byte 0x%" PRIx64, walk.next);
+	return LODE_EXIT_FAILED;
+}
+
+/* The file could not be opened as ELF: it may be something else with a name. */
+static int show_other(const struct show *show)
+{
+	const struct lode_file *file = &show->file;
+	struct lode_kind kind;
+
+	if (file->input.error[0] != '\0' || (file->why.rule != LODE_RULE_HEADER_MAGIC && file->why.rule != LODE_RULE_HEADER_TRUNCATED)) {
+		lode_file_error(file);
+		return LODE_EXIT_FAILED;
+	}
+	kind = lode_kind_of_bytes(&file->input);
+	if (kind.id == KIND_ARCHIVE)
+		return show_archive(&file->input, show->wishes.json);
+	if (file->why.rule == LODE_RULE_HEADER_MAGIC)
+		lode_error(file->input.name, "not an ELF file, but %s", kind.words);
+	else
+		lode_file_error(file);
+	return LODE_EXIT_FAILED;
+}
+
+static int show_file(struct show *show, const char *name)
+{
+	int status = LODE_EXIT_DONE;
+
+	if (lode_file_open(&show->file, name, show->wishes.raw ? LODE_INPUT_RAW : 0) != 0)
+		return show_other(show);
+	look(show);
+	if (show->wishes.svg != NULL && show_svg_write(show, show->wishes.svg) != 0)
+		status = LODE_EXIT_FAILED;
+	if (show->wishes.json)
+		show_json_print(show);
+	else if (show->wishes.svg == NULL)
+		print_text(show);
+	lode_file_plan_free(&show->plan);
+	return status;
+}
+
+int lode_cmd_show(int argc, char **argv)
+{
+	struct show show = {.colour = lode_colour(stdout), .ascii = narrow_charset(), .width = terminal_width()};
+	struct lode_options walk;
+	int id, status;
+
+	lode_options_begin(&walk, &command, argc, argv);
+	while ((id = lode_options_next(&walk)) > 0) {
+		status = take_option(&show.wishes, id, walk.value);
+		if (status != LODE_EXIT_DONE)
+			return status;
+	}
+	if (id == LODE_OPTIONS_EXIT)
+		return walk.status;
+	if (walk.noperands != 1)
+		return lode_misuse(&command, walk.noperands == 0 ? "FILE is missing" : "one FILE at a time");
+	show.ascii |= show.wishes.ascii;
+	status = show_file(&show, walk.operands[0]);
+	lode_file_close(&show.file);
+	return status;
+}

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+/* Between the files of `lode show`: what was asked, and what was found out about a file. */
+#ifndef LODE_CLI_SHOW_H
+#define LODE_CLI_SHOW_H
+
+#include "cli.h"
+#include "kind.h"
+
+/* Options of the command line. */
+struct show_wishes {
+	bool sections, symbols, dynamic_symbols, plan, json, physical, raw, ascii;
+	bool for_given, kernel, base_given;
+	uint64_t page_size; /* 0: the machine's */
+	uint64_t base;
+	const char *svg;
+};
+
+/* Relocations of one table, counted by type. */
+struct reloc_types {
+	struct { uint32_t type; uint64_t count; } *entries; /* ascending by type */
+	size_t n, room;
+	uint64_t total;  /* entries of the table; for RELR the words */
+	uint64_t relr;   /* addresses that a RELR table stands for */
+	uint64_t others; /* entries of types beyond the most that are told apart */
+	uint64_t bad;    /* status of a failed read, 0: none */
+};
+
+/* Where the file's bytes go; the sum is the file's size. */
+enum { BYTES_LOADED, BYTES_HEADERS, BYTES_DEBUG, BYTES_SYMBOLS, BYTES_RELOCS, BYTES_OTHER, BYTES_PADDING, BYTES_KINDS };
+extern const char *const show_bytes_names[BYTES_KINDS];  /* for people */
+extern const char *const show_bytes_keys[BYTES_KINDS];   /* for JSON */
+
+struct show_sizes {
+	uint64_t file[BYTES_KINDS];
+	/* of the plan: */
+	uint64_t memory, shared, copied, own, zero; /* pages in bytes; shared: read-only page cache, copied: page cache until written */
+	uint64_t zero_bytes;                         /* p_memsz beyond p_filesz */
+};
+
+struct show {
+	struct lode_file file;
+	struct show_wishes wishes;
+	struct lode_kind kind;
+	struct lode_dynamic dynamic;
+	struct lode_diag dynamic_why; /* status LODE_OK: dynamic is good */
+	struct lode_policy policy;
+	struct lode_plan plan;
+	struct lode_diag plan_why;    /* status LODE_OK: plan is good */
+	struct lode_diag strict_why;  /* why only a more lenient policy gave the plan; status LODE_OK: it was not needed */
+	struct show_sizes sizes;
+	char interpreter[256];
+	bool has_interpreter;
+	bool colour, ascii;
+	int width;
+};
+
+/* show_notes.c: every note once, and what it means in words. */
+struct show_note {
+	struct lode_note note;
+	uint32_t segment, section; /* where it was found; LODE_NO_INDEX: not there */
+	const char *type_name;     /* "NT_GNU_BUILD_ID" or NULL */
+	char words[512];           /* decoded, not escaped, "" if nothing is known */
+	uint32_t align;
+};
+/* Calls each for every note of the segments, then of the sections; nothing is left out. Returns how many ranges were broken. */
+unsigned show_notes_each(const struct show *show, void (*each)(void *host, const struct show_note *note), void *host);
+void show_notes_print(const struct show *show);
+
+/* show_relocs.c */
+void show_relocs_count(struct reloc_types *types, const struct show *show, const struct lode_reltab *table);
+void show_relr_count(struct reloc_types *types, const struct show *show, const struct lode_range *range);
+void show_relocs_free(struct reloc_types *types);
+/* The relocation table that a section is; false if it is none, or its size or entry size is wrong. */
+bool show_relocs_section(struct lode_reltab *table, const struct show *show, uint32_t index);
+/* Tables are read once: those that lie over one another are read until the file's size is used up. False: leave this one out. */
+bool show_afford(uint64_t *left, uint64_t size);
+void show_relocs_print(const struct show *show);
+
+/* show_sizes.c */
+void show_sizes_count(struct show *show);
+void show_sizes_print(const struct show *show);
+
+/* show_tables.c */
+void show_segments_print(const struct show *show);
+void show_sections_print(const struct show *show);
+void show_symbols_print(const struct show *show);
+void show_dynamic_symbols_print(const struct show *show);
+void show_plan_print(const struct show *show);
+const char *show_symbol_type(uint8_t type);
+const char *show_symbol_bind(uint8_t bind);
+
+/* show_dynamic.c */
+void show_dynamic_print(const struct show *show);
+/* A string of the dynamic string table, "" if it cannot be had. */
+const char *show_dynamic_string(char *buf, size_t size, const struct show *show, uint64_t offset);
+/* "@VERSION" or "@@VERSION" of a dynamic symbol, or "". Needs show_versions_read. */
+struct show_versions { char (*names)[64]; uint32_t n; };
+void show_versions_read(struct show_versions *versions, const struct show *show);
+void show_versions_free(struct show_versions *versions);
+const char *show_version_of(char *buf, size_t size, const struct show_versions *versions, const struct show *show, uint64_t symbol);
+
+/* show_text.c */
+void show_identity_print(const struct show *show);
+/* "6.5 KiB"; the result is in buf. */
+const char *show_size(char buf[24], uint64_t bytes);
+/* "r-x" */
+const char *show_prot(char buf[4], uint32_t prot);
+/* Codes for colours, "" if there are to be none. */
+const char *show_sgr(const struct show *show, const char *code);
+const char *show_prot_sgr(const struct show *show, uint32_t prot);
+/* A headline. */
+void show_head(const struct show *show, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* show_json.c */
+void show_json_print(const struct show *show);
+/* svg.c: 0, or -1 after an error line. */
+int show_svg_write(const struct show *show, const char *path);
+
+/*
+ * picture.c: the memory as bands of one kind, from low to high addresses
+ */
+enum { BAND_LABELS = 10 };
+enum band_mark { MARK_FIRST, MARK_FILE, MARK_SECTIONS, MARK_ENTRY, MARK_RELRO, MARK_TLS, MARK_OTHER, MARK_WARN };
+struct band {
+	uint64_t addr, size; /* of a gap too */
+	bool gap;
+	const struct lode_run *run;
+	uint32_t segments[8];  /* PT_LOADs that touch it, by address */
+	uint32_t nsegments;
+	struct { enum band_mark mark; uint64_t addr; char text[120]; } labels[BAND_LABELS];
+	uint32_t nlabels;
+};
+/* What stands at an address. */
+enum cell { CELL_FILE, CELL_ZERO, CELL_REST };
+/* Bands of the plan's runs from *next on; false at the end. */
+bool picture_next_band(struct band *band, const struct show *show, uint32_t *next);
+/* What most bytes of [addr, addr + size) are. */
+enum cell picture_cell(const struct band *band, const struct show *show, uint64_t addr, uint64_t size);
+void picture_print(const struct show *show);
+
+#endif

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT */
+/* Facts about a file -> the first lines of `lode show`: what it is, and the small words that all its tables use. */
+#include "show.h"
+#include <inttypes.h>
+#include <string.h>
+
+const char *show_size(char buf[24], uint64_t bytes)
+{
+	static const char *const units[] = {"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+	uint64_t whole = bytes, rest = 0;
+	size_t unit = 0;
+
+	if (bytes < 1024) {
+		snprintf(buf, 24, "%" PRIu64 " B", bytes);
+		return buf;
+	}
+	for (;; unit++) {
+		rest = whole & 1023;
+		whole >>= 10;
+		if (whole < 1024)
+			break;
+	}
+	if (whole < 10 && rest != 0)
+		snprintf(buf, 24, "%" PRIu64 ".%" PRIu64 " %s", whole, rest * 10 / 1024, units[unit]);
+	else
+		snprintf(buf, 24, "%" PRIu64 " %s", whole, units[unit]);
+	return buf;
+}
+
+const char *show_prot(char buf[4], uint32_t prot)
+{
+	buf[0] = prot & LODE_PF_R ? 'r' : '-';
+	buf[1] = prot & LODE_PF_W ? 'w' : '-';
+	buf[2] = prot & LODE_PF_X ? 'x' : '-';
+	buf[3] = '\0';
+	return buf;
+}
+
+const char *show_sgr(const struct show *show, const char *code)
+{
+	return show->colour ? code : "";
+}
+
+const char *show_prot_sgr(const struct show *show, uint32_t prot)
+{
+	bool w = prot & LODE_PF_W, x = prot & LODE_PF_X;
+
+	return show_sgr(show, w && x ? "\033[31m" : x ? "\033[32m" : w ? "\033[33m" : prot & LODE_PF_R ? "\033[36m" : "\033[90m");
+}
+
+void show_head(const struct show *show, const char *format, ...)
+{
+	va_list args;
+
+	printf("\n%s", show_sgr(show, "\033[1m"));
+	va_start(args, format);
+	vprintf(format, args);
+	va_end(args);
+	printf("%s\n", show_sgr(show, "\033[0m"));
+}
+
+static void line(const char *name)
+{
+	printf("  %-13s ", name);
+}
+
+static void print_header(const struct show *show)
+{
+	const struct lode_image *image = &show->file.image;
+	const char *machine = lode_machine_name(image->machine), *type = lode_type_name(image->type), *abi = lode_osabi_name(image->osabi);
+
+	line("format");
+	printf("ELF%d, %s-endian, ", image->class_ == LODE_CLASS64 ? 64 : 32, image->data == LODE_DATA2MSB ? "big" : "little");
+	if (machine != NULL)
+		printf("%s, ", machine);
+	else
+		printf("machine %u, ", image->machine);
+	if (type != NULL)
+		printf("%s, ", type);
+	else
+		printf("type 0x%x, ", image->type);
+	if (abi != NULL)
+		printf("%s ABI", abi);
+	else
+		printf("ABI %u", image->osabi);
+	if (image->flags != 0)
+		printf(", flags 0x%x", image->flags);
+	putchar('\n');
+	line("tables");
+	printf("%u program header%s at 0x%" PRIx64 ", %u section header%s at 0x%" PRIx64 "\n", image->nsegments, image->nsegments == 1 ? "" : "s",
+	       image->phoff, image->nsections, image->nsections == 1 ? "" : "s", image->shoff);
+}
+
+static void print_input(const struct show *show)
+{
+	const struct lode_input *input = &show->file.input;
+	char size[24];
+
+	if (input->peeled[0] != '\0') {
+		line("inside");
+		printf("%s: an ELF file of %s\n", input->peeled, show_size(size, input->source.size));
+	}
+}
+
+static void print_stack(const struct show *show)
+{
+	const struct lode_segment *stack = lode_segment_find(&show->file.image, LODE_PT_GNU_STACK);
+	char prot[4], size[24];
+
+	if (show->file.image.type != LODE_ET_EXEC && show->file.image.type != LODE_ET_DYN)
+		return;
+	line("stack");
+	if (stack == NULL) {
+		puts("no PT_GNU_STACK: the loader's default, executable for old programs");
+		return;
+	}
+	printf("%s", show_prot(prot, stack->flags));
+	if (stack->memsz != 0)
+		printf(", %s wished for", show_size(size, stack->memsz));
+	puts(stack->flags & LODE_PF_X ? ": executable" : "");
+}
+
+static void print_boot(const struct show *show)
+{
+	if (show->kind.pvh) {
+		line("PVH entry");
+		printf("0x%" PRIx64 " (physical, 32-bit protected mode)\n", show->kind.pvh_entry);
+	}
+}
+
+/* The section that holds an address, "" if none does. */
+static const char *section_of(char *name, size_t size, const struct show *show, uint64_t addr)
+{
+	const struct lode_image *image = &show->file.image;
+
+	name[0] = '\0';
+	for (uint32_t i = 1; image->sections != NULL && i < image->nsections; i++) {
+		const struct lode_section *section = &image->sections[i];
+
+		if ((section->flags & LODE_SHF_ALLOC) && addr >= section->addr && addr - section->addr < section->size)
+			return lode_file_section_name(name, size, &show->file, i);
+	}
+	return name;
+}
+
+static void print_entry(const struct show *show)
+{
+	char name[64];
+
+	if (show->file.image.entry == 0)
+		return;
+	line("entry");
+	printf("0x%" PRIx64, show->file.image.entry);
+	if (section_of(name, sizeof name, show, show->file.image.entry)[0] != '\0') {
+		fputs(" in ", stdout);
+		lode_put_name(stdout, name);
+	}
+	putchar('\n');
+}
+
+void show_identity_print(const struct show *show)
+{
+	char size[24];
+
+	printf("%s", show_sgr(show, "\033[1m"));
+	lode_put_name(stdout, show->file.input.name);
+	printf("%s: %s, %s\n", show_sgr(show, "\033[0m"), show->kind.words, show_size(size, show->file.input.file_size));
+	print_input(show);
+	print_header(show);
+	print_entry(show);
+	print_boot(show);
+	if (show->has_interpreter) {
+		line("interpreter");
+		lode_put_name(stdout, show->interpreter);
+		putchar('\n');
+	}
+	show_dynamic_print(show);
+	print_stack(show);
+}

@@ -130,11 +130,25 @@ static struct lode_range round_relro(const struct lode_planner_ *planner, const 
 		begin = align_down(begin, page);
 	else
 		begin = align_up(begin, page);
-	if (end == owner->vaddr - planner->first + owner->memsz && page_alone(planner, owner, relro->vaddr + (relro->memsz - 1)))
+	if (end >= owner->vaddr - planner->first + owner->memsz && page_alone(planner, owner, relro->vaddr + (relro->memsz - 1)))
 		end = align_up(end, page);
 	else
 		end = align_down(end, page);
 	return (struct lode_range){.addr = planner->base + begin, .size = end > begin ? end - begin : 0};
+}
+
+/* The segment that holds all of RELRO. lld before 18 rounds its size up to the end of the segment's last page. */
+static const struct lode_segment *owner_of_relro(const struct lode_planner_ *planner, const struct lode_segment *relro)
+{
+	const struct lode_segment *owner = lode_segment_at(planner->image, relro->vaddr, 1);
+	uint64_t padding;
+
+	if (owner == NULL)
+		return NULL;
+	padding = (0 - (owner->vaddr + owner->memsz)) & (planner->page - 1);
+	if (!within(relro->vaddr - owner->vaddr, relro->memsz - min_u64(relro->memsz, padding), owner->memsz))
+		return NULL;
+	return owner;
 }
 
 static int find_relro(struct lode_planner_ *planner, struct lode_diag *why)
@@ -146,7 +160,7 @@ static int find_relro(struct lode_planner_ *planner, struct lode_diag *why)
 	plan->relro = (struct lode_range){0};
 	if (relro == NULL || relro->memsz == 0 || planner->policy->domain == LODE_PHYSICAL)
 		return LODE_OK;
-	owner = lode_segment_at(image, relro->vaddr, relro->memsz);
+	owner = owner_of_relro(planner, relro);
 	if (owner != NULL)
 		plan->relro = round_relro(planner, relro, owner);
 	else if (!is_process(planner))

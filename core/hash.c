@@ -82,7 +82,8 @@ static int follow_chain(uint64_t *count, const struct lode_image *image, const s
 	return lode_refuse_(why, LODE_RULE_HASH_CHAIN, at_hash(LODE_FIELD_HASH_CHAIN, chain->addr, *count, chain->size));
 }
 
-/* Header: nbuckets, symoffset, bloom_size, bloom_shift; then bloom words, buckets, and a chain word for each hashed symbol. */
+/* Header: nbuckets, symoffset, bloom_size, bloom_shift; then bloom words, buckets, and a chain word for each hashed symbol.
+ * A table that hashes nothing does not know how many undefined symbols there are (GNU ld writes symoffset 1): count 0. */
 static int gnu_count(uint64_t *count, const struct lode_image *image, const struct lode_range *table, struct lode_diag *why)
 {
 	uint32_t words[4], highest;
@@ -103,10 +104,8 @@ static int gnu_count(uint64_t *count, const struct lode_image *image, const stru
 	status = highest_bucket(&highest, image, table->addr + buckets, words[0], why);
 	if (status != LODE_OK)
 		return status;
-	if (highest == 0) {
-		*count = words[1];
+	if (highest == 0)
 		return LODE_OK;
-	}
 	chain = (struct lode_range){.addr = table->addr + end, .size = table->size - end};
 	if (highest < words[1] || !within(4 * ((uint64_t)highest - words[1]), 4, chain.size))
 		return lode_refuse_(why, LODE_RULE_HASH_CHAIN,
@@ -134,7 +133,7 @@ int lode_hash_count_(struct lode_dynamic *dynamic, const struct lode_image *imag
 		status = gnu_count(&count, image, &dynamic->gnu_hash, why);
 	else
 		return LODE_OK;
-	if (status != LODE_OK)
+	if (status != LODE_OK || count == 0)
 		return status;
 	if (count > room)
 		return lode_refuse_(why, LODE_RULE_HASH_SIZE,

@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: MIT */
+/* The verb exec: command line -> a request for the exec host; PATH is searched and text files go to /bin/sh as a shell does it. */
+#include "exec.h"
+#include "cli.h"
+#include "exec_trace.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+extern char **environ;
+
+enum { OPT_ARGV0 = 1, OPT_CLEAR_ENV, OPT_CWD, OPT_ENV, OPT_FD, OPT_NO_ASLR, OPT_NO_SETID, OPT_OWN_EXE, OPT_STACK_SIZE, OPT_TRACE };
+
+static const struct lode_option option_table[] = {
+	{OPT_ARGV0, 0, "argv0", "NAME", "argv[0] of the program"},
+	{OPT_ENV, 'e', "env", "KEY=VALUE", "set a variable of its environment (repeatable)"},
+	{OPT_CLEAR_ENV, 0, "clear-env", NULL, "start from an empty environment"},
+	{OPT_CWD, 'C', "cwd", "DIR", "change to DIR first"},
+	{OPT_FD, 0, "fd", "N", "the program is open as descriptor N; all operands are ARGS"},
+	{OPT_STACK_SIZE, 0, "stack-size", "SIZE", "soft limit of the stack (RLIMIT_STACK), e.g. 64M"},
+	{OPT_NO_ASLR, 0, "no-aslr", NULL, "fixed addresses for the program and its heap"},
+	{OPT_OWN_EXE, 0, "own-exe", NULL, "make /proc/self/exe the program even without privilege,\nby a user namespace; refuse if that cannot be had"},
+	{OPT_NO_SETID, 0, "no-setid", NULL, "run setuid, setgid and file-capability programs without\ntheir privilege instead of refusing them"},
+	{OPT_TRACE, 't', "trace", NULL, "print the plan and each step to stderr before it is taken"},
+};
+
+static const struct lode_command command = {
+	.name = "exec",
+	.synopsis = "[OPTIONS] PROG [ARGS]\n       lode exec [OPTIONS] - [ARGS] <PROG\n       lode exec [OPTIONS] --fd=N [ARGS]",
+	.summary = "Replace this process by a program, without execve. PROG is searched in PATH; - is standard input, also a pipe.",
+	.options = option_table,
+	.noptions = sizeof option_table / sizeof *option_table,
+	.more = "Exit status: the program's own; 126 if it cannot be executed, 127 if it is not found, 1 if --cwd fails, 2 for misuse.",
+	.in_order = true,
+};
+
+/* One line: file, what failed, at which step, and why in more detail if that is known. */
+static int report(const char *name, const struct lode_exec_error *why)
+{
+	const char *symbol = lode_exec_errno_name(why->error), *file = why->file[0] ? why->file : name;
+	char detail[768] = "";
+
+	if (why->diag.rule != LODE_RULE_NONE)
+		lode_diag_format(detail, sizeof detail, &why->diag);
+	else if (why->reason)
+		snprintf(detail, sizeof detail, "%s", why->reason);
+	lode_error(file, "%s: %s (%s)%s%s", lode_exec_step_name(why->step), *symbol ? lode_exec_errno_text(why->error) : strerror(why->error),
+		   *symbol ? symbol : "errno", *detail ? ": " : "", detail);
+	return why->error == ENOENT && why->step == LODE_EXEC_STEP_OPEN ? LODE_EXIT_NOT_FOUND : LODE_EXIT_NOT_EXECUTABLE;
+}
+
+/* This command has just been started by the kernel and has left nothing behind: hence LODE_EXEC_FRESH. */
+static void fill(struct lode_exec_request *request, const struct lode_launch *launch, char **argv)
+{
+	*request = (struct lode_exec_request){.flags = launch->flags | LODE_EXEC_FRESH, .argv = (const char *const *)argv,
+		.argv0 = launch->argv0, .envp = launch->envp ? launch->envp : (const char *const *)environ, .stack_size = launch->stack_size,
+		.trace = launch->trace ? lode_exec_trace : NULL};
+}
+
+/* Returns only if it was refused. */
+static void become(const struct lode_exec_request *request, struct lode_exec_error *why)
+{
+	struct lode_exec exec;
+
+	if (lode_exec_prepare(&exec, request, why))
+		return;
+	fflush(NULL);
+	lode_exec_commit(&exec, why);
+	lode_exec_cancel(&exec);
+}
+
+/* What shells take for a script: a first line without a NUL byte. */
+static bool is_text(const char *path)
+{
+	char head[128];
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	ssize_t n = fd < 0 ? -1 : read(fd, head, sizeof head);
+	const char *end;
+
+	if (fd >= 0)
+		close(fd);
+	if (n < 0)
+		return false;
+	end = memchr(head, '\n', (size_t)n);
+	return memchr(head, 0, end ? (size_t)(end - head) : (size_t)n) == NULL;
+}
+
+/* The kernel leaves text without a #! line to whoever asked; shells and execvp then run it by /bin/sh. */
+static void become_script(const struct lode_launch *launch, const char *path, char **argv, struct lode_exec_error *why)
+{
+	struct lode_exec_request request;
+	size_t argc = 0;
+	char **words;
+
+	while (argv[argc])
+		argc++;
+	words = calloc(argc + 3, sizeof *words);
+	if (!words)
+		return;
+	words[0] = (char *)(uintptr_t)(launch->argv0 ? launch->argv0 : "/bin/sh");
+	words[1] = (char *)(uintptr_t)path;
+	for (size_t i = 1; i < argc; i++)
+		words[i + 1] = argv[i];
+	fill(&request, launch, words);
+	request.argv0 = NULL;
+	request.path = "/bin/sh";
+	become(&request, why);
+	free(words);
+}
+
+static void try_path(const struct lode_launch *launch, const char *path, char **argv, struct lode_exec_error *why)
+{
+	struct lode_exec_request request;
+
+	fill(&request, launch, argv);
+	request.path = path;
+	become(&request, why);
+	if (why->error == ENOEXEC && (why->step == LODE_EXEC_STEP_HEADERS || why->step == LODE_EXEC_STEP_SCRIPT) && is_text(path))
+		become_script(launch, path, argv, why);
+}
+
+static const char *search_path(const char *const *envp)
+{
+	for (; *envp; envp++)
+		if (strncmp(*envp, "PATH=", 5) == 0)
+			return *envp + 5;
+	return "/bin:/usr/bin";
+}
+
+/* A file that is not there, or that may not be opened, sends the search on to the next directory; any other failure is final. */
+static bool goes_on(const struct lode_exec_error *why)
+{
+	return why->step == LODE_EXEC_STEP_OPEN && (why->error == ENOENT || why->error == ENOTDIR || why->error == EACCES || why->error == ENAMETOOLONG);
+}
+
+static void search(const struct lode_launch *launch, char **argv, struct lode_exec_error *why)
+{
+	const char *const *envp = launch->envp ? launch->envp : (const char *const *)environ;
+	struct lode_exec_error denied = {0};
+	size_t length = strlen(argv[0]);
+	const char *dir = search_path(envp), *end;
+
+	for (;; dir = end + 1) {
+		char path[PATH_MAX];
+
+		end = dir + strcspn(dir, ":");
+		if ((size_t)(end - dir) + length + 2 < sizeof path) {
+			snprintf(path, sizeof path, "%.*s%s%s", (int)(end - dir), dir, end == dir ? "" : "/", argv[0]);
+			try_path(launch, path, argv, why);
+			if (!goes_on(why))
+				return;
+			if (why->error == EACCES && !denied.error)
+				denied = *why;
+		}
+		if (!*end)
+			break;
+	}
+	if (denied.error)
+		*why = denied;
+	else
+		*why = (struct lode_exec_error){.error = ENOENT, .step = LODE_EXEC_STEP_OPEN, .reason = "not found in PATH"};
+}
+
+int lode_launch(const struct lode_launch *launch, char **argv)
+{
+	struct lode_exec_error why = {.error = ENOENT, .step = LODE_EXEC_STEP_OPEN};
+	struct lode_exec_request request;
+
+	if (launch->by_fd) {
+		fill(&request, launch, argv);
+		request.from = LODE_EXEC_FD;
+		request.fd = launch->fd;
+		become(&request, &why);
+	} else if (launch->no_search || strchr(argv[0], '/') || !*argv[0]) {
+		try_path(launch, argv[0], argv, &why);
+	} else {
+		search(launch, argv, &why);
+	}
+	return report(argv[0], &why);
+}
+
+/* Wishes that lode_launch does not know. */
+struct wishes {
+	struct lode_launch launch;
+	const char *cwd;
+	bool clear_env;
+	char **variables; /* of --env */
+	size_t nvariables;
+};
+
+static bool take_fd(struct lode_launch *launch, const char *text)
+{
+	char *end;
+	long fd = strtol(text, &end, 10);
+
+	if (*text < '0' || *text > '9' || *end || fd > INT_MAX)
+		return false;
+	launch->by_fd = true;
+	launch->fd = (int)fd;
+	return true;
+}
+
+static int take_option(struct wishes *wishes, int option, char *value)
+{
+	struct lode_launch *launch = &wishes->launch;
+
+	switch (option) {
+	case OPT_ARGV0: launch->argv0 = value; break;
+	case OPT_CLEAR_ENV: wishes->clear_env = true; break;
+	case OPT_CWD: wishes->cwd = value; break;
+	case OPT_NO_ASLR: launch->flags |= LODE_EXEC_NO_ASLR; break;
+	case OPT_NO_SETID: launch->flags |= LODE_EXEC_NO_SETID; break;
+	case OPT_OWN_EXE: launch->flags |= LODE_EXEC_OWN_EXE; break;
+	case OPT_TRACE: launch->trace = true; break;
+	case OPT_ENV:
+		if (!strchr(value, '=') || *value == '=')
+			return lode_misuse(&command, "--env=%s: must be KEY=VALUE", value);
+		wishes->variables[wishes->nvariables++] = value;
+		break;
+	case OPT_FD:
+		if (!take_fd(launch, value))
+			return lode_misuse(&command, "--fd=%s: must be the number of a descriptor", value);
+		break;
+	case OPT_STACK_SIZE:
+		if (!lode_parse_size(&launch->stack_size, value) || launch->stack_size < 64 << 10)
+			return lode_misuse(&command, "--stack-size=%s: must be a size of 64K at least, like 8M", value);
+		break;
+	default:
+		break;
+	}
+	return 0;
+}
+
+static bool same_key(const char *a, const char *b)
+{
+	size_t length = strcspn(a, "=");
+
+	return strncmp(a, b, length) == 0 && b[length] == '=';
+}
+
+/* environ (or nothing) with the variables of --env in it, the last of each key. */
+static const char *const *environment(const struct wishes *wishes)
+{
+	size_t count = 0, n = 0;
+	const char **list;
+
+	while (!wishes->clear_env && environ[count])
+		count++;
+	list = calloc(count + wishes->nvariables + 1, sizeof *list);
+	if (!list)
+		return NULL;
+	for (; n < count; n++)
+		list[n] = environ[n];
+	for (size_t i = 0; i < wishes->nvariables; i++) {
+		size_t at = 0;
+
+		while (at < n && !same_key(wishes->variables[i], list[at]))
+			at++;
+		list[at] = wishes->variables[i];
+		n += at == n;
+	}
+	return list;
+}
+
+static int run(struct wishes *wishes, struct lode_options *words)
+{
+	static char name[32];
+	char **argv = words->operands;
+
+	if (!wishes->launch.by_fd && words->noperands == 0)
+		return lode_misuse(&command, "a PROG is missing");
+	if (!wishes->launch.by_fd && strcmp(argv[0], "-") == 0)
+		wishes->launch.by_fd = true;
+	else if (wishes->launch.by_fd)
+		argv--; /* the verb's own name stands there, or an option: room for argv[0] */
+	if (wishes->launch.by_fd) {
+		snprintf(name, sizeof name, "/dev/fd/%d", wishes->launch.fd);
+		argv[0] = name;
+	}
+	words->operands[words->noperands] = NULL;
+	if (wishes->cwd && chdir(wishes->cwd)) {
+		lode_error(wishes->cwd, "%m");
+		return LODE_EXIT_FAILED;
+	}
+	wishes->launch.envp = environment(wishes);
+	if (!wishes->launch.envp) {
+		lode_error(NULL, "%m");
+		return LODE_EXIT_FAILED;
+	}
+	return lode_launch(&wishes->launch, argv);
+}
+
+int lode_cmd_exec(int argc, char **argv)
+{
+	struct wishes wishes = {.variables = calloc((size_t)argc + 1, sizeof *wishes.variables)};
+	struct lode_options words;
+	int option, status = 0;
+
+	if (!wishes.variables) {
+		lode_error(NULL, "%m");
+		return LODE_EXIT_FAILED;
+	}
+	lode_options_begin(&words, &command, argc, argv);
+	while (status == 0 && (option = lode_options_next(&words)) > 0)
+		status = take_option(&wishes, option, (char *)(uintptr_t)words.value);
+	if (status == 0)
+		status = option == LODE_OPTIONS_EXIT ? words.status : run(&wishes, &words);
+	free(wishes.variables);
+	return status;
+}

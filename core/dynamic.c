@@ -169,6 +169,17 @@ static int locate_relr(const struct tags *tags, struct lode_diag *why)
 	return status;
 }
 
+/* GNU ld for RISC-V counts the entries of DT_JMPREL, which lie behind the others, in DT_RELASZ too: they are not to be applied twice. */
+static void cut_jmprel(struct lode_reltab *table, const struct lode_image *image, const struct lode_reltab *jmprel)
+{
+	uint64_t before = jmprel->offset - table->offset;
+
+	if (!within(before, jmprel->size, table->size) || table->size - before != jmprel->size)
+		return;
+	table->size = before;
+	table->count = divide_small(before, rel_size(image, table->rela));
+}
+
 static int locate_relocations(const struct tags *tags, struct lode_diag *why)
 {
 	struct lode_dynamic *dynamic = tags->dynamic;
@@ -186,6 +197,8 @@ static int locate_relocations(const struct tags *tags, struct lode_diag *why)
 		status = locate_relocs(&dynamic->jmprel, tags, LODE_DT_JMPREL, LODE_DT_PLTRELSZ, why);
 	if (status == LODE_OK)
 		status = locate_relr(tags, why);
+	if (status == LODE_OK)
+		cut_jmprel(dynamic->jmprel.rela ? &dynamic->rela : &dynamic->rel, tags->image, &dynamic->jmprel);
 	return status;
 }
 

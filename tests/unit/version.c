@@ -170,7 +170,7 @@ static void test_overlapping(void)
 
 	CHECK_EQ(open_sample("library", 1), LODE_OK);
 	dynamic.verdefnum = 1000000;
-	dynamic.verdef.size = 28; /* one entry; its next is itself by way of vd_next 0 being set to 4 below */
+	dynamic.verdef.size = 28; /* one entry; the next one, 4 bytes on, does not fit */
 	mkelf_set(&f.out, MKELF_VERDEF, 0, "vd_next", 4);
 	CHECK_EQ(count_versions(&steps), LODE_ERR_MALFORMED);
 	CHECK(steps <= 3);

@@ -129,11 +129,12 @@ static int short_option(struct lode_options *options)
 	return leave(options, lode_misuse(command, "unknown option '-%c'", letter));
 }
 
-/* Everything that is left are operands. */
+/* Everything that is left are operands; a NULL ends them, as it ends argv. */
 static int finish(struct lode_options *options)
 {
 	while (options->next < options->argc)
 		options->operands[options->noperands++] = options->argv[options->next++];
+	options->operands[options->noperands] = NULL;
 	return LODE_OPTIONS_END;
 }
 
@@ -144,7 +145,7 @@ int lode_options_next(struct lode_options *options)
 		char *word;
 
 		if (options->next >= options->argc)
-			return LODE_OPTIONS_END;
+			return finish(options);
 		word = options->argv[options->next];
 		if (word[0] != '-' || word[1] == '\0') {
 			if (options->command->in_order)

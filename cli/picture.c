@@ -64,7 +64,7 @@ static void label(struct band *band, enum band_mark mark, uint64_t addr, const c
 	band->labels[band->nlabels++].addr = addr;
 }
 
-static void label_kind(struct band *band)
+static void label_kind(struct band *band, const struct show *show)
 {
 	static const char *const words[] = {"shared with the page cache", "private copy of file bytes", "private zeros"};
 	const struct lode_run *run = band->run;
@@ -73,6 +73,8 @@ static void label_kind(struct band *band)
 
 	if (run->kind == LODE_SHARE && (run->prot & LODE_PF_W))
 		what = "page cache until written";
+	else if (show->policy.use == LODE_USE_KERNEL)
+		what = run->kind == LODE_ZERO ? "zeros" : "copied from the file";
 	label(band, MARK_FIRST, band->addr, "%s %s %s", show_prot(prot, run->prot), show_size(size, run->size), what);
 	if (run->kind == LODE_SHARE)
 		label(band, MARK_FILE, band->addr, "file 0x%" PRIx64, run->offset);
@@ -105,11 +107,21 @@ static void keep(struct largest *largest, uint32_t index, uint64_t size)
 /* Bytes that a section has in the band. Thread-local zeros have addresses, but no bytes there. */
 static uint64_t section_bytes(const struct band *band, const struct show *show, const struct lode_section *section)
 {
+	uint64_t addr;
+
 	if (!(section->flags & LODE_SHF_ALLOC) || ((section->flags & LODE_SHF_TLS) && section->type == LODE_SHT_NOBITS))
 		return 0;
-	if (section->size > show->plan.span.size || section->addr + section->size < section->addr)
+	addr = section->addr + show->plan.bias;
+	if (show->policy.domain == LODE_PHYSICAL) {
+		const struct lode_segment *segment = lode_segment_at(&show->file.image, section->addr, section->size);
+
+		if (segment == NULL)
+			return 0;
+		addr = section->addr - segment->vaddr + segment->paddr;
+	}
+	if (section->size > show->plan.span.size || addr + section->size < addr)
 		return 0;
-	return common(section->addr + show->plan.bias, section->size, band->addr, band->size);
+	return common(addr, section->size, band->addr, band->size);
 }
 
 /* The names of the largest sections, as many as fit, in the order in which they lie. */
@@ -119,7 +131,7 @@ static void label_sections(struct band *band, const struct show *show)
 	struct largest largest = {.n = 0};
 	char text[120] = "", name[64], safe[260];
 
-	for (uint32_t i = 1; image->sections != NULL && show->policy.domain == LODE_VIRTUAL && i < image->nsections; i++) {
+	for (uint32_t i = 1; image->sections != NULL && i < image->nsections; i++) {
 		uint64_t size = section_bytes(band, show, &image->sections[i]);
 
 		if (size > 0)
@@ -142,6 +154,17 @@ static void label_sections(struct band *band, const struct show *show)
 		label(band, MARK_SECTIONS, band->addr, "%s", text);
 }
 
+/* The entry in the plan's addresses: a kernel that is loaded to p_paddr may name its entry by p_vaddr. */
+static uint64_t entry_of(const struct show *show)
+{
+	const struct lode_segment *segment;
+
+	if (show->policy.domain == LODE_VIRTUAL)
+		return show->plan.entry;
+	segment = lode_segment_at(&show->file.image, show->file.image.entry, 1);
+	return segment == NULL ? show->file.image.entry : show->file.image.entry - segment->vaddr + segment->paddr;
+}
+
 static bool holds(const struct band *band, uint64_t addr)
 {
 	return addr >= band->addr && addr - band->addr < band->size;
@@ -153,8 +176,8 @@ static void label_marks(struct band *band, const struct show *show)
 	const struct lode_segment *dynamic = lode_segment_find(&show->file.image, LODE_PT_DYNAMIC);
 	char size[24], zero[24];
 
-	if (show->policy.domain == LODE_VIRTUAL && (plan->entry != plan->bias || plan->bias != 0) && show->file.image.entry != 0 && holds(band, plan->entry))
-		label(band, MARK_ENTRY, plan->entry, "entry 0x%" PRIx64, plan->entry);
+	if (show->file.image.entry != 0 && holds(band, entry_of(show)))
+		label(band, MARK_ENTRY, entry_of(show), "entry 0x%" PRIx64, entry_of(show));
 	if (show->kind.pvh && show->policy.domain == LODE_PHYSICAL && holds(band, show->kind.pvh_entry))
 		label(band, MARK_ENTRY, show->kind.pvh_entry, "PVH entry 0x%" PRIx64, show->kind.pvh_entry);
 	if (plan->relro.size > 0 && holds(band, plan->relro.addr))
@@ -204,7 +227,7 @@ bool picture_next_band(struct band *band, const struct show *show, uint32_t *nex
 		return true;
 	}
 	find_segments(band, show);
-	label_kind(band);
+	label_kind(band, show);
 	label_sections(band, show);
 	label_marks(band, show);
 	label_shared_pages(band, show);
@@ -306,8 +329,9 @@ static void put_band(const struct canvas *canvas, const struct band *band)
 			printf("  %*s ", canvas->digits + 2, "");
 		printf("%s%s%s", dim, edge, off);
 		put_cells(canvas, band, begin, end);
-		printf("%s%s%s ", dim, edge, off);
+		printf("%s%s%s", dim, edge, off);
 		if (row < band->nlabels) {
+			putchar(' ');
 			fputs(row == 0 ? show_prot_sgr(show, band->run->prot) : mark_sgr(show, band->labels[row].mark), stdout);
 			put_text(canvas, band->labels[row].text);
 			fputs(off, stdout);

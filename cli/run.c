@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* `lode run FILE [ARGS]`: finds out what FILE is; programs and scripts are started, everything else is named. */
+#include "exec.h"
 #include "kind.h"
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -76,37 +75,12 @@ static int judge(const char *name)
 	return start;
 }
 
-/* lode exec [OPTIONS] -- PATH ARGS */
-static int exec(const char *path, int argc, char **argv)
-{
-	char verb[] = "exec", end[] = "--", *name = strdup(path);
-	char **args = calloc((size_t)argc + 3, sizeof *args);
-	int status;
-
-	if (args == NULL || name == NULL) {
-		lode_error(path, "no memory");
-		free(args);
-		free(name);
-		return LODE_EXIT_FAILED;
-	}
-	args[0] = verb;
-	args[1] = end;
-	args[2] = name;
-	for (int i = 1; i < argc; i++)
-		args[i + 2] = argv[i];
-	status = lode_cmd_exec(argc + 2, args);
-	free(args);
-	free(name);
-	return status;
-}
-
 int lode_cmd_run(int argc, char **argv)
 {
+	struct lode_launch launch = {.no_search = false};
 	struct lode_options walk;
 	struct stat st;
 	const char *name;
-	char *path;
-	int status;
 
 	lode_options_begin(&walk, &command, argc, argv);
 	if (lode_options_next(&walk) == LODE_OPTIONS_EXIT)
@@ -114,25 +88,16 @@ int lode_cmd_run(int argc, char **argv)
 	if (walk.noperands == 0)
 		return lode_misuse(&command, "FILE is missing");
 	name = walk.operands[0];
-	if (strcmp(name, "-") == 0)
-		return exec(name, walk.noperands, walk.operands);
-	if (stat(name, &st) != 0) {
-		/* As a shell: a name without a slash may stand in PATH. "lib.a:member.o" is no path at all. */
-		if (strchr(name, '/') == NULL && errno == ENOENT && strchr(name, ':') == NULL)
-			return exec(name, walk.noperands, walk.operands);
-		return judge(name) ? exec(name, walk.noperands, walk.operands) : LODE_EXIT_FAILED;
-	}
 	/* A pipe gives its bytes once: exec is to have them. */
-	if ((S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)) && !judge(name))
+	if (strcmp(name, "-") == 0) {
+		launch.by_fd = true;
+	} else if (stat(name, &st) == 0) {
+		if ((S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)) && !judge(name))
+			return LODE_EXIT_FAILED;
+		launch.no_search = true;
+	} else if (strchr(name, ':') != NULL && !judge(name)) {
+		/* "lib.a:member.o" is no path, but may be named. */
 		return LODE_EXIT_FAILED;
-	if (strchr(name, '/') != NULL)
-		return exec(name, walk.noperands, walk.operands);
-	path = malloc(strlen(name) + 3);
-	if (path == NULL)
-		return LODE_EXIT_FAILED;
-	strcpy(path, "./");
-	strcpy(path + 2, name);
-	status = exec(path, walk.noperands, walk.operands);
-	free(path);
-	return status;
+	}
+	return lode_launch(&launch, walk.operands);
 }

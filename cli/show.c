@@ -8,7 +8,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-enum { SECTIONS = 1, SYMBOLS, DYNAMIC_SYMBOLS, PLAN, FOR, PAGE_SIZE, BASE, PHYSICAL, JSON, SVG, RAW, ASCII };
+enum { SECTIONS = 1, SYMBOLS, DYNAMIC_SYMBOLS, PLAN, FOR, PAGE_SIZE, BASE, PHYSICAL, VIRTUAL, JSON, SVG, RAW, ASCII };
 
 static const struct lode_option options[] = {
 	{PLAN, 'p', "plan", NULL, "the plan: runs of pages and fills of bytes"},
@@ -18,7 +18,8 @@ static const struct lode_option options[] = {
 	{FOR, 0, "for", "process|kernel", "whose rules decide the plan (default: by the file)"},
 	{PAGE_SIZE, 0, "page-size", "SIZE", "page size of the plan (default: the machine's)"},
 	{BASE, 0, "base", "ADDRESS", "where the plan puts a position-independent image\n(default: as linked)"},
-	{PHYSICAL, 0, "physical", NULL, "plan physical addresses (p_paddr)"},
+	{PHYSICAL, 0, "physical", NULL, "plan physical addresses (p_paddr): the default for kernels\nwhose boot protocol loads them there"},
+	{VIRTUAL, 0, "virtual", NULL, "plan virtual addresses (p_vaddr)"},
 	{JSON, 'j', "json", NULL, "everything, for programs: see lode-show(1)"},
 	{SVG, 0, "svg", "FILE", "write the memory picture to FILE ('-': standard output)"},
 	{RAW, 0, "raw", NULL, "unpack nothing: take the bytes as they are"},
@@ -69,6 +70,7 @@ static int take_option(struct show_wishes *wishes, int id, const char *value)
 	case DYNAMIC_SYMBOLS: wishes->dynamic_symbols = true; break;
 	case PLAN: wishes->plan = true; break;
 	case PHYSICAL: wishes->physical = true; break;
+	case VIRTUAL: wishes->virtual_ = true; break;
 	case JSON: wishes->json = true; break;
 	case SVG: wishes->svg = value; break;
 	case RAW: wishes->raw = true; break;
@@ -99,6 +101,16 @@ static uint64_t machine_page_size(const struct lode_image *image)
 	}
 }
 
+/* PVH, Multiboot and Linux's own protocol load segments to p_paddr; Limine and its kind map them at p_vaddr. */
+static bool loads_physical(const struct show *show, bool kernel)
+{
+	const struct lode_kind *kind = &show->kind;
+
+	if (show->wishes.physical || show->wishes.virtual_)
+		return show->wishes.physical;
+	return kernel && (kind->pvh || kind->xen || kind->multiboot || kind->multiboot2 || kind->linux_kernel);
+}
+
 static struct lode_policy choose_policy(const struct show *show)
 {
 	uint64_t page_size = show->wishes.page_size != 0 ? show->wishes.page_size : machine_page_size(&show->file.image);
@@ -107,7 +119,7 @@ static struct lode_policy choose_policy(const struct show *show)
 	struct lode_span span;
 
 	policy.flags |= kernel ? 0u : (uint32_t)LODE_PLAN_SHARE;
-	if (show->wishes.physical) {
+	if (loads_physical(show, kernel)) {
 		policy.domain = LODE_PHYSICAL;
 		policy.relocate = LODE_RELOCATE_NONE;
 	}

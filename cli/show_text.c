@@ -107,7 +107,7 @@ static void print_stack(const struct show *show)
 	const struct lode_segment *stack = lode_segment_find(&show->file.image, LODE_PT_GNU_STACK);
 	char prot[4], size[24];
 
-	if (show->file.image.type != LODE_ET_EXEC && show->file.image.type != LODE_ET_DYN)
+	if (show->kind.id == KIND_KERNEL || (show->file.image.type != LODE_ET_EXEC && show->file.image.type != LODE_ET_DYN))
 		return;
 	line("stack");
 	if (stack == NULL) {

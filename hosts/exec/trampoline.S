@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A list of records (struct exec_record) in rdi -> the new program. Runs from a copy, with all signals blocked, uses no stack of its own
+/* A list of records (struct exec_record) in rdi -> the new program. Runs from a copy, with all signals blocked, uses no stack
  * and no address of its own: tools/check-trampoline proves that it has no relocations. */
 
 	.section .text.lode_exec_trampoline, "ax", @progbits
@@ -33,6 +33,7 @@
 	.balign	64
 lode_exec_trampoline_:
 	mov	%rdi, %rbx
+	xor	%esp, %esp		/* an alternate stack that is in use cannot be turned off */
 	cld
 	jmp	.Lrecord
 

@@ -124,13 +124,14 @@ static bool page_alone(const struct lode_planner_ *planner, const struct lode_se
 static struct lode_range round_relro(const struct lode_planner_ *planner, const struct lode_segment *relro,
 	const struct lode_segment *owner)
 {
-	uint64_t page = planner->page, begin = relro->vaddr - planner->first, end = begin + relro->memsz;
+	uint64_t page = planner->page, begin = relro->vaddr - planner->first;
+	uint64_t owner_end = owner->vaddr - planner->first + owner->memsz, end = min_u64(begin + relro->memsz, owner_end);
 
 	if (relro->vaddr == owner->vaddr && page_alone(planner, owner, relro->vaddr))
 		begin = align_down(begin, page);
 	else
 		begin = align_up(begin, page);
-	if (end >= owner->vaddr - planner->first + owner->memsz && page_alone(planner, owner, relro->vaddr + (relro->memsz - 1)))
+	if (end == owner_end && page_alone(planner, owner, owner->vaddr + (owner->memsz - 1)))
 		end = align_up(end, page);
 	else
 		end = align_down(end, page);

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TOP = 112, GAP = 30, PARTS_GAP = 10, LABEL = 17, PAD = 10 };
+enum { TOP = 112, GAP = 30, LABEL = 17, PAD = 10 };
 
 /* The picture's height grows with the logarithm of the size: a page and a gigabyte must both be legible. */
 static double height_of(uint64_t bytes)
@@ -45,14 +45,14 @@ static bool collect_bands(struct svg *svg)
 
 double svg_band_height_(const struct svg *svg, uint32_t i)
 {
-	return band_height(&svg->bands[i]);
+	return band_height(&svg->bands[i]) * svg->stretch;
 }
 
 double svg_y_(const struct svg *svg, uint32_t i, uint64_t addr)
 {
 	const struct band *band = &svg->bands[i];
 
-	return svg->tops[i] + band_height(band) * ((double)(addr - band->addr) / (double)band->size);
+	return svg->tops[i] + svg_band_height_(svg, i) * ((double)(addr - band->addr) / (double)band->size);
 }
 
 static uint64_t segment_addr(const struct svg *svg, const struct lode_segment *segment)
@@ -153,7 +153,7 @@ static void place_parts(struct svg *svg)
 
 		part->height = part->loaded || part->size >= 4096 ? height_of(part->size) * (part->loaded ? 1.0 : 0.6) : 8;
 		part->y = y;
-		y += part->height + (part->loaded ? 2 : 2);
+		y += part->height + 2;
 	}
 	/* Stretched to the height of the memory, so that ribbons run level where they can. */
 	if (svg->nparts > 0 && y < svg->bottom) {
@@ -166,13 +166,17 @@ static void place_parts(struct svg *svg)
 		y = svg->bottom;
 	}
 	svg->file_bottom = y;
-	if (y > svg->bottom)
-		svg->bottom = y;
+	if (y <= svg->bottom)
+		return;
+	svg->stretch = (y - TOP) / (svg->bottom - TOP);
+	svg->bottom = y;
+	for (uint32_t i = 0; i < svg->nbands; i++)
+		svg->tops[i] = TOP + (svg->tops[i] - TOP) * svg->stretch;
 }
 
 int show_svg_write(const struct show *show, const char *path)
 {
-	struct svg svg = {.show = show};
+	struct svg svg = {.show = show, .stretch = 1};
 	int status = -1;
 
 	if (show->plan_why.status != LODE_OK) {

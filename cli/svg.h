@@ -32,6 +32,7 @@ struct svg {
 	uint32_t npieces;
 	struct svg_part *parts;
 	uint32_t nparts;
+	double stretch; /* of the bands, where the file is taller than the memory */
 	double bottom, file_bottom;
 };
 

@@ -73,7 +73,7 @@ struct lode_diag lode_at_header_(const struct lode_image *image, enum lode_field
 
 /* Offsets of a program header's fields, counted from LODE_FIELD_PHDR_TYPE. */
 static const unsigned char segment_fields[][2] = {
-	[LODE_FIELD_PHDR_TYPE - LODE_FIELD_PHDR_TYPE] = {0, 0},
+	[0] = {0, 0},
 	[LODE_FIELD_PHDR_FLAGS - LODE_FIELD_PHDR_TYPE] = {24, 4},
 	[LODE_FIELD_PHDR_OFFSET - LODE_FIELD_PHDR_TYPE] = {4, 8},
 	[LODE_FIELD_PHDR_VADDR - LODE_FIELD_PHDR_TYPE] = {8, 16},
@@ -115,7 +115,7 @@ struct lode_diag lode_at_segment_(const struct lode_image *image, uint32_t index
 
 /* Offsets of a section header's fields, counted from LODE_FIELD_SHDR_NAME. */
 static const unsigned char section_fields[][2] = {
-	[LODE_FIELD_SHDR_NAME - LODE_FIELD_SHDR_NAME] = {0, 0},
+	[0] = {0, 0},
 	[LODE_FIELD_SHDR_TYPE - LODE_FIELD_SHDR_NAME] = {4, 4},
 	[LODE_FIELD_SHDR_OFFSET - LODE_FIELD_SHDR_NAME] = {16, 24},
 	[LODE_FIELD_SHDR_ADDR - LODE_FIELD_SHDR_NAME] = {12, 16},

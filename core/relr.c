@@ -51,7 +51,7 @@ int lode_word_write_(const struct lode_walk_ *walk, uint64_t addr, uint64_t valu
 
 static int relr_one(struct lode_walk_ *walk, struct lode_entry_ *entry, struct lode_diag *why)
 {
-	uint64_t addr = entry->rel.offset + walk->plan->bias, value;
+	uint64_t addr = entry->rel.offset + walk->plan->bias, value = 0;
 	int status = lode_entry_target_(walk, entry, LODE_FIELD_RELR_ENTRY, why);
 
 	walk->count.relative++;

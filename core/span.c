@@ -213,7 +213,7 @@ static bool skip(uint64_t *addr, const struct lode_policy *policy, const struct 
 int lode_plan_fit(uint64_t *base, const struct lode_image *image, const struct lode_policy *policy, const struct lode_range *window,
 	struct lode_diag *why)
 {
-	struct lode_span span;
+	struct lode_span span = {.align = 1};
 	struct lode_range range;
 	int status = lode_plan_span(&span, image, policy, why);
 

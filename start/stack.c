@@ -150,7 +150,7 @@ static uint64_t auxv_value(const struct lode_auxv *entry, const struct lode_stac
 void lode_stack_build(unsigned char *buf, const struct lode_stack_layout *layout, const struct lode_stack *stack)
 {
 	struct writer w = {.stack = stack, .buf = buf, .sp = layout->sp, .word = buf};
-	struct parts parts;
+	struct parts parts = {0};
 	uint64_t p = layout->arg_start;
 
 	take_parts(&parts, &p, stack);

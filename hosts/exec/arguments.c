@@ -130,22 +130,24 @@ static uint32_t build_auxv(struct exec_state *state)
 	return n;
 }
 
+static uint64_t below(uint64_t floor, uint64_t top, const struct lode_range *range)
+{
+	uint64_t end = range->addr + range->size;
+
+	return end <= top && end > floor ? end : floor;
+}
+
 /* Lowest address that the stack may reach before it comes near something that stays. */
 static uint64_t stack_floor(const struct exec_state *state)
 {
 	const struct exec_object *objects[] = {&state->program, &state->interpreter};
 	uint64_t top = state->host.stack.addr, floor = 0;
 
-	for (uint32_t i = 0; i < state->host.nspecial; i++) {
-		uint64_t end = state->host.special[i].addr + state->host.special[i].size;
-
-		floor = end <= top && end > floor ? end : floor;
-	}
-	for (int i = 0; i < 1 + state->has_interpreter; i++) {
-		uint64_t end = objects[i]->plan.span.addr + objects[i]->plan.span.size;
-
-		floor = end <= top && end > floor ? end : floor;
-	}
+	for (uint32_t i = 0; i < state->host.nspecial; i++)
+		floor = below(floor, top, &state->host.special[i]);
+	for (int k = 0; k < 2; k++)
+		for (uint32_t i = 0; i < objects[k]->plan.nruns; i++)
+			floor = below(floor, top, &(struct lode_range){objects[k]->plan.runs[i].addr, objects[k]->plan.runs[i].size});
 	return floor + STACK_GUARD;
 }
 

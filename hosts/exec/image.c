@@ -62,18 +62,20 @@ static uint32_t head16(const struct exec_file *file, uint32_t offset)
 /* Linux takes class and byte order for granted; the machine tells programs for others apart. */
 static int open_image(struct exec_object *object, const char *name)
 {
-	enum { E_MACHINE = 18, E_PHNUM = 56 };
+	enum { E_MACHINE = 18, E_PHNUM = 56, HEADER_SIZE = 64 };
 	struct lode_open_options options = {.flags = LODE_OPEN_NATIVE, .class_ = LODE_CLASS64, .data = LODE_DATA2LSB};
 	struct exec_state *state = object->state;
 	bool interpreter = object == &state->interpreter;
 	struct lode_diag diag = {0};
 
 	object->source = (struct lode_source){.bytes = object->file.bytes, .size = object->file.size, .read = lode_exec_read_, .host = &object->file};
+	if (interpreter && object->file.size < HEADER_SIZE)
+		return lode_exec_fail_(state, E_IO, LODE_EXEC_STEP_INTERPRETER, name, "smaller than an ELF header");
 	if (memcmp(object->file.head, "\177ELF", 4) == 0 && head16(&object->file, E_MACHINE) != LODE_EM_X86_64)
 		return refuse_machine(object, name);
 	options.max_segments = head16(&object->file, E_PHNUM);
-	if (options.max_segments > PHNUM_LARGEST)
-		return lode_exec_fail_(state, interpreter ? E_LIBBAD : E_NOEXEC, LODE_EXEC_STEP_HEADERS, name, "more than 1170 program headers");
+	if (options.max_segments == 0 || options.max_segments > PHNUM_LARGEST)
+		return lode_exec_fail_(state, interpreter ? E_LIBBAD : E_NOEXEC, LODE_EXEC_STEP_HEADERS, name, "e_phnum must be 1 to 1170");
 	options.segments = lode_exec_alloc_(state, (options.max_segments + 1) * sizeof *options.segments);
 	if (!options.segments)
 		return lode_exec_fail_(state, E_NOMEM, LODE_EXEC_STEP_HEADERS, name, NULL);
@@ -97,6 +99,7 @@ static struct lode_policy policy_of(const struct exec_object *object)
 	struct lode_policy policy = lode_policy_process(PAGE);
 
 	policy.address_limit = TASK_END;
+	policy.max_align = UINT64_C(1) << 63;
 	if (!object->file.bytes)
 		policy.flags |= LODE_PLAN_SHARE;
 	return policy;
@@ -137,7 +140,7 @@ static int64_t reserve(struct exec_object *object, const struct lode_span *span)
 	uint64_t slack = span->align > PAGE ? span->align : 0;
 	int64_t at;
 
-	if (span->range.size > TASK_END - slack)
+	if (slack > TASK_END || span->range.size > TASK_END - slack)
 		return -E_NOMEM;
 	at = linux_map(0, span->range.size + slack, 0, MAP_PRIV | MAP_ANON | MAP_NO_COMMIT, -1, 0);
 	if (!failed(at))
@@ -196,16 +199,24 @@ static bool overlap(uint64_t a, uint64_t a_size, uint64_t b, uint64_t b_size)
 }
 
 /* What stays mapped through the commit, and the room into which the stack may grow at once. */
-static bool meets_kept(const struct exec_state *state, const struct lode_range *range)
+static bool meets_kept(const struct exec_state *state, const struct lode_run *run)
 {
 	enum { STACK_ROOM = 8 << 20 };
 	const struct exec_host *host = &state->host;
 
 	for (uint32_t i = 0; i < host->nspecial; i++)
-		if (overlap(range->addr, range->size, host->special[i].addr, host->special[i].size))
+		if (overlap(run->addr, run->size, host->special[i].addr, host->special[i].size))
 			return true;
-	return overlap(range->addr, range->size, state->arena.addr, state->arena.size) ||
-	       overlap(range->addr, range->size, host->stack.addr - STACK_ROOM, host->stack.size + STACK_ROOM);
+	return overlap(run->addr, run->size, state->arena.addr, state->arena.size) ||
+	       overlap(run->addr, run->size, host->stack.addr - STACK_ROOM, host->stack.size + STACK_ROOM);
+}
+
+static bool any_meets_kept(const struct exec_object *object)
+{
+	for (uint32_t i = 0; i < object->plan.nruns; i++)
+		if (meets_kept(object->state, &object->plan.runs[i]))
+			return true;
+	return false;
 }
 
 /* Where the program must lie, this process lies itself: build it elsewhere, the trampoline moves it. */
@@ -214,8 +225,6 @@ static int map_aside(struct exec_object *object, const struct lode_span *span, c
 	int64_t at;
 	int status;
 
-	if (meets_kept(object->state, &span->range))
-		return lode_exec_fail_(object->state, E_NOMEM, LODE_EXEC_STEP_MAP, name, "the program is linked where this process has its stack or vDSO");
 	lode_exec_note_(object->state, "this process lies where the program belongs: it is built aside and moved at the end");
 	at = reserve(object, &(struct lode_span){span->range, PAGE});
 	if (failed(at))
@@ -238,8 +247,8 @@ static int map_exec(struct exec_object *object, const struct lode_span *span, co
 	if (status)
 		return status;
 	trace(object);
-	if (meets_kept(object->state, &span->range))
-		return map_aside(object, span, name);
+	if (any_meets_kept(object))
+		return lode_exec_fail_(object->state, E_NOMEM, LODE_EXEC_STEP_MAP, name, "the program is linked where this process has its stack or vDSO");
 	status = place(object, name);
 	return status == -E_EXIST ? map_aside(object, span, name) : status;
 }
@@ -307,7 +316,7 @@ int lode_exec_images_(struct exec_state *state)
 	if (status == 0)
 		status = interpreter_path(state, &path, name);
 	if (status == 0 && path)
-		status = lode_exec_open_(state, &state->interpreter.file, path, LODE_EXEC_STEP_INTERPRETER);
+		status = lode_exec_open_(state, &state->interpreter.file, *path ? path : ".", LODE_EXEC_STEP_INTERPRETER);
 	if (status)
 		return status;
 	state->has_interpreter = path != NULL;

@@ -120,20 +120,26 @@ struct kernel_dirent {
 int64_t lode_exec_inject_(uint64_t nr);
 #endif
 
-static inline int64_t call6(uint64_t nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e, uint64_t f)
+static inline int64_t system_call(uint64_t nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e, uint64_t f)
 {
 	register uint64_t r10 __asm__("r10") = d;
 	register uint64_t r8 __asm__("r8") = e;
 	register uint64_t r9 __asm__("r9") = f;
 	int64_t result;
 
-#ifdef LODE_EXEC_INJECT
-	result = lode_exec_inject_(nr);
-	if (result < 0)
-		return result;
-#endif
 	__asm__ volatile("syscall" : "=a"(result) : "a"(nr), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9) : "rcx", "r11", "memory");
 	return result;
+}
+
+static inline int64_t call6(uint64_t nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e, uint64_t f)
+{
+#ifdef LODE_EXEC_INJECT
+	int64_t injected = lode_exec_inject_(nr);
+
+	if (injected < 0)
+		return injected;
+#endif
+	return system_call(nr, a, b, c, d, e, f);
 }
 
 static inline int64_t call4(uint64_t nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* A launcher without libc: launch [-n times] PROGRAM ARGS becomes PROGRAM by lode_exec; its exit status is the errno if that is refused.
- * With -k it uses the kernel's execve instead. -n N PROGRAM: chain N times through this launcher itself first. */
+/* A launcher without libc. launch PROGRAM ARGS becomes PROGRAM by lode_exec; its exit status is the errno if that is refused.
+ * launch -l N PROGRAM ARGS: after N rounds through this launcher itself. launch -k N ...: by the kernel's execve instead.
+ * launch -l xCOUNT,SIZE PROGRAM: with COUNT arguments of SIZE bytes each. */
 #include <lode/exec.h>
 
 #include "../../hosts/exec/linux.h"
@@ -31,6 +32,24 @@ static void count_down(const char *const *argv, char *text)
 	put_decimal(text, left - 1);
 }
 
+enum { MOST = 1 << 20, LONGEST = 1 << 18 };
+static const char *words[MOST + 2];
+static char word[LONGEST + 1];
+
+static const char *const *many(const char *text, const char *program)
+{
+	uint64_t count = parse_decimal(&text), size;
+
+	text++;
+	size = parse_decimal(&text);
+	for (uint64_t i = 0; i < size && i < LONGEST; i++)
+		word[i] = 'w';
+	words[0] = program;
+	for (uint64_t i = 0; i < count && i < MOST; i++)
+		words[i + 1] = word;
+	return words;
+}
+
 void launch_main(const char *const *stack)
 {
 	uint64_t argc = address(stack[0]);
@@ -47,7 +66,10 @@ void launch_main(const char *const *stack)
 	/* launch -k|-l N PROGRAM */
 	if (argc >= 4 && argv[1][0] == '-') {
 		kernel = same(argv[1], "-k");
-		if (argv[2][0] != '0') {
+		if (argv[2][0] == 'x') {
+			request.path = argv[3];
+			request.argv = many(argv[2] + 1, argv[3]);
+		} else if (argv[2][0] != '0') {
 			count_down(argv, text);
 			for (uint64_t i = 0; i < argc && i < 7; i++)
 				chained[i] = argv[i];

@@ -12,7 +12,7 @@ $(BUILD)/build.ninja:
 	@meson setup --prefix=$(PREFIX) $(BUILD) >$(BUILD).log 2>&1 && rm $(BUILD).log || { cat $(BUILD).log; exit 1; }
 
 demo: all             ## a tour: show, check, exec and run on files of this machine
-	@tools/deps check
+	@tools/deps demo
 	@tools/demo $(BUILD)
 
 check:                ## every test that fits in half an hour; the last line counts them

@@ -30,13 +30,14 @@ static const struct lode_option options[] = {
 static const struct lode_command command = {
 	.name = "check",
 	.synopsis = "[OPTIONS] FILE...\n       lode check --explain=RULE | --list",
-	.summary = "What is wrong or unwise in FILE (an ELF file, archive, member lib.a:member.o, bzImage), for whom, and how to mend it.",
+	.summary = "What is wrong or unwise in FILE (an ELF file, archive, member lib.a:member.o, bzImage), for whom, and how to\n"
+		   "mend it.",
 	.options = options,
 	.noptions = sizeof options / sizeof *options,
 	.more = "severities: malformed (breaks its specification), refused (a loader of the target will not start it),\n"
 		"odd (loaders differ, or the file does not do what it looks like), hint (could be better)\n"
-		"exit status: 0 clean or hints only, 1 malformed or refused, 2 misuse, 3 odd, 4 unreadable; several files: the worst\n"
-		"(4, then 1, then 3)",
+		"exit status: 0 clean or hints only, 1 malformed or refused, 2 misuse, 3 odd, 4 unreadable;\n"
+		"several files: the worst (4, then 1, then 3)",
 };
 
 /* The command line, and what became of it so far. */
@@ -188,7 +189,8 @@ static void check_kernel(struct run *run, const char *name, const struct lode_in
 		fail(run, name, "no memory");
 		return;
 	}
-	*c = (struct check){.name = name, .inside = "", .targets = run->targets, .base = raw->source, .source = raw->source, .bzimage = true};
+	*c = (struct check){.name = name, .inside = "", .targets = run->targets, .base = raw->source, .source = raw->source,
+		.bzimage = true};
 	if (c->targets == 0) {
 		c->targets = FOR_LINUX;
 		c->guess = "it is a bzImage";
@@ -210,7 +212,8 @@ static bool is_bzimage(const struct lode_input *input)
 {
 	unsigned char head[0x206];
 
-	return lode_input_peek(input, head, 0, sizeof head) == sizeof head && check_le16(head + 0x1fe) == 0xaa55 && memcmp(head + 0x202, "HdrS", 4) == 0;
+	return lode_input_peek(input, head, 0, sizeof head) == sizeof head && check_le16(head + 0x1fe) == 0xaa55 &&
+		memcmp(head + 0x202, "HdrS", 4) == 0;
 }
 
 static void check_unpacked(struct run *run, const char *name)
@@ -290,7 +293,9 @@ int lode_cmd_check(int argc, char **argv)
 		switch (option) {
 		case OPT_FOR:
 			if (!take_targets(&run.targets, words.value))
-				return lode_misuse(&command, "--for=%s: the targets are linux-process, pvh, limine, multiboot, linux-kernel, module, any", words.value);
+				return lode_misuse(&command,
+					"--for=%s: the targets are linux-process, pvh, limine, multiboot, "
+					"linux-kernel, module, any", words.value);
 			break;
 		case OPT_JSON: run.json = true; break;
 		case OPT_STRICT: run.strict = true; break;

@@ -30,7 +30,7 @@ enum check_id {
 };
 
 /* Rules of both lists: [0, LODE_RULE_COUNT_) are the core's, those of findings.def follow. */
-enum { CHECK_RULES = LODE_RULE_COUNT_ + CHECK_COUNT_ };
+enum { CHECK_RULES = (int)LODE_RULE_COUNT_ + (int)CHECK_COUNT_ };
 
 struct check_rule {
 	const char *name, *text, *why, *remedy, *ref;
@@ -102,7 +102,8 @@ struct check {
 };
 
 /* check_report.c */
-void check_add(struct check *c, enum check_id id, struct check_place place, const char *format, ...) __attribute__((format(printf, 4, 5)));
+void check_add(struct check *c, enum check_id id, struct check_place place, const char *format, ...) __attribute__((format(printf,
+	4, 5)));
 void check_add_core(struct check *c, const struct lode_diag *why);
 enum check_severity check_worst(const struct check *c, bool strict, bool *clean);
 void check_print(const struct check *c, bool hints);

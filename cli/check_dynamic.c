@@ -57,7 +57,8 @@ static void check_end(struct check *c)
 	uint64_t size = c->image.class_ == LODE_CLASS64 ? 16 : 8;
 
 	if (segment->filesz / size <= c->dynamic.count)
-		check_add(c, CHECK_DYNAMIC_OPEN, check_at_segment(c, lode_segment_index(&c->image, segment), LODE_FIELD_PHDR_FILESZ), "%u entries",
+		check_add(c, CHECK_DYNAMIC_OPEN, check_at_segment(c, lode_segment_index(&c->image, segment),
+			LODE_FIELD_PHDR_FILESZ), "%u entries",
 			  c->dynamic.count);
 }
 
@@ -120,7 +121,8 @@ static void check_paths(struct check *c)
 	char path[NAME];
 
 	if (c->dynamic.rpath != LODE_NO_OFFSET && c->dynamic.runpath == LODE_NO_OFFSET)
-		check_add(c, CHECK_RPATH_USED, check_at("dynamic entry", LODE_NO_INDEX, "DT_RPATH", c->dynamic.rpath, c->dynamic.offset), NULL);
+		check_add(c, CHECK_RPATH_USED, check_at("dynamic entry", LODE_NO_INDEX, "DT_RPATH", c->dynamic.rpath,
+			c->dynamic.offset), NULL);
 	if (c->dynamic.rpath != LODE_NO_OFFSET && string_at(c, path, sizeof path, c->dynamic.rpath))
 		check_path(c, path, "DT_RPATH");
 	if (c->dynamic.runpath != LODE_NO_OFFSET && string_at(c, path, sizeof path, c->dynamic.runpath))
@@ -138,7 +140,8 @@ static void check_soname(struct check *c)
 		return;
 	}
 	if (string_at(c, name, sizeof name, c->dynamic.soname) && strchr(name, '/') != NULL)
-		check_add(c, CHECK_SONAME_SLASH, check_at("dynamic entry", LODE_NO_INDEX, "DT_SONAME", c->dynamic.soname, c->dynamic.offset), "\"%s\"", name);
+		check_add(c, CHECK_SONAME_SLASH, check_at("dynamic entry", LODE_NO_INDEX, "DT_SONAME", c->dynamic.soname,
+			c->dynamic.offset), "\"%s\"", name);
 }
 
 static void check_hash(struct check *c)
@@ -151,7 +154,8 @@ static void check_hash(struct check *c)
 	if (dynamic->hash.size > 0)
 		check_add(c, CHECK_HASH_SYSV_ONLY, place, NULL);
 	else if (dynamic->symbols.count > 1)
-		check_add(c, CHECK_HASH_MISSING, check_at("dynamic entry", LODE_NO_INDEX, "DT_SYMTAB", dynamic->symbols.offset, dynamic->offset), NULL);
+		check_add(c, CHECK_HASH_MISSING, check_at("dynamic entry", LODE_NO_INDEX, "DT_SYMTAB", dynamic->symbols.offset,
+			dynamic->offset), NULL);
 }
 
 /* .dynsym's size against the hash tables' count. Without defined symbols DT_GNU_HASH counts none of the undefined ones. */
@@ -162,22 +166,27 @@ static void check_count(struct check *c)
 		uint64_t size = c->image.class_ == LODE_CLASS64 ? 24 : 16, count = section->size / size;
 		bool fewer = c->dynamic.hash.size == 0 && c->dynamic.symbols.count <= count;
 
-		if (section->type == LODE_SHT_DYNSYM && section->offset == c->dynamic.symbols.offset && count != c->dynamic.symbols.count && !fewer)
-			check_add(c, CHECK_SYMBOL_COUNT, check_at_section(c, i, LODE_FIELD_SHDR_SIZE), "sections say %llu, the hash table %llu",
+		if (section->type == LODE_SHT_DYNSYM && section->offset == c->dynamic.symbols.offset &&
+			count != c->dynamic.symbols.count && !fewer)
+			check_add(c, CHECK_SYMBOL_COUNT, check_at_section(c, i, LODE_FIELD_SHDR_SIZE),
+				"sections say %llu, the hash table %llu",
 				  (unsigned long long)count, (unsigned long long)c->dynamic.symbols.count);
 	}
 }
 
 static void check_flags(struct check *c)
 {
-	bool program = lode_segment_find(&c->image, LODE_PT_INTERP) != NULL && c->dynamic.needed > 0 && c->dynamic.soname == LODE_NO_OFFSET;
+	bool program = lode_segment_find(&c->image, LODE_PT_INTERP) != NULL && c->dynamic.needed > 0 &&
+		c->dynamic.soname == LODE_NO_OFFSET;
 
 	if (c->dynamic.textrel)
-		check_add(c, CHECK_TEXTREL_USED, check_at("dynamic entry", LODE_NO_INDEX, "DT_TEXTREL", c->dynamic.flags, c->dynamic.offset), NULL);
+		check_add(c, CHECK_TEXTREL_USED, check_at("dynamic entry", LODE_NO_INDEX, "DT_TEXTREL", c->dynamic.flags,
+			c->dynamic.offset), NULL);
 	if (program && !c->dynamic.debug)
 		check_add(c, CHECK_DEBUG_MISSING, check_at_file(LODE_NO_OFFSET), NULL);
 	if (c->library && (c->dynamic.flags & 16))
-		check_add(c, CHECK_STATIC_TLS, check_at("dynamic entry", LODE_NO_INDEX, "DT_FLAGS", c->dynamic.flags, c->dynamic.offset), NULL);
+		check_add(c, CHECK_STATIC_TLS, check_at("dynamic entry", LODE_NO_INDEX, "DT_FLAGS", c->dynamic.flags,
+			c->dynamic.offset), NULL);
 }
 
 static void check_init(struct check *c)
@@ -186,13 +195,15 @@ static void check_init(struct check *c)
 	const struct {
 		const char *tag;
 		struct lode_range range;
-	} calls[] = {{"DT_INIT", {d->init, 1}}, {"DT_FINI", {d->fini, 1}}, {"DT_INIT_ARRAY", d->init_array}, {"DT_FINI_ARRAY", d->fini_array}};
+	} calls[] = {{"DT_INIT", {d->init, 1}}, {"DT_FINI", {d->fini, 1}}, {"DT_INIT_ARRAY", d->init_array}, {"DT_FINI_ARRAY",
+		d->fini_array}};
 
 	for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
 		const struct lode_range *range = &calls[i].range;
 
 		if (range->addr != 0 && range->size != 0 && lode_segment_at(&c->image, range->addr, range->size) == NULL)
-			check_add(c, CHECK_INIT_OUTSIDE, check_at("dynamic entry", LODE_NO_INDEX, calls[i].tag, range->addr, d->offset), NULL);
+			check_add(c, CHECK_INIT_OUTSIDE, check_at("dynamic entry", LODE_NO_INDEX, calls[i].tag, range->addr,
+				d->offset), NULL);
 	}
 }
 
@@ -240,7 +251,8 @@ static void check_versions(struct check *c)
 			return;
 		}
 		if (!(known.bits[index / 8] & 1u << index % 8))
-			check_add(c, CHECK_VERSION_UNKNOWN, check_at("symbol", (uint32_t)i, "version index", index, c->dynamic.versym.addr + 2 * i), NULL);
+			check_add(c, CHECK_VERSION_UNKNOWN, check_at("symbol", (uint32_t)i, "version index", index,
+				c->dynamic.versym.addr + 2 * i), NULL);
 	}
 }
 

@@ -43,7 +43,8 @@ static bool is_xen_pv(struct check *c)
 
 static bool is_kernel_module(const struct check *c)
 {
-	return c->image.type == LODE_ET_REL && (check_section(c, ".modinfo") != NULL || check_section(c, ".gnu.linkonce.this_module") != NULL);
+	return c->image.type == LODE_ET_REL && (check_section(c, ".modinfo") != NULL || check_section(c,
+		".gnu.linkonce.this_module") != NULL);
 }
 
 static void learn(struct check *c)

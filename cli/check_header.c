@@ -89,7 +89,8 @@ static void check_align(struct check *c, uint32_t index)
 	if (align > LARGE_ALIGN)
 		check_add(c, CHECK_SEGMENT_ALIGN_LARGE, place, NULL);
 	if (segment->filesz > 0 && (differ & (PAGE - 1)) == 0 && (differ & (align - 1)) != 0)
-		check_add(c, CHECK_SEGMENT_CONGRUENCE_ALIGN, place, "p_offset 0x%llx, p_vaddr 0x%llx", (unsigned long long)segment->offset,
+		check_add(c, CHECK_SEGMENT_CONGRUENCE_ALIGN, place, "p_offset 0x%llx, p_vaddr 0x%llx",
+			(unsigned long long)segment->offset,
 			  (unsigned long long)segment->vaddr);
 }
 

@@ -43,7 +43,8 @@ static bool in_cache(const struct search *search, const char *name)
 
 static bool in_defaults(const char *name)
 {
-	static const char *const directories[] = {"/lib", "/usr/lib", "/lib64", "/usr/lib64", "/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu"};
+	static const char *const directories[] = {"/lib", "/usr/lib", "/lib64", "/usr/lib64", "/lib/x86_64-linux-gnu",
+		"/usr/lib/x86_64-linux-gnu"};
 	char path[NAME + 64];
 
 	for (size_t i = 0; i < sizeof directories / sizeof *directories; i++) {
@@ -110,7 +111,8 @@ static void check_one(struct check *c, const struct search *search, uint32_t ind
 		return;
 	if (name[0] == '\0' || strchr(name, '/') != NULL || in_path(search, name) || in_cache(search, name) || in_defaults(name))
 		return;
-	check_add(c, CHECK_NEEDED_MISSING, check_at("dynamic entry", index, "DT_NEEDED", entry->value, c->dynamic.offset + 2 * word * index), "\"%s\"", name);
+	check_add(c, CHECK_NEEDED_MISSING, check_at("dynamic entry", index, "DT_NEEDED", entry->value,
+		c->dynamic.offset + 2 * word * index), "\"%s\"", name);
 }
 
 /* glibc's rules, so only for programs of its interpreter that are for this machine. */

@@ -80,7 +80,8 @@ static bool meant_for_memory(const struct check *c, uint64_t offset)
 	for (uint32_t i = 1; c->has_sections && i < c->image.nsections; i++) {
 		const struct lode_section *section = &c->image.sections[i];
 
-		if (section->type != LODE_SHT_NOBITS && (section->flags & LODE_SHF_ALLOC) && offset >= section->offset && offset - section->offset < section->size)
+		if (section->type != LODE_SHT_NOBITS && (section->flags & LODE_SHF_ALLOC) && offset >= section->offset &&
+			offset - section->offset < section->size)
 			return true;
 	}
 	return false;
@@ -157,7 +158,8 @@ static uint64_t check_base(struct check *c, bool requests_there)
 	else if (revision < NEWEST)
 		check_add(c, CHECK_LIMINE_BASE_OLD, at_mark("Limine base tag", "revision", revision, &tags.mark[0]), NULL);
 	for (unsigned i = 1; i < tags.count; i++)
-		check_add(c, CHECK_LIMINE_BASE_TWICE, at_mark("Limine base tag", "revision", tags.mark[i].low, &tags.mark[i]), NULL);
+		check_add(c, CHECK_LIMINE_BASE_TWICE, at_mark("Limine base tag", "revision", tags.mark[i].low, &tags.mark[i]),
+			NULL);
 	return revision;
 }
 
@@ -177,7 +179,8 @@ static bool check_markers(struct check *c, uint64_t *from, uint64_t *to)
 	if (ends.count > 0)
 		*to = ends.mark[0].vaddr;
 	if (starts.count != 1 || ends.count != 1 || *to < *from)
-		check_add(c, CHECK_LIMINE_MARKERS, at_mark("Limine marker", "", 0, starts.count > 0 ? &starts.mark[0] : &ends.mark[0]),
+		check_add(c, CHECK_LIMINE_MARKERS, at_mark("Limine marker", "", 0, starts.count > 0 ? &starts.mark[0]
+			: &ends.mark[0]),
 			  "%u start, %u end%s", starts.count, ends.count, *to < *from ? ", the end before the start" : "");
 	return true;
 }
@@ -193,7 +196,8 @@ static void check_request(struct check *c, const struct marks *marks, unsigned i
 	if (!mark->loaded)
 		check_add(c, CHECK_LIMINE_UNLOADED, place, "%s", name != NULL ? name : "unknown");
 	else if (mark->vaddr % 8 != 0)
-		check_add(c, CHECK_LIMINE_ALIGN, place, "%s at 0x%llx", name != NULL ? name : "unknown", (unsigned long long)mark->vaddr);
+		check_add(c, CHECK_LIMINE_ALIGN, place, "%s at 0x%llx", name != NULL ? name : "unknown",
+			(unsigned long long)mark->vaddr);
 	for (unsigned i = 0; i < index; i++)
 		if (marks->mark[i].low == mark->low && marks->mark[i].high == mark->high)
 			check_add(c, CHECK_LIMINE_TWICE, place, "%s, first at file offset 0x%llx", name != NULL ? name : "unknown",
@@ -211,7 +215,8 @@ static void check_requests(struct check *c, const struct marks *marks)
 
 		check_request(c, marks, i);
 		if (bounded && mark->loaded && (mark->vaddr < from || mark->vaddr >= to))
-			check_add(c, CHECK_LIMINE_OUTSIDE, at_mark("Limine request", "id", mark->low, mark), "%s at 0x%llx", name != NULL ? name : "unknown",
+			check_add(c, CHECK_LIMINE_OUTSIDE, at_mark("Limine request", "id", mark->low, mark), "%s at 0x%llx",
+				name != NULL ? name : "unknown",
 				  (unsigned long long)mark->vaddr);
 	}
 }
@@ -244,7 +249,8 @@ static void check_table(struct check *c, const struct lode_reltab *table)
 		if (lode_rel_read(&rel, &c->image, table, i, NULL) != LODE_OK)
 			return;
 		if (!rel.has_addend || !applied(rel.type))
-			check_add(c, CHECK_LIMINE_RELOCATION, check_at("relocation", (uint32_t)i, "r_info type", rel.type, table->offset + i * 24), NULL);
+			check_add(c, CHECK_LIMINE_RELOCATION, check_at("relocation", (uint32_t)i, "r_info type", rel.type,
+				table->offset + i * 24), NULL);
 	}
 }
 
@@ -257,7 +263,8 @@ static void check_moving(struct check *c)
 	if (!c->has_dynamic)
 		return;
 	if (c->dynamic.needed > 0)
-		check_add(c, CHECK_LIMINE_NEEDED, check_at("dynamic entry", LODE_NO_INDEX, "DT_NEEDED", c->dynamic.needed, c->dynamic.offset), NULL);
+		check_add(c, CHECK_LIMINE_NEEDED, check_at("dynamic entry", LODE_NO_INDEX, "DT_NEEDED", c->dynamic.needed,
+			c->dynamic.offset), NULL);
 	if (c->image.machine != LODE_EM_X86_64)
 		return;
 	check_table(c, &c->dynamic.rel);

@@ -5,7 +5,8 @@
 
 /* Offsets of the setup header. Ref: Linux boot, "The Real-Mode Kernel Header". */
 enum {
-	SETUP_SECTS = 0x1f1, SYSSIZE = 0x1f4, MAGIC = 0x202, VERSION = 0x206, LOADFLAGS = 0x211, RELOCATABLE = 0x234, XLOADFLAGS = 0x236,
+	SETUP_SECTS = 0x1f1, SYSSIZE = 0x1f4, MAGIC = 0x202, VERSION = 0x206, LOADFLAGS = 0x211, RELOCATABLE = 0x234,
+		XLOADFLAGS = 0x236,
 	PAYLOAD_OFFSET = 0x248, PAYLOAD_LENGTH = 0x24c, HEADER_END = 0x268,
 	LOADED_HIGH = 1, KERNEL_64 = 1, V205 = 0x205, V208 = 0x208, V212 = 0x20c,
 };
@@ -25,7 +26,8 @@ static void check_length(struct check *c, const unsigned char *head)
 
 	/* syssize counts paragraphs: the last one need not be full. */
 	if (setup > size || (system > 15 && system - 15 > size - setup))
-		check_add(c, CHECK_BZIMAGE_TRUNCATED, at("syssize", check_le32(head + SYSSIZE), SYSSIZE), "setup and system need 0x%llx bytes, the file has 0x%llx",
+		check_add(c, CHECK_BZIMAGE_TRUNCATED, at("syssize", check_le32(head + SYSSIZE), SYSSIZE),
+			"setup and system need 0x%llx bytes, the file has 0x%llx",
 			  (unsigned long long)(setup + system), (unsigned long long)size);
 	else if (check_le16(head + VERSION) >= V208 && length > 0 && !check_within(payload, length, size - setup))
 		check_add(c, CHECK_BZIMAGE_TRUNCATED, at("payload_length", length, PAYLOAD_LENGTH), NULL);
@@ -36,7 +38,8 @@ static bool known_payload(const unsigned char *p)
 	static const struct {
 		unsigned char size, bytes[6];
 	} magics[] = {
-		{2, {0x1f, 0x8b}}, {3, {'B', 'Z', 'h'}}, {5, {0x5d, 0, 0, 0, 0}}, {5, {0x5d, 0, 0, 0x80, 0}}, {3, {0x5d, 0, 0}}, {6, {0xfd, '7', 'z', 'X', 'Z', 0}},
+		{2, {0x1f, 0x8b}}, {3, {'B', 'Z', 'h'}}, {5, {0x5d, 0, 0, 0, 0}}, {5, {0x5d, 0, 0, 0x80, 0}}, {3, {0x5d, 0, 0}}, {6,
+			{0xfd, '7', 'z', 'X', 'Z', 0}},
 		{4, {0x89, 'L', 'Z', 'O'}}, {4, {2, 0x21, 0x4c, 0x18}}, {4, {0x28, 0xb5, 0x2f, 0xfd}}, {4, {0x7f, 'E', 'L', 'F'}},
 	};
 
@@ -55,7 +58,8 @@ static void check_payload(struct check *c, const unsigned char *head)
 	if (check_le16(head + VERSION) < V208 || check_le32(head + PAYLOAD_LENGTH) == 0)
 		return;
 	if (check_read(c, magic, payload, sizeof magic) && !known_payload(magic))
-		check_add(c, CHECK_BZIMAGE_PAYLOAD, at("payload_offset", check_le32(head + PAYLOAD_OFFSET), payload), "it begins with %02x %02x %02x %02x",
+		check_add(c, CHECK_BZIMAGE_PAYLOAD, at("payload_offset", check_le32(head + PAYLOAD_OFFSET), payload),
+			"it begins with %02x %02x %02x %02x",
 			  magic[0], magic[1], magic[2], magic[3]);
 }
 

@@ -6,7 +6,8 @@
 #define MAGIC1 0x1badb002u
 #define MAGIC2 0xe85250d6u
 
-enum { AREA1 = 8192, AREA2 = 32768, SIZE1 = 32, ADDRESSES = 1 << 16, VIDEO = 4, DEMANDS = 0xffff, KNOWN_DEMANDS = 7, LAST_TAG = 10 };
+enum { AREA1 = 8192, AREA2 = 32768, SIZE1 = 32, ADDRESSES = 1 << 16, VIDEO = 4, DEMANDS = 0xffff, KNOWN_DEMANDS = 7,
+	LAST_TAG = 10 };
 
 /* One version of the header. */
 struct kind {
@@ -41,7 +42,8 @@ static uint64_t find(struct check *c, const struct kind *kind)
 /* Where loaders do not look: at any offset of the file. */
 static uint64_t find_anywhere(struct check *c, const struct kind *kind, bool valid)
 {
-	const unsigned char pattern[4] = {(unsigned char)kind->magic, (unsigned char)(kind->magic >> 8), (unsigned char)(kind->magic >> 16),
+	const unsigned char pattern[4] = {(unsigned char)kind->magic, (unsigned char)(kind->magic >> 8),
+		(unsigned char)(kind->magic >> 16),
 					  (unsigned char)(kind->magic >> 24)};
 	unsigned char raw[16];
 	uint64_t size = 4 * (uint64_t)kind->words, at = 0;
@@ -77,7 +79,8 @@ static bool near_miss(struct check *c, const struct kind *kind)
 		return true;
 	}
 	if (offset != LODE_NO_OFFSET) {
-		check_add(c, CHECK_MULTIBOOT_LATE, at(kind, "magic", kind->magic, offset), "loaders look at the first %u bytes", kind->area);
+		check_add(c, CHECK_MULTIBOOT_LATE, at(kind, "magic", kind->magic, offset), "loaders look at the first %u bytes",
+			kind->area);
 		return true;
 	}
 	offset = find_anywhere(c, kind, false);
@@ -92,7 +95,8 @@ static bool loaded_at(const struct check *c, uint64_t addr)
 	for (uint32_t i = 0; i < c->image.nsegments; i++) {
 		const struct lode_segment *segment = &c->image.segments[i];
 
-		if (segment->type == LODE_PT_LOAD && (addr - segment->vaddr < segment->filesz || addr - segment->paddr < segment->filesz))
+		if (segment->type == LODE_PT_LOAD && (addr - segment->vaddr < segment->filesz ||
+			addr - segment->paddr < segment->filesz))
 			return true;
 	}
 	return false;
@@ -116,7 +120,8 @@ static void check_addresses(struct check *c, uint64_t offset)
 		return;
 	header = check_le32(raw), load = check_le32(raw + 4), load_end = check_le32(raw + 8);
 	bss_end = check_le32(raw + 12), entry = check_le32(raw + 16);
-	wrong = header < load || header - load > offset || (load_end != 0 && load_end < load) || (bss_end != 0 && bss_end < load_end) || entry < load ||
+	wrong = header < load || header - load > offset || (load_end != 0 && load_end < load) || (bss_end != 0 &&
+		bss_end < load_end) || entry < load ||
 		(load_end != 0 && entry >= load_end);
 	if (wrong)
 		check_add(c, CHECK_MULTIBOOT_ADDRESS_RANGE, at(&kinds[0], "load_addr", load, offset + 16),

@@ -33,7 +33,8 @@ static void check_stack(struct check *c)
 	if (stack == NULL)
 		check_add(c, CHECK_OBJECT_STACK_MISSING, check_at_file(LODE_NO_OFFSET), NULL);
 	else if (stack->flags & LODE_SHF_EXECINSTR)
-		check_add(c, CHECK_OBJECT_STACK_EXEC, check_at_section(c, (uint32_t)(stack - c->image.sections), LODE_FIELD_SHDR_TYPE), NULL);
+		check_add(c, CHECK_OBJECT_STACK_EXEC, check_at_section(c, (uint32_t)(stack - c->image.sections),
+			LODE_FIELD_SHDR_TYPE), NULL);
 }
 
 /* Highest type that the machine's supplement defines; 0: not known here. */
@@ -50,7 +51,8 @@ static uint32_t highest_type(uint16_t machine)
 static uint64_t width_of(uint16_t machine, uint32_t type)
 {
 	static const unsigned char x86_64[44] = {
-		0, 8, 4, 4, 4, 0, 8, 8, 8, 4, 4, 4, 2, 2, 1, 1, 8, 8, 8, 4, 4, 4, 4, 4, 8, 8, 4, 8, 8, 8, 8, 8, 4, 8, 4, 0, 16, 8, 8, 0, 0, 4, 4,
+		0, 8, 4, 4, 4, 0, 8, 8, 8, 4, 4, 4, 2, 2, 1, 1, 8, 8, 8, 4, 4, 4, 4, 4, 8, 8, 4, 8, 8, 8, 8, 8, 4, 8, 4, 0, 16, 8,
+			8, 0, 0, 4, 4,
 	};
 
 	return machine == LODE_EM_X86_64 && type < sizeof x86_64 ? x86_64[type] : machine == LODE_EM_X86_64 && type <= 51 ? 4 : 0;
@@ -72,7 +74,8 @@ struct table {
 
 static struct check_place at_entry(const struct table *table, uint64_t i, const char *field, uint64_t value)
 {
-	return check_at("relocation", i < LODE_NO_INDEX ? (uint32_t)i : LODE_NO_INDEX, field, value, table->section->offset + i * table->entry);
+	return check_at("relocation", i < LODE_NO_INDEX ? (uint32_t)i : LODE_NO_INDEX, field, value,
+		table->section->offset + i * table->entry);
 }
 
 static void check_entry(struct check *c, const struct table *table, uint64_t i, const struct lode_rel *rel)
@@ -82,13 +85,18 @@ static void check_entry(struct check *c, const struct table *table, uint64_t i, 
 
 	check_section_name(name, sizeof name, c, table->index);
 	if (highest != 0 && rel->type > highest)
-		check_add(c, CHECK_OBJECT_RELOCATION, at_entry(table, i, "r_info type", rel->type), "in section %u, %s", table->index, name);
-	else if (c->kernel_module && c->image.machine == LODE_EM_X86_64 && (table->target->flags & LODE_SHF_ALLOC) && !linux_applies(rel->type))
-		check_add(c, CHECK_MODULE_RELOCATION, at_entry(table, i, "r_info type", rel->type), "in section %u, %s", table->index, name);
+		check_add(c, CHECK_OBJECT_RELOCATION, at_entry(table, i, "r_info type", rel->type), "in section %u, %s",
+			table->index, name);
+	else if (c->kernel_module && c->image.machine == LODE_EM_X86_64 && (table->target->flags & LODE_SHF_ALLOC) &&
+		!linux_applies(rel->type))
+		check_add(c, CHECK_MODULE_RELOCATION, at_entry(table, i, "r_info type", rel->type), "in section %u, %s",
+			table->index, name);
 	if (!check_within(rel->offset, width_of(c->image.machine, rel->type), table->target->size))
-		check_add(c, CHECK_OBJECT_RELOCATION_RANGE, at_entry(table, i, "r_offset", rel->offset), "in section %u, %s", table->index, name);
+		check_add(c, CHECK_OBJECT_RELOCATION_RANGE, at_entry(table, i, "r_offset", rel->offset), "in section %u, %s",
+			table->index, name);
 	if (rel->symbol >= table->symbols.count && rel->symbol != 0) {
-		struct lode_diag why = {.rule = LODE_RULE_SYMBOL_INDEX, .field = LODE_FIELD_REL_SYMBOL, .index = (uint32_t)i, .value = rel->symbol,
+		struct lode_diag why = {.rule = LODE_RULE_SYMBOL_INDEX, .field = LODE_FIELD_REL_SYMBOL, .index = (uint32_t)i,
+			.value = rel->symbol,
 					.limit = table->symbols.count, .offset = table->section->offset + i * table->entry};
 
 		check_add_core(c, &why);
@@ -103,7 +111,8 @@ static bool open_table(struct check *c, struct table *table, struct lode_reltab 
 	struct lode_diag why;
 
 	if (section->info == 0 || section->info >= c->image.nsections || section->link >= c->image.nsections) {
-		check_add(c, CHECK_OBJECT_RELOCATION_TARGET, check_at_section(c, table->index, LODE_FIELD_SHDR_INFO), "sh_link is %u", section->link);
+		check_add(c, CHECK_OBJECT_RELOCATION_TARGET, check_at_section(c, table->index, LODE_FIELD_SHDR_INFO),
+			"sh_link is %u", section->link);
 		return false;
 	}
 	if (lode_symtab_of_section(&table->symbols, &c->image, section->link, &why) != LODE_OK) {
@@ -112,7 +121,8 @@ static bool open_table(struct check *c, struct table *table, struct lode_reltab 
 	}
 	table->target = &c->image.sections[section->info];
 	table->entry = word * (rela ? 3 : 2);
-	*entries = (struct lode_reltab){.offset = section->offset, .size = section->size, .count = section->size / table->entry, .rela = rela};
+	*entries = (struct lode_reltab){.offset = section->offset, .size = section->size, .count = section->size / table->entry,
+		.rela = rela};
 	return true;
 }
 
@@ -171,8 +181,10 @@ static void check_symbols(struct check *c)
 			}
 			check_symbol(c, table.offset + k * size, (uint32_t)k, &symbol, c->image.sections[i].info);
 			if (symbol.name != 0 && symbol.name >= table.strings.size) {
-				why = (struct lode_diag){.rule = LODE_RULE_STRING_OUTSIDE, .field = LODE_FIELD_SYM_NAME, .index = (uint32_t)k,
-							 .value = symbol.name, .limit = table.strings.size, .offset = table.offset + k * size};
+				why = (struct lode_diag){.rule = LODE_RULE_STRING_OUTSIDE, .field = LODE_FIELD_SYM_NAME,
+					.index = (uint32_t)k,
+							 .value = symbol.name, .limit = table.strings.size,
+								.offset = table.offset + k * size};
 				check_add_core(c, &why);
 			}
 		}

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Bytes -> image. The core refuses at the first fault; each one is reported, patched over in a copy of the read bytes, and open runs again,
+/* Bytes -> image. The core refuses at the first fault; each one is reported, patched over in a copy of the read bytes,
+	and open runs again,
  * so that several faults of one file are told and the core stays the only judge. */
 #include "check.h"
 #include <stdlib.h>

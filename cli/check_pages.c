@@ -31,13 +31,17 @@ static void check_pair(struct check *c, uint32_t index, uint32_t other)
 	unsigned long long page = page_of(a->vaddr);
 
 	if (a->flags == b->flags || (c->targets & (FOR_PVH | FOR_MULTIBOOT | FOR_LINUX)))
-		check_add(c, CHECK_SEGMENT_PAGE_TOUCH, place, "page 0x%llx: %s, and %s of program header %u", page, flags_text(a->flags), flags_text(b->flags), other);
+		check_add(c, CHECK_SEGMENT_PAGE_TOUCH, place, "page 0x%llx: %s, and %s of program header %u", page,
+			flags_text(a->flags), flags_text(b->flags), other);
 	if (a->flags == b->flags)
 		return;
 	if (both_wx(a->flags, b->flags))
-		check_add(c, CHECK_SEGMENT_PAGE_WX, place, "page 0x%llx: %s, and %s of program header %u", page, flags_text(a->flags), flags_text(b->flags), other);
-	check_add(c, CHECK_SEGMENT_PAGE_SHARED, place, "page 0x%llx: %s, and %s of program header %u", page, flags_text(a->flags), flags_text(b->flags), other);
-	check_add(c, CHECK_LIMINE_PAGE, place, "page 0x%llx: %s, and %s of program header %u", page, flags_text(a->flags), flags_text(b->flags), other);
+		check_add(c, CHECK_SEGMENT_PAGE_WX, place, "page 0x%llx: %s, and %s of program header %u", page,
+			flags_text(a->flags), flags_text(b->flags), other);
+	check_add(c, CHECK_SEGMENT_PAGE_SHARED, place, "page 0x%llx: %s, and %s of program header %u", page, flags_text(a->flags),
+		flags_text(b->flags), other);
+	check_add(c, CHECK_LIMINE_PAGE, place, "page 0x%llx: %s, and %s of program header %u", page, flags_text(a->flags),
+		flags_text(b->flags), other);
 }
 
 static uint64_t last_byte(const struct lode_segment *segment)
@@ -54,7 +58,8 @@ static void check_virtual(struct check *c)
 		const struct lode_segment *segment = &c->image.segments[index], *below = &c->image.segments[highest];
 
 		if (segment->vaddr <= last_byte(below))
-			check_add_rule(c, LODE_RULE_SEGMENT_OVERLAP, LODE_FIELD_PHDR_VADDR, check_at_segment(c, index, LODE_FIELD_PHDR_VADDR), last_byte(below));
+			check_add_rule(c, LODE_RULE_SEGMENT_OVERLAP, LODE_FIELD_PHDR_VADDR, check_at_segment(c, index,
+				LODE_FIELD_PHDR_VADDR), last_byte(below));
 		else if (page_of(segment->vaddr) == page_of(last_byte(below)))
 			check_pair(c, index, highest);
 		if (last_byte(segment) > last_byte(below))
@@ -71,8 +76,10 @@ static void check_physical(struct check *c)
 		const struct lode_segment *segment = &c->image.segments[index], *below = &c->image.segments[highest];
 
 		if (segment->paddr - below->paddr < below->memsz)
-			check_add(c, CHECK_PADDR_OVERLAP, check_at_segment(c, index, LODE_FIELD_PHDR_PADDR), "with program header %u", highest);
-		if (segment->paddr - below->paddr >= below->memsz || segment->memsz > below->memsz - (segment->paddr - below->paddr))
+			check_add(c, CHECK_PADDR_OVERLAP, check_at_segment(c, index, LODE_FIELD_PHDR_PADDR),
+				"with program header %u", highest);
+		if (segment->paddr - below->paddr >= below->memsz ||
+			segment->memsz > below->memsz - (segment->paddr - below->paddr))
 			highest = index;
 	}
 }
@@ -92,7 +99,8 @@ static void check_order(struct check *c)
 			continue;
 		}
 		if (segment->vaddr < before)
-			check_add(c, CHECK_SEGMENT_DESCENDING, check_at_segment(c, i, LODE_FIELD_PHDR_VADDR), "the one before begins at 0x%llx",
+			check_add(c, CHECK_SEGMENT_DESCENDING, check_at_segment(c, i, LODE_FIELD_PHDR_VADDR),
+				"the one before begins at 0x%llx",
 				  (unsigned long long)before);
 		before = segment->vaddr;
 	}
@@ -103,13 +111,15 @@ static void check_limine_align(struct check *c)
 {
 	for (uint32_t k = 0; k + 1 < c->image.nload; k++) {
 		uint32_t index = c->image.segments[k].by_vaddr;
-		const struct lode_segment *segment = &c->image.segments[index], *next = &c->image.segments[c->image.segments[k + 1].by_vaddr];
+		const struct lode_segment *segment = &c->image.segments[index],
+			*next = &c->image.segments[c->image.segments[k + 1].by_vaddr];
 		uint64_t align = segment->align;
 
 		if (align <= PAGE || (align & (align - 1)) != 0)
 			continue;
 		if ((last_byte(segment) | (align - 1)) >= next->vaddr)
-			check_add(c, CHECK_LIMINE_ALIGN_COVERS, check_at_segment(c, index, LODE_FIELD_PHDR_ALIGN), "the next segment begins at 0x%llx",
+			check_add(c, CHECK_LIMINE_ALIGN_COVERS, check_at_segment(c, index, LODE_FIELD_PHDR_ALIGN),
+				"the next segment begins at 0x%llx",
 				  (unsigned long long)next->vaddr);
 	}
 }

@@ -56,7 +56,8 @@ struct check_place check_at_segment(const struct check *c, uint32_t index, enum 
 {
 	uint64_t value = segment_value(&c->image.segments[index], field);
 
-	return check_at(lode_field_structure(field), index, lode_field_name(field), value, lode_segment_offset(&c->image, index, field));
+	return check_at(lode_field_structure(field), index, lode_field_name(field), value, lode_segment_offset(&c->image, index,
+		field));
 }
 
 static uint64_t section_value(const struct lode_section *section, enum lode_field field, unsigned *offset32, unsigned *offset64)

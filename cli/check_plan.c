@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Image + targets -> what the core refuses to plan or to relocate for them. A refusal is reported, its cause taken out of a copy of the
+/* Image + targets -> what the core refuses to plan or to relocate for them. A refusal is reported,
+	its cause taken out of a copy of the
  * program headers, and the plan made again. */
 #include "check.h"
 #include <stdlib.h>
@@ -26,10 +27,20 @@ static void neutralise(struct lode_segment *segment, enum lode_rule rule)
 /* Taking this fault's cause away leaves the rest as it is. */
 static bool can_go_on(const struct lode_diag *why, const struct lode_image *image)
 {
-	if (why->rule == LODE_RULE_SEGMENT_CONGRUENCE || why->rule == LODE_RULE_SEGMENT_ALIGN || why->rule == LODE_RULE_PLAN_ALIGN_LIMIT)
+	if (why->rule == LODE_RULE_SEGMENT_CONGRUENCE || why->rule == LODE_RULE_SEGMENT_ALIGN ||
+		why->rule == LODE_RULE_PLAN_ALIGN_LIMIT)
 		return true;
-	return why->index < image->nsegments && image->segments[why->index].type != LODE_PT_LOAD && why->field >= LODE_FIELD_PHDR_TYPE &&
+	return why->index < image->nsegments && image->segments[why->index].type != LODE_PT_LOAD &&
+		why->field >= LODE_FIELD_PHDR_TYPE &&
 	       why->field <= LODE_FIELD_PHDR_ALIGN;
+}
+
+/* Half the address space between two segments: the rule that names the one that lies wrong says more. */
+static bool told_already(const struct check *c, enum lode_rule rule)
+{
+	const uint32_t first = LODE_RULE_COUNT_;
+
+	return rule == LODE_RULE_PLAN_SIZE_LIMIT && (c->count[first + CHECK_PADDR_HIGH] != 0 || c->count[first + CHECK_LIMINE_LOW] != 0);
 }
 
 static bool make_plan(struct check *c, struct lode_image *image, struct lode_plan *plan, struct lode_policy policy)
@@ -45,7 +56,8 @@ static bool make_plan(struct check *c, struct lode_image *image, struct lode_pla
 		}
 		if (status == LODE_OK)
 			return true;
-		check_add_core(c, &why);
+		if (!told_already(c, why.rule))
+			check_add_core(c, &why);
 		if (why.rule == LODE_RULE_ENTRY_OUTSIDE)
 			policy.flags |= LODE_PLAN_ENTRY_ANY;
 		else if (can_go_on(&why, image))
@@ -89,7 +101,8 @@ static void relocate(struct check *c, const struct lode_plan *plan)
 	if (lode_relocations_check(&count, &c->image, plan, &options, &why) != LODE_OK)
 		check_add_core(c, &why);
 	else if (count.irelative > 0)
-		check_add(c, CHECK_IRELATIVE_KERNEL, check_at_file(LODE_NO_OFFSET), "%llu of them", (unsigned long long)count.irelative);
+		check_add(c, CHECK_IRELATIVE_KERNEL, check_at_file(LODE_NO_OFFSET), "%llu of them",
+			(unsigned long long)count.irelative);
 }
 
 static void plan_process(struct check *c)

@@ -119,9 +119,11 @@ static void check_hits(struct check *c, const struct hits *hits, const struct hi
 		const struct hit *hit = &hits->hit[i];
 
 		if (!hit->xen)
-			check_add(c, CHECK_PVH_OWNER, at_note(hit, "name", hit->note.owner_size), "the owner is \"%s\"", hit->note.owner);
+			check_add(c, CHECK_PVH_OWNER, at_note(hit, "name", hit->note.owner_size), "the owner is \"%s\"",
+				hit->note.owner);
 		else if (hit->entry != first->entry)
-			check_add(c, CHECK_PVH_TWICE, at_note(hit, "entry", hit->entry), "the first one says 0x%llx", (unsigned long long)first->entry);
+			check_add(c, CHECK_PVH_TWICE, at_note(hit, "entry", hit->entry), "the first one says 0x%llx",
+				(unsigned long long)first->entry);
 	}
 	if (first->segment == LODE_NO_INDEX)
 		check_add(c, CHECK_PVH_SECTION_ONLY, at_note(first, "entry", first->entry), NULL);
@@ -138,7 +140,8 @@ void check_pvh(struct check *c)
 	first = first_xen(&hits);
 	if (first == NULL) {
 		for (unsigned i = 0; i < hits.count; i++)
-			check_add(c, CHECK_PVH_OWNER, at_note(&hits.hit[i], "name", hits.hit[i].note.owner_size), "the owner is \"%s\"", hits.hit[i].note.owner);
+			check_add(c, CHECK_PVH_OWNER, at_note(&hits.hit[i], "name", hits.hit[i].note.owner_size),
+				"the owner is \"%s\"", hits.hit[i].note.owner);
 		check_add(c, CHECK_PVH_MISSING, check_at_file(LODE_NO_OFFSET), NULL);
 		return;
 	}

@@ -61,7 +61,8 @@ static void check_table(struct check *c, const struct lode_reltab *table)
 			continue;
 		if (rel.type == 0 || c->dynamic.textrel || writable(c, rel.offset))
 			continue;
-		why = (struct lode_diag){.rule = LODE_RULE_RELOC_TEXT, .field = LODE_FIELD_REL_OFFSET, .index = i < LODE_NO_INDEX ? (uint32_t)i : LODE_NO_INDEX,
+		why = (struct lode_diag){.rule = LODE_RULE_RELOC_TEXT, .field = LODE_FIELD_REL_OFFSET, .index = i < LODE_NO_INDEX
+			? (uint32_t)i : LODE_NO_INDEX,
 					 .value = rel.offset, .offset = table->offset + i * entry_size(c, table->rela)};
 		check_add_core(c, &why);
 	}
@@ -76,10 +77,12 @@ static void check_count(struct check *c, const struct lode_reltab *table)
 
 	if (count == 0 || relative == 0 || table->count == 0)
 		return;
-	while (i < count && i < table->count && check_spend(c, 1) && lode_rel_read(&rel, &c->image, table, i, NULL) == LODE_OK && rel.type == relative)
+	while (i < count && i < table->count && check_spend(c, 1) && lode_rel_read(&rel, &c->image, table, i, NULL) == LODE_OK &&
+		rel.type == relative)
 		i++;
 	if (i < count && !c->budget_told)
-		check_add(c, CHECK_RELACOUNT_HIGH, check_at("dynamic entry", LODE_NO_INDEX, table->rela ? "DT_RELACOUNT" : "DT_RELCOUNT", count, c->dynamic.offset),
+		check_add(c, CHECK_RELACOUNT_HIGH, check_at("dynamic entry", LODE_NO_INDEX, table->rela ? "DT_RELACOUNT"
+			: "DT_RELCOUNT", count, c->dynamic.offset),
 			  "%llu relocations are RELATIVE at the beginning", (unsigned long long)i);
 }
 
@@ -116,15 +119,17 @@ void check_relocations(struct check *c)
 	check_relr(c);
 }
 
-static bool is_control(unsigned char byte)
+/* The assembler's own local labels hold bytes 1 and 2; they are in no dynamic table. */
+static bool is_control(unsigned char byte, bool labels)
 {
-	return (byte < 0x20 && byte != 0) || byte == 0x7f;
+	return (byte < 0x20 && byte > (labels ? 2 : 0)) || byte == 0x7f;
 }
 
 /* A string table as a whole: each control byte belongs to some name. */
 static void check_strings(struct check *c, const struct lode_range *table, const char *structure)
 {
 	unsigned char piece[4096];
+	bool labels = c->image.type == LODE_ET_REL;
 
 	for (uint64_t at = 0; at < table->size && check_spend(c, sizeof piece);) {
 		size_t n = table->size - at < sizeof piece ? (size_t)(table->size - at) : sizeof piece;
@@ -132,9 +137,10 @@ static void check_strings(struct check *c, const struct lode_range *table, const
 		if (!check_read(c, piece, table->addr + at, n))
 			return;
 		for (size_t i = 0; i < n; i++) {
-			if (!is_control(piece[i]))
+			if (!is_control(piece[i], labels))
 				continue;
-			check_add(c, CHECK_NAME_CONTROL, check_at(structure, LODE_NO_INDEX, "byte", piece[i], table->addr + at + i), NULL);
+			check_add(c, CHECK_NAME_CONTROL, check_at(structure, LODE_NO_INDEX, "byte", piece[i], table->addr + at + i),
+				NULL);
 			return;
 		}
 		at += n;

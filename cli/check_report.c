@@ -154,7 +154,8 @@ static void print_rule(const struct check *c, uint32_t number, bool colour)
 	struct check_rule rule = check_rule_at(number);
 	const char *severity = check_severity_name(rule.severity);
 
-	printf("  %s%-10s%s %s: %s\n", colour ? colour_of(rule.severity) : "", severity, colour ? "\033[0m" : "", rule.name, rule.text);
+	printf("  %s%-10s%s %s: %s\n", colour ? colour_of(rule.severity) : "", severity, colour ? "\033[0m" : "", rule.name,
+		rule.text);
 	for (size_t i = 0; i < c->nfindings; i++)
 		if (c->findings[i].rule == number)
 			print_finding(&c->findings[i]);
@@ -197,7 +198,8 @@ static void print_summary(const struct check *c)
 
 		if (count == 0)
 			continue;
-		printf("%s%u %s%s", comma, count, check_severity_name((enum check_severity)severity), severity == CHECK_HINT && count > 1 ? "s" : "");
+		printf("%s%u %s%s", comma, count, check_severity_name((enum check_severity)severity), severity == CHECK_HINT &&
+			count > 1 ? "s" : "");
 		comma = ", ";
 	}
 	printf("\n");

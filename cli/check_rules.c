@@ -6,7 +6,8 @@
 enum { HINT = CHECK_HINT, ODD = CHECK_ODD, REFUSED = CHECK_REFUSED, MALFORMED = CHECK_MALFORMED };
 
 static const struct check_rule findings[] = {
-#define LODE_FINDING(id, name, severity, targets, text, why, remedy, ref) {name, text, why, remedy, ref, (enum check_severity)(severity), targets},
+#define LODE_FINDING(id, name, severity, targets, text, why, remedy, ref) \
+	{name, text, why, remedy, ref, (enum check_severity)(severity), targets},
 #include "findings.def"
 #undef LODE_FINDING
 };
@@ -149,7 +150,8 @@ int check_explain(const char *name)
 	rule = check_rule_at(number);
 	check_targets_text(whom, sizeof whom, rule.targets);
 	printf("%s\n\n  %s.\n\n", rule.name, rule.text);
-	printf("Severity:  %s%s%s%s\n", check_severity_name(rule.severity), *class_of(number) ? " (" : "", class_of(number), *class_of(number) ? ")" : "");
+	printf("Severity:  %s%s%s%s\n", check_severity_name(rule.severity), *class_of(number) ? " (" : "", class_of(number),
+		*class_of(number) ? ")" : "");
 	printf("Concerns:  %s\n", rule.targets == FOR_EVERY ? "everybody" : whom);
 	printf("Why:       %s.\n", rule.why);
 	printf("Remedy:    %s\n", rule.remedy);

@@ -84,10 +84,6 @@ static void check_interp(struct check *c)
 	if (interp == NULL)
 		return;
 	index = lode_segment_index(&c->image, interp);
-	if (!check_within(interp->offset, interp->filesz, c->source.size)) {
-		check_add(c, CHECK_INTERP_RANGE, check_at_segment(c, index, LODE_FIELD_PHDR_OFFSET), NULL);
-		return;
-	}
 	size = interp->filesz < MAX_INTERP ? (size_t)interp->filesz : MAX_INTERP;
 	if (size < 2 || !check_read(c, path, interp->offset, size))
 		return;
@@ -102,7 +98,8 @@ static bool headers_mapped(const struct check *c, uint64_t *vaddr)
 	for (uint32_t i = 0; i < c->image.nsegments; i++) {
 		const struct lode_segment *segment = &c->image.segments[i];
 
-		if (segment->type != LODE_PT_LOAD || c->image.phoff < segment->offset || c->image.phoff - segment->offset >= segment->filesz)
+		if (segment->type != LODE_PT_LOAD || c->image.phoff < segment->offset ||
+			c->image.phoff - segment->offset >= segment->filesz)
 			continue;
 		*vaddr = segment->vaddr + (c->image.phoff - segment->offset);
 		return true;
@@ -132,7 +129,8 @@ static void check_stack(struct check *c)
 	if (stack == NULL)
 		check_add(c, CHECK_STACK_MISSING, check_at_header(c, LODE_FIELD_EHDR_PHNUM), NULL);
 	else if (stack->flags & LODE_PF_X)
-		check_add(c, CHECK_STACK_EXEC, check_at_segment(c, lode_segment_index(&c->image, stack), LODE_FIELD_PHDR_FLAGS), NULL);
+		check_add(c, CHECK_STACK_EXEC, check_at_segment(c, lode_segment_index(&c->image, stack), LODE_FIELD_PHDR_FLAGS),
+			NULL);
 }
 
 /* Data of the same segment behind RELRO, on its last page. */
@@ -142,7 +140,8 @@ static void check_relro_page(struct check *c, const struct lode_segment *relro)
 	uint64_t end = relro->vaddr + relro->memsz;
 
 	if (owner != NULL && end % PAGE != 0 && end - owner->vaddr < owner->memsz)
-		check_add(c, CHECK_RELRO_PAGE, check_at_segment(c, lode_segment_index(&c->image, relro), LODE_FIELD_PHDR_MEMSZ), "it ends at 0x%llx",
+		check_add(c, CHECK_RELRO_PAGE, check_at_segment(c, lode_segment_index(&c->image, relro), LODE_FIELD_PHDR_MEMSZ),
+			"it ends at 0x%llx",
 			  (unsigned long long)end);
 }
 
@@ -158,7 +157,8 @@ static void check_relro(struct check *c)
 	}
 	check_relro_page(c, relro);
 	if (c->has_dynamic && !now && c->dynamic.jmprel.count > 0)
-		check_add(c, CHECK_RELRO_PARTIAL, check_at_segment(c, lode_segment_index(&c->image, relro), LODE_FIELD_PHDR_TYPE), NULL);
+		check_add(c, CHECK_RELRO_PARTIAL, check_at_segment(c, lode_segment_index(&c->image, relro), LODE_FIELD_PHDR_TYPE),
+			NULL);
 }
 
 static void check_tls(struct check *c)
@@ -172,11 +172,13 @@ static void check_tls(struct check *c)
 	index = lode_segment_index(&c->image, tls);
 	align = tls->align != 0 ? tls->align : 1;
 	if (tls->filesz > tls->memsz)
-		check_add_rule(c, LODE_RULE_SEGMENT_SIZE, LODE_FIELD_PHDR_FILESZ, check_at_segment(c, index, LODE_FIELD_PHDR_FILESZ), tls->memsz);
+		check_add_rule(c, LODE_RULE_SEGMENT_SIZE, LODE_FIELD_PHDR_FILESZ, check_at_segment(c, index,
+			LODE_FIELD_PHDR_FILESZ), tls->memsz);
 	else if (tls->filesz > 0 && (!lode_vaddr_to_offset(&offset, &c->image, tls->vaddr, tls->filesz) || offset != tls->offset))
 		check_add_rule(c, LODE_RULE_TLS_RANGE, LODE_FIELD_PHDR_VADDR, check_at_segment(c, index, LODE_FIELD_PHDR_VADDR), 0);
 	if ((align & (align - 1)) != 0 || (tls->vaddr & (align - 1)) != 0)
-		check_add(c, CHECK_TLS_ALIGN, check_at_segment(c, index, LODE_FIELD_PHDR_ALIGN), "p_vaddr is 0x%llx", (unsigned long long)tls->vaddr);
+		check_add(c, CHECK_TLS_ALIGN, check_at_segment(c, index, LODE_FIELD_PHDR_ALIGN), "p_vaddr is 0x%llx",
+			(unsigned long long)tls->vaddr);
 	else if (align > PAGE)
 		check_add(c, CHECK_TLS_ALIGN_LARGE, check_at_segment(c, index, LODE_FIELD_PHDR_ALIGN), NULL);
 }

@@ -222,13 +222,18 @@ static void sweep_sections(struct check *c, struct sweep *found)
 	}
 }
 
+/* Without sections: the executable segments, but for the headers that may stand at their beginning. */
 static void sweep_segments(struct check *c, struct sweep *found)
 {
+	uint64_t headers = c->image.phoff + (uint64_t)c->image.nsegments * c->image.phentsize;
+
 	for (uint32_t i = 0; i < c->image.nsegments; i++) {
 		const struct lode_segment *segment = &c->image.segments[i];
+		uint64_t skipped = segment->offset < headers && headers - segment->offset < segment->filesz
+			? headers - segment->offset : 0;
 
 		if (segment->type == LODE_PT_LOAD && (segment->flags & LODE_PF_X))
-			sweep(c, found, segment->offset, segment->filesz);
+			sweep(c, found, segment->offset + skipped, segment->filesz - skipped);
 	}
 }
 
@@ -244,6 +249,7 @@ void check_sse(struct check *c, uint64_t revision)
 	if (found.count == 0 || (found.bad > 0 && found.count < SURE))
 		return;
 	check_add(c, CHECK_LIMINE_SSE, check_at("code", LODE_NO_INDEX, "base revision", revision, found.first),
-		  "%llu instructions of a linear sweep, the first one at this offset; whether they run before the kernel sets the bit was not looked at",
+		  "%llu instructions of a linear sweep, the first one at this offset; whether they run before the kernel "
+		  "sets the bit was not looked at",
 		  (unsigned long long)found.count);
 }

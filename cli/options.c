@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* argv and a table of options -> option ids and operands; the same table prints --help. */
 #include "cli.h"
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -174,10 +175,13 @@ bool lode_parse_size(uint64_t *value, const char *text)
 	/* strtoull alone would take a sign and leading blanks, and call a wrapped number a result. */
 	if (text[0] < '0' || text[0] > '9')
 		return false;
+	errno = 0;
 	number = strtoull(text, &end, text[0] == '0' && (text[1] == 'x' || text[1] == 'X') ? 16 : 10);
 	*value = number;
+	if (errno != 0)
+		return false;
 	if (*end == '\0')
-		return number != UINT64_MAX || strlen(text) < 21;
+		return true;
 	unit = strchr(units, *end);
 	if (unit == NULL || end[1] != '\0')
 		return false;

@@ -1,0 +1,159 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+# The command line: verbs, help, misuse, exit status, and what `lode run` makes of every kind of file.
+import os
+import pty
+import subprocess
+import time
+import harness
+from harness import LODE, case, done, equal, lode, one_line_error, path, show_json, skip, write
+
+
+def misuse(name, *args):
+    result = lode(*args)
+    case("misuse: " + name, equal(result.status, 2, "status"), equal(result.out, "", "stdout"), (one_line_error(result), result.err))
+
+
+def help_and_misuse():
+    top = lode("--help")
+    case("help", equal(top.status, 0, "status"), equal(top.err, "", "stderr"), all(v in top.out for v in ("run", "show", "check", "exec")))
+    case("help is the same", equal(lode("help").out, top.out), equal(lode("-h").out, top.out))
+    case("no verb: help on stderr, status 2", equal(lode().status, 2), equal(lode().err, top.out), equal(lode().out, ""))
+    case("version", equal(lode("--version").out.split()[0], "lode"), equal(lode("--version").status, 0))
+    for verb in ("run", "show", "check", "exec"):
+        text = lode(verb, "--help")
+        case("help of " + verb, equal(text.status, 0), equal(text.out, lode("help", verb).out), equal(lode(verb, "-h").out, text.out),
+             text.out.startswith("usage: lode %s " % verb), "--help" in text.out)
+    misuse("unknown verb", "frobnicate")
+    misuse("unknown option of the command", "--frobnicate")
+    misuse("help of an unknown verb", "help", "frobnicate")
+    misuse("unknown long option", "show", "--frobnicate", "/bin/true")
+    misuse("unknown short option", "show", "-Z", "/bin/true")
+    misuse("an escape in an option", "show", "--\x1b[31m", "/bin/true")
+    misuse("an escape as verb", "\x1b[31m")
+    misuse("value missing", "show", "--page-size")
+    misuse("value where none is taken", "show", "--json=1", "/bin/true")
+    misuse("no file", "show")
+    misuse("two files", "show", "/bin/true", "/bin/false")
+    misuse("no number", "show", "--base", "up", "/bin/true")
+    misuse("a sign", "show", "--base", "-1", "/bin/true")
+    misuse("too large a number", "show", "--base", "99999999999999999999", "/bin/true")
+    misuse("a page size that is no power of two", "show", "--page-size", "5000", "/bin/true")
+    misuse("--for what", "show", "--for", "toaster", "/bin/true")
+    misuse("run what", "run")
+
+
+def option_forms():
+    want = show_json("--for=kernel", "--page-size=65536", "/bin/true")
+    case("--name=value and --name value", equal(show_json("--for", "kernel", "--page-size", "0x10000", "/bin/true"), want), equal(show_json("--for", "kernel", "--page-size", "64K", "/bin/true"), want),
+         equal(want["plan"]["page_size"], 65536))
+    case("options behind the operand", equal(show_json("/bin/true", "--for=kernel", "--page-size", "64K"), want))
+    case("clustered letters", equal(lode("show", "-jSs", "/bin/true").out, lode("show", "-j", "-S", "-s", "/bin/true").out))
+    minus = write("-minus", harness.read("/bin/true"))
+    result = subprocess.run([LODE, "show", "--", "-minus"], cwd=os.path.dirname(minus), capture_output=True)
+    case("-- ends the options", equal(result.returncode, 0), result.stdout.startswith(b"-minus: "))
+
+
+def errors():
+    for name, file in (("missing", path("nowhere")), ("folder", "/"), ("folder below a file", "/bin/true/x"), ("empty", "/dev/null"), ("text", "/etc/passwd")):
+        for verb in ("show", "run"):
+            result = lode(verb, file)
+            case("%s: %s" % (verb, name), (result.status in (1, 126, 127), "status %d" % result.status), (one_line_error(result), result.err), file in result.err)
+    if os.path.exists("/dev/full"):
+        with open("/dev/full", "wb") as full:
+            status = subprocess.run([LODE, "show", "/bin/true"], stdout=full, stderr=subprocess.DEVNULL).returncode
+        case("a full disk is a failure", equal(status, 1, "status"))
+
+
+def run_programs():
+    case("run: program", equal(lode("run", "/bin/echo", "a", "-b", "--help").out, "a -b --help\n"))
+    case("run: status of the program", equal(lode("run", "/bin/false").status, 1), equal(lode("run", "/bin/true").status, 0),
+         equal(lode("run", "/bin/sh", "-c", "exit 77").status, 77))
+    script = write("script", b"#!/bin/sh\necho script $1\n")
+    os.chmod(script, 0o755)
+    case("run: script", equal(lode("run", script, "x").out, "script x\n"))
+    case("run: PATH", equal(lode("run", "echo", "found").out, "found\n"))
+    case("run: standard input", equal(lode("run", "-", "x", "y", stdin=harness.read("/bin/echo")).out, "x y\n"))
+    local = subprocess.run([LODE, "run", "script", "here"], cwd=harness.FOLDER, capture_output=True)
+    case("run: a file of this folder", equal(local.stdout, b"script here\n"))
+    case("run: a dash that belongs to the program", equal(lode("run", "/bin/echo", "-n", "x").out, "x"))
+
+
+def run_names():
+    """What cannot be run is named in one line, status 1."""
+    source = write("object.c", b"int one(void) { return 1; }\n")
+    harness.tool("cc", "-c", "-o", path("object.o"), source)
+    harness.tool("ar", "rc", path("lib.a"), path("object.o"))
+    harness.tool("cc", "-shared", "-nostdlib", "-o", path("shared.so"), source)
+    bzimage = bytearray(4096)
+    bzimage[0x1fe:0x200] = b"\x55\xaa"
+    bzimage[0x202:0x206] = b"HdrS"
+    things = {
+        "object": (path("object.o"), "relocatable object"), "archive": (path("lib.a"), "archive"), "library": (path("shared.so"), "shared library"),
+        "bzImage": (write("bz", bytes(bzimage)), "Linux kernel"), "text": ("/etc/passwd", "text"), "empty": (write("empty", b""), "empty"),
+        "gzip": (write("gz", b"\x1f\x8b\x08" + bytes(40)), "gzip"), "data": (write("data", bytes(range(256))), "data of unknown kind"),
+        "PE": (write("exe", b"MZ" + bytes(200)), "PE"),
+    }
+    for name, (file, words) in things.items():
+        os.chmod(file, 0o755) if file.startswith(harness.FOLDER) else None
+        result = lode("run", file)
+        case("run names: " + name, equal(result.status, 1, "status"), (one_line_error(result), result.err), (words in result.err, result.err))
+    member = lode("run", path("lib.a") + ":object.o")
+    case("run names: member", equal(member.status, 1), "relocatable object" in member.err)
+
+
+def terminal(env):
+    """Standard output of `lode show /bin/true` on a terminal."""
+    main, side = pty.openpty()
+    process = subprocess.Popen([LODE, "show", "/bin/true"], stdout=side, stdin=subprocess.DEVNULL, env={**os.environ, "LC_ALL": "C.UTF-8", **env})
+    os.close(side)
+    out = b""
+    while True:
+        try:
+            piece = os.read(main, 65536)
+        except OSError:
+            break
+        if not piece:
+            break
+        out += piece
+    process.wait()
+    os.close(main)
+    return out
+
+
+def colours():
+    clean = {k: "" for k in ("NO_COLOR",)}
+    case("colours on a terminal", b"\x1b[" in terminal({**clean, "TERM": "xterm"}))
+    case("no colours with NO_COLOR", b"\x1b" not in terminal({"NO_COLOR": "1", "TERM": "xterm"}))
+    case("no colours on a dumb terminal", b"\x1b" not in terminal({**clean, "TERM": "dumb"}))
+    case("no colours in a pipe", "\x1b" not in lode("show", "/bin/true", env={"TERM": "xterm"}).out)
+
+
+def speed():
+    big = path("sparse")
+    with open(big, "wb") as out:
+        out.write(harness.read("/bin/true"))
+        out.truncate(16 << 30)
+    begun = time.monotonic()
+    result = lode("show", big)
+    took = time.monotonic() - begun
+    os.unlink(big)
+    case("a file of 16 GiB is not read whole", equal(result.status, 0), (took < 2, "%.2f s" % took))
+    begun = time.monotonic()
+    for _ in range(20):
+        lode("show", "/bin/true")
+    took = (time.monotonic() - begun) / 20
+    case("start-up, with Python's own", (took < 0.1, "%.1f ms" % (took * 1000)))
+
+
+if not os.path.exists("/bin/true"):
+    skip("all", "no /bin/true")
+    done()
+help_and_misuse()
+option_forms()
+errors()
+run_programs()
+run_names()
+colours()
+speed()
+done()

@@ -18,7 +18,7 @@ try() {
 	else
 		failed=$((failed + 1))
 		echo "FAIL $case_: $* (status $got_)"
-		head -n 20 "$work/.log" | sed 's/^/    /'
+		{ grep -iE 'error|warning|FAIL|WRONG|DIFFERENT' "$work/.log"; tail -n 12 "$work/.log"; } | head -n 24 | sed 's/^/    /'
 	fi
 }
 
@@ -33,7 +33,7 @@ refuse() {
 	else
 		failed=$((failed + 1))
 		echo "FAIL $case_: $*: status $got_, not $status_, or not the words: $text_"
-		head -n 20 "$work/.log" | sed 's/^/    /'
+		{ grep -iE 'error|warning|FAIL|WRONG|DIFFERENT' "$work/.log"; tail -n 12 "$work/.log"; } | head -n 24 | sed 's/^/    /'
 	fi
 }
 

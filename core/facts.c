@@ -96,6 +96,7 @@ static int find_tls(struct lode_planner_ *planner, struct lode_diag *why)
 	plan->has_tls = true;
 	plan->tls = (struct lode_tls){
 		.addr = tls->vaddr + plan->bias,
+		.bias = plan->bias,
 		.offset = tls->offset,
 		.file_size = tls->filesz,
 		.mem_size = tls->memsz,

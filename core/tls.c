@@ -17,14 +17,15 @@ const struct lode_machine *lode_machine_(uint16_t machine, uint8_t class_)
 	return NULL;
 }
 
-/* Both variants keep the block congruent to its address in the image, modulo its alignment. */
+/* Both variants keep the block congruent to its address as linked, modulo its alignment: code has the offsets built in, and the bias
+ * need not be a multiple of the template's alignment. */
 static uint64_t block_offset(const struct lode_machine *machine, const struct lode_tls *tls)
 {
-	uint64_t mask = tls->align - 1;
+	uint64_t mask = tls->align - 1, addr = tls->addr - tls->bias;
 
 	if (machine->tls_above)
-		return machine->tcb + ((tls->addr - machine->tcb) & mask);
-	return 0 - (tls->mem_size + ((0 - tls->mem_size - tls->addr) & mask));
+		return machine->tcb + ((addr - machine->tcb) & mask);
+	return 0 - (tls->mem_size + ((0 - tls->mem_size - addr) & mask));
 }
 
 int lode_tls_layout(struct lode_tls_layout *layout, const struct lode_tls *tls, uint16_t machine, struct lode_diag *why)

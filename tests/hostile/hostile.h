@@ -103,6 +103,8 @@ struct hostile_seed {
 };
 /* Seeds made by the writer; NULL behind the last. The caller frees with mkelf_free. */
 bool hostile_seed(struct hostile_seed *seed, uint32_t index);
+/* Seeds that the machine's compiler makes, false behind the last; not made: it cannot. */
+bool hostile_real_seed(struct hostile_seed *seed, uint32_t index, bool *made);
 /* Where the structures of any ELF file lie, as far as its headers can be followed. */
 void hostile_locate(struct mkelf_out *out, unsigned char *bytes, size_t size);
 

@@ -2,7 +2,7 @@
 /* ELF header and each PT_LOAD by itself -> findings. What two segments do to each other is check_pages.c's. */
 #include "check.h"
 
-enum { PAGE = 4096, LARGE_ALIGN = 65536 };
+enum { PAGE = 4096, LARGE_ALIGN = 65536, LOWEST = 65536 };
 
 static bool power_of_two(uint64_t n)
 {
@@ -104,6 +104,13 @@ static void check_empty(struct check *c, uint32_t index)
 		check_add(c, CHECK_SEGMENT_EMPTY, check_at_segment(c, index, LODE_FIELD_PHDR_MEMSZ), NULL);
 }
 
+/* vm.mmap_min_addr of today's distributions. */
+static void check_low(struct check *c, uint32_t index)
+{
+	if (c->image.type == LODE_ET_EXEC && c->image.segments[index].vaddr < LOWEST)
+		check_add(c, CHECK_SEGMENT_LOW, check_at_segment(c, index, LODE_FIELD_PHDR_VADDR), NULL);
+}
+
 /* p_paddr counts for loaders that copy to it. */
 static void check_physical(struct check *c, uint32_t index)
 {
@@ -133,6 +140,7 @@ void check_segments(struct check *c)
 		check_flags(c, i);
 		check_zeros(c, i);
 		check_align(c, i);
+		check_low(c, i);
 		check_physical(c, i);
 	}
 }

@@ -105,6 +105,19 @@ static void relocate(struct check *c, const struct lode_plan *plan)
 			(unsigned long long)count.irelative);
 }
 
+/* Where user space ends; a position-independent image is moved there anyway. 0: not known. */
+static uint64_t user_end(const struct lode_image *image)
+{
+	if (image->type != LODE_ET_EXEC)
+		return 0;
+	switch (image->machine) {
+	case LODE_EM_X86_64:
+	case LODE_EM_RISCV: return image->class_ == LODE_CLASS64 ? UINT64_C(1) << 47 : 0;
+	case LODE_EM_AARCH64: return UINT64_C(1) << 48;
+	default: return 0;
+	}
+}
+
 static void plan_process(struct check *c)
 {
 	struct lode_policy policy = lode_policy_process(PAGE);
@@ -113,6 +126,7 @@ static void plan_process(struct check *c)
 	if (c->program && c->image.entry != 0)
 		policy.flags &= ~(uint32_t)LODE_PLAN_ENTRY_ANY;
 	policy.flags &= ~(uint32_t)LODE_PLAN_ALIGN_LENIENT;
+	policy.address_limit = user_end(&c->image);
 	plan_copy(c, &plan, &policy);
 }
 

@@ -59,6 +59,7 @@ case('segment-bss-readonly', 'linux-process', lambda: three(memsz=0x100), three)
 case('segment-congruence-align', 'linux-process', lambda: three(align=0x10000, offset=0x3000), three)
 case('segment-align-small', 'linux-process', lambda: three(align=16), three)
 case('segment-align-large', 'linux-process', lambda: image([TEXT, seg(PT_LOAD, R, 0x600000, b'const', align=0x200000), STK]), program)
+case('segment-low', 'linux-process', lambda: image([seg(PT_LOAD, R | X, 0x8000, CODE), STK]), lambda: image([seg(PT_LOAD, R | X, 0x10000, CODE), STK]))
 
 # Multiboot and physical addresses
 

@@ -152,6 +152,14 @@ static int take_bytes(struct lode_input *input, const struct lode_member *member
 	return 0;
 }
 
+/* A thin archive names paths; the file's name alone will do. */
+static bool is_called(const struct lode_member *member, const char *name)
+{
+	const char *slash = member->thin ? strrchr(member->name, '/') : NULL;
+
+	return strcmp(member->name, name) == 0 || (slash != NULL && strcmp(slash + 1, name) == 0);
+}
+
 int lode_archive_take_(struct lode_input *input, const char *path, const char *name)
 {
 	struct lode_members walk;
@@ -161,7 +169,7 @@ int lode_archive_take_(struct lode_input *input, const char *path, const char *n
 	if (!lode_members_begin_(&walk, input))
 		return lode_input_fail_(input, 0, "no such file, and what stands before the last ':' is no archive");
 	while ((more = lode_members_next_(&member, &walk)) > 0) {
-		if (member.table || strcmp(member.name, name) != 0)
+		if (member.table || !is_called(&member, name))
 			continue;
 		return member.thin ? take_thin(input, path, &member) : take_bytes(input, &member);
 	}

@@ -31,7 +31,7 @@ static inline uint32_t be32(const unsigned char *p)
 
 /* Walk an archive (archive.c). */
 struct lode_member {
-	char name[256];
+	char name[4096]; /* in a thin archive a path, seen from the archive's folder */
 	uint64_t offset; /* of its bytes in the archive; thin: none there */
 	uint64_t size;
 	bool thin;

@@ -1,0 +1,226 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+# Every way in which FILE may wrap an ELF image: archives, bzImages, compressed files, pipes; and what happens to broken ones.
+import bz2
+import glob
+import gzip
+import lzma
+import os
+import resource
+import shutil
+import struct
+import subprocess
+import threading
+import time
+import harness
+from harness import LODE, case, done, equal, lode, one_line_error, path, read, show_json, skip, tool, write
+
+ELF = read("/bin/true")
+WANT = show_json("/bin/true")
+SAME = ("header", "program_headers", "sections", "dynamic", "notes", "relocations", "symbol_tables", "plan")
+
+
+def same(name, shown, peeled=None, want=WANT):
+    case(name, *[equal(shown[key], want[key], key) for key in SAME], equal(shown["file"]["unpacked"], peeled, "unpacked"))
+
+
+def refused(name, *args, words="", status=1):
+    result = lode("show", *args)
+    case(name, equal(result.status, status, "status"), (one_line_error(result), result.err), (words in result.err, result.err), equal(result.out, "", "stdout"))
+
+
+def lzop(data, packed_zeros=0):
+    """lzop's format: stored blocks, and one packed block of zeros (a literal run and one long match)."""
+    flags = 1 | 2  # Adler-32 of both; not looked at
+    out = b"\x89LZO\x00\r\n\x1a\n" + struct.pack(">HHHBBIIIIB", 0x1030, 0x2080, 0x940, 1, 5, flags, 0, 0, 0, 0) + b"\0\0\0\0"
+    for at in range(0, len(data), 65536):
+        block = data[at:at + 65536]
+        out += struct.pack(">III", len(block), len(block), 0) + block
+    if packed_zeros:
+        # four literals; a match of 33 + 255 * n + r bytes at distance 1; the end mark
+        rest = packed_zeros - 4 - 33
+        count, last = divmod(rest - 1, 255)
+        packed = bytes([17 + 4]) + bytes(4) + b"\x20" + bytes(count) + bytes([last + 1]) + b"\0\0" + b"\x11\0\0"
+        out += struct.pack(">IIII", packed_zeros, len(packed), 0, 0) + packed
+    return out + bytes(4)
+
+
+def packers():
+    """{name: function or None}"""
+    def by_tool(*command):
+        return (lambda data: subprocess.run(command, input=data, stdout=subprocess.PIPE, check=True).stdout) if shutil.which(command[0]) else None
+    return {
+        "gzip": gzip.compress, "bzip2": bz2.compress, "lzma": lambda d: lzma.compress(d, format=lzma.FORMAT_ALONE),
+        "xz": lambda d: lzma.compress(d, check=lzma.CHECK_CRC32, filters=[{"id": lzma.FILTER_X86}, {"id": lzma.FILTER_LZMA2}]),
+        "zstd": by_tool("zstd", "-q", "-c", "--ultra", "-20"), "lz4": by_tool("lz4", "-q", "-l", "-c"), "lzo": lzop,
+    }
+
+
+def bzimage(payload, version=0x20f, sectors=3, tail=0, offset=64, length=None):
+    head = bytearray((sectors + 1) * 512)
+    head[0x1f1] = sectors
+    head[0x1fe:0x200] = b"\x55\xaa"
+    head[0x202:0x206] = b"HdrS"
+    struct.pack_into("<H", head, 0x206, version)
+    struct.pack_into("<II", head, 0x248, offset, len(payload) if length is None else length)
+    return bytes(head) + bytes(offset) + payload + bytes(tail)
+
+
+def packed_files():
+    for name, pack in packers().items():
+        if pack is None:
+            skip(name, "no tool to make it")
+            continue
+        packed = pack(ELF)
+        same("plain " + name, show_json(write("plain." + name, packed)), name)
+        image = bzimage(packed + struct.pack("<I", len(ELF)), tail=300)
+        same("bzImage " + name, show_json(write("bz." + name, image)), "bzImage 2.15, %s payload" % name)
+        text = lode("show", path("bz." + name)).out
+        case("bzImage %s is told" % name, "bzImage 2.15, %s payload: an ELF file of" % name in text)
+        raw = lode("show", "--raw", path("plain." + name))
+        case("--raw leaves %s alone" % name, equal(raw.status, 1), (name in raw.err, raw.err))
+        for cut in (len(packed) // 2, len(packed) - 5, 40):
+            refused("%s cut to %d" % (name, cut), write("cut." + name, packed[:cut]), words="")
+        refused("bzImage %s cut" % name, write("cutbz." + name, image[:len(image) // 2]), words="cut short")
+        if name != "lzo":  # its stored blocks hold any bytes
+            damaged = packed[:200] + bytes(b ^ 0x5a for b in packed[200:400]) + packed[400:]
+            result = lode("show", write("bad." + name, damaged))
+            case("damaged " + name, equal(result.status, 1), (one_line_error(result), result.err))
+    padded = show_json(write("zeros.lzo", lzop(ELF, 100000)))
+    same("lzo, a block that is really packed", padded, "lzo")
+    case("lzo, size of the packed block", equal(padded["file"]["image_size"], len(ELF) + 100000))
+    same("bzImage without compression", show_json(write("bz.none", bzimage(ELF))), "bzImage 2.15, payload not compressed")
+    same("bzImage, setup_sects 0 means 4", show_json(write("bz.four", bytes(0x1f1) + b"\0" + bzimage(gzip.compress(ELF), sectors=4)[0x1f2:])), "bzImage 2.15, gzip payload")
+    refused("bzImage of an old protocol", write("bz.old", bzimage(gzip.compress(ELF), version=0x207)), words="does not say where")
+    refused("bzImage, payload past the end", write("bz.end", bzimage(ELF, length=1 << 31)), words="past the end")
+    refused("bzImage, payload offset wraps", write("bz.wrap", bzimage(ELF, offset=64)[:0x248] + b"\xff" * 8 + bzimage(ELF)[0x250:]), words="past the end")
+    refused("bzImage of something else", write("bz.else", bzimage(b"nothing that anybody knows" * 9)), words="unknown kind")
+    refused("gzip of no ELF", write("no.gz", gzip.compress(b"text " * 1000)), words="no ELF image")
+
+
+def bombs():
+    """Unpacking stops where the output is out of proportion."""
+    head = ELF[:4]
+    for name, pack in packers().items():
+        if pack is None or name == "lzo":
+            continue
+        bomb = write("bomb." + name, pack(head + bytes(300 << 20)) if name not in ("bzip2", "xz", "lzma") else pack(head + bytes(100 << 20)))
+        begun = time.monotonic()
+        pid = os.fork()
+        if pid == 0:
+            null = os.open("/dev/null", os.O_WRONLY)
+            os.dup2(null, 1)
+            os.dup2(null, 2)
+            os.execv(LODE, [LODE, "show", bomb])
+        _, status, usage = os.wait4(pid, 0)
+        small = os.path.getsize(bomb) < (1 << 20)
+        case("bomb: " + name, equal(os.WEXITSTATUS(status) if small else 1, 1, "status"), (time.monotonic() - begun < 30, "time"),
+             (usage.ru_maxrss < (700 << 10), "%d KiB" % usage.ru_maxrss))
+    lie = bytearray(lzma.compress(ELF, format=lzma.FORMAT_ALONE))
+    lie[1:5] = b"\xff\xff\xff\xff"
+    result = lode("show", write("lie.lzma", bytes(lie)))
+    case("lzma dictionary of 4 GiB", equal(result.status, 1), (one_line_error(result), result.err))
+
+
+def real_kernels():
+    found = sorted(glob.glob("/boot/vmlinu[xz]-*") + glob.glob("/usr/lib/modules/*/vmlinuz"))
+    if not found:
+        skip("kernel of this machine", "no /boot/vmlinuz-*")
+    for kernel in found[:2]:
+        shown = show_json(kernel)
+        case(kernel, equal(shown["header"]["machine"], 62), shown["plan"] is not None, shown["file"]["unpacked"].startswith("bzImage 2."))
+    for module in (glob.glob("/lib/modules/*/kernel/**/*.ko*", recursive=True))[:3]:
+        case(module, equal(show_json(module)["header"]["type"], 1))
+
+
+def archives():
+    for name in ("a", "b", "a_very_long_member_name_that_needs_the_name_table"):
+        source = write(name + ".c", b"int %s(void) { return 1; }\n" % name.encode())
+        tool("cc", "-c", "-o", path(name + ".o"), source)
+    members = [path(n + ".o") for n in ("a", "b", "a_very_long_member_name_that_needs_the_name_table")]
+    tool("ar", "rcs", path("lib.a"), *members)
+    tool("ar", "rcsT", path("thin.a"), *members)
+    for member in members:
+        name, want = os.path.basename(member), show_json(member)
+        same("member " + name[:12], show_json(path("lib.a") + ":" + name), "member of an archive", want)
+        same("thin member " + name[:12], show_json(path("thin.a") + ":" + name), "member of a thin archive", want)
+    bsd = b"!<arch>\n"
+    for name in (b"bsd_name_that_is_long.o", b"second member.o"):
+        data = read(members[0])
+        padded = name + bytes(-len(name) % 4)
+        bsd += b"%-16s%-12d%-6d%-6d%-8s%-10d`\n" % (b"#1/%d" % len(padded), 0, 0, 0, b"644", len(padded) + len(data)) + padded + data
+        bsd += b"\n" * (len(bsd) % 2)
+    write("bsd.a", bsd)
+    for name in ("bsd_name_that_is_long.o", "second member.o"):
+        same("BSD member " + name, show_json(path("bsd.a") + ":" + name), "member of an archive", show_json(members[0]))
+    for archive in ("lib.a", "thin.a", "bsd.a"):
+        listed = lode("show", path(archive))
+        names = [m["name"] for m in show_json(path(archive))["members"]]
+        case("list of " + archive, equal(listed.status, 0), len(names) >= 2, all(os.path.basename(n) in listed.out for n in names))
+    refused("no such member", path("lib.a") + ":zzz.o", words="no member of this name")
+    refused("member of no archive", "/bin/true:a.o", words="no archive")
+    refused("member of a folder", "/usr:a.o", words="directory")
+    refused("member of nothing", path("none.a") + ":a.o", words="No such file")
+    write("with:colon", ELF)
+    same("a file whose name holds a colon", show_json(path("with:colon")))
+    os.unlink(members[1])
+    refused("thin member that is gone", path("thin.a") + ":b.o", words="No such file")
+    whole = read(path("lib.a"))
+    for cut in (8, 20, 68, 100, len(whole) // 2, len(whole) - 1):
+        for args in ((path("cut.a"),), (path("cut.a") + ":" + os.path.basename(members[2]),)):
+            write("cut.a", whole[:cut])
+            result = lode("show", *args)
+            case("archive cut to %d" % cut, (result.status in (0, 1), "status %d" % result.status), (result.status == 0 or one_line_error(result), result.err))
+    for at in range(8, 128):
+        write("flip.a", whole[:at] + bytes([whole[at] ^ 0x15]) + whole[at + 1:])
+        listed = lode("show", path("flip.a"))
+        case("archive byte %d damaged" % at, (listed.status in (0, 1), "status %d" % listed.status), (listed.status == 0 or one_line_error(listed), listed.err))
+    loops = b"!<arch>\n" + (b"%-16s%-12d%-6d%-6d%-8s%-10s`\n" % (b"x/", 0, 0, 0, b"644", b"9999999999")) * 3
+    refused("member larger than the archive", write("large.a", loops) + ":x", words="damaged")
+
+
+def pipes():
+    piped = show_json("-", stdin=ELF)
+    same("standard input", piped)
+    case("standard input has a name", equal(piped["file"]["name"], "standard input"))
+    same("standard input, packed", show_json("-", stdin=gzip.compress(ELF)), "gzip")
+    fifo = path("fifo")
+    os.mkfifo(fifo)
+
+    def feed():
+        with open(fifo, "wb") as out:
+            try:
+                for at in range(0, len(ELF), 1000):
+                    out.write(ELF[at:at + 1000])
+                    out.flush()
+            except BrokenPipeError:
+                pass
+    writer = threading.Thread(target=feed)
+    writer.start()
+    same("FIFO", show_json(fifo))
+    writer.join()
+    tool("ar", "rc", path("piped.a"), path("a.o"))
+    shell = subprocess.run(["sh", "-c", 'cat "$1" | "$2" show --json /dev/stdin', "sh", "/bin/true", LODE], capture_output=True)
+    case("/dev/stdin as a pipe", equal(shell.returncode, 0), b'"lode-show"' in shell.stdout)
+    refused("empty pipe", "-", words="header")
+    same("/proc/self/exe", show_json("/proc/self/exe"), None, show_json(LODE))
+    if os.path.exists("/dev/zero"):
+        pid = os.fork()
+        if pid == 0:
+            resource.setrlimit(resource.RLIMIT_AS, (3 << 30, 3 << 30))
+            null = os.open("/dev/null", os.O_WRONLY)
+            os.dup2(null, 1)
+            error = os.open(path("zero.err"), os.O_WRONLY | os.O_CREAT, 0o600)
+            os.dup2(error, 2)
+            os.execv(LODE, [LODE, "show", "/dev/zero"])
+        _, status = os.waitpid(pid, 0)
+        message = read(path("zero.err")).decode()
+        case("a device without end", equal(os.WEXITSTATUS(status), 1), (message.count("\n") == 1 and ("1024 MiB" in message or "memory" in message), message))
+
+
+packed_files()
+bombs()
+real_kernels()
+archives()
+pipes()
+done()

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Starts programs by execve and by lode_exec from many kinds of hosts and compares what they find: maps, auxv, signals, descriptors...
 
-usage: compare.py LAUNCH NAME=HOST...   LAUNCH, HOST: built from launch.c and host.c
+usage: compare.py LAUNCH HOST...   built from launch.c and host.c
 """
 import os
 import subprocess
@@ -11,7 +11,7 @@ import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 LAUNCH = os.path.abspath(sys.argv[1])
-HOSTS = [(a.split("=")[0], os.path.abspath(a.split("=")[1])) for a in sys.argv[2:]]
+HOSTS = [(os.path.basename(a).replace("exec-host-", ""), os.path.abspath(a)) for a in sys.argv[2:]]
 passed = failed = skipped = 0
 
 

@@ -79,7 +79,7 @@ static uint64_t compute(const struct lode_walk_ *walk, const struct lode_entry_ 
 	case LODE_OP_IRELATIVE: return walk->plan->bias + add;
 	case LODE_OP_SYMBOL: return symbol + add;
 	case LODE_OP_TPOFF: return walk->tls.offset + symbol + add;
-	case LODE_OP_TPNEG: return 0 - (walk->tls.offset + symbol + add);
+	case LODE_OP_TPNEG: return add - (walk->tls.offset + symbol);
 	case LODE_OP_DTPMOD: return walk->options->tls_module != 0 ? walk->options->tls_module : 1;
 	case LODE_OP_DTPOFF: return symbol + add - (uint64_t)walk->machine->dtp_bias;
 	default: return symbol;
@@ -142,9 +142,11 @@ static int apply(struct lode_walk_ *walk, struct lode_entry_ *entry, struct lode
 		status = apply_ifunc(walk, entry, &value, &skip, why);
 	if (status != LODE_OK)
 		return status;
+	if (ifunc != walk->irelative)
+		return LODE_OK;
 	if (!value_fits(walk, entry, value))
 		return lode_entry_refuse_(walk, entry, LODE_RULE_RELOC_VALUE, LODE_FIELD_REL_ADDEND, value, why);
-	if (skip || ifunc != walk->irelative)
+	if (skip)
 		return LODE_OK;
 	return lode_word_write_(walk, entry->rel.offset + walk->plan->bias, value, entry->width, why);
 }

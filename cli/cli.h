@@ -79,6 +79,8 @@ bool lode_parse_size(uint64_t *value, const char *text);
 bool lode_colour(FILE *stream);
 /* Bytes of the well-formed UTF-8 character at p, 0 if there is none; *code is its number. left > 0. */
 size_t lode_utf8_length(uint32_t *code, const unsigned char *p, size_t left);
+/* A character that cannot do a terminal or its reader harm. */
+bool lode_harmless(uint32_t code);
 /* Bytes of a name as they may be printed: control and invalid bytes become \xNN, backslash \\. Always NUL-terminated; returns the length needed. */
 size_t lode_escape(char *buf, size_t size, const char *bytes, size_t nbytes);
 /* The same, to a stream. */

@@ -71,7 +71,7 @@ static void put_char(FILE *stream, const char *bytes, size_t length, uint32_t co
 {
 	if (code == '"' || code == '\\')
 		fprintf(stream, "\\%c", (int)code);
-	else if (code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0x2028 || code == 0x2029)
+	else if (!lode_harmless(code) && code <= 0xffff)
 		fprintf(stream, "\\u%04" PRIx32, code);
 	else
 		fwrite(bytes, 1, length, stream);

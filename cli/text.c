@@ -34,7 +34,7 @@ size_t lode_utf8_length(uint32_t *code, const unsigned char *p, size_t left)
 }
 
 /* Control characters, and those that change how the text around them is drawn (direction, line ends, nothing at all). */
-static bool harmless(uint32_t code)
+bool lode_harmless(uint32_t code)
 {
 	if (code < 0x20 || (code >= 0x7f && code < 0xa0))
 		return false;
@@ -60,7 +60,7 @@ size_t lode_escape(char *buf, size_t size, const char *bytes, size_t nbytes)
 		taken = lode_utf8_length(&code, (const unsigned char *)bytes + i, nbytes - i);
 		if (taken > 0 && code == '\\') {
 			put(buf, size, &at, "\\\\", 2);
-		} else if (taken > 0 && harmless(code)) {
+		} else if (taken > 0 && lode_harmless(code)) {
 			put(buf, size, &at, bytes + i, taken);
 		} else {
 			unsigned char byte = (unsigned char)bytes[i];

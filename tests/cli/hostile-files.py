@@ -1,0 +1,179 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+# Files that lie: names full of control codes, prefixes, flipped bits, fields at their limits -> a right result or one clear refusal.
+import json
+import os
+import random
+import struct
+import subprocess
+import concurrent.futures
+from harness import FOLDER, LODE, case, done, equal, harmless, lode, one_line_error, path, read, show_json, skip, tool, write
+
+TRUE = read("/bin/true")
+VIEWS = (("show", "-p", "-S", "-s", "-d"), ("show", "--json", "-s", "-d"))
+EVIL = b"\x1b[31mred\x07\r\xc2\x9b2J\xff\xe2\x80\xae"
+
+
+def judge(name, result, json_wanted):
+    """None, or what is wrong with the answer to a damaged file."""
+    if result.status not in (0, 1):
+        return "%s: status %d: %s" % (name, result.status, result.err[-300:])
+    if result.status == 1 and not one_line_error(result):
+        return "%s: stderr %r" % (name, result.err_raw[:300])
+    if result.status == 0 and result.err_raw:
+        return "%s: status 0 with stderr %r" % (name, result.err_raw[:300])
+    try:
+        if not harmless(result.raw):
+            return "%s: control bytes on stdout" % name
+        if json_wanted and result.status == 0:
+            json.loads(result.raw.decode("utf-8"))
+    except ValueError as error:
+        return "%s: %s" % (name, error)
+    return None
+
+
+def try_bytes(name, data):
+    file = write("try.%s" % name, data)
+    wrong = [judge("%s %s" % (name, view), lode(*view, file), "--json" in view) for view in VIEWS]
+    os.unlink(file)
+    return [w for w in wrong if w]
+
+
+def many(title, items):
+    """All of them as one case, so that the counts stay readable."""
+    items = list(items)
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        wrong = [w for found in pool.map(lambda item: try_bytes(*item), items) for w in found]
+    case("%s (%d files)" % (title, len(items)), bool(items), *[(False, w) for w in wrong[:5]])
+
+
+def names():
+    plain = b"EVIL-" + b"x" * (len(EVIL) - 5)
+    source = write("evil.s", b'.section "' + plain + b'.","a",@progbits\n.byte 1\n.data\n.globl "' + plain + b'"\n"' + plain + b'":\n.long 5\n')
+    made = subprocess.run(["cc", "-c", "-o", path("evil.o"), source], capture_output=True)
+    if made.returncode != 0:
+        skip("names of an object", "the assembler does not take them")
+    else:
+        tool("cc", "-shared", "-nostdlib", "-o", path("evil.so"), path("evil.o"))
+        for file in ("evil.o", "evil.so"):
+            write(file, read(path(file)).replace(plain, EVIL))
+        for file in ("evil.o", "evil.so"):
+            text = lode("show", "-p", "-S", "-s", "-d", path(file))
+            case("control codes in %s" % file, equal(text.status, 0), harmless(text.raw), "\\x1b[31mred\\x07\\x0d\\xc2\\x9b2J\\xff" in text.out)
+            shown = show_json("-s", "-d", path(file))
+            section = [s for s in shown["sections"] if s.get("name_hex") == (EVIL + b".").hex()]
+            symbol = [s for t in shown["symbol_tables"] for s in t["symbols"] if s.get("name_hex") == EVIL.hex()]
+            case("JSON of %s keeps the bytes" % file, len(section) == 1, bool(symbol), section[0]["name"].startswith("\x1b[31mred\x07\r") if section else False)
+    raw_folder = os.fsencode(FOLDER)
+    evil_file = os.path.join(raw_folder, b"\x1b[31m\xff&<\"name")
+    with open(evil_file, "wb") as out:
+        out.write(TRUE)
+    for view in VIEWS + (("show", "--svg", "-"), ("show", "--svg", "-", "-j")):
+        result = lode(*view, evil_file)
+        case("file name with control codes: %s" % " ".join(view), equal(result.status, 0), harmless(result.raw))
+    missing = lode("show", evil_file + b"\n\x1b[2J")
+    case("missing file with control codes", equal(missing.status, 1), one_line_error(missing))
+    archive = b"!<arch>\n"
+    for number, name in enumerate((b"\x1b[31m.o/", b"\xff\n\r.o/", b"/0")):
+        archive += b"%-16s%-12d%-6d%-6d%-8s%-10d`\n" % (name, 0, 0, 0, b"644", 4) + b"data"
+    listed = lode("show", write("evil.a", archive))
+    case("archive members with control codes", (listed.status in (0, 1), listed.status), harmless(listed.raw), harmless(listed.err_raw))
+    soname = TRUE.replace(b"libc.so.6\0", b"\x1b[31mXX\r\n\0"[:10].ljust(10, b"\0"))
+    text, shown = lode("show", write("needed", soname)), show_json(path("needed"))
+    case("needed library with control codes", equal(text.status, 0), harmless(text.raw), shown["dynamic"]["needed"][0].startswith("\x1b[31m"))
+    interp = TRUE.replace(b"/lib64/ld-linux-x86-64.so.2\0", b"/lib\x1b[2J\n\xe2\x80\xaeevil\0".ljust(28, b"\0"))
+    text = lode("show", write("interp", interp))
+    case("interpreter with control codes", equal(text.status, 0), harmless(text.raw), "\\x1b[2J\\x0a" in text.out)
+
+
+def trouble_with_sections():
+    for title, at, value in (("e_shoff", 40, 1 << 62), ("e_shentsize", 58, 63), ("e_shnum", 60, 0xfff0), ("e_shstrndx", 62, 0xff00)):
+        data = bytearray(TRUE)
+        struct.pack_into("<Q" if title == "e_shoff" else "<H", data, at, value)
+        file = write("sections." + title, bytes(data))
+        shown, text = show_json(file), lode("show", file)
+        case("%s broken: program headers are shown" % title, equal(len(shown["program_headers"]), len(show_json("/bin/true")["program_headers"])),
+             equal(shown["sections"], None), equal([f["about"] for f in shown["findings"]], ["sections"]), title in text.out, equal(text.status, 0))
+    shoff = struct.unpack_from("<Q", TRUE, 40)[0]
+    data = bytearray(TRUE)
+    struct.pack_into("<Q", data, shoff + 5 * 64 + 24, 1 << 60)
+    shown = show_json(write("sections.offset", bytes(data)))
+    case("sh_offset broken: program headers are shown", bool(shown["program_headers"]), equal(shown["findings"][0]["rule"], "section-past-end"),
+         equal(shown["findings"][0]["index"], 5))
+
+
+def prefixes():
+    small = write("small.c", b"int main(void) { return 0; }\n")
+    tool("cc", "-s", "-o", path("small"), small)
+    data = read(path("small"))
+    many("prefixes of a program", (("p%d" % n, data[:n]) for n in list(range(0, 900, 9)) + list(range(900, len(data), len(data) // 120))))
+    tool("cc", "-g", "-c", "-o", path("small.o"), small)
+    data = read(path("small.o"))
+    many("prefixes of an object", (("o%d" % n, data[:n]) for n in list(range(0, 128, 3)) + list(range(128, len(data), len(data) // 60))))
+
+
+def flips():
+    rng = random.Random(2)
+    shoff, shnum = struct.unpack_from("<Q", TRUE, 40)[0], struct.unpack_from("<H", TRUE, 60)[0]
+    phnum = struct.unpack_from("<H", TRUE, 56)[0]
+
+    def flip(bit):
+        data = bytearray(TRUE)
+        data[bit >> 3] ^= 1 << (bit & 7)
+        return bytes(data)
+    many("single bits of the ELF header", (("h%d" % bit, flip(bit)) for bit in range(64 * 8)))
+    many("single bits of program headers", (("s%d" % bit, flip(bit)) for bit in rng.sample(range(64 * 8, (64 + 56 * phnum) * 8), 500)))
+    many("single bits of section headers", (("t%d" % bit, flip(bit)) for bit in rng.sample(range(shoff * 8, (shoff + 64 * shnum) * 8), 400)))
+    dynamic = show_json("/bin/true")["dynamic"]
+    begin, size = dynamic["offset"], 16 * len(dynamic["entries"])
+    many("single bits of the dynamic table", (("d%d" % bit, flip(bit)) for bit in rng.sample(range(begin * 8, (begin + size) * 8), 300)))
+    many("single bits of notes and tables", (("n%d" % bit, flip(bit)) for bit in rng.sample(range(0x318 * 8, 0x1290 * 8), 300)))
+
+
+def limits():
+    values = [0, 1, 2, 7, 8, 0x7f, 0x80, 0xff, 0x100, 0xfff, 0x1000, 0x7fff, 0x8000, 0xffff, 1 << 31, (1 << 31) - 1, (1 << 32) - 1, 1 << 32, len(TRUE) - 1, len(TRUE),
+              len(TRUE) + 1, 1 << 62, (1 << 63) - 1, 1 << 63, (1 << 64) - 4096, (1 << 64) - 1]
+    ehdr = [(16, "H"), (18, "H"), (20, "I"), (24, "Q"), (32, "Q"), (40, "Q"), (48, "I"), (52, "H"), (54, "H"), (56, "H"), (58, "H"), (60, "H"), (62, "H")]
+    phdr = [(0, "I"), (4, "I"), (8, "Q"), (16, "Q"), (24, "Q"), (32, "Q"), (40, "Q"), (48, "Q")]
+    masks = {"H": 0xffff, "I": 0xffffffff, "Q": (1 << 64) - 1}
+
+    def patched(at, kind, value):
+        data = bytearray(TRUE)
+        struct.pack_into("<" + kind, data, at, value & masks[kind])
+        return bytes(data)
+    many("fields of the ELF header at their limits", (("e%d.%x" % (at, v), patched(at, k, v)) for at, k in ehdr for v in values))
+    for index in (2, 5, 6, 7, 12):
+        many("fields of program header %d at their limits" % index,
+             (("f%d.%x" % (at, v), patched(64 + 56 * index + at, k, v)) for at, k in phdr for v in values[::2]))
+
+
+def large_tables():
+    """65,535 headers over one another: time and memory stay linear."""
+    count, note = 65535, b"GNU\0"
+    notes = (struct.pack("<III", 4, 0, 1) + note) * 4000
+    at = 64 + 56 * count
+    head = bytearray(TRUE[:64])
+    struct.pack_into("<QQIHHHHHH", head, 32, 64, 0, 0, 64, 56, count if count < 0xffff else 0xfffe, 64, 0, 0)
+    count = 0xfffe
+    for title, kind in (("PT_NOTE", 4), ("PT_LOAD", 1), ("PT_DYNAMIC", 2), ("PT_TLS", 7)):
+        entry = struct.pack("<IIQQQQQQ", kind, 6, at, at, at, len(notes), len(notes), 8)
+        result = lode("show", write("many." + title, bytes(head) + entry * count + bytes(56) + notes), timeout=20)
+        case("65,534 times %s over the same bytes" % title, (result.status in (0, 1), result.status), (result.status == 0 or one_line_error(result), result.err[:300]))
+        result = lode("show", "--json", path("many." + title), timeout=20)
+        case("the same as JSON, %s" % title, (result.status in (0, 1), result.status), result.status == 1 or json.loads(result.out)["format"] == "lode-show")
+    rela = bytes(24 * 40000)
+    shdr = struct.pack("<IIQQQQIIQQ", 0, 4, 0, 0, 64, len(rela), 0, 0, 8, 24)
+    head = bytearray(TRUE[:64])
+    head[16:18] = b"\1\0"
+    struct.pack_into("<QQIHHHHHH", head, 32, 0, 64 + len(rela), 0, 64, 0, 0, 64, 0xfef0, 0)
+    result = lode("show", write("many.rela", bytes(head) + rela + bytes(64) + shdr * 0xfeef), timeout=20)
+    case("65,263 relocation tables over the same bytes", equal(result.status, 0))
+
+
+names()
+trouble_with_sections()
+prefixes()
+flips()
+limits()
+large_tables()
+done()

@@ -127,7 +127,7 @@ struct lode_space faulty_space(struct faulty *faulty)
 		.own = faulty_own,
 		.write = faulty_write,
 		.fill = faulty->inner.fill ? faulty_fill : NULL,
-		.read = faulty_read,
+		.read = faulty->inner.read ? faulty_read : NULL,
 		.protect = faulty_protect,
 		.commit = faulty_commit,
 		.abort = faulty_abort,

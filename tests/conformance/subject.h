@@ -13,12 +13,13 @@ enum { SUBJECT_NO_PROT = -1 };
 struct subject {
 	const char *name;
 	bool shares;          /* it has a share callback */
+	bool never_relocates; /* it has no read callback */
 	bool fixed_addresses; /* it can hold an image at any address, not only where choose says */
 	bool anywhere;        /* the kernel chooses addresses: on a 64-bit machine too high for 32-bit images */
 	/** Base for a position-independent image of this size and alignment, below 4 GiB if @low. False: there is none. */
 	bool (*choose)(struct subject *subject, uint64_t *base, const struct lode_span *span, bool low);
-	/** Make a destination that takes this span, whose file is @file. */
-	struct lode_space (*open)(struct subject *subject, const struct lode_range *span, const struct mkelf_out *file);
+	/** Make a destination that takes this plan, whose file is @file. */
+	struct lode_space (*open)(struct subject *subject, const struct lode_plan *plan, const struct mkelf_out *file);
 	/** The destination is as it was after open. */
 	bool (*same)(struct subject *subject);
 	/** Nothing but [addr, addr + size) differs from what it was after open. */
@@ -32,6 +33,14 @@ struct subject {
 	void *state;
 };
 
-extern struct subject subject_array, subject_array_without_undo, subject_mappings, subject_reserved_mappings;
+extern struct subject subject_array, subject_array_without_undo, subject_mappings, subject_reserved_mappings, subject_exec;
+
+/* Shared by those whose destination is this process. */
+bool subject_choose_free(struct subject *subject, uint64_t *base, const struct lode_span *span, bool low);
+int subject_prot(struct subject *subject, uint64_t addr);
+void subject_look(struct subject *subject, uint64_t addr, void *bytes, size_t size);
+enum { SUBJECT_PICTURE = 1 << 16 };
+/** The lines of /proc/self/maps that touch a range, cut to it, so that neighbours that merge with it do not show. */
+void subject_picture(char *text, const struct lode_range *span);
 
 #endif

@@ -48,16 +48,16 @@ static struct lode_space open_array(struct subject *subject, const struct lode_r
 	return lode_array_space(&state->array);
 }
 
-static struct lode_space open_with(struct subject *subject, const struct lode_range *span, const struct mkelf_out *file)
+static struct lode_space open_with(struct subject *subject, const struct lode_plan *plan, const struct mkelf_out *file)
 {
 	(void)file;
-	return open_array(subject, span, true);
+	return open_array(subject, &plan->span, true);
 }
 
-static struct lode_space open_without(struct subject *subject, const struct lode_range *span, const struct mkelf_out *file)
+static struct lode_space open_without(struct subject *subject, const struct lode_plan *plan, const struct mkelf_out *file)
 {
 	(void)file;
-	return open_array(subject, span, false);
+	return open_array(subject, &plan->span, false);
 }
 
 static bool same_beside(struct subject *subject, const struct lode_range *span)

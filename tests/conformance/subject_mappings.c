@@ -12,19 +12,16 @@
 
 #include "subject.h"
 
-enum { PICTURE = 1 << 16 };
-
 struct mappings_state {
 	struct lode_mappings mappings;
 	struct lode_range span; /* what was asked for, rounded to the host's pages */
 	FILE *file;
-	char before[PICTURE]; /* lines of /proc/self/maps that touch the span */
+	char before[SUBJECT_PICTURE]; /* lines of /proc/self/maps that touch the span */
 };
 
 static struct lode_mappings reserved; /* between choose and open */
 
-/** The lines of /proc/self/maps that touch a range, cut to it, so that neighbours that merge with it do not show. */
-static void picture(char *text, const struct lode_range *span)
+void subject_picture(char *text, const struct lode_range *span)
 {
 	FILE *maps = fopen("/proc/self/maps", "r");
 	char line[4352], prot[5];
@@ -35,9 +32,9 @@ static void picture(char *text, const struct lode_range *span)
 	while (maps && fgets(line, sizeof line, maps)) {
 		if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s", &first, &end, prot) != 3 || first >= limit || end <= span->addr)
 			continue;
-		used += (size_t)snprintf(text + used, PICTURE - used, "%" PRIx64 "-%" PRIx64 " %s\n",
+		used += (size_t)snprintf(text + used, SUBJECT_PICTURE - used, "%" PRIx64 "-%" PRIx64 " %s\n",
 			first < span->addr ? span->addr : first, end > limit ? limit : end, prot);
-		if (used >= PICTURE)
+		if (used >= SUBJECT_PICTURE)
 			abort();
 	}
 	if (maps)
@@ -45,7 +42,7 @@ static void picture(char *text, const struct lode_range *span)
 }
 
 /** Free addresses: those of a mapping that was there a moment ago. */
-static bool choose_free(struct subject *subject, uint64_t *base, const struct lode_span *span, bool low)
+bool subject_choose_free(struct subject *subject, uint64_t *base, const struct lode_span *span, bool low)
 {
 	uint64_t from = low ? 0x10000000 : UINT64_C(0x10000000) << 16 * (sizeof(void *) == 8);
 
@@ -73,7 +70,7 @@ static bool choose_reserved(struct subject *subject, uint64_t *base, const struc
 	return lode_mappings_reserve(&reserved, base, span) == LODE_OK;
 }
 
-static struct lode_space open_mappings(struct subject *subject, const struct lode_range *span, const struct mkelf_out *file)
+static struct lode_space open_mappings(struct subject *subject, const struct lode_plan *plan, const struct mkelf_out *file)
 {
 	struct mappings_state *state = calloc(1, sizeof *state);
 
@@ -81,12 +78,12 @@ static struct lode_space open_mappings(struct subject *subject, const struct lod
 		abort();
 	state->mappings = reserved;
 	memset(&reserved, 0, sizeof reserved);
-	state->span = *span;
+	state->span = plan->span;
 	state->file = tmpfile();
 	if (!state->file || fwrite(file->bytes, 1, file->size, state->file) != file->size || fflush(state->file) != 0)
 		abort();
 	state->mappings.fd = fileno(state->file);
-	picture(state->before, span);
+	subject_picture(state->before, &plan->span);
 	subject->state = state;
 	return lode_mappings_space(&state->mappings);
 }
@@ -94,9 +91,9 @@ static struct lode_space open_mappings(struct subject *subject, const struct lod
 static bool same(struct subject *subject)
 {
 	struct mappings_state *state = subject->state;
-	static char now[PICTURE];
+	static char now[SUBJECT_PICTURE];
 
-	picture(now, &state->span);
+	subject_picture(now, &state->span);
 	return strcmp(now, state->before) == 0;
 }
 
@@ -111,11 +108,11 @@ static bool same_beside(struct subject *subject, const struct lode_range *span)
 static int shown_prot(uint64_t addr)
 {
 	const struct lode_range page = {addr, 1};
-	static char text[PICTURE];
+	static char text[SUBJECT_PICTURE];
 	const char *letters;
 	int prot;
 
-	picture(text, &page);
+	subject_picture(text, &page);
 	letters = strchr(text, ' ');
 	if (!letters)
 		return 0;
@@ -137,7 +134,7 @@ static bool hides_execution(void)
 	return hidden;
 }
 
-static int prot(struct subject *subject, uint64_t addr)
+int subject_prot(struct subject *subject, uint64_t addr)
 {
 	static int hides = -1;
 
@@ -150,7 +147,7 @@ static int prot(struct subject *subject, uint64_t addr)
 	return shown_prot(addr) & ~(int)subject->hidden;
 }
 
-static void look(struct subject *subject, uint64_t addr, void *bytes, size_t size)
+void subject_look(struct subject *subject, uint64_t addr, void *bytes, size_t size)
 {
 	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), first = addr / page * page;
 
@@ -174,12 +171,12 @@ static void close_mappings(struct subject *subject)
 struct subject subject_mappings = {
 	.name = "mappings",
 	.shares = true,
-	.choose = choose_free,
+	.choose = subject_choose_free,
 	.open = open_mappings,
 	.same = same,
 	.same_beside = same_beside,
-	.prot = prot,
-	.look = look,
+	.prot = subject_prot,
+	.look = subject_look,
 	.close = close_mappings,
 };
 
@@ -191,7 +188,7 @@ struct subject subject_reserved_mappings = {
 	.open = open_mappings,
 	.same = same,
 	.same_beside = same_beside,
-	.prot = prot,
-	.look = look,
+	.prot = subject_prot,
+	.look = subject_look,
 	.close = close_mappings,
 };

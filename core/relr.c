@@ -2,12 +2,23 @@
 /* A RELR table comes in, relative relocations go out; and the checks and stores that all relocations share. */
 #include "relocate.h"
 
+/* Which word of an entry a field is. Addends of REL entries stand elsewhere: r_info is named then. */
+static uint32_t word_of(const struct lode_entry_ *entry, enum lode_field field)
+{
+	switch (field) {
+	case LODE_FIELD_REL_OFFSET:
+	case LODE_FIELD_RELR_ENTRY: return 0;
+	case LODE_FIELD_REL_ADDEND: return entry->rel.has_addend ? 2 : 1;
+	default: return 1;
+	}
+}
+
 int lode_entry_refuse_(const struct lode_walk_ *walk, const struct lode_entry_ *entry, enum lode_rule rule, enum lode_field field,
 	uint64_t value, struct lode_diag *why)
 {
-	uint32_t skip = field == LODE_FIELD_REL_OFFSET || field == LODE_FIELD_RELR_ENTRY ? 0 : image_word(walk->image);
+	uint64_t offset = entry->offset + word_of(entry, field) * image_word(walk->image);
 
-	return lode_refuse_(why, rule, lode_at_entry_(field, entry->index, entry->offset + skip, value));
+	return lode_refuse_(why, rule, lode_at_entry_(field, entry->index, offset, value));
 }
 
 int lode_entry_target_(const struct lode_walk_ *walk, const struct lode_entry_ *entry, enum lode_field field, struct lode_diag *why)

@@ -11,8 +11,9 @@ $(BUILD)/build.ninja:
 	@tools/deps build
 	@meson setup --prefix=$(PREFIX) $(BUILD) >$(BUILD).log 2>&1 && rm $(BUILD).log || { cat $(BUILD).log; exit 1; }
 
-demo: all             ## a tour: show, check, exec and run on files of this machine
+demo: $(BUILD)/build.ninja ## a tour: show, check, exec and run on files of this machine
 	@tools/deps demo
+	@ninja --quiet -C $(BUILD) lode
 	@tools/demo $(BUILD)
 
 check:                ## every test that fits in half an hour; the last line counts them

@@ -30,7 +30,7 @@ fuzz:                 ## fuzz every entry point: make fuzz TIME=60 (seconds for 
 	@tools/fuzz $(TIME)
 
 bench: all            ## latencies, measured here and now
-	@tools/bench $(BUILD)
+	@bench/run $(BUILD)
 
 coverage:             ## lines, branches and MC/DC of core/ that the unit tests reach
 	@tools/deps build coverage

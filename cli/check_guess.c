@@ -49,7 +49,7 @@ static bool is_kernel_module(const struct check *c)
 
 static void learn(struct check *c)
 {
-	struct lode_diag why;
+	struct lode_diag why = {.rule = LODE_RULE_NONE};
 	uint16_t type = c->image.type;
 
 	c->debug_file = is_debug_file(c);

@@ -70,6 +70,7 @@ struct table {
 	const struct lode_section *section, *target;
 	struct lode_symtab symbols;
 	uint64_t entry;
+	char name[64];
 };
 
 static struct check_place at_entry(const struct table *table, uint64_t i, const char *field, uint64_t value)
@@ -81,19 +82,17 @@ static struct check_place at_entry(const struct table *table, uint64_t i, const 
 static void check_entry(struct check *c, const struct table *table, uint64_t i, const struct lode_rel *rel)
 {
 	uint32_t highest = highest_type(c->image.machine);
-	char name[64];
 
-	check_section_name(name, sizeof name, c, table->index);
 	if (highest != 0 && rel->type > highest)
 		check_add(c, CHECK_OBJECT_RELOCATION, at_entry(table, i, "r_info type", rel->type), "in section %u, %s",
-			table->index, name);
+			table->index, table->name);
 	else if (c->kernel_module && c->image.machine == LODE_EM_X86_64 && (table->target->flags & LODE_SHF_ALLOC) &&
 		!linux_applies(rel->type))
 		check_add(c, CHECK_MODULE_RELOCATION, at_entry(table, i, "r_info type", rel->type), "in section %u, %s",
-			table->index, name);
+			table->index, table->name);
 	if (!check_within(rel->offset, width_of(c->image.machine, rel->type), table->target->size))
 		check_add(c, CHECK_OBJECT_RELOCATION_RANGE, at_entry(table, i, "r_offset", rel->offset), "in section %u, %s",
-			table->index, name);
+			table->index, table->name);
 	if (rel->symbol >= table->symbols.count && rel->symbol != 0) {
 		struct lode_diag why = {.rule = LODE_RULE_SYMBOL_INDEX, .field = LODE_FIELD_REL_SYMBOL, .index = (uint32_t)i,
 			.value = rel->symbol,
@@ -119,6 +118,7 @@ static bool open_table(struct check *c, struct table *table, struct lode_reltab 
 		check_add(c, CHECK_OBJECT_RELOCATION_TARGET, check_at_section(c, table->index, LODE_FIELD_SHDR_LINK), NULL);
 		return false;
 	}
+	check_section_name(table->name, sizeof table->name, c, table->index);
 	table->target = &c->image.sections[section->info];
 	table->entry = word * (rela ? 3 : 2);
 	*entries = (struct lode_reltab){.offset = section->offset, .size = section->size, .count = section->size / table->entry,

@@ -92,7 +92,7 @@ static bool open_once(struct check *c, struct lode_open_options *options, struct
 {
 	int status = lode_open(&c->image, &c->source, options, why);
 
-	if (status == LODE_ERR_ROOM) {
+	if (status == LODE_ERR_ROOM || (status == LODE_OK && options->segments == NULL)) {
 		if (!make_room(options, &c->image))
 			return false;
 		status = lode_open(&c->image, &c->source, options, why);
@@ -115,7 +115,7 @@ bool check_open(struct check *c)
 	struct lode_diag why = {.rule = LODE_RULE_NONE};
 
 	c->source = (struct lode_source){.size = c->base.size, .read = read_patched, .host = c};
-	c->budget = 16 * c->base.size + 1048576;
+	c->budget = 8 * c->base.size + 1048576;
 	while (!open_once(c, &options, &why)) {
 		check_add_core(c, &why);
 		if (!repair(c, &why, &options.flags)) {

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PAGE = 4096, TRIES = 64 };
+enum { PAGE = 4096, TRIES = 64, LINUX_SEGMENTS = 65536 / 56 };
 
 static void neutralise(struct lode_segment *segment, enum lode_rule rule)
 {
@@ -40,7 +40,8 @@ static bool told_already(const struct check *c, enum lode_rule rule)
 {
 	const uint32_t first = LODE_RULE_COUNT_;
 
-	return rule == LODE_RULE_PLAN_SIZE_LIMIT && (c->count[first + CHECK_PADDR_HIGH] != 0 || c->count[first + CHECK_LIMINE_LOW] != 0);
+	return rule == LODE_RULE_PLAN_SIZE_LIMIT && (c->count[first + CHECK_PADDR_HIGH] != 0 ||
+		c->count[first + CHECK_LIMINE_LOW] != 0);
 }
 
 static bool make_plan(struct check *c, struct lode_image *image, struct lode_plan *plan, struct lode_policy policy)
@@ -127,6 +128,7 @@ static void plan_process(struct check *c)
 		policy.flags &= ~(uint32_t)LODE_PLAN_ENTRY_ANY;
 	policy.flags &= ~(uint32_t)LODE_PLAN_ALIGN_LENIENT;
 	policy.address_limit = user_end(&c->image);
+	policy.max_segments = LINUX_SEGMENTS;
 	plan_copy(c, &plan, &policy);
 }
 

@@ -21,6 +21,17 @@ static uint32_t relative_type(uint16_t machine)
 	}
 }
 
+static uint32_t irelative_type(uint16_t machine)
+{
+	switch (machine) {
+	case LODE_EM_X86_64: return 37;
+	case LODE_EM_386: return 42;
+	case LODE_EM_AARCH64: return 1032;
+	case LODE_EM_RISCV: return 58;
+	default: return 0;
+	}
+}
+
 /* Every entry writes into the image's memory and names a symbol that exists. */
 static bool check_entry(struct check *c, const struct lode_reltab *table, uint64_t index, const struct lode_rel *rel)
 {
@@ -59,6 +70,9 @@ static void check_table(struct check *c, const struct lode_reltab *table)
 
 		if (lode_rel_read(&rel, &c->image, table, i, &why) != LODE_OK || !check_entry(c, table, i, &rel))
 			continue;
+		if (rel.type != 0 && rel.type == irelative_type(c->image.machine))
+			check_add(c, CHECK_IRELATIVE_KERNEL, check_at("relocation", i < LODE_NO_INDEX ? (uint32_t)i : LODE_NO_INDEX,
+				"r_info type", rel.type, table->offset + i * entry_size(c, table->rela)), NULL);
 		if (rel.type == 0 || c->dynamic.textrel || writable(c, rel.offset))
 			continue;
 		why = (struct lode_diag){.rule = LODE_RULE_RELOC_TEXT, .field = LODE_FIELD_REL_OFFSET, .index = i < LODE_NO_INDEX

@@ -154,19 +154,42 @@ static uint64_t aligned_base(const struct lode_span *span, uint64_t highest)
 	return span->range.addr + ((highest - span->range.addr) & ~(span->align - 1));
 }
 
+static int plan_and_place(struct exec_object *object, uint64_t base, const char *name)
+{
+	int status = plan(object, base, name);
+
+	if (status)
+		return status;
+	trace(object);
+	return place(object, name);
+}
+
+/* The kernel has put the arena where the mmap area begins to be free: right below it there is room as a rule. */
+static int map_below_arena(struct exec_object *object, const struct lode_span *span, const char *name)
+{
+	uint64_t top = object->state->lowest;
+	int status;
+
+	if (top < span->range.size || span->align > PAGE)
+		return -E_EXIST;
+	status = plan_and_place(object, aligned_base(span, top - span->range.size), name);
+	if (status == 0)
+		object->state->lowest = object->plan.span.addr;
+	return status;
+}
+
 /* ld.so and static-PIE: in the mmap area, where the kernel says. */
 static int map_anywhere(struct exec_object *object, const struct lode_span *span, const char *name)
 {
-	int64_t at = reserve(object, span);
-	int status;
+	int status = map_below_arena(object, span, name);
+	int64_t at;
 
+	if (status != -E_EXIST)
+		return status;
+	at = reserve(object, span);
 	if (failed(at))
 		return lode_exec_fail_(object->state, (int)-at, LODE_EXEC_STEP_MAP, name, NULL);
-	status = plan(object, aligned_base(span, (uint64_t)at + object->reserved.size - span->range.size), name);
-	if (status == 0) {
-		trace(object);
-		status = place(object, name);
-	}
+	status = plan_and_place(object, aligned_base(span, (uint64_t)at + object->reserved.size - span->range.size), name);
 	if (status)
 		lode_exec_unmap_(object);
 	return status;
@@ -182,11 +205,7 @@ static int map_pie(struct exec_object *object, const struct lode_span *span, con
 	for (int i = 0; i < PIE_TRIES && status == -E_EXIST; i++, random = random >> 7 | random << 57) {
 		uint64_t offset = state->host.random ? random & PIE_RANDOM : (uint64_t)i << 12;
 
-		status = plan(object, aligned_base(span, PIE_BASE + (offset << 12)), name);
-		if (status)
-			return status;
-		trace(object);
-		status = place(object, name);
+		status = plan_and_place(object, aligned_base(span, PIE_BASE + (offset << 12)), name);
 	}
 	if (status == -E_EXIST)
 		return lode_exec_fail_(state, E_NOMEM, LODE_EXEC_STEP_MAP, name, "no free place for the program");
@@ -286,6 +305,7 @@ static int interpreter_path(struct exec_state *state, const char **path, const c
 		return lode_exec_fail_(state, E_NOMEM, LODE_EXEC_STEP_INTERPRETER, name, NULL);
 	if (lode_source_read(buf, &state->program.source, segment->offset, (size_t)segment->filesz, &diag)) {
 		diag.rule = LODE_RULE_SOURCE_READ;
+		diag.status = LODE_ERR_IO;
 		return refuse(&state->program, LODE_EXEC_STEP_INTERPRETER, name, &diag);
 	}
 	if (buf[segment->filesz - 1])

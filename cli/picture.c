@@ -43,11 +43,11 @@ enum cell picture_cell(const struct band *band, const struct show *show, uint64_
 		file += common(begin, segment->filesz, addr, size);
 		zero += common(begin + segment->filesz, segment->memsz - segment->filesz, addr, size);
 	}
-	if (file == 0 && zero == 0)
+	if ((file == 0 && zero == 0) || file + zero < size - size / 2)
 		return CELL_REST;
-	if (file >= zero)
-		return file >= size - size / 2 || file + zero >= size - size / 2 ? CELL_FILE : CELL_REST;
-	return file + zero >= size - size / 2 ? CELL_ZERO : CELL_REST;
+	if (common(show->plan.relro.addr, show->plan.relro.size, addr, size) > size / 2)
+		return CELL_RELRO;
+	return file >= zero ? CELL_FILE : CELL_ZERO;
 }
 
 static void label(struct band *band, enum band_mark mark, uint64_t addr, const char *format, ...) __attribute__((format(printf, 4, 5)));
@@ -236,10 +236,10 @@ bool picture_next_band(struct band *band, const struct show *show, uint32_t *nex
 
 /* Characters of the picture. */
 struct glyphs {
-	const char *cells[3], *left, *top, *between, *bottom, *gap, *line;
+	const char *cells[4], *left, *top, *between, *bottom, *gap, *line;
 };
-static const struct glyphs unicode = {{"█", "░", "▒"}, "│", "┌┐", "├┤", "└┘", "┊", "─"};
-static const struct glyphs ascii = {{"#", ".", "+"}, "|", "++", "++", "++", ":", "-"};
+static const struct glyphs unicode = {{"█", "░", "▒", "▓"}, "│", "┌┐", "├┤", "└┘", "┊", "─"};
+static const struct glyphs ascii = {{"#", ".", "+", "%"}, "|", "++", "++", "++", ":", "-"};
 
 struct canvas {
 	const struct show *show;
@@ -290,7 +290,8 @@ static void put_cells(const struct canvas *canvas, const struct band *band, uint
 		uint64_t from = begin + (size >> 58 ? size / columns * i : size * i / columns);
 		uint64_t to = begin + (size >> 58 ? size / columns * (i + 1) : size * (i + 1) / columns);
 		enum cell cell = picture_cell(band, canvas->show, from, to > from ? to - from : 1);
-		const char *sgr = cell == CELL_REST ? show_sgr(canvas->show, "\033[90m") : show_prot_sgr(canvas->show, band->run->prot);
+		const char *sgr = cell == CELL_REST ? show_sgr(canvas->show, "\033[90m") :
+			show_prot_sgr(canvas->show, cell == CELL_RELRO ? (uint32_t)LODE_PF_R : band->run->prot);
 
 		if (sgr != before && strcmp(sgr, before) != 0)
 			fputs(sgr, stdout);
@@ -351,7 +352,10 @@ static void put_legend(const struct canvas *canvas)
 {
 	const struct glyphs *g = canvas->glyphs;
 
-	printf("  %*s %s bytes of the file  %s zeros  %s rest of a page\n", canvas->digits + 2, "", g->cells[CELL_FILE], g->cells[CELL_ZERO], g->cells[CELL_REST]);
+	printf("  %*s %s file  %s zeros  %s rest of a page", canvas->digits + 2, "", g->cells[CELL_FILE], g->cells[CELL_ZERO], g->cells[CELL_REST]);
+	if (canvas->show->plan.relro.size > 0)
+		printf("  %s read-only once relocated", g->cells[CELL_RELRO]);
+	putchar('\n');
 }
 
 static int hex_digits(uint64_t value)

@@ -131,7 +131,7 @@ struct band {
 	uint32_t nlabels;
 };
 /* What stands at an address. */
-enum cell { CELL_FILE, CELL_ZERO, CELL_REST };
+enum cell { CELL_FILE, CELL_ZERO, CELL_REST, CELL_RELRO };
 /* Bands of the plan's runs from *next on; false at the end. */
 bool picture_next_band(struct band *band, const struct show *show, uint32_t *next);
 /* What most bytes of [addr, addr + size) are. */

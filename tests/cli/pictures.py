@@ -59,7 +59,7 @@ def marks():
     library = next(iter(glob.glob("/lib/x86_64-linux-gnu/libc.so.6")), None)
     if library:
         text = "\n".join(drawn(library))
-        case("RELRO", "RELRO to " in text)
+        case("RELRO", "RELRO to " in text, "▓" in text, "▓ read-only" in text)
         case("page cache", "shared with the page cache" in text, "page cache until written" in text)
         moved = show_json("--base=0x7f0000000000", library)["plan"]
         case("base", equal(moved["bias"], "0x7f0000000000"), equal(moved["runs"][0]["addr"], "0x7f0000000000"))

@@ -92,6 +92,7 @@ struct check {
 	uint32_t targets;
 	const char *guess;          /* why these targets, NULL: asked for */
 	bool program, library, debug_file, vmlinux, kernel_module;
+	bool damaged;               /* a PT_LOAD is missing in the image because its fault was told */
 	bool bzimage;               /* the file is one; the image is its payload or was not found */
 
 	uint64_t budget;            /* steps that are left: bounded by the file's size whatever its tables say */

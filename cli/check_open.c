@@ -48,6 +48,7 @@ static bool repair(struct check *c, const struct lode_diag *why, uint32_t *flags
 	case LODE_RULE_SEGMENT_SIZE:
 	case LODE_RULE_SEGMENT_PAST_END:
 	case LODE_RULE_SEGMENT_WRAP:
+		c->damaged = true;
 		return patch(c, image->phoff + (uint64_t)why->index * image->phentsize, 4, LODE_PT_NULL);
 	case LODE_RULE_SECTION_PAST_END:
 		return patch(c, image->shoff + (uint64_t)why->index * image->shentsize + 4, 4, LODE_SHT_NULL);

@@ -17,11 +17,27 @@ static bool known(const struct check *c, uint32_t rule, const struct check_place
 	return false;
 }
 
+/* What only says that something lies in no segment, while one is missing because of a fault that was already told. */
+static bool follows(uint32_t rule)
+{
+	static const uint32_t rules[] = {
+		LODE_RULE_ENTRY_OUTSIDE, LODE_RULE_TLS_RANGE, LODE_RULE_RELRO_RANGE, LODE_RULE_RELOC_RANGE, LODE_RULE_DYNAMIC_RANGE,
+		LODE_RULE_SEGMENT_NONE, LODE_RULE_COUNT_ + (uint32_t)CHECK_INIT_OUTSIDE, LODE_RULE_COUNT_ + (uint32_t)CHECK_PHDR_UNMAPPED,
+		LODE_RULE_COUNT_ + (uint32_t)CHECK_PVH_ENTRY, LODE_RULE_COUNT_ + (uint32_t)CHECK_MULTIBOOT_ENTRY,
+		LODE_RULE_COUNT_ + (uint32_t)CHECK_LIMINE_UNLOADED,
+	};
+
+	for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
+		if (rules[i] == rule)
+			return true;
+	return false;
+}
+
 static struct check_finding *append(struct check *c, uint32_t rule, struct check_place place)
 {
 	struct check_finding *finding;
 
-	if (known(c, rule, &place))
+	if (known(c, rule, &place) || (c->damaged && follows(rule)))
 		return NULL;
 	if (c->count[rule]++ >= CHECK_SAME_RULE)
 		return NULL;

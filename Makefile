@@ -5,6 +5,9 @@ TIME = 60
 PREFIX = /usr/local
 
 all: $(BUILD)/build.ninja
+	@ninja --quiet -C $(BUILD) product
+
+everything: $(BUILD)/build.ninja
 	@ninja --quiet -C $(BUILD) all
 
 $(BUILD)/build.ninja:
@@ -18,10 +21,10 @@ demo: $(BUILD)/build.ninja ## a tour: show, check, exec and run on files of this
 
 check:                ## every test that fits in half an hour; the last line counts them
 	@tools/deps build check
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory everything
 	@tools/check $(BUILD)
 
-sweep: all            ## the long comparisons over every program and file of this machine
+sweep: everything     ## the long comparisons over every program and file of this machine
 	@tools/deps check
 	@tools/sweep $(BUILD)
 
@@ -29,14 +32,14 @@ fuzz:                 ## fuzz every entry point: make fuzz TIME=60 (seconds for 
 	@tools/deps build fuzz
 	@tools/fuzz $(TIME)
 
-bench: all            ## latencies, measured here and now
+bench: everything     ## latencies, measured here and now
 	@bench/run $(BUILD)
 
 coverage:             ## lines, branches and MC/DC of core/ that the unit tests reach
 	@tools/deps build coverage
 	@tools/coverage
 
-lint: all             ## gcc -fanalyzer, clang-tidy, scan-build, cppcheck: no findings
+lint: everything      ## gcc -fanalyzer, clang-tidy, scan-build, cppcheck: no findings
 	@tools/deps build check lint
 	@tools/lint $(BUILD)
 
@@ -51,4 +54,4 @@ help:                 ## this list
 	@echo "make                  build/lode"
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r name text; do printf 'make %-16s %s\n' "$$name" "$$text"; done
 
-.PHONY: all demo check sweep fuzz bench coverage lint install clean help
+.PHONY: all everything demo check sweep fuzz bench coverage lint install clean help

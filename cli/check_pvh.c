@@ -19,13 +19,18 @@ struct hits {
 	bool last; /* the last PT_NOTE has one */
 };
 
+/* 4 or 8 bytes in the file's byte order. */
 static uint64_t entry_of(const struct check *c, const struct lode_note *note)
 {
-	unsigned char raw[8] = {0};
+	unsigned char raw[8];
+	uint32_t size = note->desc_size >= 8 ? 8 : 4;
+	uint64_t entry = 0;
 
-	if (note->desc_size >= 8)
-		return check_read(c, raw, note->desc_offset, 8) ? check_le64(raw) : 0;
-	return note->desc_size >= 4 && check_read(c, raw, note->desc_offset, 4) ? check_le32(raw) : 0;
+	if (note->desc_size < size || !check_read(c, raw, note->desc_offset, size))
+		return 0;
+	for (uint32_t i = 0; i < size; i++)
+		entry = entry << 8 | raw[c->image.data == LODE_DATA2MSB ? i : size - 1 - i];
+	return entry;
 }
 
 static bool is_xen(const struct lode_note *note)

@@ -81,7 +81,8 @@ bool lode_colour(FILE *stream);
 size_t lode_utf8_length(uint32_t *code, const unsigned char *p, size_t left);
 /* A character that cannot do a terminal or its reader harm. */
 bool lode_harmless(uint32_t code);
-/* Bytes of a name as they may be printed: control and invalid bytes become \xNN, backslash \\. Always NUL-terminated; returns the length needed. */
+/* Bytes of a name as they may be printed: control and invalid bytes become \xNN, backslash \\. Always
+ * NUL-terminated; returns the length needed. */
 size_t lode_escape(char *buf, size_t size, const char *bytes, size_t nbytes);
 /* The same, to a stream. */
 void lode_put_name(FILE *stream, const char *name);
@@ -102,8 +103,8 @@ const char *lode_dynamic_tag_name(uint64_t tag);      /* "NEEDED" */
 /*
  * Input (input.c, archive.c, unpack.c, unpack_block.c): a FILE argument -> bytes
  *
- * FILE is a path, "-" (standard input), or "lib.a:member.o". Regular files are read with pread through a small cache and never mapped;
- * pipes and devices are spooled into memory up to LODE_SPOOL_LIMIT. bzImages and compressed files are unpacked on the way.
+ * FILE is a path, "-" (standard input), or "lib.a:member.o". Regular files are read with pread through a small cache and never
+ * mapped; pipes and devices are spooled into memory up to LODE_SPOOL_LIMIT. bzImages and compressed files are unpacked on the way.
  * Compressors come with HAVE_ZLIB, HAVE_LZMA (liblzma), HAVE_BZ2, HAVE_LZ4, HAVE_LZO (lzo2), HAVE_ZSTD.
  */
 
@@ -154,7 +155,8 @@ void lode_file_error(const struct lode_file *file);
 void lode_file_close(struct lode_file *file);
 /* Name of a section, not escaped; "" if there is none. The result is in buf. */
 const char *lode_file_section_name(char *buf, size_t size, const struct lode_file *file, uint32_t index);
-/* A plan with arrays from malloc, as large as the image can need; lode_file_plan_free frees them on every way. Returns lode_plan's status. */
+/* A plan with arrays from malloc, as large as the image can need; lode_file_plan_free frees them on every way.
+ * Returns lode_plan's status. */
 int lode_file_plan(struct lode_plan *plan, const struct lode_file *file, const struct lode_policy *policy, struct lode_diag *why);
 void lode_file_plan_free(struct lode_plan *plan);
 
@@ -168,8 +170,8 @@ struct lode_json {
 	bool empty; /* nothing written yet at this depth */
 };
 
-/* Keys are constants of the program, NULL inside arrays. Values may hold any bytes: those that are not UTF-8 become U+FFFD, and the exact
- * bytes follow as member KEY_hex. */
+/* Keys are constants of the program, NULL inside arrays. Values may hold any bytes: those that are not UTF-8 become U+FFFD, and the
+ * exact bytes follow as member KEY_hex. */
 void lode_json_begin(struct lode_json *json, FILE *stream);
 void lode_json_end(struct lode_json *json);
 void lode_json_object(struct lode_json *json, const char *key);

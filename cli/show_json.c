@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Everything that is known about a file -> JSON. docs/json.md describes it; a member that changes its meaning raises the version. */
+/* Everything that is known about a file -> JSON. docs/json.md describes it; a member that changes its meaning raises
+ * the version. */
 #include "show.h"
 #include "input.h"
 #include <stdlib.h>
@@ -144,7 +145,8 @@ static void put_needed(struct lode_json *json, const struct show *show)
 	for (uint32_t i = 0; i < show->dynamic.count; i++) {
 		struct lode_dyn entry;
 
-		if (lode_dynamic_entry(&entry, &show->file.image, &show->dynamic, i, NULL) == LODE_OK && entry.tag == LODE_DT_NEEDED)
+		if (lode_dynamic_entry(&entry, &show->file.image, &show->dynamic, i, NULL) == LODE_OK &&
+			entry.tag == LODE_DT_NEEDED)
 			put_dynamic_string(json, show, NULL, entry.value);
 	}
 	lode_json_array_end(json);
@@ -202,7 +204,8 @@ static void put_note(void *host, const struct show_note *found)
 	const struct lode_note *note = &found->note;
 	size_t owner = note->owner_size < LODE_NOTE_OWNER - 1 ? note->owner_size : LODE_NOTE_OWNER - 1;
 
-	if (owner > 0 && note->owner_size < LODE_NOTE_OWNER && note->owner[owner - 1] == '\0')
+	/* Go pads its name to four bytes. */
+	while (owner > 0 && note->owner[owner - 1] == '\0')
 		owner--;
 	lode_json_object(sink->json, NULL);
 	if (found->segment != LODE_NO_INDEX)
@@ -323,7 +326,8 @@ static void put_relocations(struct lode_json *json, const struct show *show)
 	lode_json_array_end(json);
 }
 
-static void put_symbol(struct lode_json *json, const struct show *show, const struct lode_symtab *table, uint64_t index, const struct show_versions *versions)
+static void put_symbol(struct lode_json *json, const struct show *show, const struct lode_symtab *table, uint64_t index,
+	const struct show_versions *versions)
 {
 	char name[4096], version[80];
 	struct lode_symbol symbol;

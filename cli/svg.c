@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TOP = 112, GAP = 30, LABEL = 17, PAD = 10 };
+static const double TOP = 112, GAP = 30, LABEL = 17, PAD = 10;
 
 /* The picture's height grows with the logarithm of the size: a page and a gigabyte must both be legible. */
 static double height_of(uint64_t bytes)
@@ -126,7 +126,8 @@ static bool collect_parts(struct svg *svg)
 	}
 	for (uint32_t i = 0; i < svg->npieces; i++)
 		if (!svg->pieces[i].zero)
-			loaded[n++] = (struct svg_part){.offset = svg->pieces[i].offset, .size = svg->pieces[i].size, .piece = i, .loaded = true};
+			loaded[n++] = (struct svg_part){
+				.offset = svg->pieces[i].offset, .size = svg->pieces[i].size, .piece = i, .loaded = true};
 	qsort(loaded, n, sizeof *loaded, by_offset);
 	for (uint32_t i = 0; i <= n; i++) {
 		uint64_t begin = i < n ? loaded[i].offset : size;

@@ -36,7 +36,7 @@ def our_segments(shown):
 
 
 def sections(file):
-    pattern = r"^  \[ *(\d+)\] (.*?)\s+([A-Z_0-9]+|<unknown>.*?)\s+([0-9a-f]{8,16}) ([0-9a-f]+) ([0-9a-f]+) ([0-9a-f]{2,})\s+[A-Za-z]*\s*(\d+)\s+(\d+)\s+(\d+)$"
+    pattern = r"^  \[ *(\d+)\] (.*?)\s+([A-Z]\S*|<unknown>.*?)\s+([0-9a-f]{8,16}) ([0-9a-f]+) ([0-9a-f]+) ([0-9a-f]{2,})\s+[A-Za-z]*\s*(\d+)\s+(\d+)\s+(\d+)$"
     rows = re.findall(pattern, readelf("-S", file), re.M)
     return [(int(i), n, int(a, 16), int(o, 16), int(s, 16), int(e, 16), int(link), int(info), int(align)) for i, n, _, a, o, s, e, link, info, align in rows]
 

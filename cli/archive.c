@@ -174,6 +174,7 @@ int lode_archive_take_(struct lode_input *input, const char *path, const char *n
 		return member.thin ? take_thin(input, path, &member) : take_bytes(input, &member);
 	}
 	if (more < 0)
-		return lode_input_fail_(input, 0, "the archive is damaged: no member header at byte 0x%llx", (unsigned long long)walk.next);
+		return lode_input_fail_(input, 0, "the archive is damaged: no member header at byte 0x%llx",
+			(unsigned long long)walk.next);
 	return lode_input_fail_(input, ENOENT, "the archive has no member of this name");
 }

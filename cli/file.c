@@ -34,7 +34,8 @@ static int open_with_room(struct lode_file *file, struct lode_open_options *opti
 static bool concerns_sections(enum lode_rule rule)
 {
 	return rule == LODE_RULE_SECTION_PAST_END || rule == LODE_RULE_SECTION_INDEX || rule == LODE_RULE_HEADER_SHENTSIZE ||
-	       rule == LODE_RULE_HEADER_SHTABLE || rule == LODE_RULE_HEADER_SHSTRNDX || rule == LODE_RULE_SOURCE_PAST_END || rule == LODE_RULE_SOURCE_READ;
+	       rule == LODE_RULE_HEADER_SHTABLE || rule == LODE_RULE_HEADER_SHSTRNDX || rule == LODE_RULE_SOURCE_PAST_END ||
+	       rule == LODE_RULE_SOURCE_READ;
 }
 
 static void find_names(struct lode_file *file)
@@ -121,8 +122,14 @@ int lode_file_plan(struct lode_plan *plan, const struct lode_file *file, const s
 	plan->runs = calloc(plan->max_runs, sizeof *plan->runs);
 	plan->fills = calloc(plan->max_fills, sizeof *plan->fills);
 	if (plan->runs == NULL || plan->fills == NULL) {
-		*why = (struct lode_diag){.status = LODE_ERR_ROOM, .rule = LODE_RULE_ROOM_RUNS, .field = LODE_FIELD_PLAN_RUNS, .index = LODE_NO_INDEX,
-					  .other = LODE_NO_INDEX, .offset = LODE_NO_OFFSET, .value = 0, .limit = plan->max_runs};
+		*why = (struct lode_diag){.status = LODE_ERR_ROOM,
+			.rule = LODE_RULE_ROOM_RUNS,
+			.field = LODE_FIELD_PLAN_RUNS,
+			.index = LODE_NO_INDEX,
+			.other = LODE_NO_INDEX,
+			.offset = LODE_NO_OFFSET,
+			.value = 0,
+			.limit = plan->max_runs};
 		return LODE_ERR_ROOM;
 	}
 	return lode_plan(plan, &file->image, policy, why);

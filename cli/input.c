@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A FILE argument -> a source of bytes: regular files through a small cache of pread blocks, everything else spooled into memory. */
+/* A FILE argument -> a source of bytes: regular files through a small cache of pread blocks, everything else spooled
+ * into memory. */
 #include "input.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -8,7 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Blocks are found by their number modulo NBLOCKS: tables that are walked side by side (symbols, strings, versions) rarely collide. */
+/* Blocks are found by their number modulo NBLOCKS: tables that are walked side by side (symbols, strings, versions)
+ * rarely collide. */
 enum { BLOCK = 32768, NBLOCKS = 32 };
 
 struct lode_cache {
@@ -164,7 +166,8 @@ static int spool(struct lode_input *input)
 	} while (got > 0);
 	input->memory = output.bytes;
 	if (output.size > LODE_SPOOL_LIMIT)
-		return lode_input_fail_(input, EFBIG, "more than %llu MiB come out of it; copy it into a file", (unsigned long long)(LODE_SPOOL_LIMIT >> 20));
+		return lode_input_fail_(input, EFBIG, "more than %llu MiB come out of it; copy it into a file",
+			(unsigned long long)(LODE_SPOOL_LIMIT >> 20));
 	if (output.bytes == NULL || (output.size == output.room && output.room < output.limit))
 		return lode_input_fail_(input, ENOMEM, "no memory for its bytes");
 	if (got < 0)

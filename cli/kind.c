@@ -85,7 +85,8 @@ static void find_multiboot(struct lode_kind *result, const struct lode_file *fil
 /* Every Limine request begins with these 16 bytes, 8-aligned, in a writable segment. */
 static bool limine_in(const struct lode_file *file, const struct lode_segment *segment, unsigned char *piece)
 {
-	static const unsigned char magic[16] = {0x88, 0x4c, 0xdf, 0x30, 0x9b, 0xdd, 0xb1, 0xc7, 0x7b, 0xf0, 0x94, 0xa1, 0x83, 0xe8, 0x82, 0x0a};
+	static const unsigned char magic[16] = {
+		0x88, 0x4c, 0xdf, 0x30, 0x9b, 0xdd, 0xb1, 0xc7, 0x7b, 0xf0, 0x94, 0xa1, 0x83, 0xe8, 0x82, 0x0a};
 	uint64_t end = segment->filesz < (4u << 20) ? segment->filesz : 4u << 20;
 
 	for (uint64_t at = 0; at < end; at += LIMINE_PIECE - 8) {
@@ -119,7 +120,8 @@ static uint64_t note_number(const struct lode_file *file, const struct lode_note
 {
 	unsigned char raw[8] = {0};
 
-	if ((note->desc_size != 4 && note->desc_size != 8) || !lode_input_exact_(&file->input, raw, note->desc_offset, note->desc_size))
+	if ((note->desc_size != 4 && note->desc_size != 8) ||
+		!lode_input_exact_(&file->input, raw, note->desc_offset, note->desc_size))
 		return 0;
 	return le32(raw) | (uint64_t)le32(raw + 4) << 32;
 }
@@ -149,7 +151,8 @@ static void find_protocols(struct lode_kind *result, const struct lode_file *fil
 		result->pvh_entry = note_number(file, &note);
 	}
 	result->xen = lode_note_find(&note, &file->image, "Xen", 6, NULL) > 0;
-	result->linux_kernel = lode_note_find(&note, &file->image, "Linux", 0x100, NULL) > 0 || lode_note_find(&note, &file->image, "Linux", 0x101, NULL) > 0 ||
+	result->linux_kernel = lode_note_find(&note, &file->image, "Linux", 0x100, NULL) > 0 ||
+			       lode_note_find(&note, &file->image, "Linux", 0x101, NULL) > 0 ||
 			       strncmp(file->input.peeled, "bzImage", 7) == 0;
 	find_multiboot(result, file);
 	if (file->image.type == LODE_ET_DYN || high_or_physical(&file->image))
@@ -189,15 +192,20 @@ static void kernel_words(struct lode_kind *result)
 	static const char none[] = "";
 	const char *comma = none;
 	size_t at = (size_t)snprintf(result->words, sizeof result->words, "%s", result->linux_kernel ? "Linux kernel" : "kernel");
-	const struct { bool is; const char *name; } protocols[] = {
-		{result->pvh, "PVH"}, {result->xen && !result->pvh, "Xen"}, {result->multiboot, "Multiboot"}, {result->multiboot2, "Multiboot2"},
+	const struct { bool is; const char *name;
+	} protocols[] = {
+		{result->pvh, "PVH"},
+		{result->xen && !result->pvh, "Xen"},
+		{result->multiboot, "Multiboot"},
+		{result->multiboot2, "Multiboot2"},
 		{result->limine, "Limine"},
 	};
 
 	for (size_t i = 0; i < sizeof protocols / sizeof *protocols; i++) {
 		if (!protocols[i].is)
 			continue;
-		at += (size_t)snprintf(result->words + at, sizeof result->words - at, "%s%s", comma == none ? ", boots by " : comma, protocols[i].name);
+		at += (size_t)snprintf(result->words + at, sizeof result->words - at, "%s%s", comma == none ? ", boots by " : comma,
+			protocols[i].name);
 		comma = ", ";
 	}
 }
@@ -210,12 +218,14 @@ static struct lode_kind of_program(const struct lode_file *file)
 	bool interp = lode_segment_find(image, LODE_PT_INTERP) != NULL;
 
 	if (image->type == LODE_ET_EXEC)
-		return interp ? kind(KIND_PROGRAM, "program at a fixed address, dynamically linked") : kind(KIND_STATIC, "program at a fixed address, statically linked");
+		return interp ? kind(KIND_PROGRAM, "program at a fixed address, dynamically linked")
+			      : kind(KIND_STATIC, "program at a fixed address, statically linked");
 	if (has_dynamic && dynamic.soname != LODE_NO_OFFSET && !(dynamic.flags_1 & LODE_DF_1_PIE)) {
 		if (interp)
 			return kind(KIND_LIBRARY, "shared library that is a program too");
-		return dynamic.needed == 0 && image->entry != 0 ? kind(KIND_INTERPRETER, "shared library with an entry: a program interpreter") :
-			kind(KIND_LIBRARY, "shared library");
+		return dynamic.needed == 0 && image->entry != 0
+			       ? kind(KIND_INTERPRETER, "shared library with an entry: a program interpreter")
+			       : kind(KIND_LIBRARY, "shared library");
 	}
 	if (interp)
 		return kind(KIND_PROGRAM, "position-independent program, dynamically linked");
@@ -242,7 +252,8 @@ struct lode_kind lode_kind_of_image(const struct lode_file *file)
 	if (result.id != KIND_STATIC && result.id != KIND_STATIC_PIE)
 		return result;
 	find_protocols(&result, file);
-	if (result.pvh || result.xen || result.multiboot || result.multiboot2 || result.limine || result.linux_kernel || high_or_physical(&file->image)) {
+	if (result.pvh || result.xen || result.multiboot || result.multiboot2 || result.limine || result.linux_kernel ||
+		high_or_physical(&file->image)) {
 		result.id = KIND_KERNEL;
 		kernel_words(&result);
 	}

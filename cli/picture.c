@@ -50,7 +50,8 @@ enum cell picture_cell(const struct band *band, const struct show *show, uint64_
 	return file >= zero ? CELL_FILE : CELL_ZERO;
 }
 
-static void label(struct band *band, enum band_mark mark, uint64_t addr, const char *format, ...) __attribute__((format(printf, 4, 5)));
+static void label(struct band *band, enum band_mark mark, uint64_t addr, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
 static void label(struct band *band, enum band_mark mark, uint64_t addr, const char *format, ...)
 {
 	va_list args;
@@ -181,7 +182,8 @@ static void label_marks(struct band *band, const struct show *show)
 	if (show->kind.pvh && show->policy.domain == LODE_PHYSICAL && holds(band, show->kind.pvh_entry))
 		label(band, MARK_ENTRY, show->kind.pvh_entry, "PVH entry 0x%" PRIx64, show->kind.pvh_entry);
 	if (plan->relro.size > 0 && holds(band, plan->relro.addr))
-		label(band, MARK_RELRO, plan->relro.addr, "RELRO to 0x%" PRIx64 ": then read-only", plan->relro.addr + plan->relro.size);
+		label(band, MARK_RELRO, plan->relro.addr, "RELRO to 0x%" PRIx64 ": then read-only",
+			plan->relro.addr + plan->relro.size);
 	if (plan->has_tls && holds(band, plan->tls.addr))
 		label(band, MARK_TLS, plan->tls.addr, "TLS template %s + %s of zeros", show_size(size, plan->tls.file_size),
 		      show_size(zero, plan->tls.mem_size - plan->tls.file_size));
@@ -195,11 +197,14 @@ static void label_marks(struct band *band, const struct show *show)
 static void label_shared_pages(struct band *band, const struct show *show)
 {
 	for (uint32_t i = 1; i < band->nsegments; i++) {
-		const struct lode_segment *low = &show->file.image.segments[band->segments[i - 1]], *high = &show->file.image.segments[band->segments[i]];
-		uint64_t last = segment_addr(show, low) + low->memsz - 1, page = segment_addr(show, high) & ~(show->policy.page_size - 1);
+		const struct lode_segment *low = &show->file.image.segments[band->segments[i - 1]],
+					  *high = &show->file.image.segments[band->segments[i]];
+		uint64_t last = segment_addr(show, low) + low->memsz - 1,
+			 page = segment_addr(show, high) & ~(show->policy.page_size - 1);
 
 		if (last >= page && holds(band, page))
-			label(band, MARK_WARN, page, "segments %u and %u share page 0x%" PRIx64, band->segments[i - 1], band->segments[i], page);
+			label(band, MARK_WARN, page, "segments %u and %u share page 0x%" PRIx64, band->segments[i - 1],
+				band->segments[i], page);
 	}
 }
 
@@ -250,8 +255,14 @@ struct canvas {
 static const char *mark_sgr(const struct show *show, enum band_mark mark)
 {
 	static const char *const codes[] = {
-		[MARK_FIRST] = "", [MARK_FILE] = "\033[2m", [MARK_SECTIONS] = "", [MARK_ENTRY] = "\033[1;32m", [MARK_RELRO] = "\033[36m", [MARK_TLS] = "\033[35m",
-		[MARK_OTHER] = "\033[2m", [MARK_WARN] = "\033[1;31m",
+		[MARK_FIRST] = "",
+		[MARK_FILE] = "\033[2m",
+		[MARK_SECTIONS] = "",
+		[MARK_ENTRY] = "\033[1;32m",
+		[MARK_RELRO] = "\033[36m",
+		[MARK_TLS] = "\033[35m",
+		[MARK_OTHER] = "\033[2m",
+		[MARK_WARN] = "\033[1;31m",
 	};
 
 	return show_sgr(show, codes[mark]);
@@ -286,7 +297,8 @@ static void put_cells(const struct canvas *canvas, const struct band *band, uint
 	uint64_t columns = (uint64_t)canvas->columns;
 
 	for (uint64_t i = 0; i < columns; i++) {
-		/* size * i cannot wrap below 2^58; beyond it the picture is that coarse that the order of the two does not matter. */
+		/* size * i cannot wrap below 2^58; beyond it the picture is that coarse that the order of the two does not matter.
+		 * */
 		uint64_t from = begin + (size >> 58 ? size / columns * i : size * i / columns);
 		uint64_t to = begin + (size >> 58 ? size / columns * (i + 1) : size * (i + 1) / columns);
 		enum cell cell = picture_cell(band, canvas->show, from, to > from ? to - from : 1);
@@ -345,14 +357,16 @@ static void put_gap(const struct canvas *canvas, const struct band *band)
 {
 	const char *edge = canvas->glyphs->gap, *dim = show_sgr(canvas->show, "\033[2m"), *off = show_sgr(canvas->show, "\033[0m");
 
-	printf("  0x%0*" PRIx64 " %s%s%*s%s %s%s\n", canvas->digits, band->addr, dim, edge, canvas->columns, "", edge, band->labels[0].text, off);
+	printf("  0x%0*" PRIx64 " %s%s%*s%s %s%s\n", canvas->digits, band->addr, dim, edge, canvas->columns, "", edge,
+		band->labels[0].text, off);
 }
 
 static void put_legend(const struct canvas *canvas)
 {
 	const struct glyphs *g = canvas->glyphs;
 
-	printf("  %*s %s file  %s zeros  %s rest of a page", canvas->digits + 2, "", g->cells[CELL_FILE], g->cells[CELL_ZERO], g->cells[CELL_REST]);
+	printf("  %*s %s file  %s zeros  %s rest of a page", canvas->digits + 2, "", g->cells[CELL_FILE], g->cells[CELL_ZERO],
+		g->cells[CELL_REST]);
 	if (canvas->show->plan.relro.size > 0)
 		printf("  %s read-only once relocated", g->cells[CELL_RELRO]);
 	putchar('\n');
@@ -402,9 +416,12 @@ void picture_print(const struct show *show)
 	if (canvas.digits < 6)
 		canvas.digits = 6;
 	canvas.columns = canvas.digits > 12 ? 16 : 24;
-	show_head(show, "Memory of a %s: %s%s, %" PRIu64 " KiB pages, %s from 0x%" PRIx64 " to 0x%" PRIx64, show->policy.use == LODE_USE_KERNEL ? "kernel" : "process",
-		  show->policy.domain == LODE_PHYSICAL ? "physical addresses, " : "", show_size(size, plan->span.size), show->policy.page_size >> 10,
-		  show->file.image.type == LODE_ET_DYN && !show->wishes.base_given ? "as linked," : "addresses", plan->span.addr, end);
+	show_head(show, "Memory of a %s: %s%s, %" PRIu64 " KiB pages, %s from 0x%" PRIx64 " to 0x%" PRIx64,
+		show->policy.use == LODE_USE_KERNEL ? "kernel" : "process",
+		show->policy.domain == LODE_PHYSICAL ? "physical addresses, " : "", show_size(size, plan->span.size),
+		show->policy.page_size >> 10,
+		show->file.image.type == LODE_ET_DYN && !show->wishes.base_given ? "as linked," : "addresses", plan->span.addr,
+		end);
 	put_bands(&canvas);
 	printf("  0x%0*" PRIx64 " end\n", canvas.digits, end);
 	put_legend(&canvas);

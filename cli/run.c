@@ -63,7 +63,8 @@ static int judge(const char *name)
 	} else {
 		kind = lode_kind_of_bytes(&file.input);
 		start = kind.id != KIND_UNKNOWN ? jobs[kind.id].exec : 0;
-		if (file.why.rule != LODE_RULE_HEADER_MAGIC && (file.why.rule != LODE_RULE_HEADER_TRUNCATED || kind.id == KIND_UNKNOWN) && kind.id != KIND_EMPTY) {
+		if (file.why.rule != LODE_RULE_HEADER_MAGIC &&
+			(file.why.rule != LODE_RULE_HEADER_TRUNCATED || kind.id == KIND_UNKNOWN) && kind.id != KIND_EMPTY) {
 			lode_file_error(&file);
 			lode_file_close(&file);
 			return 0;

@@ -18,7 +18,8 @@ static const struct lode_option options[] = {
 	{FOR, 0, "for", "process|kernel", "whose rules decide the plan (default: by the file)"},
 	{PAGE_SIZE, 0, "page-size", "SIZE", "page size of the plan (default: the machine's)"},
 	{BASE, 0, "base", "ADDRESS", "where the plan puts a position-independent image\n(default: as linked)"},
-	{PHYSICAL, 0, "physical", NULL, "plan physical addresses (p_paddr): the default for kernels\nwhose boot protocol loads them there"},
+	{PHYSICAL, 0, "physical", NULL,
+		"plan physical addresses (p_paddr): the default for kernels\nwhose boot protocol loads them there"},
 	{VIRTUAL, 0, "virtual", NULL, "plan virtual addresses (p_vaddr)"},
 	{JSON, 'j', "json", NULL, "everything, for programs: see lode-show(1)"},
 	{SVG, 0, "svg", "FILE", "write the memory picture to FILE ('-': standard output)"},
@@ -293,7 +294,8 @@ static int show_other(const struct show *show)
 	const struct lode_file *file = &show->file;
 	struct lode_kind kind;
 
-	if (file->input.error[0] != '\0' || (file->why.rule != LODE_RULE_HEADER_MAGIC && file->why.rule != LODE_RULE_HEADER_TRUNCATED)) {
+	if (file->input.error[0] != '\0' ||
+		(file->why.rule != LODE_RULE_HEADER_MAGIC && file->why.rule != LODE_RULE_HEADER_TRUNCATED)) {
 		lode_file_error(file);
 		return LODE_EXIT_FAILED;
 	}

@@ -33,7 +33,8 @@ extern const char *const show_bytes_keys[BYTES_KINDS];   /* for JSON */
 struct show_sizes {
 	uint64_t file[BYTES_KINDS];
 	/* of the plan: */
-	uint64_t memory, shared, copied, own, zero; /* pages in bytes; shared: read-only page cache, copied: page cache until written */
+	uint64_t memory, shared, copied, own,
+		zero; /* pages in bytes; shared: read-only page cache, copied: page cache until written */
 	uint64_t zero_bytes;                         /* p_memsz beyond p_filesz */
 };
 

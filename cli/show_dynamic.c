@@ -58,9 +58,18 @@ static void print_needed(const struct show *show)
 
 static void print_flags(const struct show *show)
 {
-	static const struct { uint64_t bit; const char *name; } words[] = {
-		{0x1, "bind now"}, {0x2, "global"}, {0x8, "never unloaded"}, {0x10, "load filter"}, {0x20, "initialise first"}, {0x40, "no dlopen"},
-		{0x80, "origin"}, {0x400, "interpose"}, {0x800, "no default libraries"}, {0x08000000, "PIE"},
+	static const struct { uint64_t bit; const char *name;
+	} words[] = {
+		{0x1, "bind now"},
+		{0x2, "global"},
+		{0x8, "never unloaded"},
+		{0x10, "load filter"},
+		{0x20, "initialise first"},
+		{0x40, "no dlopen"},
+		{0x80, "origin"},
+		{0x400, "interpose"},
+		{0x800, "no default libraries"},
+		{0x08000000, "PIE"},
 	};
 	const struct lode_dynamic *dynamic = &show->dynamic;
 	uint64_t rest = dynamic->flags_1 & ~UINT64_C(1);
@@ -140,7 +149,8 @@ const char *show_version_of(char *buf, size_t size, const struct show_versions *
 	bool hidden;
 
 	buf[0] = '\0';
-	if (versions->names == NULL || lode_version_index(&index, &hidden, &show->file.image, &show->dynamic, symbol, NULL) != LODE_OK)
+	if (versions->names == NULL ||
+		lode_version_index(&index, &hidden, &show->file.image, &show->dynamic, symbol, NULL) != LODE_OK)
 		return buf;
 	if (index < versions->n && versions->names[index][0] != '\0')
 		snprintf(buf, size, "%s%s", hidden ? "@" : "@@", versions->names[index]);

@@ -88,7 +88,8 @@ static void x86_property(struct decode *decode, uint32_t type, uint64_t value)
 {
 	static const char *const feature[] = {"IBT", "SHSTK", "LAM_U48", "LAM_U57"};
 	static const char *const isa[] = {"x86-64-baseline", "x86-64-v2", "x86-64-v3", "x86-64-v4"};
-	static const char *const used[] = {"x86", "x87", "MMX", "XMM", "YMM", "ZMM", "FXSR", "XSAVE", "XSAVEOPT", "XSAVEC", "TMM", "MASK"};
+	static const char *const used[] = {
+		"x86", "x87", "MMX", "XMM", "YMM", "ZMM", "FXSR", "XSAVE", "XSAVEOPT", "XSAVEC", "TMM", "MASK"};
 
 	switch (type) {
 	case 0xc0000002:
@@ -172,7 +173,8 @@ static void say_abi(struct decode *decode)
 
 static void decode_gnu(struct decode *decode)
 {
-	static const char *const names[] = {NULL, "NT_GNU_ABI_TAG", "NT_GNU_HWCAP", "NT_GNU_BUILD_ID", "NT_GNU_GOLD_VERSION", "NT_GNU_PROPERTY_TYPE_0"};
+	static const char *const names[] = {
+		NULL, "NT_GNU_ABI_TAG", "NT_GNU_HWCAP", "NT_GNU_BUILD_ID", "NT_GNU_GOLD_VERSION", "NT_GNU_PROPERTY_TYPE_0"};
 	uint32_t type = decode->out->note.type;
 
 	if (type < sizeof names / sizeof *names)
@@ -189,13 +191,28 @@ static void decode_gnu(struct decode *decode)
 
 static void decode_xen(struct decode *decode)
 {
-	static const struct { const char *name; bool text; } types[] = {
-		{"XEN_ELFNOTE_INFO", true}, {"XEN_ELFNOTE_ENTRY", false}, {"XEN_ELFNOTE_HYPERCALL_PAGE", false}, {"XEN_ELFNOTE_VIRT_BASE", false},
-		{"XEN_ELFNOTE_PADDR_OFFSET", false}, {"XEN_ELFNOTE_XEN_VERSION", true}, {"XEN_ELFNOTE_GUEST_OS", true},
-		{"XEN_ELFNOTE_GUEST_VERSION", true}, {"XEN_ELFNOTE_LOADER", true}, {"XEN_ELFNOTE_PAE_MODE", true}, {"XEN_ELFNOTE_FEATURES", true},
-		{"XEN_ELFNOTE_BSD_SYMTAB", true}, {"XEN_ELFNOTE_HV_START_LOW", false}, {"XEN_ELFNOTE_L1_MFN_VALID", false},
-		{"XEN_ELFNOTE_SUSPEND_CANCEL", false}, {"XEN_ELFNOTE_INIT_P2M", false}, {"XEN_ELFNOTE_MOD_START_PFN", false},
-		{"XEN_ELFNOTE_SUPPORTED_FEATURES", false}, {"XEN_ELFNOTE_PHYS32_ENTRY", false}, {"XEN_ELFNOTE_PHYS32_RELOC", false},
+	static const struct { const char *name; bool text;
+	} types[] = {
+		{"XEN_ELFNOTE_INFO", true},
+		{"XEN_ELFNOTE_ENTRY", false},
+		{"XEN_ELFNOTE_HYPERCALL_PAGE", false},
+		{"XEN_ELFNOTE_VIRT_BASE", false},
+		{"XEN_ELFNOTE_PADDR_OFFSET", false},
+		{"XEN_ELFNOTE_XEN_VERSION", true},
+		{"XEN_ELFNOTE_GUEST_OS", true},
+		{"XEN_ELFNOTE_GUEST_VERSION", true},
+		{"XEN_ELFNOTE_LOADER", true},
+		{"XEN_ELFNOTE_PAE_MODE", true},
+		{"XEN_ELFNOTE_FEATURES", true},
+		{"XEN_ELFNOTE_BSD_SYMTAB", true},
+		{"XEN_ELFNOTE_HV_START_LOW", false},
+		{"XEN_ELFNOTE_L1_MFN_VALID", false},
+		{"XEN_ELFNOTE_SUSPEND_CANCEL", false},
+		{"XEN_ELFNOTE_INIT_P2M", false},
+		{"XEN_ELFNOTE_MOD_START_PFN", false},
+		{"XEN_ELFNOTE_SUPPORTED_FEATURES", false},
+		{"XEN_ELFNOTE_PHYS32_ENTRY", false},
+		{"XEN_ELFNOTE_PHYS32_RELOC", false},
 	};
 	uint32_t type = decode->out->note.type;
 
@@ -239,7 +256,9 @@ static void decode_fdo(struct decode *decode)
 {
 	uint32_t type = decode->out->note.type;
 
-	decode->out->type_name = type == 0xcafe1a7e ? "NT_FDO_PACKAGING_METADATA" : type == 0x407c0c0a ? "NT_FDO_DLOPEN_METADATA" : NULL;
+	decode->out->type_name = type == 0xcafe1a7e   ? "NT_FDO_PACKAGING_METADATA"
+				 : type == 0x407c0c0a ? "NT_FDO_DLOPEN_METADATA"
+						      : NULL;
 	if (decode->out->type_name != NULL)
 		say_string(decode, 0);
 }
@@ -269,9 +288,19 @@ static void decode_linux(struct decode *decode)
 
 static void decode_core(struct decode *decode)
 {
-	static const struct { uint32_t type; const char *name; } names[] = {
-		{1, "NT_PRSTATUS"}, {2, "NT_FPREGSET"}, {3, "NT_PRPSINFO"}, {4, "NT_TASKSTRUCT"}, {6, "NT_AUXV"}, {0x46494c45, "NT_FILE"},
-		{0x53494749, "NT_SIGINFO"}, {0x46e62b7f, "NT_PRXFPREG"}, {0x202, "NT_X86_XSTATE"}, {0x200, "NT_386_TLS"}, {0x400, "NT_ARM_VFP"},
+	static const struct { uint32_t type; const char *name;
+	} names[] = {
+		{1, "NT_PRSTATUS"},
+		{2, "NT_FPREGSET"},
+		{3, "NT_PRPSINFO"},
+		{4, "NT_TASKSTRUCT"},
+		{6, "NT_AUXV"},
+		{0x46494c45, "NT_FILE"},
+		{0x53494749, "NT_SIGINFO"},
+		{0x46e62b7f, "NT_PRXFPREG"},
+		{0x202, "NT_X86_XSTATE"},
+		{0x200, "NT_386_TLS"},
+		{0x400, "NT_ARM_VFP"},
 		{0x401, "NT_ARM_TLS"},
 	};
 
@@ -291,10 +320,21 @@ static void decode_version(struct decode *decode)
 /* Owners are compared whole, their NUL included; Go pads its to four bytes. */
 static void decode_note(struct decode *decode)
 {
-	static const struct { const char *owner; uint32_t size; void (*decode)(struct decode *); } owners[] = {
-		{"GNU", 4, decode_gnu}, {"Xen", 4, decode_xen}, {"stapsdt", 8, decode_stapsdt}, {"FDO", 4, decode_fdo}, {"Go", 4, decode_go},
-		{"Go", 3, decode_go}, {"Linux", 6, decode_linux}, {"CORE", 5, decode_core}, {"LINUX", 6, decode_core}, {"FreeBSD", 8, decode_version},
-		{"NetBSD", 7, decode_version}, {"OpenBSD", 8, decode_version}, {"Android", 8, decode_version},
+	static const struct { const char *owner; uint32_t size; void (*decode)(struct decode *);
+	} owners[] = {
+		{"GNU", 4, decode_gnu},
+		{"Xen", 4, decode_xen},
+		{"stapsdt", 8, decode_stapsdt},
+		{"FDO", 4, decode_fdo},
+		{"Go", 4, decode_go},
+		{"Go", 3, decode_go},
+		{"Linux", 6, decode_linux},
+		{"CORE", 5, decode_core},
+		{"LINUX", 6, decode_core},
+		{"FreeBSD", 8, decode_version},
+		{"NetBSD", 7, decode_version},
+		{"OpenBSD", 8, decode_version},
+		{"Android", 8, decode_version},
 	};
 	const struct lode_note *note = &decode->out->note;
 

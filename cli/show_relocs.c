@@ -106,9 +106,13 @@ bool show_relocs_section(struct lode_reltab *table, const struct show *show, uin
 	const struct lode_section *section = &image->sections[index];
 	uint64_t word = image->class_ == LODE_CLASS64 ? 8 : 4, entry = word * (section->type == LODE_SHT_RELA ? 3 : 2);
 
-	if ((section->type != LODE_SHT_REL && section->type != LODE_SHT_RELA) || section->entsize != entry || section->size % entry != 0)
+	if ((section->type != LODE_SHT_REL && section->type != LODE_SHT_RELA) || section->entsize != entry ||
+		section->size % entry != 0)
 		return false;
-	*table = (struct lode_reltab){.offset = section->offset, .size = section->size, .count = section->size / entry, .rela = section->type == LODE_SHT_RELA};
+	*table = (struct lode_reltab){.offset = section->offset,
+		.size = section->size,
+		.count = section->size / entry,
+		.rela = section->type == LODE_SHT_RELA};
 	return true;
 }
 
@@ -183,9 +187,11 @@ void show_relocs_print(const struct show *show)
 		print_objects(show);
 		return;
 	}
-	if (show->dynamic_why.status != LODE_OK || dynamic->rel.count + dynamic->rela.count + dynamic->jmprel.count + dynamic->relr.size == 0)
+	if (show->dynamic_why.status != LODE_OK ||
+		dynamic->rel.count + dynamic->rela.count + dynamic->jmprel.count + dynamic->relr.size == 0)
 		return;
-	show_head(show, "Relocations (at load time%s)", show->has_interpreter || show->kind.id == KIND_LIBRARY ? ", by the interpreter" : "");
+	show_head(show, "Relocations (at load time%s)",
+		show->has_interpreter || show->kind.id == KIND_LIBRARY ? ", by the interpreter" : "");
 	print_table(show, "DT_REL", &dynamic->rel);
 	print_table(show, "DT_RELA", &dynamic->rela);
 	print_table(show, "DT_JMPREL", &dynamic->jmprel);

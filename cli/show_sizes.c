@@ -6,7 +6,13 @@
 #include <string.h>
 
 const char *const show_bytes_names[BYTES_KINDS] = {
-	"loaded into memory", "headers", "debug information", "symbols and their names", "relocations for a linker", "other sections", "padding, and bytes that nothing names",
+	"loaded into memory",
+	"headers",
+	"debug information",
+	"symbols and their names",
+	"relocations for a linker",
+	"other sections",
+	"padding, and bytes that nothing names",
 };
 const char *const show_bytes_keys[BYTES_KINDS] = {"loaded", "headers", "debug", "symbols", "relocations", "other", "padding"};
 
@@ -17,8 +23,9 @@ struct part {
 
 static bool debug_name(const char *name)
 {
-	return strncmp(name, ".debug", 6) == 0 || strncmp(name, ".zdebug", 7) == 0 || strcmp(name, ".gdb_index") == 0 || strcmp(name, ".stab") == 0 ||
-	       strcmp(name, ".stabstr") == 0 || strncmp(name, ".gnu.debuglto_", 14) == 0 || strcmp(name, ".gnu_debugdata") == 0;
+	return strncmp(name, ".debug", 6) == 0 || strncmp(name, ".zdebug", 7) == 0 || strcmp(name, ".gdb_index") == 0 ||
+	       strcmp(name, ".stab") == 0 || strcmp(name, ".stabstr") == 0 || strncmp(name, ".gnu.debuglto_", 14) == 0 ||
+	       strcmp(name, ".gnu_debugdata") == 0;
 }
 
 static unsigned section_kind(const struct show *show, uint32_t index, const uint8_t *symbol_strings)
@@ -163,7 +170,8 @@ void show_sizes_print(const struct show *show)
 		print_share(sizes->file[i], whole, show_bytes_names[i]);
 	if (show->plan_why.status != LODE_OK || show->file.image.nload == 0)
 		return;
-	show_head(show, "Memory: %s in pages, %s of it zeros beyond the file's bytes", show_size(size, sizes->memory), show_size(zero, sizes->zero_bytes));
+	show_head(show, "Memory: %s in pages, %s of it zeros beyond the file's bytes", show_size(size, sizes->memory),
+		show_size(zero, sizes->zero_bytes));
 	print_share(sizes->shared, sizes->memory, "shared with the page cache and all who run it");
 	print_share(sizes->copied, sizes->memory, "page cache until written, then private");
 	print_share(sizes->own, sizes->memory, "private, filled from the file");

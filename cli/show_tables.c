@@ -26,14 +26,16 @@ void show_segments_print(const struct show *show)
 	if (image->nsegments == 0)
 		return;
 	show_head(show, "Program headers");
-	printf("  %3s %-12s %-3s %10s %*s %10s %10s %8s\n", "#", "type", "", "offset", digits(show) + 2, "address", "in file", "in memory", "align");
+	printf("  %3s %-12s %-3s %10s %*s %10s %10s %8s\n", "#", "type", "", "offset", digits(show) + 2, "address", "in file",
+		"in memory", "align");
 	for (uint32_t i = 0; i < image->nsegments; i++) {
 		const struct lode_segment *s = &image->segments[i];
 
 		printf("  %3u ", i);
 		put_type(lode_segment_type_name(s->type), s->type, 12);
-		printf(" %s%s%s 0x%08" PRIx64 " 0x%0*" PRIx64 " 0x%08" PRIx64 " 0x%08" PRIx64 " 0x%" PRIx64, show_prot_sgr(show, s->flags), show_prot(prot, s->flags),
-		       show_sgr(show, "\033[0m"), s->offset, digits(show), s->vaddr, s->filesz, s->memsz, s->align);
+		printf(" %s%s%s 0x%08" PRIx64 " 0x%0*" PRIx64 " 0x%08" PRIx64 " 0x%08" PRIx64 " 0x%" PRIx64,
+			show_prot_sgr(show, s->flags), show_prot(prot, s->flags), show_sgr(show, "\033[0m"), s->offset,
+			digits(show), s->vaddr, s->filesz, s->memsz, s->align);
 		if (s->paddr != s->vaddr)
 			printf(" phys 0x%" PRIx64, s->paddr);
 		putchar('\n');
@@ -64,14 +66,15 @@ void show_sections_print(const struct show *show)
 		return;
 	}
 	show_head(show, "Sections (%u; names from section %u)", image->nsections, image->shstrndx);
-	printf("  %4s %-12s %-5s %*s %10s %10s %4s %4s %5s  name\n", "#", "type", "flags", digits(show) + 2, "address", "offset", "size", "link", "info", "align");
+	printf("  %4s %-12s %-5s %*s %10s %10s %4s %4s %5s  name\n", "#", "type", "flags", digits(show) + 2, "address", "offset",
+		"size", "link", "info", "align");
 	for (uint32_t i = 0; i < image->nsections; i++) {
 		const struct lode_section *s = &image->sections[i];
 
 		printf("  %4u ", i);
 		put_type(lode_section_type_name(s->type), s->type, 12);
-		printf(" %-5s 0x%0*" PRIx64 " 0x%08" PRIx64 " 0x%08" PRIx64 " %4u %4u %5" PRIu64 "  ", section_flags(flags, s->flags), digits(show), s->addr,
-		       s->offset, s->size, s->link, s->info, s->addralign);
+		printf(" %-5s 0x%0*" PRIx64 " 0x%08" PRIx64 " 0x%08" PRIx64 " %4u %4u %5" PRIu64 "  ",
+			section_flags(flags, s->flags), digits(show), s->addr, s->offset, s->size, s->link, s->info, s->addralign);
 		lode_put_name(stdout, lode_file_section_name(name, sizeof name, &show->file, i));
 		putchar('\n');
 	}
@@ -79,7 +82,8 @@ void show_sections_print(const struct show *show)
 
 const char *show_symbol_type(uint8_t type)
 {
-	static const char *const names[] = {"NOTYPE", "OBJECT", "FUNC", "SECTION", "FILE", "COMMON", "TLS", NULL, NULL, NULL, "IFUNC"};
+	static const char *const names[] = {
+		"NOTYPE", "OBJECT", "FUNC", "SECTION", "FILE", "COMMON", "TLS", NULL, NULL, NULL, "IFUNC"};
 
 	return type < sizeof names / sizeof *names ? names[type] : NULL;
 }
@@ -184,7 +188,8 @@ void show_dynamic_symbols_print(const struct show *show)
 		return;
 	}
 	show_versions_read(&versions, show);
-	show_head(show, "Dynamic symbols (%" PRIu64 "%s)", table->count, show->dynamic.counted ? "" : ", as many as can lie there: no hash table counts them");
+	show_head(show, "Dynamic symbols (%" PRIu64 "%s)", table->count,
+		show->dynamic.counted ? "" : ", as many as can lie there: no hash table counts them");
 	print_table(show, table, &versions);
 	show_versions_free(&versions);
 }
@@ -194,8 +199,9 @@ static void print_run(const struct show *show, const struct lode_run *run)
 	static const char *const kinds[] = {"share", "own", "zero"};
 	char prot[4], size[24];
 
-	printf("  %-5s 0x%0*" PRIx64 "-0x%0*" PRIx64 " %s%s%s %9s  segment %u", kinds[run->kind], digits(show), run->addr, digits(show), run->addr + run->size,
-	       show_prot_sgr(show, run->prot), show_prot(prot, run->prot), show_sgr(show, "\033[0m"), show_size(size, run->size), run->segment);
+	printf("  %-5s 0x%0*" PRIx64 "-0x%0*" PRIx64 " %s%s%s %9s  segment %u", kinds[run->kind], digits(show), run->addr,
+		digits(show), run->addr + run->size, show_prot_sgr(show, run->prot), show_prot(prot, run->prot),
+		show_sgr(show, "\033[0m"), show_size(size, run->size), run->segment);
 	if (run->kind == LODE_SHARE)
 		printf(", file 0x%" PRIx64, run->offset);
 	putchar('\n');
@@ -217,18 +223,21 @@ static void print_scalars(const struct show *show)
 	const struct lode_plan *plan = &show->plan;
 	char size[24], prot[4];
 
-	printf("  bias 0x%" PRIx64 ", span 0x%" PRIx64 "-0x%" PRIx64 " (%s), alignment 0x%" PRIx64 ", brk at 0x%" PRIx64 "\n", plan->bias, plan->span.addr,
-	       plan->span.addr + plan->span.size, show_size(size, plan->span.size), plan->align, plan->end);
+	printf("  bias 0x%" PRIx64 ", span 0x%" PRIx64 "-0x%" PRIx64 " (%s), alignment 0x%" PRIx64 ", brk at 0x%" PRIx64 "\n",
+		plan->bias, plan->span.addr, plan->span.addr + plan->span.size, show_size(size, plan->span.size), plan->align,
+		plan->end);
 	printf("  entry 0x%" PRIx64 ", program headers ", plan->entry);
 	if (plan->has_phdr)
 		printf("at 0x%" PRIx64 "\n", plan->phdr);
 	else
 		puts("not in memory");
 	if (plan->has_tls)
-		printf("  TLS template at 0x%" PRIx64 ", %" PRIu64 " bytes of the file, %" PRIu64 " in memory, alignment %" PRIu64 "\n", plan->tls.addr,
-		       plan->tls.file_size, plan->tls.mem_size, plan->tls.align);
+		printf("  TLS template at 0x%" PRIx64 ", %" PRIu64 " bytes of the file, %" PRIu64 " in memory, alignment %" PRIu64
+		       "\n",
+			plan->tls.addr, plan->tls.file_size, plan->tls.mem_size, plan->tls.align);
 	if (plan->relro.size > 0)
-		printf("  read-only once relocated: 0x%" PRIx64 "-0x%" PRIx64 "\n", plan->relro.addr, plan->relro.addr + plan->relro.size);
+		printf("  read-only once relocated: 0x%" PRIx64 "-0x%" PRIx64 "\n", plan->relro.addr,
+			plan->relro.addr + plan->relro.size);
 	if (plan->has_stack)
 		printf("  stack %s\n", show_prot(prot, plan->stack_prot));
 }
@@ -239,8 +248,9 @@ void show_plan_print(const struct show *show)
 
 	if (show->plan_why.status != LODE_OK)
 		return;
-	show_head(show, "Plan for a %s, %" PRIu64 " KiB pages, %s addresses", show->policy.use == LODE_USE_KERNEL ? "kernel" : "process",
-		  show->policy.page_size >> 10, show->policy.domain == LODE_PHYSICAL ? "physical" : "virtual");
+	show_head(show, "Plan for a %s, %" PRIu64 " KiB pages, %s addresses",
+		show->policy.use == LODE_USE_KERNEL ? "kernel" : "process", show->policy.page_size >> 10,
+		show->policy.domain == LODE_PHYSICAL ? "physical" : "virtual");
 	print_scalars(show);
 	show_head(show, "Runs (%u)", plan->nruns);
 	for (uint32_t i = 0; i < plan->nruns; i++)

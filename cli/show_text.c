@@ -67,7 +67,8 @@ static void line(const char *name)
 static void print_header(const struct show *show)
 {
 	const struct lode_image *image = &show->file.image;
-	const char *machine = lode_machine_name(image->machine), *type = lode_type_name(image->type), *abi = lode_osabi_name(image->osabi);
+	const char *machine = lode_machine_name(image->machine), *type = lode_type_name(image->type),
+		   *abi = lode_osabi_name(image->osabi);
 
 	line("format");
 	printf("ELF%d, %s-endian, ", image->class_ == LODE_CLASS64 ? 64 : 32, image->data == LODE_DATA2MSB ? "big" : "little");
@@ -87,8 +88,8 @@ static void print_header(const struct show *show)
 		printf(", flags 0x%x", image->flags);
 	putchar('\n');
 	line("tables");
-	printf("%u program header%s at 0x%" PRIx64 ", %u section header%s at 0x%" PRIx64 "\n", image->nsegments, image->nsegments == 1 ? "" : "s",
-	       image->phoff, image->nsections, image->nsections == 1 ? "" : "s", image->shoff);
+	printf("%u program header%s at 0x%" PRIx64 ", %u section header%s at 0x%" PRIx64 "\n", image->nsegments,
+		image->nsegments == 1 ? "" : "s", image->phoff, image->nsections, image->nsections == 1 ? "" : "s", image->shoff);
 }
 
 static void print_input(const struct show *show)

@@ -38,8 +38,8 @@ bool lode_harmless(uint32_t code)
 {
 	if (code < 0x20 || (code >= 0x7f && code < 0xa0))
 		return false;
-	return !((code >= 0x200b && code <= 0x200f) || (code >= 0x2028 && code <= 0x202e) || (code >= 0x2060 && code <= 0x206f) || code == 0xfeff ||
-		 code == 0x61c || (code & 0xfffe) == 0xfffe);
+	return !((code >= 0x200b && code <= 0x200f) || (code >= 0x2028 && code <= 0x202e) || (code >= 0x2060 && code <= 0x206f) ||
+		 code == 0xfeff || code == 0x61c || (code & 0xfffe) == 0xfffe);
 }
 
 static void put(char *buf, size_t size, size_t *at, const char *bytes, size_t nbytes)

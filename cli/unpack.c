@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A bzImage or a compressed file -> the ELF image inside, in memory; growth is bounded by what is plausible, never by a field alone. */
+/* A bzImage or a compressed file -> the ELF image inside, in memory; growth is bounded by what is plausible, never
+ * by a field alone. */
 #include "input.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -33,7 +34,8 @@ struct packed {
 	unsigned char piece[PIECE];
 };
 
-/* One step of a stream decoder: takes from *in, writes to out; 1 at the end, 0 to go on, -1: damaged. Both counts become what is left. */
+/* One step of a stream decoder: takes from *in, writes to out; 1 at the end, 0 to go on, -1: damaged. Both counts
+ * become what is left. */
 typedef int lode_step(void *state, const unsigned char *in, size_t *nin, unsigned char *out, size_t *nout);
 
 static bool is_elf(const struct lode_output *output)
@@ -41,7 +43,8 @@ static bool is_elf(const struct lode_output *output)
 	return output->size < 4 || memcmp(output->bytes, "\177ELF", 4) == 0;
 }
 
-__attribute__((unused)) static const char *run_steps(struct lode_output *output, struct packed *packed, lode_step *step, void *state)
+__attribute__((unused)) static const char *run_steps(struct lode_output *output, struct packed *packed, lode_step *step,
+	void *state)
 {
 	for (int end = 0; end == 0;) {
 		size_t room = 0, taken, left;
@@ -208,7 +211,8 @@ static const char *unpack_blocks(struct lode_output *output, struct packed *pack
 	const char *wrong = NO_MEMORY;
 
 	if (in != NULL)
-		wrong = lode_input_exact_(packed->input, in, packed->at, size) ? unpack(output, in, size) : "its packed bytes cannot be read";
+		wrong = lode_input_exact_(packed->input, in, packed->at, size) ? unpack(output, in, size)
+									       : "its packed bytes cannot be read";
 	free(in);
 	return wrong;
 }
@@ -310,13 +314,15 @@ static int unpack(struct lode_input *input, const struct format *format, uint64_
 		wrong = "no ELF image in it";
 	if (wrong != NULL) {
 		free(output.bytes);
-		return lode_input_fail_(input, 0, "%s%s%s: %s", input->peeled, input->peeled[0] != '\0' ? ", " : "", format->name, wrong);
+		return lode_input_fail_(input, 0, "%s%s%s: %s", input->peeled, input->peeled[0] != '\0' ? ", " : "", format->name,
+			wrong);
 	}
 	replace(input, &output);
 	return 0;
 }
 
-/* Ref: Linux Documentation/arch/x86/boot.rst: setup_sects 0x1f1, "HdrS" 0x202, version 0x206, payload_offset 0x248, payload_length 0x24c. */
+/* Ref: Linux Documentation/arch/x86/boot.rst: setup_sects 0x1f1, "HdrS" 0x202, version 0x206, payload_offset 0x248,
+ * payload_length 0x24c. */
 static int unpack_bzimage(struct lode_input *input, const unsigned char *header)
 {
 	uint16_t version = le16(header + 0x206);
@@ -329,7 +335,8 @@ static int unpack_bzimage(struct lode_input *input, const unsigned char *header)
 	if (version < 0x208 || length == 0)
 		return lode_input_fail_(input, 0, "%s: its header does not say where the payload lies", input->peeled);
 	if (length > input->source.size || offset > input->source.size - length)
-		return lode_input_fail_(input, 0, "%s: the payload (0x%llx bytes at 0x%llx) reaches past the end of the file: it is cut short", input->peeled,
+		return lode_input_fail_(input, 0,
+			"%s: the payload (0x%llx bytes at 0x%llx) reaches past the end of the file: it is cut short", input->peeled,
 			(unsigned long long)length, (unsigned long long)offset);
 	format = find_format(input, offset);
 	if (format != NULL) {

@@ -70,7 +70,16 @@ const char *lode_unpack_lz4_(struct lode_output *output, const unsigned char *in
 #endif
 
 #ifdef HAVE_LZO
-enum { LZOP_MAGIC = 9, LZOP_BLOCK = 64 << 20, ADLER_D = 1, ADLER_C = 2, EXTRA = 0x40, CRC_D = 0x100, CRC_C = 0x200, FILTER = 0x800 };
+enum {
+	LZOP_MAGIC = 9,
+	LZOP_BLOCK = 64 << 20,
+	ADLER_D = 1,
+	ADLER_C = 2,
+	EXTRA = 0x40,
+	CRC_D = 0x100,
+	CRC_C = 0x200,
+	FILTER = 0x800
+};
 
 /* Offset of the first block behind lzop's header, 0 if it is cut short; *flags are the header's. */
 static size_t lzop_header(uint32_t *flags, const unsigned char *in, size_t size)

@@ -83,9 +83,10 @@ static void become(struct exec_state *state)
 	void (*code)(struct exec_record *records);
 	uint64_t start = state->arena.addr;
 
-	call3(NR_unshare, NEW_FILES, 0, 0);
-	if (!(state->flags & LODE_EXEC_FRESH))
+	if (!(state->flags & LODE_EXEC_FRESH)) {
+		call3(NR_unshare, NEW_FILES, 0, 0);
 		lode_exec_sweep_(state);
+	}
 	own_namespace(state);
 	if (state->rseq_record) {
 		lode_exec_rseq_find_(&state->rseq);
@@ -112,6 +113,9 @@ int lode_exec_commit(struct lode_exec *exec, struct lode_exec_error *why)
 		return lode_exec_error_(why, E_INVAL, LODE_EXEC_STEP_REQUEST, NULL, "nothing is prepared");
 	state->why = why;
 	trace(state);
+	/* Without handlers and threads nobody could get in between. */
+	if (state->flags & LODE_EXEC_FRESH)
+		become(state);
 	call4(NR_rt_sigprocmask, SIG_SET, address(&all), address(&state->mask), SIGNAL_SETS);
 	status = lode_exec_shared_();
 	if (status == 0)

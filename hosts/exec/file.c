@@ -12,6 +12,17 @@ void lode_exec_close_(struct exec_file *file)
 	file->mapped = 0;
 }
 
+/* All but the head, which is large. */
+static void set_file(struct exec_file *file, int64_t fd, bool owned)
+{
+	file->fd = fd;
+	file->owned = owned;
+	file->bytes = NULL;
+	file->mapped = file->size = 0;
+	file->mode = file->uid = file->gid = 0;
+	file->head_size = 0;
+}
+
 /* Exactly size bytes of a file at an offset, or nonzero. */
 static int read_at(const struct exec_file *file, void *dst, uint64_t offset, uint64_t size)
 {
@@ -118,7 +129,7 @@ int lode_exec_open_(struct exec_state *state, struct exec_file *file, const char
 
 		return lode_exec_fail_(state, error, step, path, fd == -E_ACCES ? "no permission to search for it or to read it" : NULL);
 	}
-	*file = (struct exec_file){.fd = fd, .owned = true};
+	set_file(file, fd, true);
 	status = check_file(state, file, path, step);
 	if (status)
 		lode_exec_close_(file);
@@ -174,7 +185,10 @@ static int64_t spool_to_memory(struct exec_file *file, int64_t from)
 			return n;
 		}
 	}
-	*file = (struct exec_file){.fd = -1, .bytes = pointer((uint64_t)base), .mapped = room, .size = size};
+	set_file(file, -1, false);
+	file->bytes = pointer((uint64_t)base);
+	file->mapped = room;
+	file->size = size;
 	return 0;
 }
 
@@ -183,7 +197,7 @@ static int spool(struct exec_state *state, struct exec_file *file, const char *n
 	int64_t result = spool_to_file(file->fd);
 
 	if (!failed(result)) {
-		*file = (struct exec_file){.fd = result, .owned = true};
+		set_file(file, result, true);
 		result = look_at(file);
 	} else if (result == -E_NOSYS || result == -E_PERM || result == -E_ACCES) {
 		lode_exec_note_(state, "no anonymous file: the program is copied into memory, and /proc/self/exe stays as it is");
@@ -204,10 +218,12 @@ int lode_exec_adopt_(struct exec_state *state, struct exec_file *file)
 	int64_t result;
 
 	if (request->from == LODE_EXEC_MEMORY) {
-		*file = (struct exec_file){.fd = -1, .bytes = request->bytes, .size = request->size};
+		set_file(file, -1, false);
+		file->bytes = request->bytes;
+		file->size = request->size;
 		return read_head(file);
 	}
-	*file = (struct exec_file){.fd = request->fd};
+	set_file(file, request->fd, false);
 	result = look_at(file);
 	if (failed(result))
 		return lode_exec_fail_(state, (int)-result, LODE_EXEC_STEP_OPEN, name, NULL);

@@ -88,14 +88,15 @@ static int query_code(struct exec_host *host, int64_t fd)
 	return result == -E_NOENT ? 0 : (int)result;
 }
 
-/* [vvar] and its like lie right below the vDSO. */
+/* [vvar] and its like lie right below the vDSO, [vvar] itself lowest. */
 static int query_below_vdso(struct exec_host *host, int64_t fd)
 {
 	struct kernel_procmap map;
 	char name[NAME];
 	uint64_t addr = host->vdso.addr;
 
-	while (addr && !failed(query(&map, fd, addr - 1, 0, name)) && is_special(name)) {
+	name[0] = 0;
+	while (addr && !string_starts(name, "[vvar]") && !failed(query(&map, fd, addr - 1, 0, name)) && is_special(name)) {
 		int status = note_vma(host, &(struct lode_range){map.start, map.end - map.start}, name);
 
 		if (status)

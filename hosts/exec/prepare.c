@@ -51,6 +51,7 @@ static struct exec_state *make_arena(const struct lode_exec_request *request, st
 	state = pointer((uint64_t)base + CODE_SIZE);
 	state->arena = (struct lode_range){(uint64_t)base, size};
 	state->arena_next = address(state + 1);
+	state->lowest = (uint64_t)base;
 	state->argc = argc;
 	state->envc = envc;
 	return state;
@@ -128,8 +129,13 @@ static int get_random(struct exec_state *state)
 
 static int check_host(struct exec_state *state)
 {
-	if (lode_exec_shared_() == -E_BUSY)
+	int shared = lode_exec_shared_();
+
+	if (shared == -E_BUSY)
 		return lode_exec_fail_(state, E_BUSY, LODE_EXEC_STEP_THREADS, NULL, "memory is shared with another process, as in a vfork child");
+	/* Whoever has threads has done more than start. */
+	if (shared)
+		state->flags &= ~(uint32_t)LODE_EXEC_FRESH;
 	if (!lode_exec_rseq_find_(&state->rseq))
 		return lode_exec_fail_(state, E_BUSY, LODE_EXEC_STEP_HOST, NULL, "an rseq area is registered and cannot be found: give its triple");
 	return 0;

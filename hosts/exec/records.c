@@ -1,31 +1,48 @@
 /* SPDX-License-Identifier: MIT */
 /* What was mapped and decided -> the list of records that the trampoline runs, in the order in which exec takes effect. */
+#include <emmintrin.h>
+
 #include "state.h"
 
-enum { STACK_START = 128 << 10, FIXED_RECORDS = 40, RSEQ_UNREGISTER = 1, ALTSTACK_OFF = 2, ALL_LOCKS = 0 };
+enum { STACK_START = 128 << 10, FIXED_RECORDS = 32, RSEQ_UNREGISTER = 1, ALTSTACK_OFF = 2, ALL_LOCKS = 0 };
+
+/* Length of an instruction that clears a register which calls may change (xor with itself), or 0. */
+static uint32_t clears(const unsigned char *code)
+{
+	static const unsigned char second[] = {0xd2, 0xc9, 0xf6, 0xff, 0xc0, 0xdb};
+	uint32_t at = code[0] == 0x45;
+
+	for (uint32_t i = 0; code[at] == 0x31 && i < sizeof second; i++)
+		if (code[at + 1] == second[i])
+			return at + 2;
+	return 0;
+}
+
+/* True if a `syscall` begins at code and nothing but such instructions stands between it and a return. */
+static bool is_gadget(const unsigned char *code, const unsigned char *end)
+{
+	const unsigned char *at = code + 2;
+	uint32_t length = 0;
+
+	for (; end - at > 4 && (length = clears(at)) > 0; at += length)
+		;
+	return end - at > 4 && *at == 0xc3;
+}
 
 /* vDSO code that makes a system call and returns, so that the last munmap may remove the code that asked for it. */
 static uint64_t find_gadget(const struct lode_range *vdso)
 {
-	static const unsigned char clear[][3] = {{0x31, 0xd2}, {0x31, 0xc9}, {0x31, 0xf6}, {0x31, 0xff}, {0x45, 0x31, 0xc0}, {0x45, 0x31, 0xc9},
-		{0x45, 0x31, 0xd2}, {0x45, 0x31, 0xdb}};
-	const unsigned char *code = pointer(vdso->addr);
+	const __m128i first = _mm_set1_epi8(0x0f), second = _mm_set1_epi8(0x05);
+	const unsigned char *code = pointer(vdso->addr), *end = code + vdso->size;
 
-	for (uint64_t i = 0; i + 32 < vdso->size; i++) {
-		uint64_t at = i + 2;
+	for (; end - code > 16; code += 15) {
+		__m128i bytes = _mm_loadu_si128((const void *)code);
+		uint32_t hits = (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, first));
 
-		if (code[i] != 0x0f || code[i + 1] != 0x05)
-			continue;
-		/* Compilers may clear the registers that a call may change before the return: xor of a register with itself. */
-		for (uint32_t k = 0; k < sizeof clear / sizeof *clear && at + 4 < vdso->size;) {
-			uint64_t n = clear[k][0] == 0x45 ? 3 : 2;
-			bool same = memcmp(code + at, clear[k], n) == 0;
-
-			at += same ? n : 0;
-			k = same ? 0 : k + 1;
-		}
-		if (code[at] == 0xc3)
-			return vdso->addr + i;
+		hits &= (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, second)) >> 1;
+		for (; hits; hits &= hits - 1)
+			if (is_gadget(code + __builtin_ctz(hits), end))
+				return address(code + __builtin_ctz(hits));
 	}
 	return 0;
 }
@@ -57,10 +74,10 @@ static void add_thread(struct exec_state *state)
 		state->rseq_record = lode_exec_record_(state, HOW_MUST, NR_rseq);
 		state->rseq_record->args[2] = RSEQ_UNREGISTER;
 	}
-	state->no_altstack.flags = ALTSTACK_OFF;
-	add4(state, HOW_TRY, NR_sigaltstack, address(&state->no_altstack), 0, 0, 0);
 	if (state->flags & LODE_EXEC_FRESH)
 		return;
+	state->no_altstack.flags = ALTSTACK_OFF;
+	add4(state, HOW_TRY, NR_sigaltstack, address(&state->no_altstack), 0, 0, 0);
 	add4(state, HOW_TRY, NR_prctl, PR_USER_DISPATCH, 0, 0, 0);
 	add4(state, HOW_TRY, NR_prctl, PR_KEEPCAPS, 0, 0, 0);
 	add4(state, HOW_TRY, NR_munlockall, ALL_LOCKS, 0, 0, 0);
@@ -335,7 +352,8 @@ int lode_exec_records_(struct exec_state *state)
 		return -E_NOMEM;
 	add4(state, HOW_TRY, NR_prctl, PR_NAME, address(state->name), 0, 0);
 	add4(state, HOW_TRY, NR_prctl, PR_DUMPABLE, !state->creds.secure, 0, 0);
-	add4(state, HOW_TRY, NR_rt_sigprocmask, SIG_SET, address(&state->mask), 0, SIGNAL_SETS);
+	if (!(state->flags & LODE_EXEC_FRESH))
+		add4(state, HOW_TRY, NR_rt_sigprocmask, SIG_SET, address(&state->mask), 0, SIGNAL_SETS);
 	add_registers(state);
 	add_leave(state);
 	return 0;

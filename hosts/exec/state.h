@@ -9,7 +9,7 @@
 #include "linux.h"
 
 enum {
-	HEAD_SIZE = 1536,    /* bytes of a file that are read at once: headers and interpreter of nearly every program */
+	HEAD_SIZE = 1024,    /* bytes of a file that are read at once: headers and interpreter of nearly every program */
 	SCRIPT_HEAD = 256,   /* bytes in which Linux looks for a #! line */
 	SCRIPT_DEPTH = 5,
 	AUXV_MOST = 40,
@@ -22,7 +22,7 @@ enum {
 /* Arena: the trampoline's code, then this state, then what lode_exec_alloc_ hands out. */
 #define CODE_SIZE PAGE
 #define ARENA_TABLES (UINT64_C(2) << 20) /* room for two program header tables of the largest size with their plans */
-#define ARENA_FAULT (UINT64_C(7) * PAGE) /* touched by every prepare */
+#define ARENA_FAULT (UINT64_C(4) * PAGE) /* touched by every prepare */
 
 /* An open program, script or interpreter. */
 struct exec_file {
@@ -93,6 +93,7 @@ struct exec_state {
 	unsigned char xsave[576] __attribute__((aligned(64)));
 	struct lode_range arena;
 	uint64_t arena_next;
+	uint64_t lowest; /* end of the room below what was mapped in the mmap area */
 	const struct lode_exec_request *request; /* during prepare only */
 	struct lode_exec_error *why;              /* likewise */
 	void (*trace)(void *host, const struct lode_exec_event *event);

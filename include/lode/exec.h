@@ -20,7 +20,7 @@ enum {
 	LODE_EXEC_OWN_EXE =
 		2, /* /proc/self/exe must become the program, by a user namespace if privilege is lacking; else refused */
 	LODE_EXEC_FRESH =
-		4, /* nothing but libc's start-up has happened since the kernel's exec: skip handlers, timers, descriptors, locks */
+		4, /* nothing but libc's start-up has happened since the kernel's exec: skip handlers, timers, descriptors, locks, unshared tables */
 	LODE_EXEC_NO_SETID =
 		8, /* run setuid, setgid and file-capability programs without their privilege instead of refusing them */
 };

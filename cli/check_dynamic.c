@@ -33,7 +33,7 @@ static void check_twice(struct check *c)
 {
 	uint64_t low = 0, high = 0;
 
-	for (uint32_t i = 0; i < c->dynamic.count && check_spend(c, 1); i++) {
+	for (uint32_t i = 0; i < c->dynamic.count && check_spend(c, 16); i++) {
 		struct lode_dyn entry;
 		bool gnu;
 		uint64_t *seen, bit;
@@ -225,7 +225,7 @@ static bool learn_versions(struct check *c, struct known *known)
 		more = lode_version_next(&version, &walk, &why);
 		if (more > 0)
 			known->bits[(version.index & 0x7fff) / 8] |= (unsigned char)(1u << version.index % 8);
-	} while (more > 0 && check_spend(c, 1));
+	} while (more > 0 && check_spend(c, 16));
 	if (more < 0)
 		check_add_core(c, &why);
 	return more == 0;
@@ -241,7 +241,7 @@ static void check_versions(struct check *c)
 	memset(&known, 0, sizeof known);
 	if (!learn_versions(c, &known))
 		return;
-	for (uint64_t i = 1; i < symbols && check_spend(c, 1); i++) {
+	for (uint64_t i = 1; i < symbols && check_spend(c, 2); i++) {
 		uint16_t index;
 		bool hidden;
 		struct lode_diag why;

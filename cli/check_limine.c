@@ -245,7 +245,7 @@ static void check_table(struct check *c, const struct lode_reltab *table)
 {
 	struct lode_rel rel;
 
-	for (uint64_t i = 0; i < table->count && check_spend(c, 1); i++) {
+	for (uint64_t i = 0; i < table->count && check_spend(c, 24); i++) {
 		if (lode_rel_read(&rel, &c->image, table, i, NULL) != LODE_OK)
 			return;
 		if (!rel.has_addend || !applied(rel.type))

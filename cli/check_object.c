@@ -3,7 +3,7 @@
 #include "check.h"
 #include <string.h>
 
-enum { MAX_PLAIN_SECTIONS = 65279 };
+enum { MAX_PLAIN_SECTIONS = 65279, ENTRY = 24 };
 
 static bool is_relocation(const struct lode_section *section)
 {
@@ -64,11 +64,12 @@ static bool linux_applies(uint32_t type)
 	return type == 0 || type == 1 || type == 2 || type == 4 || type == 10 || type == 11 || type == 24;
 }
 
-/* A relocation section that is being looked at. */
+/* A relocation section that is being looked at. All of an object mostly use one symbol table: it is kept from one to the next. */
 struct table {
 	uint32_t index;
 	const struct lode_section *section, *target;
 	struct lode_symtab symbols;
+	uint32_t symbols_of; /* section that they are of, 0: none yet */
 	uint64_t entry;
 	char name[64];
 };
@@ -94,12 +95,31 @@ static void check_entry(struct check *c, const struct table *table, uint64_t i, 
 		check_add(c, CHECK_OBJECT_RELOCATION_RANGE, at_entry(table, i, "r_offset", rel->offset), "in section %u, %s",
 			table->index, table->name);
 	if (rel->symbol >= table->symbols.count && rel->symbol != 0) {
-		struct lode_diag why = {.rule = LODE_RULE_SYMBOL_INDEX, .field = LODE_FIELD_REL_SYMBOL, .index = (uint32_t)i,
-			.value = rel->symbol,
-					.limit = table->symbols.count, .offset = table->section->offset + i * table->entry};
+		struct lode_diag why = {.rule = LODE_RULE_SYMBOL_INDEX, .field = LODE_FIELD_REL_SYMBOL, .index = (uint32_t)i};
+
+		why.value = rel->symbol, why.limit = table->symbols.count;
+		why.offset = table->section->offset + i * table->entry;
 
 		check_add_core(c, &why);
 	}
+}
+
+/* Looking for a table's extended indices takes as long as there are sections. */
+static bool open_symbols(struct check *c, struct table *table)
+{
+	uint32_t link = table->section->link;
+
+	if (table->symbols_of == link && link != 0)
+		return true;
+	table->symbols_of = 0;
+	if (!check_spend(c, c->image.nsections))
+		return false;
+	if (lode_symtab_of_section(&table->symbols, &c->image, link, NULL) != LODE_OK) {
+		check_add(c, CHECK_OBJECT_RELOCATION_TARGET, check_at_section(c, table->index, LODE_FIELD_SHDR_LINK), NULL);
+		return false;
+	}
+	table->symbols_of = link;
+	return true;
 }
 
 static bool open_table(struct check *c, struct table *table, struct lode_reltab *entries)
@@ -107,17 +127,14 @@ static bool open_table(struct check *c, struct table *table, struct lode_reltab 
 	const struct lode_section *section = table->section;
 	bool rela = section->type == LODE_SHT_RELA;
 	uint64_t word = c->image.class_ == LODE_CLASS64 ? 8 : 4;
-	struct lode_diag why;
 
 	if (section->info == 0 || section->info >= c->image.nsections || section->link >= c->image.nsections) {
 		check_add(c, CHECK_OBJECT_RELOCATION_TARGET, check_at_section(c, table->index, LODE_FIELD_SHDR_INFO),
 			"sh_link is %u", section->link);
 		return false;
 	}
-	if (lode_symtab_of_section(&table->symbols, &c->image, section->link, &why) != LODE_OK) {
-		check_add(c, CHECK_OBJECT_RELOCATION_TARGET, check_at_section(c, table->index, LODE_FIELD_SHDR_LINK), NULL);
+	if (!open_symbols(c, table))
 		return false;
-	}
 	check_section_name(table->name, sizeof table->name, c, table->index);
 	table->target = &c->image.sections[section->info];
 	table->entry = word * (rela ? 3 : 2);
@@ -128,16 +145,19 @@ static bool open_table(struct check *c, struct table *table, struct lode_reltab 
 
 static void check_tables(struct check *c)
 {
-	for (uint32_t i = 1; i < c->image.nsections; i++) {
-		struct table table = {.index = i, .section = &c->image.sections[i]};
+	struct table table = {.symbols_of = 0};
+
+	for (uint32_t i = 1; i < c->image.nsections && !c->budget_told; i++) {
 		struct lode_reltab entries;
 		struct lode_rel rel;
 
+		table.index = i;
+		table.section = &c->image.sections[i];
 		if (!is_relocation(table.section) || (table.section->flags & LODE_SHF_ALLOC) || !open_table(c, &table, &entries))
 			continue;
 		if (table.target->type == LODE_SHT_NOBITS)
 			continue;
-		for (uint64_t k = 0; k < entries.count && check_spend(c, 1); k++)
+		for (uint64_t k = 0; k < entries.count && check_spend(c, ENTRY); k++)
 			if (lode_rel_read(&rel, &c->image, &entries, k, NULL) == LODE_OK)
 				check_entry(c, &table, k, &rel);
 	}
@@ -160,35 +180,37 @@ static void check_symbol(struct check *c, uint64_t offset, uint32_t i, const str
 	}
 }
 
+static void check_symtab(struct check *c, uint32_t index)
+{
+	const struct lode_section *section = &c->image.sections[index];
+	uint64_t size = c->image.class_ == LODE_CLASS64 ? 24 : 16;
+	struct lode_symtab table;
+	struct lode_symbol symbol;
+	struct lode_diag why;
+
+	if (lode_symtab_of_section(&table, &c->image, index, &why) != LODE_OK) {
+		check_add_core(c, &why);
+		return;
+	}
+	for (uint64_t k = 0; k < table.count && k < LODE_NO_INDEX && check_spend(c, ENTRY); k++) {
+		if (lode_symbol_read(&symbol, &c->image, &table, k, &why) != LODE_OK) {
+			check_add_core(c, &why);
+			return;
+		}
+		check_symbol(c, table.offset + k * size, (uint32_t)k, &symbol, section->info);
+		if (symbol.name == 0 || symbol.name < table.strings.size)
+			continue;
+		why = (struct lode_diag){.rule = LODE_RULE_STRING_OUTSIDE, .field = LODE_FIELD_SYM_NAME, .index = (uint32_t)k};
+		why.value = symbol.name, why.limit = table.strings.size, why.offset = table.offset + k * size;
+		check_add_core(c, &why);
+	}
+}
+
 static void check_symbols(struct check *c)
 {
-	for (uint32_t i = 1; i < c->image.nsections; i++) {
-		struct lode_symtab table;
-		struct lode_symbol symbol;
-		struct lode_diag why;
-		uint64_t size = c->image.class_ == LODE_CLASS64 ? 24 : 16;
-
-		if (c->image.sections[i].type != LODE_SHT_SYMTAB)
-			continue;
-		if (lode_symtab_of_section(&table, &c->image, i, &why) != LODE_OK) {
-			check_add_core(c, &why);
-			continue;
-		}
-		for (uint64_t k = 0; k < table.count && k < LODE_NO_INDEX && check_spend(c, 1); k++) {
-			if (lode_symbol_read(&symbol, &c->image, &table, k, &why) != LODE_OK) {
-				check_add_core(c, &why);
-				break;
-			}
-			check_symbol(c, table.offset + k * size, (uint32_t)k, &symbol, c->image.sections[i].info);
-			if (symbol.name != 0 && symbol.name >= table.strings.size) {
-				why = (struct lode_diag){.rule = LODE_RULE_STRING_OUTSIDE, .field = LODE_FIELD_SYM_NAME,
-					.index = (uint32_t)k,
-							 .value = symbol.name, .limit = table.strings.size,
-								.offset = table.offset + k * size};
-				check_add_core(c, &why);
-			}
-		}
-	}
+	for (uint32_t i = 1; i < c->image.nsections; i++)
+		if (c->image.sections[i].type == LODE_SHT_SYMTAB && check_spend(c, c->image.nsections))
+			check_symtab(c, i);
 }
 
 static void check_module(struct check *c)

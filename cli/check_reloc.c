@@ -2,6 +2,8 @@
 /* Dynamic relocations as ld.so will apply them, and all names of the file -> findings. */
 #include "check.h"
 
+enum { ENTRY = 24 }; /* steps for a relocation: its size at the most */
+
 static uint32_t entry_size(const struct check *c, bool rela)
 {
 	return (c->image.class_ == LODE_CLASS64 ? 8u : 4u) * (rela ? 3u : 2u);
@@ -65,7 +67,7 @@ static void check_table(struct check *c, const struct lode_reltab *table)
 {
 	struct lode_rel rel;
 
-	for (uint64_t i = 0; i < table->count && check_spend(c, 1); i++) {
+	for (uint64_t i = 0; i < table->count && check_spend(c, ENTRY); i++) {
 		struct lode_diag why;
 
 		if (lode_rel_read(&rel, &c->image, table, i, &why) != LODE_OK || !check_entry(c, table, i, &rel))
@@ -91,7 +93,7 @@ static void check_count(struct check *c, const struct lode_reltab *table)
 
 	if (count == 0 || relative == 0 || table->count == 0)
 		return;
-	while (i < count && i < table->count && check_spend(c, 1) && lode_rel_read(&rel, &c->image, table, i, NULL) == LODE_OK &&
+	while (i < count && i < table->count && check_spend(c, ENTRY) && lode_rel_read(&rel, &c->image, table, i, NULL) == LODE_OK &&
 		rel.type == relative)
 		i++;
 	if (i < count && !c->budget_told)
@@ -105,7 +107,7 @@ static void check_relr(struct check *c)
 {
 	uint64_t word = c->image.class_ == LODE_CLASS64 ? 8 : 4;
 
-	for (uint64_t at = 0; at + word <= c->dynamic.relr.size && check_spend(c, 1); at += word) {
+	for (uint64_t at = 0; at + word <= c->dynamic.relr.size && check_spend(c, word); at += word) {
 		unsigned char raw[8];
 		uint64_t value;
 		struct lode_diag why = {.index = (uint32_t)(at / word), .offset = c->dynamic.relr.addr + at};

@@ -49,6 +49,30 @@ for cc in $found; do
 	try "$cc -O0" $cc -std=c11 -O0 -Wall -Wextra -Wpedantic -Werror -c "$work/core/lode.c" -o "$work/core.o"
 done
 
+# From C++, as docs/embed.md says.
+cat >"$work/other.cc" <<'END'
+extern "C" {
+#include "lode.h"
+}
+int main()
+{
+	static const unsigned char bytes[64] = {1, 2, 3, 4};
+	struct lode_source source = {};
+	struct lode_image image;
+	struct lode_diag why;
+
+	source.bytes = bytes;
+	source.size = sizeof bytes;
+	return lode_open(&image, &source, nullptr, &why) == LODE_ERR_MALFORMED && why.rule == LODE_RULE_HEADER_MAGIC ? 0 : 1;
+}
+END
+if command -v g++ >/dev/null; then
+	try "C++ compiles" g++ -Wall -Wextra -Wpedantic -Werror -I"$work/start" "$work/other.cc" "$work/hosted.o" -o "$work/other"
+	try "C++ runs" "$work/other"
+else
+	skip "C++" "no g++ on this machine"
+fi
+
 # The unit tests that look at the library from outside, against lode.h alone.
 mkdir -p "$work/include/lode"
 for header in "$source"/include/lode/*.h; do

@@ -63,6 +63,8 @@ struct show_note {
 	char words[512];           /* decoded, not escaped, "" if nothing is known */
 	uint32_t align;
 };
+/* Fills in out->type_name and out->words from the first size bytes of the descriptor; a NUL follows them (show_note_words.c). */
+void show_note_words(struct show_note *out, const struct show *show, const unsigned char *desc, size_t size);
 /* Calls each for every note of the segments, then of the sections; nothing is left out. Returns how many ranges were broken. */
 unsigned show_notes_each(const struct show *show, void (*each)(void *host, const struct show_note *note), void *host);
 void show_notes_print(const struct show *show);
@@ -112,13 +114,16 @@ const char *show_prot_sgr(const struct show *show, uint32_t prot);
 /* A headline. */
 void show_head(const struct show *show, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* show_json.c */
+/* show_json.c, show_json_tables.c */
+void show_json_notes(struct lode_json *json, const struct show *show);
+void show_json_relocations(struct lode_json *json, const struct show *show);
+void show_json_symbols(struct lode_json *json, const struct show *show);
 void show_json_print(const struct show *show);
 /* svg.c: 0, or -1 after an error line. */
 int show_svg_write(const struct show *show, const char *path);
 
 /*
- * picture.c: the memory as bands of one kind, from low to high addresses
+ * bands.c, picture.c: the memory as bands of one kind, from low to high addresses, and as text
  */
 enum { BAND_LABELS = 10 };
 enum band_mark { MARK_FIRST, MARK_FILE, MARK_SECTIONS, MARK_ENTRY, MARK_RELRO, MARK_TLS, MARK_OTHER, MARK_WARN };

@@ -60,12 +60,17 @@ static void put_title(const struct svg *svg)
 	const struct show *show = svg->show;
 	const struct lode_image *image = &show->file.image;
 	const char *machine = lode_machine_name(image->machine);
+	size_t letters = lode_escape(NULL, 0, show->file.input.name, strlen(show->file.input.name));
 	char size[24], span[24];
 
 	fputs("<title>", svg->out);
 	put_text(svg, show->file.input.name);
-	fputs(" in memory</title>\n<rect class=\"bg\" width=\"100%\" height=\"100%\"/>\n<text class=\"title\" x=\"24\" y=\"40\">",
-		svg->out);
+	fputs(" in memory</title>\n<rect class=\"bg\" width=\"100%\" height=\"100%\"/>\n", svg->out);
+	/* Long paths in smaller letters, so that they end before the picture does. */
+	fprintf(svg->out, "<text class=\"title\" x=\"24\" y=\"40\" style=\"font-size:%zupx\">",
+		letters <= 75    ? 21
+		: letters >= 175 ? 9
+				 : 21 * 75 / letters);
 	put_text(svg, show->file.input.name);
 	fprintf(svg->out, "</text>\n<text class=\"dim\" x=\"24\" y=\"63\">%s, ELF%d %s, %s", show->kind.words,
 		image->class_ == LODE_CLASS64 ? 64 : 32, machine != NULL ? machine : "of another machine",

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* This process as a space: runs become mappings of the program's file or anonymous ones, at their addresses or at a distance from them. */
+/* This process as a space: runs become mappings of the program's file or anonymous ones, at their addresses or at a distance from
+ * them. */
 #include "state.h"
 
 static int64_t map_run(struct exec_object *object, const struct lode_run *run, uint32_t prot, int64_t fd, uint64_t offset)
@@ -72,7 +73,7 @@ void lode_exec_unmap_(struct exec_object *object)
 		linux_unmap(object->reserved.addr, object->reserved.size);
 	else
 		for (uint32_t i = 0; i < object->placed; i++)
-			linux_unmap(object->plan.runs[i].addr, object->plan.runs[i].size);
+			linux_unmap(object->plan.runs[i].addr + object->delta, object->plan.runs[i].size);
 	object->reserved.size = 0;
 	object->placed = 0;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Small good files come in; every prefix of them, every single-bit flip of their tables, every field with every value at a border, and
- * pairs of such fields go through all of the core. Arguments: families (prefix bits fields pairs), then 1/N for every Nth mutation. */
+ * pairs of such fields go to hostile_try(). Arguments: families (unharmed prefix bits fields pairs), and 1/N for every Nth mutation. */
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -9,10 +9,11 @@
 
 #include "hostile.h"
 #include "mutate.h"
+#include "try.h"
 
 /* What is being tried, for messages. */
 static char what[160];
-static unsigned long every = 1, turn;
+static unsigned long every = 1, turn, tried;
 
 void hostile_broken(const char *text, const char *file, int line)
 {
@@ -32,7 +33,8 @@ static bool chosen(void)
 static void try(const unsigned char *bytes, size_t size)
 {
 	check_count_(true);
-	hostile_all(bytes, size);
+	tried++;
+	hostile_try(bytes, size);
 }
 
 static void prefixes(struct hostile_seed *seed)
@@ -120,17 +122,23 @@ static void pairs(struct hostile_seed *seed)
 			one_pair(seed, &a, &b);
 }
 
-/* Without a mutation most of what the seeds are made for is accepted, else the rest shows little. */
+/* Objects are not loaded; a kernel's addresses are none for a process; the dynamic one names an interpreter that may
+ * not be here; Linux knows no extended numbering. */
+static bool may_fail(const char *name)
+{
+	return strstr(name, "object") != NULL || strncmp(name, "kernel", 6) == 0 || strncmp(name, "dynamic", 7) == 0 ||
+	       strncmp(name, "extended", 8) == 0;
+}
+
+/* Without a mutation what the seeds are made for goes well, else the rest shows little. */
 static void unharmed(struct hostile_seed *seed)
 {
-	unsigned long planned = hostile_count.planned, placed = hostile_count.placed;
-	bool object = strstr(seed->name, "object") != NULL;
+	unsigned long good = hostile_good();
 
 	snprintf(what, sizeof what, "as it was made");
 	for (int i = 0; i < 61; i++)
 		try(seed->out.bytes, seed->out.size);
-	CHECK(object || hostile_count.planned > planned + 4 * 61);
-	CHECK(object || hostile_count.placed > placed);
+	CHECK(hostile_good() > good || may_fail(seed->name));
 }
 
 static const struct family {
@@ -144,6 +152,10 @@ static void run_real(const struct family *family)
 	bool made;
 
 	for (uint32_t i = 0; hostile_real_seed(&seed, i, &made); i++) {
+		if (!hostile_wants(seed.name)) {
+			mkelf_free(&seed.out);
+			continue;
+		}
 		check_case("%s %s", family->name, seed.name);
 		turn = i;
 		if (made)
@@ -159,24 +171,14 @@ static void run_family(const struct family *family)
 	struct hostile_seed seed;
 
 	for (uint32_t i = 0; hostile_seed(&seed, i); i++) {
-		check_case("%s %s", family->name, seed.name);
-		turn = i;
-		family->run(&seed);
+		if (hostile_wants(seed.name)) {
+			check_case("%s %s", family->name, seed.name);
+			turn = i;
+			family->run(&seed);
+		}
 		mkelf_free(&seed.out);
 	}
 	run_real(family);
-}
-
-/* So that nobody takes a run for thorough in which everything was refused at the door. */
-static void report(clock_t begun)
-{
-	unsigned seen = 0;
-
-	for (int i = 0; i < LODE_RULE_COUNT_; i++)
-		seen += hostile_count.rule[i] > 0;
-	printf("%lu files, %lu opened, %lu plans, %lu placed, %lu relocated, %lu refusals by %u rules, %.1f s\n", hostile_count.files,
-		hostile_count.opened, hostile_count.planned, hostile_count.placed, hostile_count.relocated, hostile_count.refused, seen,
-		(double)(clock() - begun) / CLOCKS_PER_SEC);
 }
 
 int main(int argc, char **argv)
@@ -190,6 +192,7 @@ int main(int argc, char **argv)
 		for (int i = 1; i < argc; i++)
 			if (strcmp(argv[i], families[k].name) == 0)
 				run_family(&families[k]);
-	report(begun);
+	hostile_report();
+	printf("%lu mutations, %.1f s\n", tried, (double)(clock() - begun) / CLOCKS_PER_SEC);
 	return check_done();
 }

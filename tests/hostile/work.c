@@ -304,7 +304,7 @@ static void test_limit(void)
 	const struct lode_source source = {.bytes = segments, .size = 1};
 	struct lode_image image = {.source = &source, .class_ = LODE_CLASS64, .data = LODE_DATA2LSB, .type = LODE_ET_EXEC, .nsegments = N,
 		.nload = N, .segments = segments, .phentsize = 56};
-	struct lode_policy policy = lode_policy_process(4096);
+	struct lode_policy policy = lode_policy_kernel(4096);
 	struct lode_diag why = hostile_unfilled();
 	struct lode_span span;
 

@@ -65,6 +65,7 @@ struct check_finding {
 	char detail[200]; /* particulars, "" if there are none */
 };
 
+enum { CHECK_SEEN = 8 }; /* facts that are kept */
 enum { CHECK_SAME_RULE = 8 }; /* findings of one rule that are kept; the rest is counted */
 
 /* Bytes that open is shown in place of the file's, so that it can go on behind a fault that was reported. */
@@ -97,6 +98,8 @@ struct check {
 
 	uint64_t budget;            /* steps that are left: bounded by the file's size whatever its tables say */
 	bool budget_told;
+	char seen[CHECK_SEEN][400]; /* what was recognised of a boot protocol: "PVH entry 0x1000200" */
+	unsigned nseen;
 	struct check_finding *findings;
 	size_t nfindings, room;
 	uint32_t count[CHECK_RULES];
@@ -106,6 +109,7 @@ struct check {
 void check_add(struct check *c, enum check_id id, struct check_place place, const char *format, ...) __attribute__((format(printf,
 	4, 5)));
 void check_add_core(struct check *c, const struct lode_diag *why);
+void check_seen(struct check *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
 enum check_severity check_worst(const struct check *c, bool strict, bool *clean);
 void check_print(const struct check *c, bool hints);
 void check_print_json(struct lode_json *json, const struct check *c);

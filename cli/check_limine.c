@@ -153,6 +153,7 @@ static uint64_t check_base(struct check *c, bool requests_there)
 		return 0;
 	}
 	revision = tags.mark[0].low;
+	check_seen(c, "Limine base revision %llu", (unsigned long long)revision);
 	if (revision > NEWEST)
 		check_add(c, CHECK_LIMINE_BASE_UNSUPPORTED, at_mark("Limine base tag", "revision", revision, &tags.mark[0]), NULL);
 	else if (revision < NEWEST)
@@ -204,11 +205,28 @@ static void check_request(struct check *c, const struct marks *marks, unsigned i
 				  (unsigned long long)marks->mark[i].offset);
 }
 
+/* "Limine requests: memory map, HHDM" */
+static void list_requests(struct check *c, const struct marks *marks)
+{
+	char list[360] = "";
+	size_t used = 0;
+
+	for (unsigned i = 0; i < marks->count && used < sizeof list; i++) {
+		const char *name = request_name(&marks->mark[i]);
+
+		used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", used > 0 ? ", " : "", name != NULL ? name
+			: "unknown");
+	}
+	if (used > 0)
+		check_seen(c, "Limine requests: %s", list);
+}
+
 static void check_requests(struct check *c, const struct marks *marks)
 {
 	uint64_t from, to;
 	bool bounded = check_markers(c, &from, &to);
 
+	list_requests(c, marks);
 	for (unsigned i = 0; i < marks->count; i++) {
 		const struct mark *mark = &marks->mark[i];
 		const char *name = request_name(mark);

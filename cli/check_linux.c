@@ -72,6 +72,8 @@ void check_bzimage(struct check *c)
 	if (!check_read(c, head, 0, sizeof head) || memcmp(head + MAGIC, "HdrS", 4) != 0)
 		return;
 	version = check_le16(head + VERSION);
+	check_seen(c, "Linux boot protocol %u.%02u, %s", version >> 8, version & 0xff,
+		version >= V212 && (check_le16(head + XLOADFLAGS) & KERNEL_64) ? "64-bit entry" : "no 64-bit entry");
 	check_length(c, head);
 	if (!(head[LOADFLAGS] & LOADED_HIGH))
 		check_add(c, CHECK_BZIMAGE_LOW, at("loadflags", head[LOADFLAGS], LOADFLAGS), NULL);

@@ -136,6 +136,7 @@ static void check_first(struct check *c, uint64_t offset)
 	if (!check_read(c, raw, offset, sizeof raw))
 		return;
 	flags = check_le32(raw + 4);
+	check_seen(c, "Multiboot 1 header at file offset 0x%llx, flags 0x%x", (unsigned long long)offset, flags);
 	if (flags & DEMANDS & ~(uint32_t)KNOWN_DEMANDS)
 		check_add(c, CHECK_MULTIBOOT_FLAGS, at(&kinds[0], "flags", flags, offset + 4), NULL);
 	if (flags & VIDEO)
@@ -180,6 +181,7 @@ static void check_second(struct check *c, uint64_t offset)
 
 	if (!check_read(c, raw, offset, sizeof raw))
 		return;
+	check_seen(c, "Multiboot 2 header at file offset 0x%llx, %u bytes", (unsigned long long)offset, check_le32(raw + 8));
 	if (!check_tags(c, offset, check_le32(raw + 8)))
 		check_entry(c);
 }

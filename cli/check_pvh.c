@@ -38,21 +38,34 @@ static bool is_xen(const struct lode_note *note)
 	return note->owner_size == 4 && memcmp(note->owner, "Xen", 4) == 0;
 }
 
-/* Alignment as lode_notes_begin finds it: 8 only where the notes fit 8. */
-static void walk(struct check *c, struct hits *hits, struct lode_range range, uint64_t align, uint32_t segment)
+static void collect(struct check *c, struct hits *hits, struct lode_notes *notes, uint32_t segment)
 {
-	struct lode_notes notes;
 	struct lode_note note;
 
-	if (!check_within(range.addr, range.size, c->source.size) || !check_spend(c, range.size))
-		return;
-	lode_notes_begin(&notes, &c->image, &range, align);
-	while (lode_note_next(&note, &notes, NULL) > 0) {
+	while (lode_note_next(&note, notes, NULL) > 0) {
 		if (note.type != PHYS32_ENTRY || hits->count == MAX_HITS)
 			continue;
 		hits->last |= segment != LODE_NO_INDEX && is_xen(&note);
 		hits->hit[hits->count++] = (struct hit){note, segment, is_xen(&note), entry_of(c, &note)};
 	}
+}
+
+/* 4-aligned notes may look like 8-aligned ones that merely are not this one: then a reader that believes p_align sees nothing. */
+static void walk(struct check *c, struct hits *hits, struct lode_range range, uint64_t align, uint32_t segment)
+{
+	unsigned before = hits->count;
+	struct lode_notes notes;
+
+	if (!check_within(range.addr, range.size, c->source.size) || !check_spend(c, range.size))
+		return;
+	lode_notes_begin(&notes, &c->image, &range, align);
+	collect(c, hits, &notes, segment);
+	if (align != 8 || hits->count != before)
+		return;
+	lode_notes_begin(&notes, &c->image, &range, 4);
+	collect(c, hits, &notes, segment);
+	if (hits->count != before && segment != LODE_NO_INDEX)
+		check_add(c, CHECK_NOTE_ALIGN, check_at_segment(c, segment, LODE_FIELD_PHDR_ALIGN), NULL);
 }
 
 static void find(struct check *c, struct hits *hits)
@@ -150,6 +163,8 @@ void check_pvh(struct check *c)
 		check_add(c, CHECK_PVH_MISSING, check_at_file(LODE_NO_OFFSET), NULL);
 		return;
 	}
+	check_seen(c, "PVH entry 0x%llx in %s", (unsigned long long)first->entry, first->segment != LODE_NO_INDEX ? "PT_NOTE"
+		: "a section");
 	check_entry(c, first);
 	check_hits(c, &hits, first);
 	if (c->image.class_ == LODE_CLASS32)

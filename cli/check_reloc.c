@@ -93,7 +93,8 @@ static void check_count(struct check *c, const struct lode_reltab *table)
 
 	if (count == 0 || relative == 0 || table->count == 0)
 		return;
-	while (i < count && i < table->count && check_spend(c, ENTRY) && lode_rel_read(&rel, &c->image, table, i, NULL) == LODE_OK &&
+	while (i < count && i < table->count && check_spend(c, ENTRY) && lode_rel_read(&rel, &c->image, table, i,
+		NULL) == LODE_OK &&
 		rel.type == relative)
 		i++;
 	if (i < count && !c->budget_told)

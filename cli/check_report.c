@@ -22,7 +22,8 @@ static bool follows(uint32_t rule)
 {
 	static const uint32_t rules[] = {
 		LODE_RULE_ENTRY_OUTSIDE, LODE_RULE_TLS_RANGE, LODE_RULE_RELRO_RANGE, LODE_RULE_RELOC_RANGE, LODE_RULE_DYNAMIC_RANGE,
-		LODE_RULE_SEGMENT_NONE, LODE_RULE_COUNT_ + (uint32_t)CHECK_INIT_OUTSIDE, LODE_RULE_COUNT_ + (uint32_t)CHECK_PHDR_UNMAPPED,
+		LODE_RULE_SEGMENT_NONE, LODE_RULE_COUNT_ + (uint32_t)CHECK_INIT_OUTSIDE,
+			LODE_RULE_COUNT_ + (uint32_t)CHECK_PHDR_UNMAPPED,
 		LODE_RULE_COUNT_ + (uint32_t)CHECK_PVH_ENTRY, LODE_RULE_COUNT_ + (uint32_t)CHECK_MULTIBOOT_ENTRY,
 		LODE_RULE_COUNT_ + (uint32_t)CHECK_LIMINE_UNLOADED,
 	};
@@ -98,6 +99,17 @@ void check_add_rule(struct check *c, enum lode_rule rule, enum lode_field field,
 	place.structure = lode_field_structure(field);
 	place.field = lode_field_name(field);
 	add_core(c, rule, place, limit);
+}
+
+void check_seen(struct check *c, const char *format, ...)
+{
+	va_list args;
+
+	if (c->nseen == CHECK_SEEN)
+		return;
+	va_start(args, format);
+	vsnprintf(c->seen[c->nseen++], sizeof c->seen[0], format, args);
+	va_end(args);
 }
 
 enum check_severity check_worst(const struct check *c, bool strict, bool *clean)
@@ -236,6 +248,8 @@ void check_print(const struct check *c, bool hints)
 		lode_put_name(stdout, c->inside);
 	}
 	printf("\n");
+	for (unsigned i = 0; i < c->nseen; i++)
+		printf("  %-10s %s\n", "seen", c->seen[i]);
 	for (int severity = CHECK_UNREADABLE; severity >= (hints ? CHECK_HINT : CHECK_ODD); severity--)
 		for (size_t i = 0; i < c->nfindings; i++)
 			if ((int)check_rule_at(c->findings[i].rule).severity == severity && first_of_rule(c, i))
@@ -298,6 +312,10 @@ void check_print_json(struct lode_json *json, const struct check *c)
 	lode_json_bool(json, "guessed", c->guess != NULL);
 	if (c->guess != NULL)
 		lode_json_string(json, "reason", c->guess);
+	lode_json_array(json, "seen");
+	for (unsigned i = 0; i < c->nseen; i++)
+		lode_json_string(json, NULL, c->seen[i]);
+	lode_json_array_end(json);
 	lode_json_array(json, "findings");
 	for (int severity = CHECK_UNREADABLE; severity >= CHECK_HINT; severity--)
 		for (size_t i = 0; i < c->nfindings; i++)

@@ -350,6 +350,9 @@ case('pvh-entry-high', 'pvh', lambda: pvh(xen(0x1_0010_0200, 8)), lambda: pvh(xe
 case('pvh-size', 'pvh', lambda: pvh(xen(0x100200, 12)), pvh)
 case('pvh-owner', 'pvh', lambda: pvh(xen(0x100200) + xen(0x100200, owner=b'Foo')), pvh)
 case('pvh-twice', 'pvh', lambda: pvh(xen(0x100200) + xen(0x100240)), pvh)
+# read as 8-aligned, the second note hides in what seems to be the first one's padding and a note of no name
+LUCKY = note(b'GNU', 3, bytes(20)) + note(b'Xen', 18, (0x100200).to_bytes(4, 'little')) + struct.pack('<III', 0, 0, 0)
+case('note-align', 'pvh', lambda: pvh(LUCKY + bytes(40), 8), lambda: pvh(LUCKY + bytes(40)), also=[])
 case('note-align', 'pvh', lambda: pvh(OTHER + xen(0x100200), 8), lambda: pvh(OTHER + xen(0x100200)))
 case('pvh-not-last', 'pvh', lambda: image([seg(PT_LOAD, R | X, 0x100000, CODE * 16), seg(PT_LOAD, R, 0x200000, xen(0x100200) + OTHER),
 	seg(PT_NOTE, R, 0x200000, inside=True, size=20, align=4), seg(PT_NOTE, R, 0x200014, inside=True, size=len(OTHER), align=4)]),

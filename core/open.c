@@ -139,6 +139,7 @@ static int read_section_zero(struct zero *zero, struct lode_image *image, uint32
 {
 	bool many_segments = image->nsegments == LODE_PN_XNUM;
 	bool many_sections = image->nsections == 0 || image->shstrndx == LODE_SHN_XINDEX;
+	bool wanted = many_segments || (many_sections && (flags & LODE_OPEN_SECTIONS));
 	int status;
 
 	if (image->shoff == 0) {
@@ -149,7 +150,7 @@ static int read_section_zero(struct zero *zero, struct lode_image *image, uint32
 		image->shstrndx = 0;
 		return LODE_OK;
 	}
-	if (!many_segments && !((flags & LODE_OPEN_SECTIONS) && many_sections))
+	if (!wanted)
 		return LODE_OK;
 	status = check_section_table(image, 1, why);
 	if (status == LODE_OK)

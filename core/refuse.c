@@ -92,16 +92,18 @@ uint64_t lode_segment_offset(const struct lode_image *image, uint32_t index, enu
 
 static uint64_t segment_value(const struct lode_segment *segment, enum lode_field field)
 {
-	switch (field) {
-	case LODE_FIELD_PHDR_FLAGS: return segment->flags;
-	case LODE_FIELD_PHDR_OFFSET: return segment->offset;
-	case LODE_FIELD_PHDR_VADDR: return segment->vaddr;
-	case LODE_FIELD_PHDR_PADDR: return segment->paddr;
-	case LODE_FIELD_PHDR_FILESZ: return segment->filesz;
-	case LODE_FIELD_PHDR_MEMSZ: return segment->memsz;
-	case LODE_FIELD_PHDR_ALIGN: return segment->align;
-	default: return segment->type;
-	}
+	const uint64_t values[] = {
+		[LODE_FIELD_PHDR_TYPE - LODE_FIELD_PHDR_TYPE] = segment->type,
+		[LODE_FIELD_PHDR_FLAGS - LODE_FIELD_PHDR_TYPE] = segment->flags,
+		[LODE_FIELD_PHDR_OFFSET - LODE_FIELD_PHDR_TYPE] = segment->offset,
+		[LODE_FIELD_PHDR_VADDR - LODE_FIELD_PHDR_TYPE] = segment->vaddr,
+		[LODE_FIELD_PHDR_PADDR - LODE_FIELD_PHDR_TYPE] = segment->paddr,
+		[LODE_FIELD_PHDR_FILESZ - LODE_FIELD_PHDR_TYPE] = segment->filesz,
+		[LODE_FIELD_PHDR_MEMSZ - LODE_FIELD_PHDR_TYPE] = segment->memsz,
+		[LODE_FIELD_PHDR_ALIGN - LODE_FIELD_PHDR_TYPE] = segment->align,
+	};
+
+	return values[field - LODE_FIELD_PHDR_TYPE];
 }
 
 struct lode_diag lode_at_segment_(const struct lode_image *image, uint32_t index, enum lode_field field)

@@ -173,7 +173,7 @@ static int rel_one(struct lode_walk_ *walk, struct lode_entry_ *entry, struct lo
 	count(walk, entry);
 	if (entry->op == LODE_OP_NONE)
 		return LODE_OK;
-	if (is_tls(entry->op) && !(walk->options->static_tls && walk->plan->has_tls))
+	if (is_tls(entry->op) && (!walk->options->static_tls || !walk->plan->has_tls))
 		return lode_entry_refuse_(walk, entry, LODE_RULE_RELOC_TLS, LODE_FIELD_REL_TYPE, entry->rel.type, why);
 	status = lode_entry_target_(walk, entry, LODE_FIELD_REL_OFFSET, why);
 	return status == LODE_OK ? apply(walk, entry, why) : status;

@@ -160,9 +160,10 @@ int lode_plan_span(struct lode_span *span, const struct lode_image *image, const
 	return LODE_OK;
 }
 
+/* a is not empty, b may be. */
 static bool overlap(const struct lode_range *a, const struct lode_range *b)
 {
-	if (a->size == 0 || b->size == 0)
+	if (b->size == 0)
 		return false;
 	return a->addr <= b->addr ? b->addr - a->addr < a->size : a->addr - b->addr < b->size;
 }

@@ -62,8 +62,6 @@ static int flush(struct lode_planner_ *planner, struct shared *shared, struct lo
 {
 	bool made = writable_executable(shared->run.prot) && !shared->wx_alone;
 
-	if (!shared->open)
-		return LODE_OK;
 	shared->open = false;
 	if (made && planner->policy->wx != LODE_WX_ALLOW)
 		return lode_refuse_(why, LODE_RULE_PLAN_PAGE_WX, at_conflict(planner, shared->writer, shared->executor));

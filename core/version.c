@@ -30,11 +30,11 @@ static bool too_many(const struct lode_versions *walk)
 	return walk->steps > walk->dynamic->verdef.size / MIN_ENTRY + walk->dynamic->verneed.size / MIN_ENTRY;
 }
 
-/* size bytes of an entry at a file offset, if they lie in the table. */
+/* size bytes of an entry at a file offset, if they lie in the table. Offsets never go back, so none lies before it. */
 static int read_entry(unsigned char *raw, struct lode_versions *walk, const struct lode_range *table, uint64_t offset,
 	uint32_t size, struct lode_diag *why)
 {
-	bool inside = offset >= table->addr && within(offset - table->addr, size, table->size);
+	bool inside = within(offset - table->addr, size, table->size);
 	struct lode_diag place = lode_at_entry_(LODE_FIELD_VERSION_AUX, walk->steps, inside ? offset : table->addr, offset);
 
 	place.limit = table->addr + table->size;

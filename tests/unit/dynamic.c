@@ -220,6 +220,36 @@ static void test_ranges(void)
 	file_free(&f);
 }
 
+/** A RELR table outside; a DT_JMPREL that DT_RELASZ counts too, as GNU ld for RISC-V does, and its near misses. */
+static void test_relocation_tables(void)
+{
+	static const struct {
+		int64_t jmprel, size; /* from the begin of DT_RELA, in entries */
+		uint64_t left;
+	} cases[] = {{2, 1, 2}, {0, 3, 0}, {1, 1, 3}, {3, 1, 3}, {2, 2, 3}, {-1, 1, 3}};
+
+	file_sample(&f, "relocatable", LODE_CLASS64, LODE_DATA2LSB, 0);
+	set_value(LODE_DT_RELR, 0x10000);
+	CHECK_EQ(file_open(&f, 0), LODE_OK);
+	CHECK_EQ(lode_dynamic_open(&dynamic, &f.image, &f.why), LODE_ERR_MALFORMED);
+	CHECK_WHY(f.why, "dynamic-range", LODE_FIELD_DYN_VALUE, entry_of(LODE_DT_RELR), 0x10000, mkelf_at(&f.out, MKELF_DYN, entry_of(LODE_DT_RELR), "d_val"));
+	for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		file_sample(&f, "relocatable", LODE_CLASS64, LODE_DATA2LSB, 0);
+		set_tag(LODE_DT_RELR, LODE_DT_JMPREL);
+		set_tag(LODE_DT_RELRSZ, LODE_DT_PLTRELSZ);
+		set_tag(LODE_DT_RELRENT, LODE_DT_PLTREL);
+		set_value(LODE_DT_PLTREL, LODE_DT_RELA);
+		set_value(LODE_DT_JMPREL, f.out.parts[MKELF_RELA].addr + (uint64_t)cases[i].jmprel * 24);
+		set_value(LODE_DT_PLTRELSZ, (uint64_t)cases[i].size * 24);
+		CHECK_EQ(file_open(&f, 0), LODE_OK);
+		CHECK_EQ(lode_dynamic_open(&dynamic, &f.image, &f.why), LODE_OK);
+		CHECK_EQ(dynamic.rela.count, cases[i].left);
+		CHECK_EQ(dynamic.rela.size, cases[i].left * 24);
+		CHECK_EQ(dynamic.jmprel.count, cases[i].size);
+	}
+	file_free(&f);
+}
+
 /** Each read in turn fails. */
 static void test_failing_reads(void)
 {
@@ -252,6 +282,7 @@ int main(void)
 	CASE(test_duplicates);
 	CASE(test_absent);
 	CASE(test_ranges);
+	CASE(test_relocation_tables);
 	CASE(test_failing_reads);
 	return check_done();
 }

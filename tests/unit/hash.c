@@ -210,6 +210,29 @@ static void test_wide_words(void)
 	file_free(&f);
 }
 
+/** Each read of a table in turn fails. */
+static void test_failing_reads(void)
+{
+	for (unsigned gnu = 0; gnu < 2; gnu++) {
+		struct tape tape;
+		uint64_t reads;
+
+		CHECK_EQ(open_symbols(1, 4, !gnu, gnu), LODE_OK);
+		f.source = tape_begin(&tape, f.out.bytes, f.out.size, true);
+		CHECK_EQ(lode_dynamic_open(&dynamic, &f.image, &f.why), LODE_OK);
+		reads = tape.reads;
+		tape_end(&tape);
+		for (uint64_t i = 0; i < reads; i++) {
+			f.source = tape_begin(&tape, f.out.bytes, f.out.size, true);
+			tape.fail_at = i;
+			CHECK_EQ(lode_dynamic_open(&dynamic, &f.image, &f.why), LODE_ERR_IO);
+			CHECK_EQ(tape.reads, i + 1);
+			tape_end(&tape);
+		}
+	}
+	file_free(&f);
+}
+
 int main(void)
 {
 	CASE(test_counts);
@@ -220,5 +243,6 @@ int main(void)
 	CASE(test_short);
 	CASE(test_many_buckets);
 	CASE(test_wide_words);
+	CASE(test_failing_reads);
 	return check_done();
 }

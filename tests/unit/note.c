@@ -191,6 +191,7 @@ static void test_owner(void)
 
 	at = put(at, 4, "Linux", LODE_NT_XEN_PHYS32_ENTRY, 4);
 	at = put(at, 4, "Xe", LODE_NT_XEN_PHYS32_ENTRY, 4);
+	at = put(at, 4, "Xem", LODE_NT_XEN_PHYS32_ENTRY, 4);
 	at = put(at, 4, "Xenon", LODE_NT_XEN_PHYS32_ENTRY, 4);
 	at = put(at, 4, "", LODE_NT_XEN_PHYS32_ENTRY, 4);
 	at = put(at, 4, "Xen", LODE_NT_XEN_PHYS32_RELOC, 4);

@@ -157,6 +157,57 @@ static void test_extended_numbering(void)
 	file_free(&f);
 }
 
+/** Each number through section 0 by itself: the others keep what the header says. */
+static void test_single_escapes(void)
+{
+	static struct file f;
+	uint32_t count;
+
+	file_sample(&f, "static", LODE_CLASS64, LODE_DATA2MSB, 0);
+	count = f.out.parts[MKELF_SHDR].count;
+	mkelf_set(&f.out, MKELF_SHDR, 0, "sh_info", 3);
+	mkelf_set(&f.out, MKELF_SHDR, 0, "sh_size", count);
+	mkelf_set(&f.out, MKELF_SHDR, 0, "sh_link", 1);
+	mkelf_set(&f.out, MKELF_EHDR, 0, "e_shstrndx", LODE_SHN_XINDEX);
+	CHECK_EQ(file_open(&f, LODE_OPEN_SECTIONS), LODE_OK);
+	CHECK_EQ(f.image.shstrndx, 1);
+	CHECK_EQ(f.image.nsections, count);
+	CHECK_EQ(f.image.nsegments, 3);
+	mkelf_set(&f.out, MKELF_EHDR, 0, "e_shstrndx", 2);
+	mkelf_set(&f.out, MKELF_EHDR, 0, "e_shnum", 0);
+	CHECK_EQ(file_open(&f, LODE_OPEN_SECTIONS), LODE_OK);
+	CHECK_EQ(f.image.shstrndx, 2);
+	CHECK_EQ(f.image.nsections, count);
+	mkelf_set(&f.out, MKELF_EHDR, 0, "e_shnum", count);
+	mkelf_set(&f.out, MKELF_EHDR, 0, "e_phnum", LODE_PN_XNUM);
+	CHECK_EQ(file_open(&f, 0), LODE_OK);
+	CHECK_EQ(f.image.shstrndx, 2);
+	CHECK_EQ(f.image.nsections, count);
+	CHECK_EQ(f.image.nsegments, 3);
+	mkelf_set(&f.out, MKELF_EHDR, 0, "e_shentsize", 40); /* a count that cannot be read */
+	CHECK_EQ(file_open(&f, 0), LODE_ERR_MALFORMED);
+	CHECK_EQ(f.why.rule, LODE_RULE_HEADER_SHENTSIZE);
+	file_free(&f);
+}
+
+/** Sections without bytes may lie anywhere: NOBITS, NULL, and those of size 0. */
+static void test_empty_sections(void)
+{
+	static struct file f;
+
+	for (unsigned i = 0; i < 4; i++) {
+		file_sample(&f, "static", LODE_CLASS64, LODE_DATA2LSB, 0);
+		mkelf_set(&f.out, MKELF_SHDR, 1, "sh_offset", UINT64_MAX);
+		if (i < 2)
+			mkelf_set(&f.out, MKELF_SHDR, 1, "sh_type", i ? LODE_SHT_NOBITS : LODE_SHT_NULL);
+		else if (i == 2)
+			mkelf_set(&f.out, MKELF_SHDR, 1, "sh_size", 0);
+		CHECK_EQ(file_open(&f, LODE_OPEN_SECTIONS), i < 3 ? LODE_OK : LODE_ERR_MALFORMED);
+	}
+	CHECK_WHY(f.why, "section-past-end", LODE_FIELD_SHDR_OFFSET, 1, UINT64_MAX, mkelf_at(&f.out, MKELF_SHDR, 1, "sh_offset"));
+	file_free(&f);
+}
+
 /** e_phnum below PN_XNUM is the count whatever section 0 says; without a section table indices are 0. */
 static void test_plain_numbering(void)
 {
@@ -295,6 +346,8 @@ int main(void)
 	CASE(test_order);
 	CASE(test_sorting);
 	CASE(test_extended_numbering);
+	CASE(test_single_escapes);
+	CASE(test_empty_sections);
 	CASE(test_plain_numbering);
 	CASE(test_sections_on_request);
 	CASE(test_header_only);

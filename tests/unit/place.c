@@ -220,6 +220,21 @@ static void test_changing_source(void)
 		}
 }
 
+/** The file ends before the bytes that the plan wants: said so, and nothing is left behind. */
+static void test_shrunken_source(void)
+{
+	struct lode_space space = recording(LODE_NO_INDEX);
+
+	begin(1, 0);
+	f.plan.relocate = LODE_RELOCATE_NONE;
+	f.source.size = f.fills[1].offset + f.fills[1].size - 1;
+	CHECK_EQ(lode_place(&space, &f.image, &f.plan, NULL, &f.why), LODE_ERR_MALFORMED);
+	CHECK_WHY(f.why, "source-past-end", LODE_FIELD_FILE, LODE_NO_INDEX, f.source.size, f.fills[1].offset);
+	CHECK_EQ(f.why.limit, f.source.size + 1);
+	CHECK_EQ(count(ABORT), 1);
+	CHECK_MEM(memory, before, MEMORY);
+}
+
 /** Callbacks that may be missing, and the two that the plan may need. */
 static void test_missing(void)
 {
@@ -266,6 +281,13 @@ static void test_zero_tails(void)
 	CHECK_MEM(memory + 0x1000, f.out.bytes + f.segments[0].offset, 0x123);
 	for (unsigned i = 0x1123; i < 0x4000; i++)
 		CHECK_EQ(memory[i], 0);
+	for (uint32_t i = 3; i < 7; i++) { /* begin, share, zero, then the writes */
+		space = recording(i);
+		CHECK_EQ(lode_place(&space, &f.image, &f.plan, NULL, &f.why), LODE_ERR_IO);
+		CHECK_EQ(f.why.field, LODE_FIELD_SPACE_WRITE);
+		CHECK_EQ(f.why.value, 0x41123 + 1024 * (i - 3));
+		CHECK_MEM(memory, before, MEMORY);
+	}
 }
 
 /** The array itself: bounds, and what stands there after a failure with and without undo. */
@@ -296,6 +318,7 @@ int main(void)
 	CASE(test_failing_space);
 	CASE(test_failing_source);
 	CASE(test_changing_source);
+	CASE(test_shrunken_source);
 	CASE(test_missing);
 	CASE(test_zero_tails);
 	CASE(test_array);

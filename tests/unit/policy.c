@@ -280,6 +280,73 @@ static void test_room(void)
 		}
 }
 
+/** Room runs out where a page is shared, and where a segment splits the run of an earlier one. */
+static void test_room_inside(void)
+{
+	static const struct mkelf_segment shared[] = {
+		{.type = LODE_PT_LOAD, .flags = 4, .vaddr = 0x20100, .align = 1, .size = 0x10},
+		{.type = LODE_PT_LOAD, .flags = 4, .vaddr = 0x20200, .align = 1, .size = 0x10, .modulus = 0x1000},
+		{.type = LODE_PT_LOAD, .flags = 4, .vaddr = 0x20400, .align = 1, .size = 0x10, .modulus = 0x1000},
+	};
+	static const struct mkelf_segment split[] = {
+		{.type = LODE_PT_LOAD, .flags = 4, .vaddr = 0x20000, .bss = 0x5000},
+		{.type = LODE_PT_LOAD, .flags = 6, .vaddr = 0x22000, .bss = 0x1000},
+	};
+	struct mkelf elf = {.segments = shared, .nsegments = 3, .tables = MKELF_NOWHERE};
+	struct lode_policy policy = begin(LODE_ET_EXEC);
+
+	policy.flags = LODE_PLAN_ENTRY_ANY;
+	file_write(&f, &elf);
+	CHECK_EQ(file_load(&f, &policy), LODE_OK);
+	CHECK_EQ(f.plan.nfills, 3);
+	for (f.plan.max_fills = 0; f.plan.max_fills < 3; f.plan.max_fills++) {
+		CHECK_EQ(lode_plan(&f.plan, &f.image, &policy, &f.why), LODE_ERR_ROOM);
+		CHECK_EQ(f.why.rule, LODE_RULE_ROOM_FILLS);
+	}
+	CHECK_EQ(lode_plan(&f.plan, &f.image, &policy, &f.why), LODE_OK);
+	f.plan.max_runs = 0;
+	CHECK_EQ(lode_plan(&f.plan, &f.image, &policy, &f.why), LODE_ERR_ROOM);
+	elf.segments = split;
+	elf.nsegments = 2;
+	policy.page_share = LODE_PAGE_LAST;
+	file_write(&f, &elf);
+	CHECK_EQ(file_load(&f, &policy), LODE_OK);
+	CHECK_EQ(f.plan.nruns, 3);
+	for (f.plan.max_runs = 0; f.plan.max_runs < 3; f.plan.max_runs++) {
+		CHECK_EQ(lode_plan(&f.plan, &f.image, &policy, &f.why), LODE_ERR_ROOM);
+		CHECK_WHY(f.why, "room-runs", LODE_FIELD_PLAN_RUNS, LODE_NO_INDEX, f.plan.max_runs, LODE_NO_OFFSET);
+	}
+}
+
+/** Pages that relocations may write to are not shared, if they are not writable: text stays the process's own. */
+static void test_shared_text(void)
+{
+	struct lode_policy policy = begin(LODE_ET_EXEC);
+
+	policy.flags |= LODE_PLAN_SHARE;
+	CHECK_EQ(file_plan(&f, &policy), LODE_OK);
+	CHECK_EQ(f.runs[0].kind, LODE_SHARE);
+	policy.flags |= LODE_PLAN_TEXTREL;
+	CHECK_EQ(file_plan(&f, &policy), LODE_OK);
+	CHECK_EQ(f.runs[0].kind, LODE_OWN);
+	mkelf_set(&f.out, MKELF_PHDR, 0, "p_flags", 7);
+	CHECK_EQ(file_load(&f, &policy), LODE_OK);
+	CHECK_EQ(f.runs[0].kind, LODE_SHARE);
+}
+
+/** A process's image through a pipe: nobody knows where the file ends, so the segments' own bytes end the pages. */
+static void test_unknown_size(void)
+{
+	struct lode_policy policy = lode_policy_process(0x1000);
+
+	begin(LODE_ET_EXEC);
+	f.source.size = LODE_SIZE_UNKNOWN;
+	CHECK_EQ(file_plan(&f, &policy), LODE_OK);
+	CHECK_EQ(f.plan.nfills, 2);
+	CHECK_EQ(f.fills[0].size, 0x1001);
+	CHECK_EQ(f.fills[1].size, 0x10);
+}
+
 int main(void)
 {
 	CASE(test_page_size);
@@ -293,6 +360,9 @@ int main(void)
 	CASE(test_allowed);
 	CASE(test_write_execute);
 	CASE(test_room);
+	CASE(test_room_inside);
+	CASE(test_shared_text);
+	CASE(test_unknown_size);
 	file_free(&f);
 	return check_done();
 }

@@ -145,6 +145,19 @@ static void test_extended_indices(void)
 	file_free(&f);
 }
 
+/** A table without symbols has no place in the file to point at. */
+static void test_no_symbols(void)
+{
+	const struct lode_symtab table = {.offset = 64};
+	struct lode_symbol symbol;
+
+	file_sample(&f, "static", LODE_CLASS64, LODE_DATA2LSB, 0);
+	CHECK_EQ(file_open(&f, 0), LODE_OK);
+	CHECK_EQ(lode_symbol_read(&symbol, &f.image, &table, 0, &f.why), LODE_ERR_MALFORMED);
+	CHECK_WHY(f.why, "symbol-index", LODE_FIELD_REL_SYMBOL, LODE_NO_INDEX, 0, LODE_NO_OFFSET);
+	file_free(&f);
+}
+
 static void test_symtab_refused(void)
 {
 	struct lode_symtab table;
@@ -244,6 +257,7 @@ int main(void)
 	CASE(test_long_strings);
 	CASE(test_symbols);
 	CASE(test_extended_indices);
+	CASE(test_no_symbols);
 	CASE(test_symtab_refused);
 	CASE(test_relocations);
 	CASE(test_addresses);

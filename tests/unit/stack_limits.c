@@ -14,7 +14,7 @@ static struct lode_stack stack_of(uint32_t word, unsigned parts)
 		.envp = envp,
 		.argc = parts & 1 ? 2 : 0,
 		.envc = parts & 2 ? 2 : 0,
-		.execfn = "./prog",
+		.execfn = "./program-with-a-long-name",
 		.platform = parts & 4 ? "machine" : NULL,
 		.random = parts & 8 ? random_bytes : NULL,
 		.auxv = auxv,
@@ -75,7 +75,7 @@ static void test_addresses(void)
 	CHECK_STR((const char *)image + (value[0] - layout.sp), "machine");
 	CHECK_EQ(value[1], value[0]);
 	CHECK_MEM(image + (value[2] - layout.sp), random_bytes, 16);
-	CHECK_STR((const char *)image + (value[3] - layout.sp), "./prog");
+	CHECK_STR((const char *)image + (value[3] - layout.sp), "./program-with-a-long-name");
 	CHECK_EQ(value[4], 4096);
 	CHECK_EQ(value[5], 0);
 }

@@ -23,18 +23,24 @@ static const struct lode_option option_table[] = {
 	{OPT_FD, 0, "fd", "N", "the program is open as descriptor N; all operands are ARGS"},
 	{OPT_STACK_SIZE, 0, "stack-size", "SIZE", "soft limit of the stack (RLIMIT_STACK), e.g. 64M"},
 	{OPT_NO_ASLR, 0, "no-aslr", NULL, "fixed addresses for the program and its heap"},
-	{OPT_OWN_EXE, 0, "own-exe", NULL, "make /proc/self/exe the program even without privilege,\nby a user namespace; refuse if that cannot be had"},
-	{OPT_NO_SETID, 0, "no-setid", NULL, "run setuid, setgid and file-capability programs without\ntheir privilege instead of refusing them"},
+	{OPT_OWN_EXE, 0, "own-exe", NULL,
+		"make /proc/self/exe the program even without privilege,\nby a user namespace; refuse if that cannot be had"},
+	{OPT_NO_SETID, 0, "no-setid", NULL,
+		"run setuid, setgid and file-capability programs without\ntheir privilege instead of refusing them"},
 	{OPT_TRACE, 't', "trace", NULL, "print the plan and each step to stderr before it is taken"},
 };
 
 static const struct lode_command command = {
 	.name = "exec",
-	.synopsis = "[OPTIONS] PROG [ARGS]\n       lode exec [OPTIONS] - [ARGS] <PROG\n       lode exec [OPTIONS] --fd=N [ARGS]",
-	.summary = "Replace this process by a program, without execve. PROG is searched in PATH; - is standard input, also a pipe.",
+	.synopsis = "[OPTIONS] PROG [ARGS]\n"
+		    "       lode exec [OPTIONS] - [ARGS] <PROG\n"
+		    "       lode exec [OPTIONS] --fd=N [ARGS]",
+	.summary = "Replace this process by a program, without execve.\n"
+		   "PROG is searched in PATH; - is standard input, also a pipe.",
 	.options = option_table,
 	.noptions = sizeof option_table / sizeof *option_table,
-	.more = "Exit status: the program's own; 126 if it cannot be executed, 127 if it is not found, 1 if --cwd fails, 2 for misuse.",
+	.more = "Exit status: the program's own; 126 if it cannot be executed, 127 if it is not found,\n"
+		"1 if --cwd fails, 2 for misuse.",
 	.in_order = true,
 };
 
@@ -48,16 +54,22 @@ static int report(const char *name, const struct lode_exec_error *why)
 		lode_diag_format(detail, sizeof detail, &why->diag);
 	else if (why->reason)
 		snprintf(detail, sizeof detail, "%s", why->reason);
-	lode_error(file, "%s: %s (%s)%s%s", lode_exec_step_name(why->step), *symbol ? lode_exec_errno_text(why->error) : strerror(why->error),
+	lode_error(file, "%s: %s (%s)%s%s", lode_exec_step_name(why->step),
+		   *symbol ? lode_exec_errno_text(why->error) : strerror(why->error),
 		   *symbol ? symbol : "errno", *detail ? ": " : "", detail);
 	return why->error == ENOENT && why->step == LODE_EXEC_STEP_OPEN ? LODE_EXIT_NOT_FOUND : LODE_EXIT_NOT_EXECUTABLE;
+}
+
+static const char *const *environment_of(const struct lode_launch *launch)
+{
+	return launch->envp ? launch->envp : (const char *const *)environ;
 }
 
 /* This command has just been started by the kernel and has left nothing behind: hence LODE_EXEC_FRESH. */
 static void fill(struct lode_exec_request *request, const struct lode_launch *launch, char **argv)
 {
 	*request = (struct lode_exec_request){.flags = launch->flags | LODE_EXEC_FRESH, .argv = (const char *const *)argv,
-		.argv0 = launch->argv0, .envp = launch->envp ? launch->envp : (const char *const *)environ, .stack_size = launch->stack_size,
+		.argv0 = launch->argv0, .envp = environment_of(launch), .stack_size = launch->stack_size,
 		.trace = launch->trace ? lode_exec_trace : NULL};
 }
 
@@ -134,12 +146,14 @@ static const char *search_path(const char *const *envp)
 /* A file that is not there, or that may not be opened, sends the search on to the next directory; any other failure is final. */
 static bool goes_on(const struct lode_exec_error *why)
 {
-	return why->step == LODE_EXEC_STEP_OPEN && (why->error == ENOENT || why->error == ENOTDIR || why->error == EACCES || why->error == ENAMETOOLONG);
+	if (why->step != LODE_EXEC_STEP_OPEN)
+		return false;
+	return why->error == ENOENT || why->error == ENOTDIR || why->error == EACCES || why->error == ENAMETOOLONG;
 }
 
 static void search(const struct lode_launch *launch, char **argv, struct lode_exec_error *why)
 {
-	const char *const *envp = launch->envp ? launch->envp : (const char *const *)environ;
+	const char *const *envp = environment_of(launch);
 	struct lode_exec_error denied = {0};
 	size_t length = strlen(argv[0]);
 	const char *dir = search_path(envp), *end;
@@ -150,7 +164,9 @@ static void search(const struct lode_launch *launch, char **argv, struct lode_ex
 		end = dir + strcspn(dir, ":");
 		if ((size_t)(end - dir) + length + 2 < sizeof path) {
 			snprintf(path, sizeof path, "%.*s%s%s", (int)(end - dir), dir, end == dir ? "" : "/", argv[0]);
-			try_path(launch, path, argv, why);
+			*why = (struct lode_exec_error){.error = ENOENT, .step = LODE_EXEC_STEP_OPEN};
+			if (access(path, F_OK) == 0)
+				try_path(launch, path, argv, why);
 			if (!goes_on(why))
 				return;
 			if (why->error == EACCES && !denied.error)

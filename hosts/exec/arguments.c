@@ -147,7 +147,8 @@ static uint64_t stack_floor(const struct exec_state *state)
 		floor = below(floor, top, &state->host.special[i]);
 	for (int k = 0; k < 2; k++)
 		for (uint32_t i = 0; i < objects[k]->plan.nruns; i++)
-			floor = below(floor, top, &(struct lode_range){objects[k]->plan.runs[i].addr, objects[k]->plan.runs[i].size});
+			floor = below(floor, top, &(struct lode_range){objects[k]->plan.runs[i].addr,
+				objects[k]->plan.runs[i].size});
 	return floor + STACK_GUARD;
 }
 
@@ -156,12 +157,14 @@ static int check_room(struct exec_state *state)
 	uint64_t top = state->layout.top, wanted = state->layout.size + STACK_ROOM;
 
 	if (state->layout.size > stack_limit(state))
-		return lode_exec_fail_(state, E_2BIG, LODE_EXEC_STEP_ARGUMENTS, NULL, "arguments and environment exceed the stack limit");
+		return lode_exec_fail_(state, E_2BIG, LODE_EXEC_STEP_ARGUMENTS, NULL,
+			"arguments and environment exceed the stack limit");
 	if (state->stack_size && state->stack_size > state->host.stack_hard)
 		return lode_exec_fail_(state, E_PERM, LODE_EXEC_STEP_ARGUMENTS, NULL, "the stack size exceeds the hard limit");
 	wanted = state->stack_size > wanted ? state->stack_size : wanted;
 	if (top - stack_floor(state) < wanted)
-		return lode_exec_fail_(state, E_NOMEM, LODE_EXEC_STEP_ARGUMENTS, NULL, "no room for a stack of that size: the vDSO or the program is too near");
+		return lode_exec_fail_(state, E_NOMEM, LODE_EXEC_STEP_ARGUMENTS, NULL,
+			"no room for a stack of that size: the vDSO or the program is too near");
 	return 0;
 }
 
@@ -182,6 +185,7 @@ int lode_exec_stack_(struct exec_state *state)
 		return lode_exec_fail_(state, E_2BIG, LODE_EXEC_STEP_ARGUMENTS, NULL, NULL);
 	lode_stack_build(state->stack_image, &state->layout, &state->stack);
 	if (state->trace)
-		state->trace(state->trace_host, &(struct lode_exec_event){.kind = LODE_EXEC_EVENT_STACK, .layout = &state->layout, .call = -1});
+		state->trace(state->trace_host, &(struct lode_exec_event){.kind = LODE_EXEC_EVENT_STACK, .layout = &state->layout,
+			.call = -1});
 	return check_room(state);
 }

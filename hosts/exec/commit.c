@@ -6,9 +6,11 @@ static const struct {
 	uint16_t call;
 	const char *name;
 } call_names[] = {
-	{NR_set_robust_list, "set_robust_list"}, {NR_set_tid_address, "set_tid_address"}, {NR_rseq, "rseq"}, {NR_sigaltstack, "sigaltstack"},
+	{NR_set_robust_list, "set_robust_list"}, {NR_set_tid_address, "set_tid_address"}, {NR_rseq, "rseq"},
+	{NR_sigaltstack, "sigaltstack"},
 	{NR_prctl, "prctl"}, {NR_munlockall, "munlockall"}, {NR_setresgid, "setresgid"}, {NR_setresuid, "setresuid"},
-	{NR_personality, "personality"}, {NR_prlimit64, "prlimit64"}, {NR_munmap, "munmap"}, {NR_mremap, "mremap"}, {NR_madvise, "madvise"},
+	{NR_personality, "personality"}, {NR_prlimit64, "prlimit64"}, {NR_munmap, "munmap"}, {NR_mremap, "mremap"},
+	{NR_madvise, "madvise"},
 	{NR_mprotect, "mprotect"}, {NR_close, "close"}, {NR_capset, "capset"}, {NR_arch_prctl, "arch_prctl"},
 	{NR_rt_sigprocmask, "rt_sigprocmask"},
 };
@@ -100,7 +102,8 @@ static void become(struct exec_state *state)
 
 static int refuse_shared(struct exec_state *state)
 {
-	return lode_exec_fail_(state, E_BUSY, LODE_EXEC_STEP_THREADS, NULL, "memory is shared with another process, as in a vfork child");
+	return lode_exec_fail_(state, E_BUSY, LODE_EXEC_STEP_THREADS, NULL,
+		"memory is shared with another process, as in a vfork child");
 }
 
 int lode_exec_commit(struct lode_exec *exec, struct lode_exec_error *why)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The program's mode and capabilities and this process's identity -> what exec changes, or a refusal where only the kernel could. */
+/* The program's mode and capabilities, this process's identity -> what exec changes, or a refusal where only the kernel can. */
 #include "state.h"
 
 static bool no_new_privileges(void)
@@ -147,6 +147,7 @@ int lode_exec_privilege_(struct exec_state *state, const char *name)
 		status = capabilities(state, name);
 	if (status == 0)
 		status = own_exe(state, name);
-	creds->secure = (creds->set_uid ? creds->uid : host->euid) != host->ruid || (creds->set_gid ? creds->gid : host->egid) != host->rgid;
+	creds->secure = (creds->set_uid ? creds->uid : host->euid) != host->ruid;
+	creds->secure |= (creds->set_gid ? creds->gid : host->egid) != host->rgid;
 	return status;
 }

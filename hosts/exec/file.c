@@ -86,7 +86,7 @@ static int64_t look_at(struct exec_file *file)
 	return 0;
 }
 
-/* A writer makes execve fail; a read lease is refused for the same reason. Only the owner may ask, everybody else goes unchecked. */
+/* A writer makes execve fail; a read lease is refused for the same reason. Only the owner may ask, others go unchecked. */
 static bool being_written(const struct exec_file *file)
 {
 	if (call3(NR_fcntl, (uint64_t)file->fd, FD_SETLEASE, LEASE_READ) == -E_AGAIN)
@@ -127,7 +127,8 @@ int lode_exec_open_(struct exec_state *state, struct exec_file *file, const char
 	if (failed(fd)) {
 		int error = fd == -E_NXIO ? E_ACCES : (int)-fd;
 
-		return lode_exec_fail_(state, error, step, path, fd == -E_ACCES ? "no permission to search for it or to read it" : NULL);
+		return lode_exec_fail_(state, error, step, path,
+			fd == -E_ACCES ? "no permission to search for it or to read it" : NULL);
 	}
 	set_file(file, fd, true);
 	status = check_file(state, file, path, step);
@@ -136,7 +137,7 @@ int lode_exec_open_(struct exec_state *state, struct exec_file *file, const char
 	return status;
 }
 
-/* An anonymous file for what cannot be mapped: its pages can then be shared with the new program, and it can be its /proc/self/exe. */
+/* An anonymous file for what cannot be mapped: its pages can be shared with the new program, whose /proc/self/exe it can be. */
 static int64_t spool_to_file(int64_t from)
 {
 	enum { BLOCK = 8192, CLOEXEC = 1, EXECUTABLE = 0x10 };

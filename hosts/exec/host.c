@@ -52,7 +52,8 @@ enum { NAME = 64 };
 
 static int64_t query(struct kernel_procmap *map, int64_t fd, uint64_t addr, uint64_t flags, char *name)
 {
-	*map = (struct kernel_procmap){.size = sizeof *map, .flags = flags, .addr = addr, .name = address(name), .name_size = name ? NAME : 0};
+	*map = (struct kernel_procmap){.size = sizeof *map, .flags = flags, .addr = addr, .name = address(name),
+		.name_size = name ? NAME : 0};
 	if (name)
 		name[0] = 0;
 	return call3(NR_ioctl, (uint64_t)fd, PROCMAP_QUERY, address(map));
@@ -248,7 +249,8 @@ int lode_exec_look_(struct exec_state *state)
 		return lode_exec_fail_(state, -status, LODE_EXEC_STEP_HOST, NULL, "this process cannot be inspected");
 	status = look_maps(host);
 	if (status)
-		return lode_exec_fail_(state, -status, LODE_EXEC_STEP_HOST, "/proc/self/maps", "the process's mappings cannot be read");
+		return lode_exec_fail_(state, -status, LODE_EXEC_STEP_HOST, "/proc/self/maps",
+			"the process's mappings cannot be read");
 	host->xfeatures = xfeatures();
 	host->random = !(state->flags & LODE_EXEC_NO_ASLR) && is_random(host);
 	return 0;

@@ -50,7 +50,8 @@ static int refuse_machine(struct exec_object *object, const char *name)
 {
 	bool interpreter = object == &object->state->interpreter;
 
-	return lode_exec_fail_(object->state, interpreter ? E_LIBBAD : E_NOEXEC, interpreter ? LODE_EXEC_STEP_INTERPRETER : LODE_EXEC_STEP_HEADERS,
+	return lode_exec_fail_(object->state, interpreter ? E_LIBBAD : E_NOEXEC,
+			       interpreter ? LODE_EXEC_STEP_INTERPRETER : LODE_EXEC_STEP_HEADERS,
 			       name, "not a program for x86-64");
 }
 
@@ -68,18 +69,22 @@ static int open_image(struct exec_object *object, const char *name)
 	bool interpreter = object == &state->interpreter;
 	struct lode_diag diag = {0};
 
-	object->source = (struct lode_source){.bytes = object->file.bytes, .size = object->file.size, .read = lode_exec_read_, .host = &object->file};
+	object->source = (struct lode_source){.bytes = object->file.bytes, .size = object->file.size, .read = lode_exec_read_,
+		.host = &object->file};
 	if (interpreter && object->file.size < HEADER_SIZE)
 		return lode_exec_fail_(state, E_IO, LODE_EXEC_STEP_INTERPRETER, name, "smaller than an ELF header");
 	if (memcmp(object->file.head, "\177ELF", 4) == 0 && head16(&object->file, E_MACHINE) != LODE_EM_X86_64)
 		return refuse_machine(object, name);
 	options.max_segments = head16(&object->file, E_PHNUM);
 	if (options.max_segments == 0 || options.max_segments > PHNUM_LARGEST)
-		return lode_exec_fail_(state, interpreter ? E_LIBBAD : E_NOEXEC, LODE_EXEC_STEP_HEADERS, name, "e_phnum must be 1 to 1170");
+		return lode_exec_fail_(state, interpreter ? E_LIBBAD : E_NOEXEC, LODE_EXEC_STEP_HEADERS, name,
+			"e_phnum must be 1 to 1170");
 	options.segments = lode_exec_alloc_(state, (options.max_segments + 1) * sizeof *options.segments);
 	if (!options.segments)
 		return lode_exec_fail_(state, E_NOMEM, LODE_EXEC_STEP_HEADERS, name, NULL);
-	return lode_open(&object->image, &object->source, &options, &diag) ? refuse(object, LODE_EXEC_STEP_HEADERS, name, &diag) : 0;
+	if (lode_open(&object->image, &object->source, &options, &diag))
+		return refuse(object, LODE_EXEC_STEP_HEADERS, name, &diag);
+	return 0;
 }
 
 /* Room for the plan's two lists. */
@@ -127,7 +132,8 @@ static int plan(struct exec_object *object, uint64_t base, const char *name)
 static void trace(const struct exec_object *object)
 {
 	struct exec_state *state = object->state;
-	struct lode_exec_event event = {.kind = LODE_EXEC_EVENT_IMAGE, .text = object == &state->interpreter ? "interpreter" : "program",
+	struct lode_exec_event event = {.kind = LODE_EXEC_EVENT_IMAGE,
+		.text = object == &state->interpreter ? "interpreter" : "program",
 		.image = &object->image, .plan = &object->plan, .call = -1};
 
 	if (state->trace)
@@ -267,7 +273,8 @@ static int map_exec(struct exec_object *object, const struct lode_span *span, co
 		return status;
 	trace(object);
 	if (any_meets_kept(object))
-		return lode_exec_fail_(object->state, E_NOMEM, LODE_EXEC_STEP_MAP, name, "the program is linked where this process has its stack or vDSO");
+		return lode_exec_fail_(object->state, E_NOMEM, LODE_EXEC_STEP_MAP, name,
+			"the program is linked where this process has its stack or vDSO");
 	status = place(object, name);
 	return status == -E_EXIST ? map_aside(object, span, name) : status;
 }

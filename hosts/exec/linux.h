@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Linux x86-64 system calls as inline functions, and the kernel's structures, without libc and its errno: results are values or -errno. */
+/* Linux x86-64 system calls as inline functions and the kernel's structures, without libc: results are values or -errno. */
 #ifndef LODE_EXEC_LINUX_H
 #define LODE_EXEC_LINUX_H
 
@@ -13,18 +13,22 @@ int memcmp(const void *a, const void *b, size_t size);
 
 enum {
 	NR_read = 0, NR_write = 1, NR_close = 3, NR_fstat = 5, NR_mmap = 9, NR_mprotect = 10, NR_munmap = 11, NR_rt_sigaction = 13,
-	NR_rt_sigprocmask = 14, NR_ioctl = 16, NR_pread64 = 17, NR_sched_yield = 24, NR_mremap = 25, NR_madvise = 28, NR_nanosleep = 35,
-	NR_getpid = 39, NR_clone = 56, NR_exit = 60, NR_wait4 = 61, NR_fcntl = 72, NR_ftruncate = 77, NR_readlink = 89, NR_setresuid = 117,
+	NR_rt_sigprocmask = 14, NR_ioctl = 16, NR_pread64 = 17, NR_sched_yield = 24, NR_mremap = 25, NR_madvise = 28,
+	NR_nanosleep = 35,
+	NR_getpid = 39, NR_clone = 56, NR_exit = 60, NR_wait4 = 61, NR_fcntl = 72, NR_ftruncate = 77, NR_readlink = 89,
+	NR_setresuid = 117,
 	NR_getresuid = 118, NR_setresgid = 119, NR_getresgid = 120, NR_capget = 125, NR_capset = 126, NR_sigaltstack = 131,
 	NR_personality = 135, NR_fstatfs = 138, NR_munlockall = 152, NR_prctl = 157, NR_arch_prctl = 158, NR_gettid = 186,
-	NR_fgetxattr = 193, NR_getdents64 = 217, NR_set_tid_address = 218, NR_timer_delete = 226, NR_exit_group = 231, NR_tgkill = 234,
-	NR_openat = 257, NR_newfstatat = 262, NR_unshare = 272, NR_set_robust_list = 273, NR_rt_tgsigqueueinfo = 297, NR_prlimit64 = 302,
+	NR_fgetxattr = 193, NR_getdents64 = 217, NR_set_tid_address = 218, NR_timer_delete = 226, NR_exit_group = 231,
+	NR_openat = 257, NR_newfstatat = 262, NR_unshare = 272, NR_set_robust_list = 273, NR_rt_tgsigqueueinfo = 297,
+	NR_prlimit64 = 302,
 	NR_getrandom = 318, NR_memfd_create = 319, NR_rseq = 334, NR_faccessat2 = 439,
 };
 
 enum {
 	E_PERM = 1, E_NOENT = 2, E_INTR = 4, E_IO = 5, E_NXIO = 6, E_2BIG = 7, E_NOEXEC = 8, E_BADF = 9, E_AGAIN = 11, E_NOMEM = 12,
-	E_ACCES = 13, E_FAULT = 14, E_BUSY = 16, E_EXIST = 17, E_NODEV = 19, E_NOTDIR = 20, E_ISDIR = 21, E_INVAL = 22, E_NFILE = 23,
+	E_ACCES = 13, E_FAULT = 14, E_BUSY = 16, E_EXIST = 17, E_NODEV = 19, E_NOTDIR = 20, E_ISDIR = 21, E_INVAL = 22,
+	E_NFILE = 23,
 	E_MFILE = 24, E_NOTTY = 25, E_TXTBSY = 26, E_NAMETOOLONG = 36, E_NOSYS = 38, E_LOOP = 40, E_LIBBAD = 80, E_OPNOTSUPP = 95,
 };
 
@@ -41,7 +45,7 @@ enum { MOVE_MAY = 1, MOVE_AT = 2 };
 enum { MADV_DROP = 4, MADV_FAULT_WRITE = 23 };
 
 enum { PR_DUMPABLE = 4, PR_KEEPCAPS = 8, PR_NAME = 15, PR_MM = 35, PR_MM_MAP = 14, PR_NO_NEW_PRIVS = 39, PR_AMBIENT = 47,
-       PR_AMBIENT_IS_SET = 1, PR_USER_DISPATCH = 59, PR_AUXV = 0x41555856 };
+	PR_AMBIENT_IS_SET = 1, PR_USER_DISPATCH = 59, PR_AUXV = 0x41555856 };
 enum { ARCH_FS = 0x1002, ARCH_GET_FS = 0x1003, ARCH_GS = 0x1001, ARCH_XFEATURES = 0x1021 };
 enum { NEW_VM = 0x100, NEW_FILES = 0x400, NEW_SIGHAND = 0x800, NEW_THREAD = 0x10000, NEW_USER = 0x10000000 };
 enum { SIG_SET = 2, SIGNAL_CHILD = 17, SIGNALS = 64, SIGNAL_SETS = 8 };
@@ -127,7 +131,8 @@ static inline int64_t system_call(uint64_t nr, uint64_t a, uint64_t b, uint64_t 
 	register uint64_t r9 __asm__("r9") = f;
 	int64_t result;
 
-	__asm__ volatile("syscall" : "=a"(result) : "a"(nr), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9) : "rcx", "r11", "memory");
+	__asm__ volatile("syscall" : "=a"(result) : "a"(nr), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9) : "rcx", "r11",
+		"memory");
 	return result;
 }
 

@@ -40,7 +40,8 @@ static struct exec_state *make_arena(const struct lode_exec_request *request, st
 {
 	struct exec_state *state;
 	uint32_t argc, envc;
-	uint64_t strings = lode_exec_count_(&argc, &envc, request), size = page_up(CODE_SIZE + sizeof *state + ARENA_TABLES + strings);
+	uint64_t strings = lode_exec_count_(&argc, &envc, request),
+		size = page_up(CODE_SIZE + sizeof *state + ARENA_TABLES + strings);
 	int64_t base = linux_map(0, size, MAP_READ | MAP_WRITE, MAP_PRIV | MAP_ANON | MAP_NO_COMMIT, -1, 0);
 
 	if (failed(base)) {
@@ -132,12 +133,14 @@ static int check_host(struct exec_state *state)
 	int shared = lode_exec_shared_();
 
 	if (shared == -E_BUSY)
-		return lode_exec_fail_(state, E_BUSY, LODE_EXEC_STEP_THREADS, NULL, "memory is shared with another process, as in a vfork child");
+		return lode_exec_fail_(state, E_BUSY, LODE_EXEC_STEP_THREADS, NULL,
+			"memory is shared with another process, as in a vfork child");
 	/* Whoever has threads has done more than start. */
 	if (shared)
 		state->flags &= ~(uint32_t)LODE_EXEC_FRESH;
 	if (!lode_exec_rseq_find_(&state->rseq))
-		return lode_exec_fail_(state, E_BUSY, LODE_EXEC_STEP_HOST, NULL, "an rseq area is registered and cannot be found: give its triple");
+		return lode_exec_fail_(state, E_BUSY, LODE_EXEC_STEP_HOST, NULL,
+			"an rseq area is registered and cannot be found: give its triple");
 	return 0;
 }
 
@@ -148,7 +151,8 @@ static int copy_code(struct exec_state *state)
 
 	memcpy(pointer(state->arena.addr), lode_exec_trampoline_, (size_t)(lode_exec_trampoline_end_ - lode_exec_trampoline_));
 	result = call3(NR_mprotect, state->arena.addr, CODE_SIZE, MAP_READ | MAP_EXEC);
-	return failed(result) ? lode_exec_fail_(state, (int)-result, LODE_EXEC_STEP_HOST, NULL, "anonymous memory cannot be made executable here") : 0;
+	return failed(result) ? lode_exec_fail_(state, (int)-result, LODE_EXEC_STEP_HOST, NULL,
+		"anonymous memory cannot be made executable here") : 0;
 }
 
 static int finish(struct exec_state *state)

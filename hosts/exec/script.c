@@ -91,11 +91,13 @@ static int follow(struct exec_state *state, const char **path)
 	if (!parse_line(&name, &argument, copy))
 		return lode_exec_fail_(state, E_NOEXEC, LODE_EXEC_STEP_SCRIPT, *path, "the #! line names no interpreter");
 	if (file->fd < 0 || (*path == state->execfn && state->request->from != LODE_EXEC_PATH && file->owned))
-		return lode_exec_fail_(state, E_NOENT, LODE_EXEC_STEP_SCRIPT, *path, "a script that has no path cannot be given to its interpreter");
+		return lode_exec_fail_(state, E_NOENT, LODE_EXEC_STEP_SCRIPT, *path,
+			"a script that has no path cannot be given to its interpreter");
 	if (closes_on_exec(file))
 		return lode_exec_fail_(state, E_NOENT, LODE_EXEC_STEP_SCRIPT, *path, "the script's descriptor is closed on exec");
 	if (state->trace)
-		state->trace(state->trace_host, &(struct lode_exec_event){.kind = LODE_EXEC_EVENT_SCRIPT, .text = name, .other = argument, .call = -1});
+		state->trace(state->trace_host, &(struct lode_exec_event){.kind = LODE_EXEC_EVENT_SCRIPT, .text = name,
+			.other = argument, .call = -1});
 	splice(state, name, argument, *path);
 	/* The kernel resolves the empty name to the working directory. */
 	status = lode_exec_open_(state, &next, *name ? name : ".", LODE_EXEC_STEP_SCRIPT);
@@ -114,8 +116,11 @@ int lode_exec_scripts_(struct exec_state *state)
 	const char *path = state->request->from == LODE_EXEC_PATH ? state->request->path : state->execfn;
 
 	for (int depth = 0; head[0] == '#' && head[1] == '!'; depth++) {
-		int status = depth < SCRIPT_DEPTH ? follow(state, &path) : lode_exec_fail_(state, E_LOOP, LODE_EXEC_STEP_SCRIPT, path, "more than five scripts in a row");
+		int status;
 
+		if (depth == SCRIPT_DEPTH)
+			return lode_exec_fail_(state, E_LOOP, LODE_EXEC_STEP_SCRIPT, path, "more than five scripts in a row");
+		status = follow(state, &path);
 		if (status)
 			return status;
 	}

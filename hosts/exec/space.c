@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* This process as a space: runs become mappings of the program's file or anonymous ones, at their addresses or at a distance from
- * them. */
+/* This process as a space: runs become mappings of the file or anonymous ones, at their addresses or at a distance from them. */
 #include "state.h"
 
 static int64_t map_run(struct exec_object *object, const struct lode_run *run, uint32_t prot, int64_t fd, uint64_t offset)

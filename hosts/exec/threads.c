@@ -93,7 +93,8 @@ static int check_thread(void *host, uint64_t tid)
 
 	if (field && (*field == 'Z' || *field == 'X')) {
 		if (tid == (uint64_t)call3(NR_getpid, 0, 0, 0))
-			return lode_exec_fail_(state, E_BUSY, LODE_EXEC_STEP_THREADS, NULL, "the first thread has exited: only execve can take its place");
+			return lode_exec_fail_(state, E_BUSY, LODE_EXEC_STEP_THREADS, NULL,
+				"the first thread has exited: only execve can take its place");
 		return 0;
 	}
 	for (int i = 0; i < TRIES; i++) {
@@ -160,7 +161,8 @@ static void on_stop(int signal, const struct queued *info, void *context)
 
 int lode_exec_alone_(struct exec_state *state, void (*rest)(struct exec_state *state))
 {
-	struct kernel_sigaction action = {.handler = address((const void *)(uintptr_t)on_stop), .flags = SA_INFO | SA_RESTORE | SA_ALTSTACK,
+	struct kernel_sigaction action = {.handler = address((const void *)(uintptr_t)on_stop),
+		.flags = SA_INFO | SA_RESTORE | SA_ALTSTACK,
 		.restorer = address(lode_exec_restorer_), .mask = UINT64_MAX};
 	struct handover *handover = lode_exec_alloc_(state, sizeof *handover);
 	int64_t pid = call3(NR_getpid, 0, 0, 0), result;

@@ -14,15 +14,18 @@ enum lode_exec_from {
 	LODE_EXEC_MEMORY, /* bytes: private copies of every page, /proc/self/exe stays the caller's */
 };
 
+/*
+ * NO_ASLR: fixed place for a PIE and its heap, no gap in the stack; personality gets ADDR_NO_RANDOMIZE, as by setarch -R
+ * OWN_EXE: /proc/self/exe must become the program, by a user namespace if privilege is lacking; else refused
+ * FRESH: nothing but libc's start-up has happened since the kernel's exec: handlers, timers, locks, the alternate stack and descriptors
+ *        that close on exec are not looked for. Has no effect in a process with threads
+ * NO_SETID: run setuid, setgid and file-capability programs without their privilege instead of refusing them
+ */
 enum {
-	LODE_EXEC_NO_ASLR =
-		1, /* fixed place for a PIE and its heap, no stack gap; personality gets ADDR_NO_RANDOMIZE, as by setarch -R */
-	LODE_EXEC_OWN_EXE =
-		2, /* /proc/self/exe must become the program, by a user namespace if privilege is lacking; else refused */
-	LODE_EXEC_FRESH =
-		4, /* nothing but libc's start-up has happened since the kernel's exec: skip handlers, timers, descriptors, locks, unshared tables */
-	LODE_EXEC_NO_SETID =
-		8, /* run setuid, setgid and file-capability programs without their privilege instead of refusing them */
+	LODE_EXEC_NO_ASLR = 1,
+	LODE_EXEC_OWN_EXE = 2,
+	LODE_EXEC_FRESH = 4,
+	LODE_EXEC_NO_SETID = 8,
 };
 
 /**

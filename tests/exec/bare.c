@@ -41,7 +41,8 @@ static uint64_t in_use(void)
 
 void bare_main(void)
 {
-	static const char names[15][4] = {"rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15"};
+	static const char names[15][4] = {"rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "r8", "r9", "r10", "r11", "r12", "r13",
+		"r14", "r15"};
 	uint64_t fs, gs, vectors = 0;
 
 	for (int i = 0; i < 15; i++)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* A glibc program that becomes another one by lode_exec: host OPTIONS PROGRAM ARGS. The exit status is the errno if that is refused.
- * Options: m handlers, altstack, timers, descriptors, locks left behind; t four busy threads; n from a thread that is not the leader;
- * q let the timers ring soon; p program from a pipe; d from a descriptor; M from memory; f fresh; e print the error; c the kernel's execve instead; - none. */
+/* A glibc program that becomes another one by lode_exec: host OPTIONS PROGRAM ARGS. Exit status: the errno if that is refused.
+ * Options: m handlers, altstack, timers, descriptors, locks left behind; q timers that ring soon; t four busy threads; n from a
+ * thread that is not the leader; p program from a pipe; d from a descriptor (x: that stays open); M from memory; f fresh;
+ * s no-setid; o own-exe; T trace; e print the error; c the kernel's execve instead; - none. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <pthread.h>
@@ -64,7 +65,8 @@ static void leave_a_mess(void)
 	stack_t alternative = {.ss_sp = stack, .ss_size = sizeof stack};
 	struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_ONSTACK};
 	struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR2};
-	struct itimerspec soon = {.it_value = {.tv_sec = has('q') ? 0 : 100, .tv_nsec = 400000000}, .it_interval = {.tv_nsec = 20000000}};
+	struct itimerspec soon = {.it_value = {.tv_sec = has('q') ? 0 : 100, .tv_nsec = 400000000},
+		.it_interval = {.tv_nsec = 20000000}};
 	timer_t timer;
 
 	for (int i = 1; i < 32; i++)
@@ -138,7 +140,8 @@ static void trace(void *host, const struct lode_exec_event *event)
 
 static void become(void)
 {
-	struct lode_exec_request request = {.path = program[0], .argv = (const char *const *)program, .envp = (const char *const *)environ};
+	struct lode_exec_request request = {.path = program[0], .argv = (const char *const *)program,
+		.envp = (const char *const *)environ};
 	struct lode_exec_error why;
 	struct lode_exec exec;
 

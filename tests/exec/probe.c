@@ -38,7 +38,8 @@ static void show_maps(void)
 
 		line[strcspn(line, "\n")] = 0;
 		sscanf(line, "%lx-%lx %4s %lx", &start, &end, prot, &offset);
-		if (strcmp(name_of(line), "[heap]") == 0 || strcmp(name_of(line), "[stack]") == 0 || strcmp(name_of(line), "[vsyscall]") == 0)
+		if (strcmp(name_of(line), "[heap]") == 0 || strcmp(name_of(line), "[stack]") == 0 || strcmp(name_of(line),
+			"[vsyscall]") == 0)
 			printf("map %s %s\n", prot, name_of(line));
 		else if (strcmp(name_of(line), "anonymous"))
 			printf("map %s %s offset %lx size %lx\n", prot, name_of(line), offset, end - start);
@@ -100,7 +101,8 @@ static void show_auxv(void)
 
 static void show_status(void)
 {
-	static const char *const fields[] = {"Name:", "Threads:", "SigQ", "SigBlk:", "SigIgn:", "SigCgt:", "SigPnd:", "CapPrm:", "CapEff:", "CapAmb:",
+	static const char *const fields[] = {"Name:", "Threads:", "SigQ", "SigBlk:", "SigIgn:", "SigCgt:", "SigPnd:", "CapPrm:",
+		"CapEff:", "CapAmb:",
 		"CapInh:", "Uid:", "Gid:", "NoNewPrivs:", "VmLck:", "Seccomp:"};
 	FILE *status = fopen("/proc/self/status", "r");
 	char line[600];
@@ -138,8 +140,10 @@ static void show_signals(void)
 	stack_t alternative;
 
 	for (int i = 1; i < 65; i++)
-		if (i != 32 && i != 33 && sigaction(i, NULL, &action) == 0 && (action.sa_handler != SIG_DFL || action.sa_flags & ~0x04000000))
-			printf("signal %d %s flags %x\n", i, action.sa_handler == SIG_IGN ? "ignored" : action.sa_handler ? "handled" : "default", (unsigned)action.sa_flags);
+		if (i != 32 && i != 33 && sigaction(i, NULL, &action) == 0 && (action.sa_handler != SIG_DFL ||
+			action.sa_flags & ~0x04000000))
+			printf("signal %d %s flags %x\n", i, action.sa_handler == SIG_IGN ? "ignored" : action.sa_handler
+				? "handled" : "default", (unsigned)action.sa_flags);
 	sigaltstack(NULL, &alternative);
 	printf("altstack flags %d\n", alternative.ss_flags);
 }
@@ -151,7 +155,8 @@ static void show_limits(void)
 	uint16_t control;
 
 	getrlimit(RLIMIT_STACK, &limit);
-	printf("stack limit %lx dumpable %d keepcaps %d\n", (unsigned long)limit.rlim_cur, prctl(PR_GET_DUMPABLE), prctl(PR_GET_KEEPCAPS));
+	printf("stack limit %lx dumpable %d keepcaps %d\n", (unsigned long)limit.rlim_cur, prctl(PR_GET_DUMPABLE),
+		prctl(PR_GET_KEEPCAPS));
 	__asm__("stmxcsr %0" : "=m"(mxcsr));
 	__asm__("fnstcw %0" : "=m"(control));
 	printf("mxcsr %x control %x\n", mxcsr, control);

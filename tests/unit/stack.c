@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* lode_stack_measure and lode_stack_build: exact bytes, every parity, limits, and this process's own stack as the kernel wrote it. */
+/* lode_stack_measure and lode_stack_build: exact bytes, every parity, limits, and this process's own stack from the kernel. */
 #include <stdlib.h>
 
 #include <lode/start.h>
 
 #include "../check.h"
 
-static const unsigned char random16[16] = {0xa0, 0xa1, 0xa2, 0xa3, 0xa4, 0xa5, 0xa6, 0xa7, 0xa8, 0xa9, 0xaa, 0xab, 0xac, 0xad, 0xae, 0xaf};
+static const unsigned char random16[16] = {
+	0xa0, 0xa1, 0xa2, 0xa3, 0xa4, 0xa5, 0xa6, 0xa7, 0xa8, 0xa9, 0xaa, 0xab, 0xac, 0xad, 0xae, 0xaf,
+};
 static const char *const small_argv[] = {"a", "bc"};
 static const char *const small_envp[] = {"X=1"};
 static const struct lode_auxv small_auxv[] = {
@@ -133,7 +135,8 @@ static void test_every_parity(void)
 		auxv[i] = (struct lode_auxv){LODE_AT_UID, i};
 	}
 	for (uint32_t n = 0; n < 2 * MOST * MOST * 3; n++) {
-		struct lode_stack stack = {.argv = strings, .argc = n % MOST, .envp = strings, .envc = n / MOST % MOST, .execfn = "/x",
+		struct lode_stack stack = {.argv = strings, .argc = n % MOST, .envp = strings, .envc = n / MOST % MOST,
+			.execfn = "/x",
 			.auxv = auxv, .nauxv = n % 7, .word = words[n & 1], .big = n / 2 & 1, .gap = n * 41 % 8192};
 
 		check_counts(&stack, 0x7fff0000);
@@ -232,7 +235,8 @@ static void test_as_the_kernel(void)
 	struct lode_stack_layout l;
 	unsigned char *buf;
 
-	if (CHECK_EQ(lode_stack_measure(&l, &stack, stack_top(), NULL), LODE_OK) && CHECK_EQ(l.sp, (uint64_t)(uintptr_t)(main_argv - 1))) {
+	CHECK_EQ(lode_stack_measure(&l, &stack, stack_top(), NULL), LODE_OK);
+	if (CHECK_EQ(l.sp, (uint64_t)(uintptr_t)(main_argv - 1))) {
 		buf = malloc((size_t)l.size);
 		CHECK(buf != NULL);
 		lode_stack_build(buf, &l, &stack);

@@ -48,7 +48,7 @@ bool lode_members_begin_(struct lode_members *walk, const struct lode_input *inp
 /* 1 and filled in, 0 at the end, -1: the archive is broken at walk->next. */
 int lode_members_next_(struct lode_member *member, struct lode_members *walk);
 /* Turn an input that is an archive into its member of this name. */
-int lode_archive_take_(struct lode_input *input, const char *path, const char *member);
+int lode_archive_take_(struct lode_input *input, const char *path, const char *name);
 
 /* Unpack a bzImage's payload or a compressed file, if the input is one (unpack.c). 0 also if there is nothing to unpack. */
 int lode_input_unpack_(struct lode_input *input);

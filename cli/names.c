@@ -14,7 +14,7 @@ static const char *find(const struct name *names, size_t count, uint64_t value)
 			return names[i].name;
 	return NULL;
 }
-#define FIND(names, value) find(names, sizeof names / sizeof *names, value)
+#define FIND(names, value) find(names, sizeof(names) / sizeof *(names), value)
 
 const char *lode_type_name(uint16_t type)
 {

@@ -105,7 +105,7 @@ static const char *find(const struct reloc_name *names, size_t count, uint32_t t
 	return NULL;
 }
 
-#define FIND(names) find(names, sizeof names / sizeof *names, type)
+#define FIND(names) find(names, sizeof(names) / sizeof *(names), type)
 const char *lode_reloc_name(uint16_t machine, uint32_t type)
 {
 	switch (machine) {

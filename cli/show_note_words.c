@@ -77,7 +77,7 @@ static void say_bits(struct decode *decode, uint64_t bits, const char *const *na
 	if (bits != 0)
 		say(decode, "%s0x%" PRIx64, comma, bits);
 }
-#define SAY_BITS(decode, bits, names) say_bits(decode, bits, names, sizeof names / sizeof *names)
+#define SAY_BITS(decode, bits, names) say_bits(decode, bits, names, sizeof(names) / sizeof *(names))
 
 static void x86_property(struct decode *decode, uint32_t type, uint64_t value)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* exec CHAIN LODE NAME=IMAGE... -> tables: exec in place by the kernel and by Lode, and ways to spawn IMAGE, in microseconds.
- * CHAIN is tests/exec/launch.c, which becomes itself N times; LODE the command. Rounds are interleaved, so that noise meets all alike. */
+/* exec PIE FIXED LODE NAME=IMAGE... -> tables: exec in place by the kernel and by Lode, and ways to spawn IMAGE, in microseconds.
+ * PIE and FIXED are tests/exec/launch.c, which becomes itself N times, linked in two ways; LODE is the command. Rounds are interleaved, so that noise meets all alike. */
 #define _GNU_SOURCE
 #include <sched.h>
 #include <spawn.h>
@@ -15,9 +15,9 @@
 
 extern char **environ;
 
-enum { CHAIN_ROUNDS = 31, CHAIN = 400, SPAWN_ROUNDS = 300, MAX_IMAGES = 16 };
+enum { CHAIN_ROUNDS = 301, CHAIN = 40, SPAWN_ROUNDS = 300, MAX_IMAGES = 16 };
 
-static const char *chain, *command;
+static const char *command;
 static char *environment[] = {"PATH=/usr/bin:/bin", NULL};
 
 static double now(void)
@@ -138,8 +138,8 @@ static double quantile(double *values, size_t n, double share)
 	return values[(size_t)((double)(n - 1) * share + 0.5)];
 }
 
-/* CHAIN MODE N IMAGE becomes itself N times, then IMAGE. */
-static double run_chain(const char *mode, unsigned n, const char *image)
+/* The chain's program becomes itself n times, then the image. */
+static double run_chain(const char *chain, const char *mode, unsigned n, const char *image)
 {
 	char count[16];
 	char *argv[] = {(char *)chain, (char *)mode, count, (char *)image, NULL};
@@ -151,26 +151,33 @@ static double run_chain(const char *mode, unsigned n, const char *image)
 	return now() - begin;
 }
 
-static void bench_chain(const char *image)
-{
-	static const char *const modes[2] = {"-k", "-l"}, *const names[2] = {"execve by the kernel", "lode_exec"};
-	static double each[2][CHAIN_ROUNDS];
-	double median[2];
+enum { KERNEL_PIE, LODE_PIE, KERNEL_FIXED, LODE_FIXED, NCHAINS };
 
-	for (int i = 0; i < 2; i++)
-		run_chain(modes[i], CHAIN, image);
-	for (int round = 0; round < CHAIN_ROUNDS; round++)
-		for (int i = 0; i < 2; i++)
-			each[i][round] = (run_chain(modes[i], CHAIN, image) - run_chain(modes[i], 0, image)) / CHAIN;
+static void bench_chain(const char *const *programs, const char *image)
+{
+	static const char *const modes[2] = {"-k", "-l"};
+	static const char *const names[NCHAINS] = {"kernel, static-PIE", "Lode, static-PIE", "kernel, fixed address", "Lode, fixed address"};
+	static double each[NCHAINS][CHAIN_ROUNDS];
+	double median[NCHAINS];
+
+	for (int round = -1; round < CHAIN_ROUNDS; round++)
+		for (int i = 0; i < NCHAINS; i++) {
+			double all = run_chain(programs[i / 2], modes[i & 1], CHAIN, image);
+			double rest = run_chain(programs[i / 2], modes[i & 1], 0, image);
+
+			if (round >= 0)
+				each[i][round] = (all - rest) / CHAIN;
+		}
 	printf("Exec in place: a static program without libc becomes itself %d times in one process (%d rounds of each, interleaved)\n\n", CHAIN,
 		CHAIN_ROUNDS);
 	printf("  %-24s %8s %8s %8s\n", "us for one exec", "median", "p10", "p90");
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < NCHAINS; i++) {
 		median[i] = quantile(each[i], CHAIN_ROUNDS, 0.5);
 		printf("  %-24s %8.1f %8.1f %8.1f\n", names[i], median[i], quantile(each[i], CHAIN_ROUNDS, 0.1),
 			quantile(each[i], CHAIN_ROUNDS, 0.9));
 	}
-	printf("  ratio lode / kernel      %8.2f\n\n", median[1] / median[0]);
+	printf("  Lode / kernel: %.2f for the static-PIE, %.2f for the fixed address, where the caller is in the way\n\n",
+		median[LODE_PIE] / median[KERNEL_PIE], median[LODE_FIXED] / median[KERNEL_FIXED]);
 }
 
 static void time_ways(double (*times)[NWAYS][SPAWN_ROUNDS], char **paths, int n)
@@ -214,11 +221,10 @@ int main(int argc, char **argv)
 	char *names[MAX_IMAGES], *paths[MAX_IMAGES];
 	int n = 0;
 
-	if (argc < 4)
+	if (argc < 5)
 		return 2;
-	chain = argv[1];
-	command = argv[2];
-	for (int i = 3; i < argc && n < MAX_IMAGES; i++, n++) {
+	command = argv[3];
+	for (int i = 4; i < argc && n < MAX_IMAGES; i++, n++) {
 		names[n] = argv[i];
 		paths[n] = strchr(argv[i], '=');
 		if (paths[n] == NULL)
@@ -226,7 +232,7 @@ int main(int argc, char **argv)
 		*paths[n]++ = '\0';
 	}
 	pin();
-	bench_chain(paths[0]);
+	bench_chain((const char *const *)argv + 1, paths[0]);
 	bench_spawn(names, paths, n);
 	return 0;
 }

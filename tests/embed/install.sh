@@ -26,6 +26,24 @@ runs() {
 }
 try "the example runs" runs
 
+# The host that becomes another program: out of memory, with the libraries that pkg-config names.
+try "pkg-config --cflags --libs lode-exec" sh -c "cd '$work/elsewhere' && cp '$source/examples/exec_memory.c' . &&
+	cc -std=c11 -Wall -Wextra -Werror exec_memory.c \$(pkg-config --cflags --libs lode-exec) -o exec_memory"
+memory=$work/elsewhere/exec_memory
+says() { # TEXT STATUS PROGRAM ARGS...: the program on standard input prints the text and ends with the status
+	text=$1 status=$2 program=$3
+	shift 3
+	printed=$("$memory" "$@" <"$program" 2>&1)
+	got=$?
+	[ "$printed" = "$text" ] && [ $got -eq "$status" ] || { echo "$printed, status $got"; return 1; }
+}
+static=$(ls /sbin/ldconfig.real /sbin/ldconfig 2>/dev/null | head -n 1)
+try "a dynamic program from memory" says "one two" 0 /bin/echo echo one two
+try "its environment and status" says "$HOME" 7 /bin/sh sh -c 'echo $HOME; exit 7'
+try "a static program from memory" says "$($static --version)" 0 "$static" ldconfig --version
+try "the file it came from is not the program's" says "$memory" 0 /bin/readlink readlink /proc/self/exe
+refuse "not a program" 126 "[header-phtable]" sh -c "head -c 100 /bin/echo | '$memory' echo"
+
 headers() {
 	for header in "$work"/prefix/include/lode/*.h; do
 		printf '#include <lode/%s>\n' "$(basename "$header")" >"$work/one.c"

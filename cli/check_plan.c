@@ -119,12 +119,18 @@ static uint64_t user_end(const struct lode_image *image)
 	}
 }
 
+/* e_entry is the address of a function descriptor, which is data: ELFv1 ABI of 64-bit PowerPC. */
+static bool entry_is_descriptor(const struct lode_image *image)
+{
+	return image->machine == LODE_EM_PPC64 && (image->flags & 3) != 2;
+}
+
 static void plan_process(struct check *c)
 {
 	struct lode_policy policy = lode_policy_process(PAGE);
 	struct lode_plan plan;
 
-	if (c->program && c->image.entry != 0)
+	if (c->program && c->image.entry != 0 && !entry_is_descriptor(&c->image))
 		policy.flags &= ~(uint32_t)LODE_PLAN_ENTRY_ANY;
 	policy.flags &= ~(uint32_t)LODE_PLAN_ALIGN_LENIENT;
 	policy.address_limit = user_end(&c->image);

@@ -90,7 +90,8 @@ static void fields(struct hostile_seed *seed)
 	struct mutate_place place;
 
 	for (uint32_t i = 0; mutate_place(&place, &seed->out, i); i++)
-		one_field(seed, &place);
+		if (place.width != 0)
+			one_field(seed, &place);
 }
 
 static void one_pair(struct hostile_seed *seed, const struct mutate_place *a, const struct mutate_place *b)
@@ -118,7 +119,7 @@ static void pairs(struct hostile_seed *seed)
 	struct mutate_place a, b;
 
 	for (uint32_t i = 0; mutate_pair(&a, &b, &seed->out, i); i++)
-		if (b.width != 0)
+		if (a.width != 0 && b.width != 0)
 			one_pair(seed, &a, &b);
 }
 

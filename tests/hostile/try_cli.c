@@ -105,7 +105,7 @@ bool hostile_wants(const char *name)
 	return true;
 }
 
-void hostile_try(const unsigned char *bytes, size_t size)
+void hostile_try_call(const unsigned char *bytes, size_t size, unsigned long which)
 {
 	static int fd = -1;
 	char path[32];
@@ -115,7 +115,12 @@ void hostile_try(const unsigned char *bytes, size_t size)
 	if (fd < 0 || ftruncate(fd, 0) != 0 || pwrite(fd, bytes, size, 0) != (ssize_t)size)
 		abort();
 	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-	run_call(&calls[runs++ % NCALLS], path);
+	run_call(&calls[which % NCALLS], path);
+}
+
+void hostile_try(const unsigned char *bytes, size_t size)
+{
+	hostile_try_call(bytes, size, runs++);
 }
 
 unsigned long hostile_good(void)

@@ -50,12 +50,14 @@ static uint32_t entries(const struct mkelf_out *out, const struct mkelf_field *f
 	return count < 64 ? count : 64;
 }
 
-static bool fits(struct mutate_place *place, const struct mkelf_out *out, const struct mkelf_field *field, uint32_t entry)
+/* width 0: the entry does not lie in the file. */
+static void set_place(struct mutate_place *place, const struct mkelf_out *out, const struct mkelf_field *field, uint32_t entry)
 {
 	place->name = field->name;
 	place->width = field->width[out->class_ == 2];
 	place->offset = mkelf_at(out, field->structure, entry, field->name);
-	return place->offset <= out->size && place->width <= out->size - place->offset;
+	if (place->offset > out->size || place->width > out->size - place->offset)
+		place->width = 0;
 }
 
 bool mutate_place(struct mutate_place *place, const struct mkelf_out *out, uint32_t index)
@@ -63,11 +65,22 @@ bool mutate_place(struct mutate_place *place, const struct mkelf_out *out, uint3
 	for (size_t f = 0; f < mkelf_nfields; f++) {
 		uint32_t n = entries(out, &mkelf_fields[f]);
 
-		for (uint32_t i = 0; i < n; i++)
-			if (fits(place, out, &mkelf_fields[f], i) && index-- == 0)
-				return true;
+		if (index < n) {
+			set_place(place, out, &mkelf_fields[f], index);
+			return true;
+		}
+		index -= n;
 	}
 	return false;
+}
+
+uint32_t mutate_places(const struct mkelf_out *out)
+{
+	uint32_t n = 0;
+
+	for (size_t f = 0; f < mkelf_nfields; f++)
+		n += entries(out, &mkelf_fields[f]);
+	return n;
 }
 
 static const struct pair {
@@ -96,8 +109,11 @@ bool mutate_pair(struct mutate_place *a, struct mutate_place *b, const struct mk
 			index -= n;
 			continue;
 		}
-		if (index + pairs[p].step >= n || !fits(a, out, fa, index) || !fits(b, out, fb, index + pairs[p].step))
-			b->width = 0;
+		a->width = b->width = 0;
+		if (index + pairs[p].step < n) {
+			set_place(a, out, fa, index);
+			set_place(b, out, fb, index + pairs[p].step);
+		}
 		return true;
 	}
 	return false;

@@ -129,12 +129,13 @@ static int take_thin(struct lode_input *input, const char *path, const struct lo
 {
 	const char *slash = strrchr(path, '/');
 	size_t folder = slash == NULL || member->name[0] == '/' ? 0 : (size_t)(slash - path) + 1;
+	size_t length = strlen(member->name);
 	char full[PATH_MAX];
 
-	if (folder + strlen(member->name) >= sizeof full)
+	if (folder + length >= sizeof full)
 		return lode_input_fail_(input, ENAMETOOLONG, "the path of this member is too long");
 	memcpy(full, path, folder);
-	strcpy(full + folder, member->name);
+	memcpy(full + folder, member->name, strlen(member->name) + 1);
 	free(input->memory);
 	input->memory = NULL;
 	lode_input_note_(input, "member of a thin archive");

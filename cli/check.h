@@ -46,7 +46,7 @@ const char *check_severity_name(enum check_severity severity);
 const char *check_target_name(uint32_t bit);
 uint32_t check_target_find(const char *name, size_t size);
 /* "linux-process, pvh" */
-void check_targets_text(char *buf, size_t size, uint32_t targets);
+void check_targets_text(char *buf, size_t size, uint32_t bits);
 int check_explain(const char *name);
 void check_list(bool json);
 

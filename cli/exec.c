@@ -11,8 +11,6 @@
 #include <string.h>
 #include <unistd.h>
 
-extern char **environ;
-
 enum { OPT_ARGV0 = 1, OPT_CLEAR_ENV, OPT_CWD, OPT_ENV, OPT_FD, OPT_NO_ASLR, OPT_NO_SETID, OPT_OWN_EXE, OPT_STACK_SIZE, OPT_TRACE };
 
 static const struct lode_option option_table[] = {
@@ -286,6 +284,7 @@ static int run(struct wishes *wishes, struct lode_options *words)
 {
 	static char name[32];
 	char **argv = words->operands;
+	int status;
 
 	if (!wishes->launch.by_fd && words->noperands == 0)
 		return lode_misuse(&command, "a PROG is missing");
@@ -307,7 +306,9 @@ static int run(struct wishes *wishes, struct lode_options *words)
 		lode_error(NULL, "%m");
 		return LODE_EXIT_FAILED;
 	}
-	return lode_launch(&wishes->launch, argv);
+	status = lode_launch(&wishes->launch, argv);
+	free((void *)(uintptr_t)wishes->launch.envp);
+	return status;
 }
 
 int lode_cmd_exec(int argc, char **argv)

@@ -93,7 +93,7 @@ uint64_t lode_segment_offset(const struct lode_image *image, uint32_t index, enu
 static uint64_t segment_value(const struct lode_segment *segment, enum lode_field field)
 {
 	const uint64_t values[] = {
-		[LODE_FIELD_PHDR_TYPE - LODE_FIELD_PHDR_TYPE] = segment->type,
+		[0] = segment->type,
 		[LODE_FIELD_PHDR_FLAGS - LODE_FIELD_PHDR_TYPE] = segment->flags,
 		[LODE_FIELD_PHDR_OFFSET - LODE_FIELD_PHDR_TYPE] = segment->offset,
 		[LODE_FIELD_PHDR_VADDR - LODE_FIELD_PHDR_TYPE] = segment->vaddr,

@@ -144,7 +144,7 @@ static int note_line(struct exec_host *host, const char *line, uint64_t inside)
 /* Kernels before 6.11: read the text. A line longer than the buffer is cut, which harms none that matters. */
 static int read_maps(struct exec_host *host, int64_t fd, uint64_t inside)
 {
-	char buf[1024], line[NAME + 128];
+	char buf[1024], line[NAME + 128] = {0};
 	uint32_t length = 0;
 	int64_t size;
 

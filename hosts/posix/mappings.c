@@ -149,9 +149,10 @@ static void mappings_abort(void *host)
 	void *p = pointer(mappings->span.addr);
 	size_t size = (size_t)mappings->span.size;
 
-	if (mappings->reserved.size)
-		mmap(p, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
-	else
+	if (mappings->reserved.size &&
+		mmap(p, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) == MAP_FAILED)
+		mappings->error = errno; /* the addresses are kept, and the image with them, until release */
+	if (!mappings->reserved.size)
 		munmap(p, size);
 	mappings->span = (struct lode_range){0, 0};
 }

@@ -14,16 +14,17 @@ unsigned char mkelf_pattern(uint64_t offset)
 static void *grow(void *bytes, size_t *room, size_t size)
 {
 	size_t want = *room ? *room : 1024;
+	void *grown;
 
 	while (want < size)
 		want *= 2;
 	if (want == *room)
 		return bytes;
-	bytes = realloc(bytes, want);
-	if (!bytes)
+	grown = realloc(bytes, want);
+	if (!grown)
 		mkelf_die_("out of memory");
 	*room = want;
-	return bytes;
+	return grown;
 }
 
 /** Zeros up to a total size. */

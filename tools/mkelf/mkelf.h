@@ -182,10 +182,10 @@ void mkelf_free(struct mkelf_out *out);
 /** Field of a structure by name, or NULL. */
 const struct mkelf_field *mkelf_field(enum mkelf_structure structure, const char *name);
 /** File offset of a field of entry @index. */
-uint64_t mkelf_at(const struct mkelf_out *out, enum mkelf_structure structure, uint32_t index, const char *field);
+uint64_t mkelf_at(const struct mkelf_out *out, enum mkelf_structure structure, uint32_t index, const char *name);
 /** The lie itself: write @value, cut to the field's width, in the file's byte order. */
-void mkelf_set(struct mkelf_out *out, enum mkelf_structure structure, uint32_t index, const char *field, uint64_t value);
-uint64_t mkelf_get(const struct mkelf_out *out, enum mkelf_structure structure, uint32_t index, const char *field);
+void mkelf_set(struct mkelf_out *out, enum mkelf_structure structure, uint32_t index, const char *name, uint64_t value);
+uint64_t mkelf_get(const struct mkelf_out *out, enum mkelf_structure structure, uint32_t index, const char *name);
 /** Integers in the file's byte order at any offset. */
 void mkelf_poke(struct mkelf_out *out, uint64_t offset, unsigned width, uint64_t value);
 uint64_t mkelf_peek(const struct mkelf_out *out, uint64_t offset, unsigned width);

@@ -2,6 +2,7 @@
 # Cases of a test script -> a line for each failure, and last `N passed, N failed[, N skipped]`.
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -32,11 +33,19 @@ class Result:
         self.out, self.err = out.decode("utf-8", "replace"), err.decode("utf-8", "replace")
 
 
-def lode(*args, stdin=b"", env=None, timeout=60):
+def lode(*args, stdin=b"", env=None, timeout=300):
     """Run the command; without colours or terminal, in a UTF-8 locale unless env says otherwise."""
     full = {**os.environ, "LC_ALL": "C.UTF-8", **(env or {})}
     done = subprocess.run([LODE, *args], input=stdin, capture_output=True, env=full, timeout=timeout)
     return Result(done.returncode, done.stdout, done.stderr)
+
+
+def cpu(work):
+    """Result of work() and the seconds of processor time that its processes took: other load of the machine does not count."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    result = work()
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return result, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def show_json(*args, **options):

@@ -66,22 +66,32 @@ static inline uint32_t model_prot(const struct model_segment *s, uint64_t page_a
 /** Only the segment's own bytes. */
 static inline void model_copy(struct model *m, const struct model_image *image, const struct model_segment *s, uint64_t page_addr)
 {
-	for (uint64_t a = page_addr; a < page_addr + m->page; a++)
-		if (a >= s->addr && a < s->addr + s->filesz)
-			*model_at(m, a) = image->file[s->offset + (a - s->addr)];
+	uint64_t from = page_addr > s->addr ? page_addr : s->addr;
+	uint64_t to = page_addr + m->page < s->addr + s->filesz ? page_addr + m->page : s->addr + s->filesz;
+
+	if (from < to)
+		memcpy(model_at(m, from), image->file + s->offset + (from - s->addr), (size_t)(to - from));
+}
+
+/** A page of the file; what lies behind the file's end is zero. */
+static inline void model_file_page(struct model *m, const struct model_image *image, uint64_t page_addr, uint64_t offset)
+{
+	uint64_t size = offset > image->file_size ? 0 : image->file_size - offset;
+
+	memset(model_at(m, page_addr), 0, (size_t)m->page);
+	memcpy(model_at(m, page_addr), image->file + offset, (size_t)(size < m->page ? size : m->page));
 }
 
 /** As Linux maps it: the file's page, the bytes behind the segment's cleared if it is writable and has more memory. */
 static inline void model_map(struct model *m, const struct model_image *image, const struct model_segment *s, uint64_t page_addr)
 {
+	uint64_t end = s->addr + s->filesz;
+
 	if (!model_backed(s, page_addr))
 		return;
-	for (uint64_t a = page_addr; a < page_addr + m->page; a++) {
-		uint64_t offset = s->offset + a - s->addr;
-		bool cleared = a >= s->addr + s->filesz && s->memsz > s->filesz && (s->flags & LODE_PF_W);
-
-		*model_at(m, a) = offset < image->file_size && !cleared ? image->file[offset] : 0;
-	}
+	model_file_page(m, image, page_addr, s->offset + page_addr - s->addr);
+	if (s->memsz > s->filesz && (s->flags & LODE_PF_W) && end < page_addr + m->page)
+		memset(model_at(m, end), 0, (size_t)(page_addr + m->page - end));
 }
 
 static inline void model_begin(struct model *m, const struct model_image *image, uint64_t page)
@@ -204,11 +214,8 @@ static inline void model_execute(struct model *m, const struct lode_plan *plan, 
 		for (uint64_t a = run->addr - plan->bias; a < run->addr - plan->bias + run->size; a += page) {
 			m->there[(a - m->first) / page] = true;
 			m->prot[(a - m->first) / page] = (uint8_t)run->prot;
-			for (uint64_t k = 0; run->kind == LODE_SHARE && k < page; k++) {
-				uint64_t offset = run->offset + (a + plan->bias - run->addr) + k;
-
-				*model_at(m, a + k) = offset < image->file_size ? image->file[offset] : 0;
-			}
+			if (run->kind == LODE_SHARE)
+				model_file_page(m, image, a, run->offset + (a + plan->bias - run->addr));
 		}
 	}
 	for (uint32_t i = 0; i < plan->nfills; i++) {
@@ -219,8 +226,10 @@ static inline void model_execute(struct model *m, const struct lode_plan *plan, 
 		for (const struct lode_run *r = run; r != NULL && last != NULL && r <= last; r++)
 			CHECK(r->kind == (fill->offset == LODE_ZEROS && r->kind == LODE_SHARE ? LODE_SHARE : LODE_OWN));
 		CHECK(fill->offset == LODE_ZEROS || (fill->size <= image->file_size && fill->offset <= image->file_size - fill->size));
-		for (uint64_t k = 0; k < fill->size; k++)
-			*model_at(m, fill->addr - plan->bias + k) = fill->offset == LODE_ZEROS ? 0 : image->file[fill->offset + k];
+		if (fill->offset == LODE_ZEROS)
+			memset(model_at(m, fill->addr - plan->bias), 0, (size_t)fill->size);
+		else
+			memcpy(model_at(m, fill->addr - plan->bias), image->file + fill->offset, (size_t)fill->size);
 	}
 }
 

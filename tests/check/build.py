@@ -22,7 +22,9 @@ STACK = '.section .note.GNU-stack,"",@progbits\n'
 
 
 def run(*words):
-	subprocess.run(words, check=True, cwd=folder)
+	done = subprocess.run(words, cwd=folder, capture_output=True)
+	if done.returncode != 0:
+		raise RuntimeError('%s: %s' % (' '.join(words), done.stderr.decode('utf-8', 'replace')))
 
 
 def write(name, text):

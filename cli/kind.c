@@ -55,7 +55,7 @@ struct lode_kind lode_kind_of_bytes(const struct lode_input *input)
 	if (input->source.size == 0)
 		return kind(KIND_EMPTY, "empty file");
 	if (bzimage(head, have))
-		return kind(KIND_BZIMAGE, "Linux kernel (bzImage)");
+		return kind(KIND_BZIMAGE, "kernel in Linux's boot format (bzImage)");
 	for (size_t i = 0; i < sizeof magics / sizeof *magics; i++)
 		if (have >= magics[i].length && memcmp(head, magics[i].magic, magics[i].length) == 0)
 			return kind(magics[i].id, magics[i].words);

@@ -46,32 +46,59 @@ static bool runs(const struct lode_file *file, const struct lode_kind *kind)
 	return jobs[kind->id].exec || (kind->id == KIND_LIBRARY && lode_segment_find(&file->image, LODE_PT_INTERP) != NULL);
 }
 
-/* 1: start it; 0: it was named on stderr. Files that nobody can open are left to exec, which says why. */
-static int judge(const char *name)
+/* Packed bytes are named with what is in them. A program among them stays what it is: packed. */
+static void look_inside(struct lode_kind *kind, const char *name)
+{
+	struct lode_file file;
+	struct lode_kind inside;
+	char words[sizeof kind->words];
+
+	if (lode_file_open(&file, name, 0) == 0) {
+		inside = lode_kind_of_image(&file);
+		snprintf(words, sizeof words, "%.40s with a %.100s in it", kind->words, inside.words);
+		if (!runs(&file, &inside))
+			kind->id = inside.id;
+		memcpy(kind->words, words, sizeof words);
+	}
+	lode_file_close(&file);
+}
+
+/* What could not be opened as ELF: true if it is to be started all the same. */
+static bool judge_other(const struct lode_file *file, const char *name)
+{
+	struct lode_kind kind;
+
+	if (file->input.error[0] != '\0') {
+		lode_error(name, "%s", file->input.error);
+		return false;
+	}
+	kind = lode_kind_of_bytes(&file->input);
+	if (file->why.rule != LODE_RULE_HEADER_MAGIC && (file->why.rule != LODE_RULE_HEADER_TRUNCATED || kind.id == KIND_UNKNOWN)) {
+		lode_file_error(file);
+		return false;
+	}
+	if (kind.id == KIND_PACKED)
+		look_inside(&kind, name);
+	if (!jobs[kind.id].exec)
+		lode_error(name, "%s: %s", kind.words, jobs[kind.id].missing);
+	return jobs[kind.id].exec;
+}
+
+/* True: start it. False: it was named on stderr. */
+static bool judge(const char *name)
 {
 	struct lode_file file;
 	struct lode_kind kind;
-	int start = 1;
+	bool start;
 
-	if (lode_file_open(&file, name, LODE_INPUT_RAW) == 0) {
+	if (lode_file_open(&file, name, LODE_INPUT_RAW) != 0) {
+		start = judge_other(&file, name);
+	} else {
 		kind = lode_kind_of_image(&file);
 		start = runs(&file, &kind);
-	} else if (file.input.error[0] != '\0') {
-		lode_error(name, "%s", file.input.error);
-		lode_file_close(&file);
-		return 0;
-	} else {
-		kind = lode_kind_of_bytes(&file.input);
-		start = kind.id != KIND_UNKNOWN ? jobs[kind.id].exec : 0;
-		if (file.why.rule != LODE_RULE_HEADER_MAGIC &&
-			(file.why.rule != LODE_RULE_HEADER_TRUNCATED || kind.id == KIND_UNKNOWN) && kind.id != KIND_EMPTY) {
-			lode_file_error(&file);
-			lode_file_close(&file);
-			return 0;
-		}
+		if (!start)
+			lode_error(name, "%s: %s", kind.words, jobs[kind.id].missing);
 	}
-	if (!start)
-		lode_error(name, "%s: %s", kind.words, jobs[kind.id].missing);
 	lode_file_close(&file);
 	return start;
 }

@@ -90,7 +90,7 @@ def packed_files():
     case("lzo, size of the packed block", equal(padded["file"]["image_size"], len(ELF) + 100000))
     same("bzImage without compression", show_json(write("bz.none", bzimage(ELF))), "bzImage 2.15, payload not compressed")
     same("bzImage, setup_sects 0 means 4", show_json(write("bz.four", bytes(0x1f1) + b"\0" + bzimage(gzip.compress(ELF), sectors=4)[0x1f2:])), "bzImage 2.15, gzip payload")
-    refused("bzImage of an old protocol", write("bz.old", bzimage(gzip.compress(ELF), version=0x207)), words="does not say where")
+    refused("bzImage of an old protocol", write("bz.old", bzimage(gzip.compress(ELF), version=0x207)), words="names no payload")
     refused("bzImage, payload past the end", write("bz.end", bzimage(ELF, length=1 << 31)), words="past the end")
     refused("bzImage, payload offset wraps", write("bz.wrap", bzimage(ELF, offset=64)[:0x248] + b"\xff" * 8 + bzimage(ELF)[0x250:]), words="past the end")
     refused("bzImage of something else", write("bz.else", bzimage(b"nothing that anybody knows" * 9)), words="unknown kind")

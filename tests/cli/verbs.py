@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 # The command line: verbs, help, misuse, exit status, and what `lode run` makes of every kind of file.
+import gzip
 import os
 import pty
 import subprocess
@@ -89,7 +90,8 @@ def run_names():
     bzimage[0x202:0x206] = b"HdrS"
     things = {
         "object": (path("object.o"), "relocatable object"), "archive": (path("lib.a"), "archive"), "library": (path("shared.so"), "shared library"),
-        "bzImage": (write("bz", bytes(bzimage)), "Linux kernel"), "text": ("/etc/passwd", "text"), "empty": (write("empty", b""), "empty"),
+        "bzImage": (write("bz", bytes(bzimage)), "(bzImage)"), "text": ("/etc/passwd", "text"), "empty": (write("empty", b""), "empty"),
+        "packed object": (write("object.o.gz", gzip.compress(harness.read(path("object.o")))), "gzip data with a relocatable object in it"),
         "gzip": (write("gz", b"\x1f\x8b\x08" + bytes(40)), "gzip"), "data": (write("data", bytes(range(256))), "data of unknown kind"),
         "PE": (write("exe", b"MZ" + bytes(200)), "PE"),
     }

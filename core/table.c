@@ -122,7 +122,7 @@ int lode_symtab_of_section(struct lode_symtab *table, const struct lode_image *i
 	}
 	strings = &image->sections[section->link];
 	table->offset = section->offset;
-	table->count = divide_small(section->size, size);
+	table->count = lode_divide_(section->size, size);
 	table->strings = (struct lode_range){.addr = strings->offset, .size = strings->type == LODE_SHT_STRTAB ? strings->size : 0};
 	table->shndx_offset = find_extended_indices(image, index, table->count);
 	return LODE_OK;
@@ -143,6 +143,21 @@ static struct lode_rel decode_rel(struct lode_cursor cursor, bool rela)
 	return rel;
 }
 
+/* Little-endian MIPS64 keeps the symbol in the first four bytes, then special symbol and three types, the last type first. */
+static bool parts_are_apart(const struct lode_image *image)
+{
+	return image->machine == LODE_EM_MIPS && image_wide(image) && !image_big(image);
+}
+
+/* Types and special symbol as big-endian MIPS64 has them: the first type lowest. */
+static void turn_parts(struct lode_rel *rel)
+{
+	uint32_t parts = rel->symbol;
+
+	rel->symbol = rel->type;
+	rel->type = parts << 24 | (parts & 0xff00) << 8 | (parts >> 8 & 0xff00) | parts >> 24;
+}
+
 int lode_rel_read(struct lode_rel *rel, const struct lode_image *image, const struct lode_reltab *table, uint64_t index,
 	struct lode_diag *why)
 {
@@ -153,7 +168,10 @@ int lode_rel_read(struct lode_rel *rel, const struct lode_image *image, const st
 	if (index >= table->count)
 		return lode_refuse_(why, LODE_RULE_RELOC_INDEX, lode_nowhere_(LODE_FIELD_REL_OFFSET, index, table->count));
 	status = lode_source_read(raw, image->source, table->offset + index * size, size, why);
-	if (status == LODE_OK)
-		*rel = decode_rel(image_cursor(image, raw), table->rela);
-	return status;
+	if (status != LODE_OK)
+		return status;
+	*rel = decode_rel(image_cursor(image, raw), table->rela);
+	if (parts_are_apart(image))
+		turn_parts(rel);
+	return LODE_OK;
 }

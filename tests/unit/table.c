@@ -222,6 +222,32 @@ static void test_relocations(void)
 }
 
 /** Every byte at the edges of file part and memory. */
+static void test_mips64(void)
+{
+	static const struct mkelf_segment segments[] = {{.type = LODE_PT_LOAD, .flags = 6, .vaddr = 0x1000, .align = 0x1000, .size = 64}};
+	static const struct mkelf_reloc relocs[] = {{0x1000, 0x12, 0x07180500, -1}};
+	struct mkelf elf = {.segments = segments, .nsegments = 1, .rela = relocs, .nrela = 1, .tables = MKELF_NOWHERE};
+
+	for (unsigned k = 0; k < 4; k++) {
+		bool apart;
+		struct lode_reltab table = {.count = 1, .rela = true};
+		struct lode_rel rel;
+
+		elf.class_ = encoding_class(k);
+		elf.data = encoding_data(k);
+		file_write(&f, &elf);
+		CHECK_EQ(file_open(&f, 0), LODE_OK);
+		f.image.machine = LODE_EM_MIPS;
+		apart = elf.class_ == LODE_CLASS64 && elf.data == LODE_DATA2LSB;
+		table.offset = f.out.parts[MKELF_RELA].offset;
+		table.size = f.out.parts[MKELF_RELA].size;
+		CHECK_EQ(lode_rel_read(&rel, &f.image, &table, 0, &f.why), LODE_OK);
+		CHECK_EQ(rel.symbol, apart ? 0x12 : elf.class_ == LODE_CLASS64 ? 0x07180500 : 0x180500);
+		CHECK_EQ(rel.type, apart ? 0x00051807 : 0x12);
+	}
+	file_free(&f);
+}
+
 static void test_addresses(void)
 {
 	const struct lode_segment *text, *data;
@@ -260,6 +286,7 @@ int main(void)
 	CASE(test_no_symbols);
 	CASE(test_symtab_refused);
 	CASE(test_relocations);
+	CASE(test_mips64);
 	CASE(test_addresses);
 	return check_done();
 }

@@ -23,7 +23,7 @@
 #define TOO_LARGE "it unpacks to more than is plausible for its size"
 #define NO_MEMORY "no memory to unpack it"
 
-enum { PIECE = 65536, SMALL = 16 << 20, RATIO = 256 };
+enum { PIECE = 65536, SMALL = 64 << 20, RATIO = 1024 };
 
 /* The packed bytes, taken piece by piece. */
 struct packed {

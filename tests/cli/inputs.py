@@ -103,7 +103,7 @@ def bombs():
     for name, pack in packers().items():
         if pack is None or name == "lzo":
             continue
-        bomb = write("bomb." + name, pack(head + bytes(40 << 20)))
+        bomb = write("bomb." + name, pack(head + bytes(100 << 20)))
         pid = os.fork()
         if pid == 0:
             null = os.open("/dev/null", os.O_WRONLY)
@@ -112,7 +112,7 @@ def bombs():
             os.execv(LODE, [LODE, "show", bomb])
         _, status, usage = os.wait4(pid, 0)
         case("bomb: " + name, equal(os.WEXITSTATUS(status), 1, "status"), (usage.ru_utime + usage.ru_stime < 10, "time"),
-             (usage.ru_maxrss < (90 << 10), "%d KiB" % usage.ru_maxrss))
+             (usage.ru_maxrss < (180 << 10), "%d KiB" % usage.ru_maxrss))
     lie = bytearray(lzma.compress(ELF, format=lzma.FORMAT_ALONE))
     lie[1:5] = b"\xff\xff\xff\xff"
     result = lode("show", write("lie.lzma", bytes(lie)))

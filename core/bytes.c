@@ -44,6 +44,21 @@ void lode_store_(unsigned char *dst, uint64_t value, uint32_t width, bool big)
 	}
 }
 
+/* Digit by digit, 16 bits each, in 32-bit steps. */
+uint64_t lode_divide_(uint64_t n, uint32_t d)
+{
+	uint64_t quotient = 0;
+	uint32_t rest = 0;
+
+	for (int shift = 48; shift >= 0; shift -= 16) {
+		uint32_t part = (rest << 16) | (uint32_t)(n >> shift & 0xffff);
+
+		quotient = quotient << 16 | part / d;
+		rest = part % d;
+	}
+	return quotient;
+}
+
 int lode_source_read(void *dst, const struct lode_source *source, uint64_t offset, size_t size, struct lode_diag *why)
 {
 	struct lode_diag place = lode_nowhere_(LODE_FIELD_FILE, source->size, 0);

@@ -49,20 +49,8 @@ static inline uint64_t max_u64(uint64_t a, uint64_t b)
 	return a > b ? a : b;
 }
 
-/* n / d for d < 65536 in 32-bit steps: a 64-bit division would call into the compiler's library on 32-bit machines. */
-static inline uint64_t divide_small(uint64_t n, uint32_t d)
-{
-	uint64_t quotient = 0;
-	uint32_t rest = 0;
-
-	for (int shift = 48; shift >= 0; shift -= 16) {
-		uint32_t part = (rest << 16) | (uint32_t)(n >> shift & 0xffff);
-
-		quotient = quotient << 16 | part / d;
-		rest = part % d;
-	}
-	return quotient;
-}
+/* n / d for 0 < d < 65536. A 64-bit division would call into the compiler's library on 32-bit machines. */
+uint64_t lode_divide_(uint64_t n, uint32_t d);
 
 /* A cursor over bytes of known size: the caller has made sure that they are there. */
 struct lode_cursor {

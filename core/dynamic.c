@@ -153,7 +153,7 @@ static int locate_relocs(struct lode_reltab *table, const struct tags *tags, uin
 		return status;
 	table->offset = range.addr;
 	table->size = range.size;
-	table->count = divide_small(range.size, size);
+	table->count = lode_divide_(range.size, size);
 	if (table->count * size != range.size)
 		return lode_refuse_(why, LODE_RULE_RELOC_TABLE, at_tag(tags, size_slot, size));
 	return LODE_OK;
@@ -169,7 +169,8 @@ static int locate_relr(const struct tags *tags, struct lode_diag *why)
 	return status;
 }
 
-/* GNU ld for RISC-V counts the entries of DT_JMPREL, which lie behind the others, in DT_RELASZ too: they are not to be applied twice. */
+/* GNU ld for RISC-V counts the entries of DT_JMPREL, which lie behind the others, in DT_RELASZ too: they are not to be
+ * applied twice. */
 static void cut_jmprel(struct lode_reltab *table, const struct lode_image *image, const struct lode_reltab *jmprel)
 {
 	uint64_t before = jmprel->offset - table->offset;
@@ -177,7 +178,7 @@ static void cut_jmprel(struct lode_reltab *table, const struct lode_image *image
 	if (!within(before, jmprel->size, table->size) || table->size - before != jmprel->size)
 		return;
 	table->size = before;
-	table->count = divide_small(before, rel_size(image, table->rela));
+	table->count = lode_divide_(before, rel_size(image, table->rela));
 }
 
 static int locate_relocations(const struct tags *tags, struct lode_diag *why)
@@ -218,7 +219,7 @@ static void bound_symbols(struct lode_symtab *symbols, const struct lode_image *
 {
 	if (symbols->strings.addr > symbols->offset)
 		size = min_u64(size, symbols->strings.addr - symbols->offset);
-	symbols->count = divide_small(size, symbol_size(image));
+	symbols->count = lode_divide_(size, symbol_size(image));
 }
 
 static int locate_symbols(const struct tags *tags, struct lode_diag *why)
@@ -240,7 +241,7 @@ static int locate_symbols(const struct tags *tags, struct lode_diag *why)
 		return status;
 	dynamic->symbols.offset = room.addr;
 	bound_symbols(&dynamic->symbols, tags->image, room.size);
-	return lode_hash_count_(dynamic, tags->image, divide_small(room.size, symbol_size(tags->image)), why);
+	return lode_hash_count_(dynamic, tags->image, lode_divide_(room.size, symbol_size(tags->image)), why);
 }
 
 static void take_scalars(const struct tags *tags)
@@ -292,7 +293,7 @@ int lode_dynamic_open(struct lode_dynamic *dynamic, const struct lode_image *ima
 	dynamic->offset = segment->offset;
 	status = check_segment(image, segment, why);
 	if (status == LODE_OK)
-		status = read_entries(&tags, min_u64(divide_small(segment->filesz, entry_size(image)), MAX_DYNAMIC), why);
+		status = read_entries(&tags, min_u64(lode_divide_(segment->filesz, entry_size(image)), MAX_DYNAMIC), why);
 	if (status != LODE_OK)
 		return status;
 	take_scalars(&tags);

@@ -115,8 +115,8 @@ static void put_number(struct text *text, uint64_t number, bool hex)
 
 	digits[at] = '\0';
 	do {
-		digits[--at] = "0123456789abcdef"[hex ? number & 15 : number - 10 * divide_small(number, 10)];
-		number = hex ? number >> 4 : divide_small(number, 10);
+		digits[--at] = "0123456789abcdef"[hex ? number & 15 : number - 10 * lode_divide_(number, 10)];
+		number = hex ? number >> 4 : lode_divide_(number, 10);
 	} while (number != 0);
 	put(text, hex ? "0x" : "");
 	put(text, &digits[at]);

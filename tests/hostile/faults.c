@@ -61,7 +61,8 @@ static void reader_fails(const struct hostile_seed *seed, uint32_t policy)
 		go_through(&s, policy, true);
 		/* a walk that only looks whether notes fit, or an owner's name that is passed over, asks for no diagnosis */
 		if (s.reads >= k)
-			CHECK(hostile_count.rule[LODE_RULE_SOURCE_READ] + hostile_count.rule[LODE_RULE_SPACE_REFUSED] > io || s.reads > k);
+			CHECK(hostile_count.rule[LODE_RULE_SOURCE_READ] + hostile_count.rule[LODE_RULE_SPACE_REFUSED] > io ||
+				s.reads > k);
 	} while (s.reads >= k);
 	CHECK(k > 4);
 }
@@ -90,7 +91,8 @@ static void bytes_change(const struct hostile_seed *seed, const struct hostile_s
 }
 
 /* A space over a small guarded array in which the k-th callback fails. */
-static int place_failing(const struct lode_image *image, const struct lode_plan *plan, unsigned long k, bool undo, unsigned long *calls)
+static int place_failing(const struct lode_image *image, const struct lode_plan *plan, unsigned long k, bool undo,
+	unsigned long *calls)
 {
 	static unsigned char *arena, *undo_arena;
 	struct lode_diag why = hostile_unfilled();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Bytes of any ELF file come in, the places of its structures go out in the writer's terms, so that files of other origin can be mutated
- * field by field. Decodes by <elf.h>, believes nothing: what does not lie in the file is left out. */
+/* Bytes of any ELF file come in, the places of its structures go out in the writer's terms, so that files of other origin
+ * can be mutated field by field. Decodes by <elf.h>, believes nothing: what does not lie in the file is left out. */
 #include <elf.h>
 #include <string.h>
 
@@ -15,7 +15,8 @@ static void part(struct mkelf_out *out, enum mkelf_structure structure, uint64_t
 		size = out->size - offset;
 	if (size / entry > 64)
 		size = 64u * (uint64_t)entry;
-	out->parts[structure] = (struct mkelf_part){.offset = offset, .size = size, .count = (uint32_t)(size / entry), .entsize = entry};
+	out->parts[structure] =
+		(struct mkelf_part){.offset = offset, .size = size, .count = (uint32_t)(size / entry), .entsize = entry};
 	if (out->parts[structure].count == 0)
 		out->parts[structure].size = 0;
 }
@@ -38,11 +39,20 @@ static void locate_notes(struct mkelf_out *out, const struct ref_file *file, uin
 static void locate_tables(struct mkelf_out *out, const struct ref_file *file)
 {
 	uint64_t entry = file->wide ? 64 : 40, shoff = REF_FIELD(file, 0, Ehdr, e_shoff), count = REF_FIELD(file, 0, Ehdr, e_shnum);
-	static const struct { uint32_t type; enum mkelf_structure structure; uint32_t entry[2]; } kinds[] = {
-		{SHT_SYMTAB, MKELF_SYMTAB, {16, 24}}, {SHT_DYNSYM, MKELF_SYM, {16, 24}}, {SHT_HASH, MKELF_HASH, {4, 4}},
-		{SHT_GNU_HASH, MKELF_GNU_HASH, {4, 4}}, {SHT_GNU_versym, MKELF_VERSYM, {2, 2}}, {SHT_GNU_verneed, MKELF_VERNEED, {16, 16}},
-		{SHT_GNU_verdef, MKELF_VERDEF, {28, 28}}, {SHT_REL, MKELF_REL, {8, 16}}, {SHT_RELA, MKELF_RELA, {12, 24}},
-		{19, MKELF_RELR, {4, 8}}, {SHT_SYMTAB_SHNDX, MKELF_SHNDX, {4, 4}}, {SHT_STRTAB, MKELF_STR, {1, 1}},
+	static const struct { uint32_t type; enum mkelf_structure structure; uint32_t entry[2];
+	} kinds[] = {
+		{SHT_SYMTAB, MKELF_SYMTAB, {16, 24}},
+		{SHT_DYNSYM, MKELF_SYM, {16, 24}},
+		{SHT_HASH, MKELF_HASH, {4, 4}},
+		{SHT_GNU_HASH, MKELF_GNU_HASH, {4, 4}},
+		{SHT_GNU_versym, MKELF_VERSYM, {2, 2}},
+		{SHT_GNU_verneed, MKELF_VERNEED, {16, 16}},
+		{SHT_GNU_verdef, MKELF_VERDEF, {28, 28}},
+		{SHT_REL, MKELF_REL, {8, 16}},
+		{SHT_RELA, MKELF_RELA, {12, 24}},
+		{19, MKELF_RELR, {4, 8}},
+		{SHT_SYMTAB_SHNDX, MKELF_SHNDX, {4, 4}},
+		{SHT_STRTAB, MKELF_STR, {1, 1}},
 	};
 
 	part(out, MKELF_SHDR, shoff, count * entry, (uint32_t)entry);
@@ -51,8 +61,8 @@ static void locate_tables(struct mkelf_out *out, const struct ref_file *file)
 
 		for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++)
 			if (kinds[k].type == type && out->parts[kinds[k].structure].size == 0)
-				part(out, kinds[k].structure, REF_FIELD(file, at, Shdr, sh_offset), REF_FIELD(file, at, Shdr, sh_size),
-					kinds[k].entry[file->wide]);
+				part(out, kinds[k].structure, REF_FIELD(file, at, Shdr, sh_offset),
+					REF_FIELD(file, at, Shdr, sh_size), kinds[k].entry[file->wide]);
 	}
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Small good files come in; every prefix of them, every single-bit flip of their tables, every field with every value at a border, and
- * pairs of such fields go to hostile_try(). Arguments: families (unharmed prefix bits fields pairs), and 1/N for every Nth mutation. */
+/* Small good files come in; every prefix of them, every single-bit flip of their tables, every field with every value at a
+ * border, and pairs of such fields go to hostile_try(). Arguments: families (unharmed prefix bits fields pairs), and 1/N
+ * for every Nth mutation. */
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -98,14 +99,16 @@ static void one_pair(struct hostile_seed *seed, const struct mutate_place *a, co
 {
 	uint64_t of_a[MUTATE_VALUES], of_b[MUTATE_VALUES];
 	uint64_t old_a = mkelf_peek(&seed->out, a->offset, a->width), old_b = mkelf_peek(&seed->out, b->offset, b->width);
-	unsigned na = mutate_values(of_a, old_a, seed->out.size, a->width), nb = mutate_values(of_b, old_b, seed->out.size, b->width);
+	unsigned na = mutate_values(of_a, old_a, seed->out.size, a->width),
+		 nb = mutate_values(of_b, old_b, seed->out.size, b->width);
 
 	for (unsigned i = 0; i < na; i++) {
 		mkelf_poke(&seed->out, a->offset, a->width, of_a[i]);
 		for (unsigned k = 0; k < nb; k++) {
 			if (!chosen())
 				continue;
-			snprintf(what, sizeof what, "%s at 0x%" PRIx64 " = 0x%" PRIx64 ", %s = 0x%" PRIx64, a->name, a->offset, of_a[i], b->name, of_b[k]);
+			snprintf(what, sizeof what, "%s at 0x%" PRIx64 " = 0x%" PRIx64 ", %s = 0x%" PRIx64, a->name, a->offset,
+				of_a[i], b->name, of_b[k]);
 			mkelf_poke(&seed->out, b->offset, b->width, of_b[k]);
 			try(seed->out.bytes, seed->out.size);
 		}

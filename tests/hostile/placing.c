@@ -12,7 +12,8 @@ enum { CANARY = 0xc5, GUARD = 1 << 16, MARGIN = 64 };
 
 unsigned char *hostile_arena(void)
 {
-	unsigned char *memory = mmap(NULL, HOSTILE_ARENA + 2 * GUARD, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	unsigned char *memory =
+		mmap(NULL, HOSTILE_ARENA + 2 * GUARD, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	if (memory == MAP_FAILED || mprotect(memory + GUARD, HOSTILE_ARENA, PROT_READ | PROT_WRITE) != 0)
 		abort();
@@ -119,8 +120,8 @@ static void compare_with_reference(const struct lode_image *image, const struct 
 	ref_close(&file);
 }
 
-/* One of the ways to reach the memory: as an array, or through callbacks that watch the order of calls; file bytes directly or through
- * the core's buffer. */
+/* One of the ways to reach the memory: as an array, or through callbacks that watch the order of calls; file bytes directly
+ * or through the core's buffer. */
 static int place(struct lode_array *array, const struct lode_image *image, const struct lode_plan *plan, struct lode_diag *why)
 {
 	struct lode_space space = lode_array_space(array);

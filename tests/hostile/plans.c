@@ -25,8 +25,16 @@ static const struct wish {
 	{.process = true, .share = LODE_PAGE_LAST, .page = PAGE4K, .flags = LODE_PLAN_SHARE},
 	{.process = false, .share = LODE_PAGE_LAST, .page = PAGE4K, .flags = LODE_PLAN_ENTRY_ANY},
 	{.process = true, .share = LODE_PAGE_UNION, .page = PAGE4K, .flags = LODE_PLAN_SHARE, .wx = LODE_WX_ALLOW},
-	{.process = false, .share = LODE_PAGE_UNION, .page = PAGE4K, .flags = LODE_PLAN_SHARE | LODE_PLAN_ENTRY_ANY | LODE_PLAN_TEXTREL, .wx = LODE_WX_ALLOW},
-	{.process = false, .share = LODE_PAGE_LAST, .page = PAGE4K, .flags = LODE_PLAN_SHARE | LODE_PLAN_TEXTREL, .wx = LODE_WX_ALLOW},
+	{.process = false,
+		.share = LODE_PAGE_UNION,
+		.page = PAGE4K,
+		.flags = LODE_PLAN_SHARE | LODE_PLAN_ENTRY_ANY | LODE_PLAN_TEXTREL,
+		.wx = LODE_WX_ALLOW},
+	{.process = false,
+		.share = LODE_PAGE_LAST,
+		.page = PAGE4K,
+		.flags = LODE_PLAN_SHARE | LODE_PLAN_TEXTREL,
+		.wx = LODE_WX_ALLOW},
 	{.process = false, .share = LODE_PAGE_UNION, .page = PAGE2M, .flags = LODE_PLAN_ENTRY_ANY, .wx = LODE_WX_ALLOW},
 	{.process = false, .share = LODE_PAGE_LAST, .page = PAGE2M, .flags = LODE_PLAN_ENTRY_ANY},
 	{.process = true, .share = LODE_PAGE_LAST, .page = PAGE2M, .flags = LODE_PLAN_SHARE},
@@ -64,12 +72,15 @@ struct lode_policy hostile_policy(uint32_t index)
 	return policy;
 }
 
-static void check_fit(uint64_t base, const struct lode_span *span, const struct lode_range *window, const struct lode_policy *policy)
+static void check_fit(uint64_t base, const struct lode_span *span, const struct lode_range *window,
+	const struct lode_policy *policy)
 {
-	HOLDS(base >= window->addr && base - window->addr <= window->size && span->range.size <= window->size - (base - window->addr));
+	HOLDS(base >= window->addr && base - window->addr <= window->size &&
+		span->range.size <= window->size - (base - window->addr));
 	HOLDS(((base - span->range.addr) & (span->align - 1)) == 0);
 	for (uint32_t i = 0; i < policy->nreserved; i++)
-		HOLDS(base >= policy->reserved[i].addr + policy->reserved[i].size || policy->reserved[i].addr - base >= span->range.size);
+		HOLDS(base >= policy->reserved[i].addr + policy->reserved[i].size ||
+			policy->reserved[i].addr - base >= span->range.size);
 }
 
 uint64_t hostile_base(const struct lode_image *image, const struct lode_policy *policy)
@@ -97,7 +108,8 @@ uint64_t hostile_base(const struct lode_image *image, const struct lode_policy *
 	return span.range.addr;
 }
 
-static int try_plan(struct hostile_plan *p, const struct lode_image *image, const struct lode_policy *policy, uint32_t nruns, uint32_t nfills)
+static int try_plan(struct hostile_plan *p, const struct lode_image *image, const struct lode_policy *policy, uint32_t nruns,
+	uint32_t nfills)
 {
 	struct lode_diag why = hostile_unfilled();
 	int status;
@@ -148,8 +160,8 @@ static bool same_runs(const struct lode_plan *a, const struct lode_plan *b)
 	return a->nruns == b->nruns;
 }
 
-/* With exactly the room that was used the plan is the same; with one entry less it says how many there must be. LODE_PAGE_LAST may need
- * more while it is made than in the end. */
+/* With exactly the room that was used the plan is the same; with one entry less it says how many there must be.
+ * LODE_PAGE_LAST may need more while it is made than in the end. */
 static void check_room(const struct hostile_plan *p, const struct lode_image *image, const struct lode_policy *policy)
 {
 	struct hostile_plan other;
@@ -169,8 +181,8 @@ static void check_room(const struct hostile_plan *p, const struct lode_image *im
 	HOLDS(status == LODE_ERR_ROOM && other.plan.nfills == LODE_PLAN_FILLS(image->nload));
 }
 
-/* Large spans are placed now and then only: they cost milliseconds. Which policies beside the first two place a file changes from file
- * to file. */
+/* Large spans are placed now and then only: they cost milliseconds. Which policies beside the first two place a file
+ * changes from file to file. */
 static bool to_place(const struct lode_plan *plan, uint32_t index, unsigned long turn)
 {
 	if (plan->span.size > (256u << 10))

@@ -44,12 +44,15 @@ static bool compile(const char *dir, const struct recipe *recipe)
 {
 	char command[512];
 
-	snprintf(command, sizeof command, "cd %s && ${CC:-cc} -O1 -nostdlib -fno-stack-protector -w %s -o out x.c >/dev/null 2>&1", dir, recipe->flags);
-	return write_text(dir, "x.c", recipe->source) && write_text(dir, "V", "SMALL_1 { global: shown; local: *; };\n") && system(command) == 0;
+	snprintf(command, sizeof command, "cd %s && ${CC:-cc} -O1 -nostdlib -fno-stack-protector -w %s -o out x.c >/dev/null 2>&1",
+		dir, recipe->flags);
+	return write_text(dir, "x.c", recipe->source) && write_text(dir, "V", "SMALL_1 { global: shown; local: *; };\n") &&
+	       system(command) == 0;
 }
 
 static bool load(struct hostile_seed *seed, const char *dir)
 {
+	unsigned char *bytes;
 	char path[128];
 	struct stat st;
 	FILE *file;
@@ -59,10 +62,10 @@ static bool load(struct hostile_seed *seed, const char *dir)
 	file = fopen(path, "rb");
 	if (file == NULL || fstat(fileno(file), &st) != 0)
 		abort();
-	hostile_locate(&seed->out, malloc((size_t)st.st_size), (size_t)st.st_size);
-	ok = fread(seed->out.bytes, 1, seed->out.size, file) == seed->out.size;
+	bytes = malloc((size_t)st.st_size);
+	ok = fread(bytes, 1, (size_t)st.st_size, file) == (size_t)st.st_size;
 	fclose(file);
-	hostile_locate(&seed->out, seed->out.bytes, seed->out.size);
+	hostile_locate(&seed->out, bytes, ok ? (size_t)st.st_size : 0);
 	return ok;
 }
 

@@ -138,7 +138,8 @@ static inline uint64_t ref_min(uint64_t a, uint64_t b)
 }
 
 /* File bytes into [begin, end) of a page, as far as there are any. */
-static inline void ref_copy(unsigned char *page_bytes, const struct ref_file *file, uint64_t page, uint64_t begin, uint64_t end, uint64_t offset)
+static inline void ref_copy(unsigned char *page_bytes, const struct ref_file *file, uint64_t page, uint64_t begin, uint64_t end,
+	uint64_t offset)
 {
 	if (begin < end && offset < file->size)
 		memcpy(page_bytes + (begin - page), file->bytes + offset, (size_t)ref_min(end - begin, file->size - offset));

@@ -50,13 +50,23 @@ static inline void ref_store(const struct ref_reloc *r, uint64_t vaddr, unsigned
 	}
 }
 
-enum ref_op { REF_NONE, REF_ADD_BIAS, REF_SYMBOL_ADDEND, REF_SYMBOL_ONLY, REF_CALL, REF_TP, REF_TP_NEGATED, REF_MODULE, REF_IN_BLOCK };
+enum ref_op {
+	REF_NONE,
+	REF_ADD_BIAS,
+	REF_SYMBOL_ADDEND,
+	REF_SYMBOL_ONLY,
+	REF_CALL,
+	REF_TP,
+	REF_TP_NEGATED,
+	REF_MODULE,
+	REF_IN_BLOCK
+};
 
 static inline enum ref_op ref_op_of(uint16_t machine, uint32_t type, unsigned *width)
 {
 	*width = machine == EM_386 || (machine == EM_RISCV && type == R_RISCV_32) ? 4 : 8;
-#define REF_IS(m, t, op)                                                                                                             \
-	if (machine == (m) && type == (t))                                                                                           \
+#define REF_IS(m, t, op)                                                                                                           \
+	if (machine == (m) && type == (t))                                                                                         \
 	return op
 	REF_IS(EM_X86_64, R_X86_64_64, REF_SYMBOL_ADDEND);
 	REF_IS(EM_X86_64, R_X86_64_GLOB_DAT, REF_SYMBOL_ONLY);

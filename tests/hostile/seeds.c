@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A number comes in, a small good file goes out: the writer's samples in both classes and byte orders, and files for what those leave out. */
+/* A number comes in, a small good file goes out: the writer's samples in both classes and byte orders, and files for what
+ * those leave out. */
 #include <elf.h>
 #include <string.h>
 
@@ -13,8 +14,20 @@ static void make_shared(struct mkelf_out *out, uint8_t class_, uint8_t data, uin
 	static const struct mkelf_segment segments[] = {
 		{.type = PT_LOAD, .flags = PF_R, .vaddr = 0x10000, .align = 0x1000, .size = 0x1480, .headers = true},
 		{.type = PT_LOAD, .flags = PF_R, .vaddr = 0x11900, .align = 4, .modulus = 0x1000, .size = 0x90},
-		{.type = PT_LOAD, .flags = PF_R | PF_W, .vaddr = 0x11a00, .align = 4, .modulus = 0x1000, .size = 0x200, .bss = 0x1010},
-		{.type = PT_LOAD, .flags = PF_R | PF_W, .vaddr = 0x12e00, .align = 4, .modulus = 0x1000, .size = 0x300, .bss = 0x1400},
+		{.type = PT_LOAD,
+			.flags = PF_R | PF_W,
+			.vaddr = 0x11a00,
+			.align = 4,
+			.modulus = 0x1000,
+			.size = 0x200,
+			.bss = 0x1010},
+		{.type = PT_LOAD,
+			.flags = PF_R | PF_W,
+			.vaddr = 0x12e00,
+			.align = 4,
+			.modulus = 0x1000,
+			.size = 0x300,
+			.bss = 0x1400},
 		{.type = PT_LOAD, .flags = PF_R | PF_X, .vaddr = 0x15000, .align = 0x1000, .size = 0x321},
 		{.type = PT_GNU_RELRO, .flags = PF_R, .vaddr = 0x12e00, .align = 1, .size = 0x300, .inside = true},
 	};
@@ -33,10 +46,10 @@ static const struct kinds {
 		R_X86_64_DTPMOD64, R_X86_64_DTPOFF64},
 	{EM_386, R_386_RELATIVE, R_386_32, R_386_GLOB_DAT, R_386_JMP_SLOT, R_386_IRELATIVE, R_386_TLS_TPOFF, R_386_TLS_DTPMOD32,
 		R_386_TLS_DTPOFF32},
-	{EM_AARCH64, R_AARCH64_RELATIVE, R_AARCH64_ABS64, R_AARCH64_GLOB_DAT, R_AARCH64_JUMP_SLOT, R_AARCH64_IRELATIVE, R_AARCH64_TLS_TPREL,
-		1028, 1029},
-	{EM_RISCV, R_RISCV_RELATIVE, R_RISCV_64, R_RISCV_64, R_RISCV_JUMP_SLOT, R_RISCV_IRELATIVE, R_RISCV_TLS_TPREL64, R_RISCV_TLS_DTPMOD64,
-		R_RISCV_TLS_DTPREL64},
+	{EM_AARCH64, R_AARCH64_RELATIVE, R_AARCH64_ABS64, R_AARCH64_GLOB_DAT, R_AARCH64_JUMP_SLOT, R_AARCH64_IRELATIVE,
+		R_AARCH64_TLS_TPREL, 1028, 1029},
+	{EM_RISCV, R_RISCV_RELATIVE, R_RISCV_64, R_RISCV_64, R_RISCV_JUMP_SLOT, R_RISCV_IRELATIVE, R_RISCV_TLS_TPREL64,
+		R_RISCV_TLS_DTPMOD64, R_RISCV_TLS_DTPREL64},
 };
 
 static const struct kinds *kinds_of(uint16_t machine)
@@ -73,17 +86,42 @@ static void make_relocs(struct mkelf_out *out, uint8_t class_, uint8_t data, uin
 	static const uint64_t relr[] = {0x4e00, 0xf, 0x4f00, 0x01fffff1};
 	const struct kinds *k = kinds_of(machine);
 	const struct mkelf_reloc relocs[] = {
-		{0x4c80, k->relative, 0, 0x4d00}, {0x4c88, k->word, 3, 4}, {0x4c90, k->got, 1, 0}, {0x4c98, k->word, 2, 0},
-		{0x4ca0, k->word, 4, -4}, {0x4ca8, k->tpoff, 5, 0}, {0x4cb0, k->tpoff, 0, 8}, {0x4cb8, k->dtpmod, 0, 0}, {0x4cc0, k->dtpoff, 5, 2},
-		{0x4cc8, k->irelative, 0, 0x1200}, {0x4cd0, k->word, 6, 0}, {0x4cd8, 0, 0, 0}, {0x51f8, k->relative, 0, 0x4c00},
+		{0x4c80, k->relative, 0, 0x4d00},
+		{0x4c88, k->word, 3, 4},
+		{0x4c90, k->got, 1, 0},
+		{0x4c98, k->word, 2, 0},
+		{0x4ca0, k->word, 4, -4},
+		{0x4ca8, k->tpoff, 5, 0},
+		{0x4cb0, k->tpoff, 0, 8},
+		{0x4cb8, k->dtpmod, 0, 0},
+		{0x4cc0, k->dtpoff, 5, 2},
+		{0x4cc8, k->irelative, 0, 0x1200},
+		{0x4cd0, k->word, 6, 0},
+		{0x4cd8, 0, 0, 0},
+		{0x51f8, k->relative, 0, 0x4c00},
 		{0x5300, k->relative, 0, 0x4c08},
 	};
 	const struct mkelf_reloc jumps[] = {{0x4ce0, k->jump, 1, 0}, {0x4ce8, k->jump, 6, 0}};
 	bool rela = machine != EM_386;
-	struct mkelf elf = {.class_ = class_, .data = data, .machine = machine, .type = ET_DYN, .entry = 0x1000 + 0x200,
-		.segments = segments, .nsegments = N(segments), .tables = 0, .symbols = symbols, .nsymbols = N(symbols), .gnu_hash = true,
-		.notes = notes, .nnotes = N(notes), .note_align = 8, .relr_words = relr, .nrelr_words = N(relr), .jmprel = jumps,
-		.njmprel = N(jumps), .jmprel_rela = rela};
+	struct mkelf elf = {.class_ = class_,
+		.data = data,
+		.machine = machine,
+		.type = ET_DYN,
+		.entry = 0x1000 + 0x200,
+		.segments = segments,
+		.nsegments = N(segments),
+		.tables = 0,
+		.symbols = symbols,
+		.nsymbols = N(symbols),
+		.gnu_hash = true,
+		.notes = notes,
+		.nnotes = N(notes),
+		.note_align = 8,
+		.relr_words = relr,
+		.nrelr_words = N(relr),
+		.jmprel = jumps,
+		.njmprel = N(jumps),
+		.jmprel_rela = rela};
 
 	*(rela ? &elf.rela : &elf.rel) = relocs;
 	*(rela ? &elf.nrela : &elf.nrel) = N(relocs);
@@ -106,9 +144,25 @@ static void make_sysv(struct mkelf_out *out, uint8_t class_, uint8_t data, uint1
 	static const struct mkelf_def defs[] = {{"libodd.so", VER_FLG_BASE, 1}, {"ODD_1", 0, 2}};
 	static const struct mkelf_need needs[] = {{"libc.so.6", "GLIBC_2.36", 3}};
 	static const char *const needed[] = {"libc.so.6"};
-	struct mkelf elf = {.class_ = class_, .data = data, .machine = machine, .type = ET_DYN, .sections = true, .segments = segments,
-		.nsegments = N(segments), .symbols = symbols, .nsymbols = N(symbols), .hash = true, .nbucket = 2, .defs = defs, .ndefs = N(defs),
-		.needs = needs, .nneeds = N(needs), .needed = needed, .nneeded = 1, .soname = "libodd.so", .entry = 0x10};
+	struct mkelf elf = {.class_ = class_,
+		.data = data,
+		.machine = machine,
+		.type = ET_DYN,
+		.sections = true,
+		.segments = segments,
+		.nsegments = N(segments),
+		.symbols = symbols,
+		.nsymbols = N(symbols),
+		.hash = true,
+		.nbucket = 2,
+		.defs = defs,
+		.ndefs = N(defs),
+		.needs = needs,
+		.nneeds = N(needs),
+		.needed = needed,
+		.nneeded = 1,
+		.soname = "libodd.so",
+		.entry = 0x10};
 
 	mkelf_write(out, &elf);
 }

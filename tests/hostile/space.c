@@ -128,7 +128,8 @@ static void abort_placing(void *host)
 	s->under.abort(s->under.host);
 }
 
-void hostile_space_begin(struct hostile_space *s, struct lode_array *array, const struct lode_plan *plan, const struct lode_source *source)
+void hostile_space_begin(struct hostile_space *s, struct lode_array *array, const struct lode_plan *plan,
+	const struct lode_source *source)
 {
 	*s = (struct hostile_space){.under = lode_array_space(array), .array = array, .plan = plan, .source = source};
 	s->space = (struct lode_space){

@@ -21,7 +21,8 @@ struct hostile_space {
 	bool begun;
 };
 
-void hostile_space_begin(struct hostile_space *s, struct lode_array *array, const struct lode_plan *plan, const struct lode_source *source);
+void hostile_space_begin(struct hostile_space *s, struct lode_array *array, const struct lode_plan *plan,
+	const struct lode_source *source);
 /* Commit or abort, once, and the one that goes with the status. */
 void hostile_space_end(const struct hostile_space *s, int status);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* An image comes in and every table behind its headers is walked: dynamic entries, versions, symbols, strings, relocations, notes. */
+/* An image comes in and every table behind its headers is walked: dynamic entries, versions, symbols,
+ * strings, relocations, notes. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -103,11 +104,14 @@ static void read_version_indices(const struct lode_image *image, const struct lo
 
 static void check_ranges(const struct lode_image *image, const struct lode_dynamic *d)
 {
-	HOLDS(in_file(image, &d->symbols.strings) && in_file(image, &d->hash) && in_file(image, &d->gnu_hash) && in_file(image, &d->relr));
+	HOLDS(in_file(image, &d->symbols.strings) && in_file(image, &d->hash) && in_file(image, &d->gnu_hash) &&
+		in_file(image, &d->relr));
 	HOLDS(in_file(image, &d->versym) && in_file(image, &d->verdef) && in_file(image, &d->verneed));
-	HOLDS(in_file(image, &(struct lode_range){d->rel.offset, d->rel.size}) && in_file(image, &(struct lode_range){d->rela.offset, d->rela.size}));
+	HOLDS(in_file(image, &(struct lode_range){d->rel.offset, d->rel.size}) &&
+		in_file(image, &(struct lode_range){d->rela.offset, d->rela.size}));
 	HOLDS(in_file(image, &(struct lode_range){d->jmprel.offset, d->jmprel.size}));
-	HOLDS(in_file(image, &(struct lode_range){d->symbols.offset, d->symbols.count * (image->class_ == LODE_CLASS64 ? 24 : 16)}));
+	HOLDS(in_file(image,
+		&(struct lode_range){d->symbols.offset, d->symbols.count * (image->class_ == LODE_CLASS64 ? 24 : 16)}));
 	HOLDS(d->count <= image->source->size / 8 && d->needed <= d->count);
 }
 
@@ -182,10 +186,12 @@ void hostile_notes(const struct lode_image *image)
 
 	for (uint32_t i = 0; i < image->nsegments; i++)
 		if (image->segments[i].type == LODE_PT_NOTE)
-			walk_notes(image, (struct lode_range){image->segments[i].offset, image->segments[i].filesz}, image->segments[i].align);
+			walk_notes(image, (struct lode_range){image->segments[i].offset, image->segments[i].filesz},
+				image->segments[i].align);
 	for (uint32_t i = 0; image->sections != NULL && i < image->nsections; i++)
 		if (image->sections[i].type == LODE_SHT_NOTE)
-			walk_notes(image, (struct lode_range){image->sections[i].offset, image->sections[i].size}, image->sections[i].addralign);
+			walk_notes(image, (struct lode_range){image->sections[i].offset, image->sections[i].size},
+				image->sections[i].addralign);
 	found = lode_note_find(&note, image, "GNU", LODE_NT_GNU_BUILD_ID, &why);
 	HOLDS(found != 1 || (note.type == LODE_NT_GNU_BUILD_ID && strcmp(note.owner, "GNU") == 0));
 	HOLDS(found != 1 || note.desc_size <= image->source->size);

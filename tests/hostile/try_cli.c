@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A mutated file goes through `lode show` and `lode check`, called in this process with their output caught: statuses as documented, one
- * line for an error, no control bytes, valid JSON, an end within seconds. */
+/* A mutated file goes through `lode show` and `lode check`, called in this process with their output caught: statuses as
+ * documented, one line for an error, no control bytes, valid JSON, an end within seconds. */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -135,4 +135,7 @@ void hostile_report(void)
 	getrusage(RUSAGE_SELF, &usage);
 	printf("%lu calls, %lu of them with status 0, %lu bytes of JSON, at most %ld MiB of memory\n", runs, good, json_bytes,
 		usage.ru_maxrss / 1024);
+#if !defined(__SANITIZE_ADDRESS__)
+	HOLDS(usage.ru_maxrss < 64 * 1024);
+#endif
 }

@@ -26,5 +26,6 @@ void hostile_report(void)
 	for (int i = 0; i < LODE_RULE_COUNT_; i++)
 		seen += hostile_count.rule[i] > 0;
 	printf("%lu files, %lu opened, %lu plans, %lu placed, %lu relocated, %lu refusals by %u rules\n", hostile_count.files,
-		hostile_count.opened, hostile_count.planned, hostile_count.placed, hostile_count.relocated, hostile_count.refused, seen);
+		hostile_count.opened, hostile_count.planned, hostile_count.placed, hostile_count.relocated, hostile_count.refused,
+		seen);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A mutated file goes through lode_exec_prepare and is cancelled: this process keeps its mappings and descriptors, whatever the file asks. */
+/* A mutated file goes through lode_exec_prepare and is cancelled: this process keeps its mappings and descriptors, whatever
+ * the file asks. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>

@@ -43,7 +43,8 @@ static uint32_t entries(const struct mkelf_out *out, const struct mkelf_field *f
 	const struct mkelf_part *part = &out->parts[field->structure];
 	uint32_t count = part->size > 0 ? part->count : 0;
 
-	if (field->width[out->class_ == 2] == 0 || (field->structure == MKELF_JMPREL && !out->jmprel_rela && strcmp(field->name, "r_addend") == 0))
+	if (field->width[out->class_ == 2] == 0 ||
+		(field->structure == MKELF_JMPREL && !out->jmprel_rela && strcmp(field->name, "r_addend") == 0))
 		return 0;
 	if ((field->structure == MKELF_HASH || field->structure == MKELF_GNU_HASH) && strcmp(field->name, "word") != 0)
 		return count > 0;
@@ -88,21 +89,39 @@ static const struct pair {
 	const char *a, *b;
 	uint32_t step; /* b is a field of the entry that stands so much later */
 } pairs[] = {
-	{MKELF_EHDR, "e_phoff", "e_phnum", 0}, {MKELF_EHDR, "e_shoff", "e_shnum", 0}, {MKELF_EHDR, "e_shnum", "e_shstrndx", 0},
-	{MKELF_EHDR, "e_phentsize", "e_phnum", 0}, {MKELF_PHDR, "p_offset", "p_filesz", 0}, {MKELF_PHDR, "p_vaddr", "p_memsz", 0},
-	{MKELF_PHDR, "p_paddr", "p_memsz", 0}, {MKELF_PHDR, "p_filesz", "p_memsz", 0}, {MKELF_PHDR, "p_vaddr", "p_align", 0},
-	{MKELF_PHDR, "p_offset", "p_vaddr", 0}, {MKELF_PHDR, "p_vaddr", "p_vaddr", 1}, {MKELF_SHDR, "sh_offset", "sh_size", 0},
-	{MKELF_SHDR, "sh_size", "sh_entsize", 0}, {MKELF_DYN, "d_tag", "d_val", 0}, {MKELF_DYN, "d_val", "d_val", 1},
-	{MKELF_NOTE, "n_namesz", "n_descsz", 0}, {MKELF_HASH, "nbucket", "nchain", 0}, {MKELF_GNU_HASH, "nbuckets", "bloom_size", 0},
-	{MKELF_GNU_HASH, "nbuckets", "symoffset", 0}, {MKELF_VERNEED, "vn_cnt", "vn_aux", 0}, {MKELF_VERNEED, "vna_next", "vn_next", 0},
-	{MKELF_VERDEF, "vd_aux", "vd_next", 0}, {MKELF_RELA, "r_offset", "r_info", 0}, {MKELF_REL, "r_offset", "r_info", 0},
-	{MKELF_RELR, "word", "word", 1}, {MKELF_SYMTAB, "st_name", "st_shndx", 0},
+	{MKELF_EHDR, "e_phoff", "e_phnum", 0},
+	{MKELF_EHDR, "e_shoff", "e_shnum", 0},
+	{MKELF_EHDR, "e_shnum", "e_shstrndx", 0},
+	{MKELF_EHDR, "e_phentsize", "e_phnum", 0},
+	{MKELF_PHDR, "p_offset", "p_filesz", 0},
+	{MKELF_PHDR, "p_vaddr", "p_memsz", 0},
+	{MKELF_PHDR, "p_paddr", "p_memsz", 0},
+	{MKELF_PHDR, "p_filesz", "p_memsz", 0},
+	{MKELF_PHDR, "p_vaddr", "p_align", 0},
+	{MKELF_PHDR, "p_offset", "p_vaddr", 0},
+	{MKELF_PHDR, "p_vaddr", "p_vaddr", 1},
+	{MKELF_SHDR, "sh_offset", "sh_size", 0},
+	{MKELF_SHDR, "sh_size", "sh_entsize", 0},
+	{MKELF_DYN, "d_tag", "d_val", 0},
+	{MKELF_DYN, "d_val", "d_val", 1},
+	{MKELF_NOTE, "n_namesz", "n_descsz", 0},
+	{MKELF_HASH, "nbucket", "nchain", 0},
+	{MKELF_GNU_HASH, "nbuckets", "bloom_size", 0},
+	{MKELF_GNU_HASH, "nbuckets", "symoffset", 0},
+	{MKELF_VERNEED, "vn_cnt", "vn_aux", 0},
+	{MKELF_VERNEED, "vna_next", "vn_next", 0},
+	{MKELF_VERDEF, "vd_aux", "vd_next", 0},
+	{MKELF_RELA, "r_offset", "r_info", 0},
+	{MKELF_REL, "r_offset", "r_info", 0},
+	{MKELF_RELR, "word", "word", 1},
+	{MKELF_SYMTAB, "st_name", "st_shndx", 0},
 };
 
 bool mutate_pair(struct mutate_place *a, struct mutate_place *b, const struct mkelf_out *out, uint32_t index)
 {
 	for (size_t p = 0; p < sizeof pairs / sizeof *pairs; p++) {
-		const struct mkelf_field *fa = mkelf_field(pairs[p].structure, pairs[p].a), *fb = mkelf_field(pairs[p].structure, pairs[p].b);
+		const struct mkelf_field *fa = mkelf_field(pairs[p].structure, pairs[p].a),
+					 *fb = mkelf_field(pairs[p].structure, pairs[p].b);
 		uint32_t n = entries(out, fa);
 
 		if (index >= n) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Files that are built to cost time come in; what is counted is how often and how much of the source is read, and how long sorting and
- * planning take when a file doubles. Work must grow with the file's size, never with what a field says. */
+/* Files that are built to cost time come in; what is counted is how often and how much of the source is read, and how long
+ * sorting and planning take when a file doubles. Work must grow with the file's size, never with what a field says. */
 #include <elf.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,7 +28,8 @@ static void bounded(struct hostile_source *s, const char *step)
 	uint64_t limit = FACTOR * s->size + SMALL;
 
 	if (!CHECK(s->total <= limit) || !CHECK(s->reads <= s->size + SMALL))
-		printf("%s, %s: %" PRIu64 " reads, %" PRIu64 " bytes of a file of %" PRIu64 "\n", check_state_.name, step, s->reads, s->total, s->size);
+		printf("%s, %s: %" PRIu64 " reads, %" PRIu64 " bytes of a file of %" PRIu64 "\n", check_state_.name, step, s->reads,
+			s->total, s->size);
 	s->total = s->reads = 0;
 }
 
@@ -112,14 +113,16 @@ static const struct mkelf_segment *many(uint32_t n, struct mkelf_segment each)
 static void test_notes(void)
 {
 	enum { NOTES = 60000, SEGMENTS = 3000 };
-	struct mkelf_segment *segments = (struct mkelf_segment *)(uintptr_t)many(SEGMENTS, (struct mkelf_segment){.type = PT_NOTE, .align = 8});
+	struct mkelf_segment *segments =
+		(struct mkelf_segment *)(uintptr_t)many(SEGMENTS, (struct mkelf_segment){.type = PT_NOTE, .align = 8});
 	unsigned char *empty = calloc(NOTES, 12);
 	struct mkelf elf = {.type = ET_EXEC, .segments = segments, .nsegments = SEGMENTS, .tables = MKELF_NOWHERE};
 	struct mkelf_out out = {0};
 
 	for (size_t i = 0; i < NOTES; i++)
 		empty[12 * i + 8] = 1;
-	segments[0] = (struct mkelf_segment){.type = PT_LOAD, .flags = PF_R | PF_X, .vaddr = 0x100000, .align = 0x1000, .bytes = empty, .size = 12 * NOTES};
+	segments[0] = (struct mkelf_segment){
+		.type = PT_LOAD, .flags = PF_R | PF_X, .vaddr = 0x100000, .align = 0x1000, .bytes = empty, .size = 12 * NOTES};
 	mkelf_write(&out, &elf);
 	for (uint32_t i = 1; i < SEGMENTS; i++) {
 		mkelf_set(&out, MKELF_PHDR, i, "p_offset", mkelf_get(&out, MKELF_PHDR, 0, "p_offset"));
@@ -167,7 +170,8 @@ static void test_relr(void)
 		{.type = PT_DYNAMIC, .flags = PF_R, .align = 8, .covers = MKELF_DYN},
 	};
 	uint64_t *words = calloc(WORDS, sizeof *words);
-	struct mkelf elf = {.type = ET_DYN, .segments = segments, .nsegments = 3, .tables = 0, .relr_words = words, .nrelr_words = WORDS};
+	struct mkelf elf = {
+		.type = ET_DYN, .segments = segments, .nsegments = 3, .tables = 0, .relr_words = words, .nrelr_words = WORDS};
 	struct mkelf_out out = {0};
 
 	words[0] = 0x1000000;
@@ -190,8 +194,15 @@ static void test_names(void)
 	struct mkelf_reloc *relocs = calloc(RELOCS, sizeof *relocs);
 	char *name = calloc(1, LONG + 1);
 	const struct mkelf_symbol symbol = {.name = name, .bind = STB_WEAK, .type = STT_FUNC};
-	struct mkelf elf = {.type = ET_DYN, .segments = segments, .nsegments = 2, .tables = 0, .symbols = &symbol, .nsymbols = 1, .hash = true,
-		.rela = relocs, .nrela = RELOCS};
+	struct mkelf elf = {.type = ET_DYN,
+		.segments = segments,
+		.nsegments = 2,
+		.tables = 0,
+		.symbols = &symbol,
+		.nsymbols = 1,
+		.hash = true,
+		.rela = relocs,
+		.nrela = RELOCS};
 	struct mkelf_out out = {0};
 
 	memset(name, 'x', LONG);
@@ -254,8 +265,8 @@ static double seconds(void)
 /* Open and plan n segments that stand in the worst order for a sort. */
 static double time_segments(uint32_t n)
 {
-	struct mkelf_segment *segments =
-		(struct mkelf_segment *)(uintptr_t)many(n, (struct mkelf_segment){.type = PT_LOAD, .flags = PF_R | PF_W, .align = 1, .bss = 8});
+	struct mkelf_segment *segments = (struct mkelf_segment *)(uintptr_t)many(n,
+		(struct mkelf_segment){.type = PT_LOAD, .flags = PF_R | PF_W, .align = 1, .bss = 8});
 	struct mkelf elf = {.type = ET_EXEC, .segments = segments, .nsegments = n, .tables = MKELF_NOWHERE};
 	const struct hostile_wish wish = {.flags = 0};
 	struct lode_policy policy = lode_policy_kernel(4096);
@@ -281,7 +292,8 @@ static double time_segments(uint32_t n)
 	return begun;
 }
 
-/* Eight times the segments may cost little more than eight times the time, far from 64 times; the best of three, because machines are busy. */
+/* Eight times the segments may cost little more than eight times the time, far from 64 times; the best of three, because
+ * machines are busy. */
 static void test_segments(void)
 {
 	double small = 1e9, large = 1e9;
@@ -302,8 +314,14 @@ static void test_limit(void)
 	enum { N = 66000 };
 	struct lode_segment *segments = calloc(N, sizeof *segments);
 	const struct lode_source source = {.bytes = segments, .size = 1};
-	struct lode_image image = {.source = &source, .class_ = LODE_CLASS64, .data = LODE_DATA2LSB, .type = LODE_ET_EXEC, .nsegments = N,
-		.nload = N, .segments = segments, .phentsize = 56};
+	struct lode_image image = {.source = &source,
+		.class_ = LODE_CLASS64,
+		.data = LODE_DATA2LSB,
+		.type = LODE_ET_EXEC,
+		.nsegments = N,
+		.nload = N,
+		.segments = segments,
+		.phentsize = 56};
 	struct lode_policy policy = lode_policy_kernel(4096);
 	struct lode_diag why = hostile_unfilled();
 	struct lode_span span;

@@ -22,6 +22,8 @@ static const char *name_of(const struct exec_record *record)
 		return "copy";
 	case HOW_ZERO:
 		return "zero";
+	case HOW_UNMAP:
+		return "munmap";
 	case HOW_REGISTERS:
 		return "reset registers";
 	case HOW_LEAVE:
@@ -83,7 +85,7 @@ static void own_namespace(const struct exec_state *state)
 static void become(struct exec_state *state)
 {
 	void (*code)(struct exec_record *records);
-	uint64_t start = state->arena.addr;
+	uint64_t start = state->jump;
 
 	if (!(state->flags & LODE_EXEC_FRESH)) {
 		call3(NR_unshare, NEW_FILES, 0, 0);

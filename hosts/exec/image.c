@@ -66,19 +66,20 @@ static int open_image(struct exec_object *object, const char *name)
 	enum { E_MACHINE = 18, E_PHNUM = 56, HEADER_SIZE = 64 };
 	struct lode_open_options options = {.flags = LODE_OPEN_NATIVE, .class_ = LODE_CLASS64, .data = LODE_DATA2LSB};
 	struct exec_state *state = object->state;
-	bool interpreter = object == &state->interpreter;
+	bool interpreter = object == &state->interpreter, is_elf = memcmp(object->file.head, "\177ELF", 4) == 0;
 	struct lode_diag diag = {0};
 
 	object->source = (struct lode_source){.bytes = object->file.bytes, .size = object->file.size, .read = lode_exec_read_,
 		.host = &object->file};
 	if (interpreter && object->file.size < HEADER_SIZE)
 		return lode_exec_fail_(state, E_IO, LODE_EXEC_STEP_INTERPRETER, name, "smaller than an ELF header");
-	if (memcmp(object->file.head, "\177ELF", 4) == 0 && head16(&object->file, E_MACHINE) != LODE_EM_X86_64)
+	if (is_elf && head16(&object->file, E_MACHINE) != LODE_EM_X86_64)
 		return refuse_machine(object, name);
 	options.max_segments = head16(&object->file, E_PHNUM);
-	if (options.max_segments == 0 || options.max_segments > PHNUM_LARGEST)
+	if (is_elf && (options.max_segments == 0 || options.max_segments > PHNUM_LARGEST))
 		return lode_exec_fail_(state, interpreter ? E_LIBBAD : E_NOEXEC, LODE_EXEC_STEP_HEADERS, name,
 			"e_phnum must be 1 to 1170");
+	options.max_segments = is_elf ? options.max_segments : 0;
 	options.segments = lode_exec_alloc_(state, (options.max_segments + 1) * sizeof *options.segments);
 	if (!options.segments)
 		return lode_exec_fail_(state, E_NOMEM, LODE_EXEC_STEP_HEADERS, name, NULL);
@@ -233,6 +234,7 @@ static bool meets_kept(const struct exec_state *state, const struct lode_run *ru
 		if (overlap(run->addr, run->size, host->special[i].addr, host->special[i].size))
 			return true;
 	return overlap(run->addr, run->size, state->arena.addr, state->arena.size) ||
+	       overlap(run->addr, run->size, state->code, CODE_SIZE) ||
 	       overlap(run->addr, run->size, host->stack.addr - STACK_ROOM, host->stack.size + STACK_ROOM);
 }
 
@@ -274,7 +276,7 @@ static int map_exec(struct exec_object *object, const struct lode_span *span, co
 	trace(object);
 	if (any_meets_kept(object))
 		return lode_exec_fail_(object->state, E_NOMEM, LODE_EXEC_STEP_MAP, name,
-			"the program is linked where this process has its stack or vDSO");
+			"the program is linked where this process has its stack, its vDSO, or what starts the program");
 	status = place(object, name);
 	return status == -E_EXIST ? map_aside(object, span, name) : status;
 }

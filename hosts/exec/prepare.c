@@ -144,15 +144,29 @@ static int check_host(struct exec_state *state)
 	return 0;
 }
 
-/* A copy of the trampoline, because the original is part of what it unmaps. */
+/* A copy of the trampoline, because the original is part of what it unmaps. Where anonymous memory cannot be made executable the
+ * original's page is kept to the last. */
 static int copy_code(struct exec_state *state)
 {
-	int64_t result;
+	state->code = state->jump = state->arena.addr;
+	memcpy(pointer(state->code), lode_exec_trampoline_, (size_t)(lode_exec_trampoline_end_ - lode_exec_trampoline_));
+	if (!failed(call3(NR_mprotect, state->code, CODE_SIZE, MAP_READ | MAP_EXEC)))
+		return 0;
+	state->jump = address(lode_exec_trampoline_);
+	state->code = page_down(state->jump);
+	lode_exec_note_(state, "no executable memory: /proc/self/exe cannot become the program");
+	if (state->flags & LODE_EXEC_OWN_EXE)
+		return lode_exec_fail_(state, E_PERM, LODE_EXEC_STEP_HOST, NULL,
+			"own exe: anonymous memory cannot be made executable here");
+	return 0;
+}
 
-	memcpy(pointer(state->arena.addr), lode_exec_trampoline_, (size_t)(lode_exec_trampoline_end_ - lode_exec_trampoline_));
-	result = call3(NR_mprotect, state->arena.addr, CODE_SIZE, MAP_READ | MAP_EXEC);
-	return failed(result) ? lode_exec_fail_(state, (int)-result, LODE_EXEC_STEP_HOST, NULL,
-		"anonymous memory cannot be made executable here") : 0;
+/* The last thing that could fail behind the point of no return, where the code page has already shown that it would. */
+static bool stack_forbidden(const struct exec_state *state)
+{
+	const struct lode_plan *plan = &state->program.plan;
+
+	return state->code != state->arena.addr && plan->has_stack && (plan->stack_prot & LODE_PF_X);
 }
 
 static int finish(struct exec_state *state)
@@ -161,15 +175,16 @@ static int finish(struct exec_state *state)
 
 	if (status)
 		return status;
+	if (stack_forbidden(state))
+		return lode_exec_fail_(state, E_ACCES, LODE_EXEC_STEP_ARGUMENTS, NULL,
+			"the program wants an executable stack, and memory cannot be made executable here");
 	name_thread(state);
-	if (lode_exec_records_(state))
-		return lode_exec_fail_(state, E_NOMEM, LODE_EXEC_STEP_HOST, NULL, NULL);
-	return copy_code(state);
+	return lode_exec_records_(state) ? lode_exec_fail_(state, E_NOMEM, LODE_EXEC_STEP_HOST, NULL, NULL) : 0;
 }
 
 static int prepare(struct exec_state *state)
 {
-	int (*const steps[])(struct exec_state *) = {lode_exec_look_, check_host, lode_exec_arguments_, get_random};
+	int (*const steps[])(struct exec_state *) = {lode_exec_look_, check_host, copy_code, lode_exec_arguments_, get_random};
 	int status = 0;
 
 	for (uint32_t i = 0; i < sizeof steps / sizeof *steps && status == 0; i++)

@@ -147,7 +147,7 @@ static uint64_t stack_low(const struct exec_state *state)
 static bool keep_all(struct keep *keep, struct exec_state *state)
 {
 	const struct exec_host *host = &state->host;
-	uint32_t most = state->program.plan.nruns + state->interpreter.plan.nruns + host->nspecial + 2;
+	uint32_t most = state->program.plan.nruns + state->interpreter.plan.nruns + host->nspecial + 3;
 	uint64_t low = stack_low(state);
 
 	keep->n = 0;
@@ -160,6 +160,8 @@ static bool keep_all(struct keep *keep, struct exec_state *state)
 		keep_range(keep, host->special[i].addr, host->special[i].size);
 	keep_range(keep, low, host->stack.addr + host->stack.size - low);
 	keep_range(keep, state->arena.addr, state->arena.size);
+	if (state->code != state->arena.addr)
+		keep_range(keep, state->code, CODE_SIZE);
 	return true;
 }
 
@@ -170,11 +172,11 @@ static void add_unmap(struct exec_state *state, const struct keep *keep)
 
 	for (uint32_t i = 0; i < keep->n; i++) {
 		if (at < keep->ranges[i].addr)
-			add4(state, HOW_TRY, NR_munmap, at, keep->ranges[i].addr - at, 0, 0);
+			add4(state, HOW_UNMAP, 0, at, keep->ranges[i].addr - at, 0, 0);
 		at = keep->ranges[i].addr + keep->ranges[i].size;
 	}
 	if (state->host.above && at < TASK_END)
-		add4(state, HOW_TRY, NR_munmap, at, TASK_END - at, 0, 0);
+		add4(state, HOW_UNMAP, 0, at, TASK_END - at, 0, 0);
 	/* With 57-bit addresses there may be more, where the program asked for it. */
 	if (!(state->flags & LODE_EXEC_FRESH))
 		add4(state, HOW_TRY, NR_munmap, UINT64_C(1) << 47, (UINT64_C(1) << 56) - (UINT64_C(1) << 47) - PAGE, 0, 0);
@@ -321,6 +323,12 @@ static void add_leave(struct exec_state *state)
 	record->args[2] = state->host.vdso.size ? find_gadget(&state->host.vdso) : 0;
 	record->args[3] = state->arena.addr;
 	record->args[4] = state->arena.size;
+	if (state->code != state->arena.addr) {
+		record->args[3] = state->code;
+		record->args[4] = CODE_SIZE;
+		record->args[5] = state->arena.addr;
+		record->call = state->arena.size;
+	}
 	if (!record->args[2])
 		lode_exec_note_(state, "the vDSO has no code that could unmap the last block: it stays mapped");
 }

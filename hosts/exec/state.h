@@ -79,7 +79,9 @@ enum exec_how {
 	HOW_COPY,      /* args: to, from, size */
 	HOW_ZERO,      /* args: to, size */
 	HOW_REGISTERS, /* args: xsave area, feature mask, FSGSBASE usable */
-	HOW_LEAVE,     /* args: stack pointer, entry, gadget (0: none), arena, its size */
+	HOW_UNMAP,     /* args: address, size: what is sealed stays */
+	/* args: stack pointer, entry, gadget (0: none), block to unmap by it, its size, block to unmap before it; call: its size */
+	HOW_LEAVE,
 };
 
 /* One step of the trampoline. Layout known to trampoline.S. */
@@ -92,6 +94,8 @@ struct exec_record {
 struct exec_state {
 	unsigned char xsave[576] __attribute__((aligned(64)));
 	struct lode_range arena;
+	uint64_t code;     /* page with the trampoline: in the arena, or where it was linked */
+	uint64_t jump;     /* the trampoline */
 	uint64_t arena_next;
 	uint64_t lowest; /* end of the room below what was mapped in the mmap area */
 	const struct lode_exec_request *request; /* during prepare only */

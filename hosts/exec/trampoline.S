@@ -25,12 +25,17 @@
 #define HOW_COPY	3
 #define HOW_ZERO	4
 #define HOW_REGISTERS	5
+#define HOW_UNMAP	6
+
+#define NR_MUNMAP	11
+#define PAGE		4096
 
 /* State component 9 of XCR0: the protection-key rights, whose state after exec is not the processor's initial one. */
 #define XFEATURE_PKRU	9
 #define INIT_PKRU	0x55555554
 
-	.balign	64
+	/* It must not lie across two pages: check-trampoline compares its size with this. */
+	.balign	512
 lode_exec_trampoline_:
 	mov	%rdi, %rbx
 	xor	%esp, %esp		/* an alternate stack that is in use cannot be turned off */
@@ -47,6 +52,8 @@ lode_exec_trampoline_:
 	je	.Lzero
 	cmp	$HOW_REGISTERS, %rbp
 	je	.Lregisters
+	cmp	$HOW_UNMAP, %rbp
+	je	.Lunmap
 	ja	.Lleave
 
 	mov	CALL(%rbx), %rax
@@ -82,6 +89,31 @@ lode_exec_trampoline_:
 	rep stosb
 	jmp	.Lnext
 
+/* munmap of [r12, r14) does nothing at all if it meets a sealed mapping: then halves, down to the pages that have to stay. */
+.Lunmap:
+	mov	ARG0(%rbx), %r12
+	mov	ARG1(%rbx), %r13
+	lea	(%r12,%r13), %r14
+.Lpiece:
+	mov	%r12, %rdi
+	mov	%r13, %rsi
+	mov	$NR_MUNMAP, %eax
+	syscall
+	test	%rax, %rax
+	jz	.Lunmapped
+	cmp	$PAGE, %r13
+	jbe	.Lunmapped
+	shr	%r13
+	add	$PAGE - 1, %r13
+	and	$-PAGE, %r13
+	jmp	.Lpiece
+.Lunmapped:
+	add	%r13, %r12
+	mov	%r14, %r13
+	sub	%r12, %r13
+	ja	.Lpiece
+	jmp	.Lnext
+
 /* Floating-point and vector registers, protection keys, segment bases as after exec. */
 .Lregisters:
 	mov	ARG0(%rbx), %rsi
@@ -113,13 +145,24 @@ lode_exec_trampoline_:
 	wrgsbase %rax
 	jmp	.Lnext
 
-/* The vDSO's own `syscall` unmaps this code and returns to the entry. Without it, the block stays mapped. */
+/* The vDSO's own `syscall` unmaps this code and returns to the entry. Without it, the block stays mapped. If the code runs where it
+ * was linked, the block with the records goes first. */
 .Lleave:
 	mov	ARG0(%rbx), %rsp
 	pushq	ARG1(%rbx)
-	mov	ARG2(%rbx), %rcx
-	mov	ARG3(%rbx), %rdi
-	mov	ARG4(%rbx), %rsi
+	mov	ARG2(%rbx), %r12
+	mov	ARG3(%rbx), %r13
+	mov	ARG4(%rbx), %r14
+	mov	ARG5(%rbx), %rdi
+	mov	CALL(%rbx), %rsi
+	test	%rsi, %rsi
+	jz	.Lalone
+	mov	$NR_MUNMAP, %eax
+	syscall
+.Lalone:
+	mov	%r12, %rcx
+	mov	%r13, %rdi
+	mov	%r14, %rsi
 	xor	%ebp, %ebp
 	xor	%edx, %edx
 	xor	%ebx, %ebx
@@ -135,7 +178,7 @@ lode_exec_trampoline_:
 	jz	.Lstay
 	push	%rcx
 	xor	%ecx, %ecx
-	mov	$11, %eax		/* munmap */
+	mov	$NR_MUNMAP, %eax
 	ret
 .Lstay:
 	xor	%edi, %edi

@@ -161,6 +161,37 @@ def test_mess(built):
     case("the probe sees its program", status == 7 and "handled" not in out, err)
 
 
+def test_hardened(built):
+    """Where no memory may become executable, and where pages are sealed: all runs, and nothing else of the host stays."""
+    for name, path in built:
+        if name not in EVERY_STATE:
+            continue
+        kernel = run([LAUNCH, "-k", "0", path, "a"])
+        for host, binary in HOSTS:
+            for state in ("W", "Wmtn"):
+                ours = run([binary, "e" + state, path, "a"])
+                if ours[0] == 93:
+                    skip(f"{name} from {host} in state {state}", "this kernel has no PR_SET_MDWE")
+                    continue
+                what = f"{name} from {host} in state {state}"
+                if name == "execstack":
+                    case(f"{what} is refused", ours[0] == 13 and "executable stack" in ours[2], str(ours))
+                elif ours[0] == 12 and host in ("static", "no-pie") and name in ("static", "no-pie"):
+                    case(f"{what} is refused: it lies over what starts it", "what starts the program" in ours[2], str(ours))
+                else:
+                    compare(what, kernel, ours, ("exe ",))
+            ours = run([binary, "eS", path, "a"])
+            if ours[0] == 92:
+                skip(f"{name} from {host} with sealed pages", "this kernel has no mseal")
+                continue
+            compare(f"{name} from {host} with sealed pages", kernel, ours)
+    for host, binary in HOSTS:
+        status, out, err = run([binary, "eS", "/bin/cat", "/proc/self/maps"])
+        left = [line for line in out.splitlines() if "r--p 00000000 00:00 0" in line and "[" not in line]
+        if status != 92:
+            case(f"sealed pages of {host} stay, nothing else", len(left) == 1 and "/exec-host" not in out, out + err)
+
+
 def test_chain(built):
     """One process becomes many programs in turn."""
     for name, path in built:
@@ -192,6 +223,7 @@ def main():
         test_launcher(built)
         test_hosts(built)
         test_mess(built)
+        test_hardened(built)
         test_chain(built)
         test_random(built)
     print(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))

@@ -2,7 +2,8 @@
 /* A glibc program that becomes another one by lode_exec: host OPTIONS PROGRAM ARGS. Exit status: the errno if that is refused.
  * Options: m handlers, altstack, timers, descriptors, locks left behind; q timers that ring soon; t four busy threads; n from a
  * thread that is not the leader; p program from a pipe; d from a descriptor (x: that stays open); M from memory; f fresh;
- * s no-setid; o own-exe; T trace; e print the error; c the kernel's execve instead; - none. */
+ * W no memory may become executable; S sealed pages; s no-setid; o own-exe; T trace; e print the error;
+ * c the kernel's execve instead; - none. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <pthread.h>
@@ -11,7 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -132,6 +135,25 @@ static int pipe_of(const char *path)
 	return ends[0];
 }
 
+/* No memory may become executable that was not so from the beginning. */
+static void forbid_new_code(void)
+{
+	enum { PR_SET_MDWE = 65, REFUSE_EXEC_GAIN = 1 };
+
+	if (prctl(PR_SET_MDWE, REFUSE_EXEC_GAIN, 0, 0, 0))
+		exit(93);
+}
+
+/* Pages that nobody can unmap any more. */
+static void seal(void)
+{
+	enum { NR_MSEAL = 462, SIZE = 5 * 4096 };
+	char *pages = mmap(NULL, SIZE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (pages == MAP_FAILED || syscall(NR_MSEAL, pages, SIZE, 0))
+		exit(92);
+}
+
 static void trace(void *host, const struct lode_exec_event *event)
 {
 	(void)host;
@@ -196,6 +218,10 @@ int main(int argc, char **argv)
 		start_threads();
 	if (has('m'))
 		leave_a_mess();
+	if (has('W'))
+		forbid_new_code();
+	if (has('S'))
+		seal();
 	if (!has('n'))
 		become();
 	if (pthread_create(&thread, NULL, become_thread, NULL))

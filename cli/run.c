@@ -4,6 +4,7 @@
 #include "kind.h"
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static const struct lode_command command = {
 	.name = "run",
@@ -79,6 +80,9 @@ static bool judge_other(const struct lode_file *file, const char *name)
 	}
 	if (kind.id == KIND_PACKED)
 		look_inside(&kind, name);
+	/* Text that may be executed is a script of /bin/sh, as shells have it. */
+	if (kind.id == KIND_TEXT && access(name, X_OK) == 0)
+		return true;
 	if (!jobs[kind.id].exec)
 		lode_error(name, "%s: %s", kind.words, jobs[kind.id].missing);
 	return jobs[kind.id].exec;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* exec PIE FIXED LODE NAME=IMAGE... -> tables: exec in place by the kernel and by Lode, and ways to spawn IMAGE, in microseconds.
- * PIE and FIXED are tests/exec/launch.c, which becomes itself N times, linked in two ways; LODE is the command. Rounds are interleaved, so that noise meets all alike. */
+ * PIE and FIXED are tests/exec/launch.c, which becomes itself N times, linked in two ways; LODE is the command. Rounds are
+ * interleaved, so that noise meets all alike. */
 #define _GNU_SOURCE
 #include <sched.h>
 #include <spawn.h>
@@ -57,7 +58,8 @@ static void wait_for(pid_t pid, const char *what)
 
 static void lode_becomes(const char *path, char **argv)
 {
-	const struct lode_exec_request request = {.path = path, .argv = (const char *const *)argv, .envp = (const char *const *)environment};
+	const struct lode_exec_request request = {
+		.path = path, .argv = (const char *const *)argv, .envp = (const char *const *)environment};
 	struct lode_exec_error why;
 	struct lode_exec exec;
 
@@ -156,7 +158,8 @@ enum { KERNEL_PIE, LODE_PIE, KERNEL_FIXED, LODE_FIXED, NCHAINS };
 static void bench_chain(const char *const *programs, const char *image)
 {
 	static const char *const modes[2] = {"-k", "-l"};
-	static const char *const names[NCHAINS] = {"kernel, static-PIE", "Lode, static-PIE", "kernel, fixed address", "Lode, fixed address"};
+	static const char *const names[NCHAINS] = {
+		"kernel, static-PIE", "Lode, static-PIE", "kernel, fixed address", "Lode, fixed address"};
 	static double each[NCHAINS][CHAIN_ROUNDS];
 	double median[NCHAINS];
 
@@ -168,8 +171,9 @@ static void bench_chain(const char *const *programs, const char *image)
 			if (round >= 0)
 				each[i][round] = (all - rest) / CHAIN;
 		}
-	printf("Exec in place: a static program without libc becomes itself %d times in one process (%d rounds of each, interleaved)\n\n", CHAIN,
-		CHAIN_ROUNDS);
+	printf("Exec in place: a static program without libc becomes itself %d times in one process (%d rounds of each, "
+	       "interleaved)\n\n",
+		CHAIN, CHAIN_ROUNDS);
 	printf("  %-24s %8s %8s %8s\n", "us for one exec", "median", "p10", "p90");
 	for (int i = 0; i < NCHAINS; i++) {
 		median[i] = quantile(each[i], CHAIN_ROUNDS, 0.5);
@@ -209,7 +213,8 @@ static void bench_spawn(char **names, char **paths, int n)
 		printf("  %-22s", names[i]);
 		for (int w = 0; w < NWAYS; w++) {
 			median[w] = quantile(times[i][w], SPAWN_ROUNDS, 0.5);
-			printf(" %6.0f %5.0f-%5.0f", median[w], quantile(times[i][w], SPAWN_ROUNDS, 0.1), quantile(times[i][w], SPAWN_ROUNDS, 0.9));
+			printf(" %6.0f %5.0f-%5.0f", median[w], quantile(times[i][w], SPAWN_ROUNDS, 0.1),
+				quantile(times[i][w], SPAWN_ROUNDS, 0.9));
 		}
 		printf(" %10.2f\n", median[3] / median[2]);
 	}

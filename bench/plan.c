@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* plan FILE -> a table: time and bytes read to open and plan a kernel-like image of growing size. FILE is written, sparse, and removed. */
+/* plan FILE -> a table: time and bytes read to open and plan a kernel-like image of growing size. FILE is written, sparse,
+ * and removed. */
 #define _GNU_SOURCE
 #include <elf.h>
 #include <fcntl.h>
@@ -105,7 +106,8 @@ static void measure(int fd, uint64_t size, uint64_t page_size)
 	const struct lode_source source = {.size = 0x200000 + size, .read = read_file, .host = &fd};
 	const struct lode_open_options options = {.segments = segments, .max_segments = NLOAD};
 	struct lode_policy policy = lode_policy_kernel(page_size);
-	struct lode_plan plan = {.runs = runs, .max_runs = LODE_PLAN_RUNS(NLOAD), .fills = fills, .max_fills = LODE_PLAN_FILLS(NLOAD)};
+	struct lode_plan plan = {
+		.runs = runs, .max_runs = LODE_PLAN_RUNS(NLOAD), .fills = fills, .max_fills = LODE_PLAN_FILLS(NLOAD)};
 	struct lode_image image;
 	struct lode_diag why;
 
@@ -120,8 +122,8 @@ static void measure(int fd, uint64_t size, uint64_t page_size)
 		plans[i] = now() - middle;
 		opens[i] = middle - begin;
 	}
-	printf("  %9.0f MiB %8" PRIu64 " KiB %8u %6u %9.2f us %9.2f us %7" PRIu64 " in %" PRIu64 "\n", (double)size / 1048576, page_size / 1024,
-		plan.nruns, plan.nfills, median(opens), median(plans), bytes_read / ROUNDS, reads / ROUNDS);
+	printf("  %9.0f MiB %8" PRIu64 " KiB %8u %6u %9.2f us %9.2f us %7" PRIu64 " in %" PRIu64 "\n", (double)size / 1048576,
+		page_size / 1024, plan.nruns, plan.nfills, median(opens), median(plans), bytes_read / ROUNDS, reads / ROUNDS);
 }
 
 int main(int argc, char **argv)

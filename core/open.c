@@ -134,7 +134,8 @@ struct zero {
 	bool known;
 };
 
-/* Counts that do not fit the header stand in section header 0. Where all fit, it waits its turn: tables come in the file's order. */
+/* Counts that do not fit the header stand in section header 0. Where all fit, it waits its turn: tables
+ * come in the file's order. */
 static int read_section_zero(struct zero *zero, struct lode_image *image, uint32_t flags, struct lode_diag *why)
 {
 	bool many_segments = image->nsegments == LODE_PN_XNUM;

@@ -15,7 +15,8 @@ static int check_policy(const struct lode_image *image, const struct lode_policy
 		return lode_refuse_(why, LODE_RULE_PLAN_PAGE_SIZE,
 			lode_nowhere_(LODE_FIELD_POLICY_PAGE_SIZE, policy->page_size, MIN_PAGE));
 	if (policy->domain == LODE_PHYSICAL && policy->relocate == LODE_RELOCATE_LOADER)
-		return lode_refuse_(why, LODE_RULE_PLAN_DOMAIN, lode_nowhere_(LODE_FIELD_POLICY_RELOCATE, (uint64_t)policy->relocate, 0));
+		return lode_refuse_(why, LODE_RULE_PLAN_DOMAIN,
+			lode_nowhere_(LODE_FIELD_POLICY_RELOCATE, (uint64_t)policy->relocate, 0));
 	if (image->type != LODE_ET_EXEC && image->type != LODE_ET_DYN)
 		return lode_refuse_(why, LODE_RULE_HEADER_TYPE,
 			lode_at_header_(image, LODE_FIELD_EHDR_TYPE, image->type, LODE_ET_DYN));
@@ -64,7 +65,8 @@ static int check_congruence(const struct lode_image *image, const struct lode_po
 static bool wants_wx(const struct lode_segment *segment, const struct lode_policy *policy)
 {
 	uint64_t addr = lode_segment_addr_(segment, policy->domain);
-	bool zeros = segment->filesz == 0 || ((addr + (segment->filesz - 1)) | (policy->page_size - 1)) < addr + (segment->memsz - 1);
+	bool zeros =
+		segment->filesz == 0 || ((addr + (segment->filesz - 1)) | (policy->page_size - 1)) < addr + (segment->memsz - 1);
 
 	if (!(segment->flags & LODE_PF_X))
 		return false;

@@ -17,8 +17,8 @@ const struct lode_machine *lode_machine_(uint16_t machine, uint8_t class_)
 	return NULL;
 }
 
-/* Both variants keep the block congruent to its address as linked, modulo its alignment: code has the offsets built in, and the bias
- * need not be a multiple of the template's alignment. */
+/* Both variants keep the block congruent to its address as linked, modulo its alignment: code has the offsets built in, and
+ * the bias need not be a multiple of the template's alignment. */
 static uint64_t block_offset(const struct lode_machine *machine, const struct lode_tls *tls)
 {
 	uint64_t mask = tls->align - 1, addr = tls->addr - tls->bias;

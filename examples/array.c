@@ -35,7 +35,8 @@ int main(int argc, char **argv)
 	static struct lode_segment segments[SEGMENTS];
 	static struct lode_run runs[LODE_PLAN_RUNS(SEGMENTS)];
 	static struct lode_fill fills[LODE_PLAN_FILLS(SEGMENTS)];
-	struct lode_plan plan = {.runs = runs, .max_runs = LODE_PLAN_RUNS(SEGMENTS), .fills = fills, .max_fills = LODE_PLAN_FILLS(SEGMENTS)};
+	struct lode_plan plan = {
+		.runs = runs, .max_runs = LODE_PLAN_RUNS(SEGMENTS), .fills = fills, .max_fills = LODE_PLAN_FILLS(SEGMENTS)};
 	struct lode_open_options options = {.segments = segments, .max_segments = SEGMENTS};
 	struct lode_policy policy = lode_policy_kernel(PAGE);
 	struct lode_source source = {.bytes = file};

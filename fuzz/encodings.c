@@ -22,8 +22,8 @@ static uint32_t take_address(struct fuzz_tape *tape)
 
 static void describe(struct description *d, struct fuzz_tape *tape)
 {
-	static const uint32_t types[] = {PT_LOAD, PT_LOAD, PT_LOAD, PT_LOAD, PT_LOAD, PT_TLS, PT_GNU_RELRO, PT_GNU_STACK, PT_INTERP, PT_NOTE,
-		PT_GNU_PROPERTY, PT_NULL};
+	static const uint32_t types[] = {PT_LOAD, PT_LOAD, PT_LOAD, PT_LOAD, PT_LOAD, PT_TLS, PT_GNU_RELRO, PT_GNU_STACK, PT_INTERP,
+		PT_NOTE, PT_GNU_PROPERTY, PT_NULL};
 
 	memset(d, 0, sizeof *d);
 	d->policy = fuzz_take(tape, 1) % hostile_npolicies;
@@ -49,8 +49,14 @@ static void write_file(struct mkelf_out *out, const struct description *d, uint8
 {
 	static const unsigned char filler[FILE_SIZE] = {1, 2, 3};
 	struct mkelf_segment segments[SEGMENTS] = {{.type = PT_NULL}};
-	const struct mkelf elf = {.class_ = class_, .data = data, .machine = class_ == ELFCLASS64 ? EM_X86_64 : EM_386,
-		.type = d->pie ? ET_DYN : ET_EXEC, .entry = d->entry, .segments = segments, .nsegments = d->n, .tables = MKELF_NOWHERE};
+	const struct mkelf elf = {.class_ = class_,
+		.data = data,
+		.machine = class_ == ELFCLASS64 ? EM_X86_64 : EM_386,
+		.type = d->pie ? ET_DYN : ET_EXEC,
+		.entry = d->entry,
+		.segments = segments,
+		.nsegments = d->n,
+		.tables = MKELF_NOWHERE};
 
 	mkelf_write(out, &elf);
 	mkelf_bytes_(out, filler, FILE_SIZE - out->size);
@@ -95,7 +101,8 @@ static void run(struct result *r, const struct description *d, uint8_t class_, u
 	if (!r->has_plan) {
 		struct lode_run runs[LODE_PLAN_RUNS(SEGMENTS)];
 		struct lode_fill fills[LODE_PLAN_FILLS(SEGMENTS)];
-		struct lode_plan again = {.runs = runs, .fills = fills, .max_runs = LODE_PLAN_RUNS(SEGMENTS), .max_fills = LODE_PLAN_FILLS(SEGMENTS)};
+		struct lode_plan again = {
+			.runs = runs, .fills = fills, .max_runs = LODE_PLAN_RUNS(SEGMENTS), .max_fills = LODE_PLAN_FILLS(SEGMENTS)};
 
 		HOLDS(lode_plan(&again, &r->opened.image, &policy, &r->why) == r->status);
 	}
@@ -147,8 +154,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (r[0].has_plan)
 			same_plan(&r[0].planned.plan, &r[i].planned.plan);
 		else
-			HOLDS(r[i].why.rule == r[0].why.rule && r[i].why.field == r[0].why.field && r[i].why.index == r[0].why.index &&
-				r[i].why.value == r[0].why.value);
+			HOLDS(r[i].why.rule == r[0].why.rule && r[i].why.field == r[0].why.field &&
+				r[i].why.index == r[0].why.index && r[i].why.value == r[0].why.value);
 	}
 	for (int i = 0; i < 4; i++)
 		finish(&r[i]);

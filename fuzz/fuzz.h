@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What every fuzz target defines, and what they share. A target aborts if a promise is broken; its inputs are files of fuzz/corpus. */
+/* What every fuzz target defines, and what they share. A target aborts if a promise is broken; its inputs are files of
+ * fuzz/corpus. */
 #ifndef LODE_FUZZ_H
 #define LODE_FUZZ_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Bytes as a FILE argument of the command: archive members, bzImages and packed files are taken apart; what comes out lies in what went
- * in or in memory of its own, and nothing is left open. */
+/* Bytes as a FILE argument of the command: archive members, bzImages and packed files are taken apart; what comes out lies
+ * in what went in or in memory of its own, and nothing is left open. */
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* An ELF file comes in, the same with a field, a pair of fields or some bytes changed goes out: the writer's table of fields says where. */
+/* An ELF file comes in, the same with a field, a pair of fields or some bytes changed goes out: the writer's table of
+ * fields says where. */
 #include <string.h>
 
 #include <mutate.h>

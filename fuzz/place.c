@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A file: what is placed and relocated equals the naive reference; what is refused leaves the destination as it was; guard pages stand. */
+/* A file: what is placed and relocated equals the naive reference; what is refused leaves the destination as it was; guard
+ * pages stand. */
 #include "fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

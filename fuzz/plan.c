@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A file: open in all its ways, plan by all policies. Runs ascend, are disjoint, lie in span and limits; fills lie in runs and file; a
- * refusal names rule and place; a reader and bytes in memory give the same. */
+/* A file: open in all its ways, plan by all policies. Runs ascend, are disjoint, lie in span and limits; fills lie in runs
+ * and file; a refusal names rule and place; a reader and bytes in memory give the same. */
 #include "fuzz.h"
 
 static void plan_all(const struct lode_image *image)
@@ -19,7 +19,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const struct lode_source source = {.bytes = data, .size = size};
 	static const struct hostile_wish wishes[] = {
-		{.flags = LODE_OPEN_SECTIONS}, {.flags = 0}, {.flags = LODE_OPEN_NATIVE, .class_ = LODE_CLASS64, .data = LODE_DATA2LSB},
+		{.flags = LODE_OPEN_SECTIONS},
+		{.flags = 0},
+		{.flags = LODE_OPEN_NATIVE, .class_ = LODE_CLASS64, .data = LODE_DATA2LSB},
 		{.flags = LODE_OPEN_NATIVE | LODE_OPEN_SECTIONS, .class_ = LODE_CLASS32, .data = LODE_DATA2MSB},
 	};
 

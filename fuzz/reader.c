@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Four bytes say at which read a reader fails or begins to lie and how, one which policy; the rest is the file. Whatever comes of it, the
- * guards stand and a refusal leaves the destination as it was. */
+/* Four bytes say at which read a reader fails or begins to lie and how, one which policy; the rest is the file. Whatever
+ * comes of it, the guards stand and a refusal leaves the destination as it was. */
 #include "fuzz.h"
 
 static void use(const struct lode_image *image, uint32_t index, const uint8_t *file, size_t size)

@@ -45,7 +45,8 @@ static void describe(struct wish *w, struct fuzz_tape *tape)
 	uint32_t way = fuzz_take(tape, 1);
 
 	memset(w, 0, sizeof *w);
-	w->stack = (struct lode_stack){.argv = w->argv, .envp = w->envp, .auxv = w->auxv, .word = way & 1 ? 4 : 8, .big = (way & 2) != 0};
+	w->stack = (struct lode_stack){
+		.argv = w->argv, .envp = w->envp, .auxv = w->auxv, .word = way & 1 ? 4 : 8, .big = (way & 2) != 0};
 	w->stack.argc = fuzz_take(tape, 1) % STRINGS;
 	w->stack.envc = fuzz_take(tape, 1) % STRINGS;
 	w->stack.nauxv = fuzz_take(tape, 1) % AUXV;
@@ -62,7 +63,8 @@ static void describe(struct wish *w, struct fuzz_tape *tape)
 		w->auxv[i].type = 1 + fuzz_take(tape, 1) % 60;
 		w->auxv[i].value = fuzz_take(tape, 4);
 		if ((w->auxv[i].type == LODE_AT_RANDOM && w->stack.random == NULL) ||
-			((w->auxv[i].type == LODE_AT_PLATFORM || w->auxv[i].type == LODE_AT_BASE_PLATFORM) && w->stack.platform == NULL))
+			((w->auxv[i].type == LODE_AT_PLATFORM || w->auxv[i].type == LODE_AT_BASE_PLATFORM) &&
+				w->stack.platform == NULL))
 			w->auxv[i].type = LODE_AT_IGNORE;
 	}
 	w->stack.gap = way & 16 ? take_wide(tape) : fuzz_take(tape, 2);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A space of our own: runs and fills in, pages with their final permissions out. Addresses are pointers, since the kernel loads into
- * itself; a loader that fills another address space would translate them here. */
+/* A space of our own: runs and fills in, pages with their final permissions out. Addresses are pointers, since the kernel
+ * loads into itself; a loader that fills another address space would translate them here. */
 #include "arena.h"
 #include "machine.h"
 

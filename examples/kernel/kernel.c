@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A freestanding kernel that holds a module's ELF file -> the module loaded, linked to the kernel, protected page by page, and called. */
+/* A freestanding kernel that holds a module's ELF file -> the module loaded, linked to the kernel, protected
+ * page by page, and called. */
 #include "arena.h"
 #include "machine.h"
 
@@ -8,7 +9,8 @@ enum { PAGE = 4096, ARENA_SIZE = 1 << 20, ARENA_ALIGN = 1 << 16, SEGMENTS = 16 }
 
 /* The file's bytes, put between these by the assembler. */
 extern const unsigned char module_file[], module_file_end[];
-__asm__(".section .rodata\n.balign 8\n.globl module_file, module_file_end\nmodule_file:\n.incbin \"" MODULE "\"\nmodule_file_end:\n.text");
+__asm__(".section .rodata\n.balign 8\n.globl module_file, module_file_end\nmodule_file:\n.incbin \"" MODULE
+	"\"\nmodule_file_end:\n.text");
 
 static _Alignas(ARENA_ALIGN) unsigned char memory[ARENA_SIZE];
 
@@ -117,7 +119,8 @@ void kernel_main(void)
 {
 	static struct lode_run runs[LODE_PLAN_RUNS(SEGMENTS)];
 	static struct lode_fill fills[LODE_PLAN_FILLS(SEGMENTS)];
-	struct lode_plan plan = {.runs = runs, .max_runs = LODE_PLAN_RUNS(SEGMENTS), .fills = fills, .max_fills = LODE_PLAN_FILLS(SEGMENTS)};
+	struct lode_plan plan = {
+		.runs = runs, .max_runs = LODE_PLAN_RUNS(SEGMENTS), .fills = fills, .max_fills = LODE_PLAN_FILLS(SEGMENTS)};
 	struct arena arena = {.memory = memory, .size = sizeof memory, .broken = true};
 	struct lode_diag why;
 	long (*start)(long);

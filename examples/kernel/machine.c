@@ -40,7 +40,8 @@ static void synchronise_code(uintptr_t begin, uintptr_t end)
 }
 #elif defined(__riscv) && __riscv_xlen == 64
 enum { CALL_READ = 63, CALL_WRITE = 64, CALL_PROTECT = 226, CALL_EXIT = 93, CALL_PIPE = 59, CALL_FLUSH = 259 };
-__asm__(".globl _start\n_start:\n\t.option push\n\t.option norelax\n\tla gp, __global_pointer$\n\t.option pop\n\tcall kernel_main\n");
+__asm__(".globl _start\n_start:\n\t.option push\n\t.option norelax\n\tla gp, __global_pointer$\n\t.option pop\n\tcall "
+	"kernel_main\n");
 
 static long call(long number, uintptr_t a, uintptr_t b, uintptr_t c)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What this kernel needs from its machine. The example runs on Linux's system calls, so that it runs anywhere; on bare metal machine_put
- * is a serial port and machine_protect writes page table entries. */
+/* What this kernel needs from its machine. The example runs on Linux's system calls, so that it runs anywhere; on bare
+ * metal machine_put is a serial port and machine_protect writes page table entries. */
 #ifndef MACHINE_H
 #define MACHINE_H
 

@@ -24,7 +24,8 @@ struct subject {
 	bool (*same)(struct subject *subject);
 	/** Nothing but [addr, addr + size) differs from what it was after open. */
 	bool (*same_beside)(struct subject *subject, const struct lode_range *span);
-	/** Permissions of the page at @addr: LODE_PF_*, or SUBJECT_NO_PROT: the space keeps none. Those in @hidden cannot be seen. */
+	/** Permissions of the page at @addr: LODE_PF_*, or SUBJECT_NO_PROT: the space keeps none. Those
+	 * in @hidden cannot be seen. */
 	int (*prot)(struct subject *subject, uint64_t addr);
 	/** Bytes as placed, whatever the permissions are. Called after prot. */
 	void (*look)(struct subject *subject, uint64_t addr, void *bytes, size_t size);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Files that are valid but odd, or odd and wrong -> what open, plan and the tables make of them: the table of docs/embed.md, row by row. */
+/* Files that are valid but odd, or odd and wrong -> what open, plan and the tables make of them: the table of
+ * docs/embed.md, row by row. */
 #include "../unit/file.h"
 
 static struct file file;
@@ -299,7 +300,8 @@ static void test_duplicate_tags(void)
 		{.type = LODE_PT_DYNAMIC, .flags = LODE_PF_R, .align = 8, .covers = MKELF_DYN},
 	};
 	static const struct mkelf_dyn dyns[] = {{LODE_DT_INIT, 0x4001}, {0x6abcdef0, 1}, {LODE_DT_INIT, 0x4008}};
-	const struct mkelf elf = {.segments = segments, .nsegments = 2, .tables = 0, .entry = 0x4000, .dynamic = true, .dyns = dyns, .ndyns = 3};
+	const struct mkelf elf = {
+		.segments = segments, .nsegments = 2, .tables = 0, .entry = 0x4000, .dynamic = true, .dyns = dyns, .ndyns = 3};
 	struct lode_dynamic dynamic;
 
 	file_write(&file, &elf);

@@ -162,7 +162,8 @@ void rule_ROOM_SEGMENTS(struct bad *b)
 
 void rule_ROOM_SECTIONS(struct bad *b)
 {
-	struct lode_open_options options = {.flags = LODE_OPEN_SECTIONS, .segments = b->file.segments, .max_segments = 3, .sections = b->file.sections};
+	struct lode_open_options options = {
+		.flags = LODE_OPEN_SECTIONS, .segments = b->file.segments, .max_segments = 3, .sections = b->file.sections};
 
 	bad_sample(b, "static");
 	options.max_sections = b->file.out.parts[MKELF_SHDR].count - 1;

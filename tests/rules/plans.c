@@ -41,7 +41,8 @@ void rule_SEGMENT_ORDER(struct bad *b)
 void rule_SEGMENT_OVERLAP(struct bad *b)
 {
 	bad_sample(b, "static");
-	bad_lie(b, MKELF_PHDR, 1, "p_vaddr", LODE_FIELD_PHDR_VADDR, 0x400000 + mkelf_get(&b->file.out, MKELF_PHDR, 0, "p_memsz") - 1);
+	bad_lie(b, MKELF_PHDR, 1, "p_vaddr", LODE_FIELD_PHDR_VADDR,
+		0x400000 + mkelf_get(&b->file.out, MKELF_PHDR, 0, "p_memsz") - 1);
 	b->want.other = 0;
 	bad_plan(b);
 }

@@ -11,7 +11,11 @@ static uint32_t type(const struct bad *b, uint32_t wide, uint32_t narrow)
 static void write_image(const struct bad *b, uint32_t number, uint32_t symbol, uint64_t offset)
 {
 	const struct mkelf_reloc relocs[] = {{DYN_DATA, 0, 0, 0}, {offset, number, symbol, 0}};
-	struct dyn_image image = {.class_ = encoding_class(b->encoding), .data = encoding_data(b->encoding), .rela = b->wide, .relocs = relocs, .nrelocs = 2};
+	struct dyn_image image = {.class_ = encoding_class(b->encoding),
+		.data = encoding_data(b->encoding),
+		.rela = b->wide,
+		.relocs = relocs,
+		.nrelocs = 2};
 
 	image.machine = b->wide ? LODE_EM_AARCH64 : LODE_EM_386;
 	dyn_write(&image);
@@ -96,7 +100,12 @@ void rule_RELOC_TEXT(struct bad *b)
 void rule_RELOC_VALUE(struct bad *b)
 {
 	const struct mkelf_reloc relocs[] = {{DYN_DATA, 0, 0, 0}, {DYN_DATA, 1, 0, INT64_C(0x100000000)}};
-	const struct dyn_image image = {.class_ = LODE_CLASS64, .data = encoding_data(b->encoding), .machine = LODE_EM_RISCV, .rela = true, .relocs = relocs, .nrelocs = 2};
+	const struct dyn_image image = {.class_ = LODE_CLASS64,
+		.data = encoding_data(b->encoding),
+		.machine = LODE_EM_RISCV,
+		.rela = true,
+		.relocs = relocs,
+		.nrelocs = 2};
 
 	dyn_write(&image);
 	bad_want(b, LODE_FIELD_REL_ADDEND, 1, UINT64_C(0x100000000), mkelf_at(&dyn.out, MKELF_RELA, 1, "r_addend"));
@@ -135,7 +144,8 @@ void rule_RELOC_IFUNC(struct bad *b)
 void rule_RELR_ORDER(struct bad *b)
 {
 	static const uint64_t words[] = {7};
-	struct dyn_image image = {.class_ = encoding_class(b->encoding), .data = encoding_data(b->encoding), .relr_words = words, .nrelr_words = 1};
+	struct dyn_image image = {
+		.class_ = encoding_class(b->encoding), .data = encoding_data(b->encoding), .relr_words = words, .nrelr_words = 1};
 
 	image.machine = b->wide ? LODE_EM_AARCH64 : LODE_EM_386;
 	dyn_write(&image);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Every rule of rules.def is broken by one image or wish, in both classes and byte orders: the refusal is that rule and names the place. */
+/* Every rule of rules.def is broken by one image or wish, in both classes and byte orders: the refusal is that rule and
+ * names the place. */
 #include "rules.h"
 
 static const struct {
@@ -14,7 +15,8 @@ static const struct {
 
 void bad_sample(struct bad *b, const char *name)
 {
-	file_sample(&b->file, name, encoding_class(b->encoding), encoding_data(b->encoding), b->wide ? LODE_EM_AARCH64 : LODE_EM_386);
+	file_sample(&b->file, name, encoding_class(b->encoding), encoding_data(b->encoding),
+		b->wide ? LODE_EM_AARCH64 : LODE_EM_386);
 }
 
 void bad_want(struct bad *b, enum lode_field field, uint32_t index, uint64_t value, uint64_t offset)

@@ -23,7 +23,8 @@ struct bad {
 /** A sample of mkelf in this try's encoding, for AArch64 or i386. */
 void bad_sample(struct bad *b, const char *name);
 /** The lie, which is also what the diagnosis is to name. */
-void bad_lie(struct bad *b, enum mkelf_structure structure, uint32_t index, const char *name, enum lode_field field, uint64_t value);
+void bad_lie(struct bad *b, enum mkelf_structure structure, uint32_t index, const char *name, enum lode_field field,
+	uint64_t value);
 /** Set a field without naming it. */
 void bad_set(struct bad *b, enum mkelf_structure structure, uint32_t index, const char *name, uint64_t value);
 void bad_want(struct bad *b, enum lode_field field, uint32_t index, uint64_t value, uint64_t offset);

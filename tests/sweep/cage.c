@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* cage [-p FILE] [-m] SECONDS DIR FD PROGRAM ARGS -> PROGRAM run in namespaces of its own (processes, network, System V IPC, mounts: all
- * read-only but DIR and /tmp, which are empty), killed with all it started after SECONDS. FD gets its wait status, or -1 if the time
- * was up. -p: standard input is a pipe with FILE's bytes. -m: PROGRAM is run from a copy in memory (memfd_create, fexecve).
- * Exit status 125: there are no such namespaces here. */
+/* cage [-p FILE] [-m] SECONDS DIR FD PROGRAM ARGS -> PROGRAM run in namespaces of its own (processes, network, System V
+ * IPC, mounts: all read-only but DIR and /tmp, which are empty), killed with all it started after SECONDS. FD gets its wait
+ * status, or -1 if the time was up. -p: standard input is a pipe with FILE's bytes. -m: PROGRAM is run from a copy in
+ * memory (memfd_create, fexecve). Exit status 125: there are no such namespaces here. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>

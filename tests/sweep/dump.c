@@ -67,14 +67,15 @@ static void put_header(void)
 {
 	const struct lode_image *image = &dump.image;
 
-	printf("header %u %u %u %u %u %u 0x%x 0x%" PRIx64 " %" PRIu64 " %" PRIu64 " %u %u %u %u %u %u\n", image->class_, image->data,
-		image->osabi, image->abiversion, image->type, image->machine, image->flags, image->entry, image->phoff, image->shoff,
-		image->ehsize, image->phentsize, image->nsegments, image->shentsize, image->nsections, image->shstrndx);
+	printf("header %u %u %u %u %u %u 0x%x 0x%" PRIx64 " %" PRIu64 " %" PRIu64 " %u %u %u %u %u %u\n", image->class_,
+		image->data, image->osabi, image->abiversion, image->type, image->machine, image->flags, image->entry, image->phoff,
+		image->shoff, image->ehsize, image->phentsize, image->nsegments, image->shentsize, image->nsections,
+		image->shstrndx);
 	for (uint32_t i = 0; i < image->nsegments; i++) {
 		const struct lode_segment *s = &image->segments[i];
 
-		printf("segment %u %" PRIx64 " %" PRIx64 " %" PRIx64 " %" PRIx64 " %" PRIx64 " %u %" PRIx64 "\n", s->type, s->offset,
-			s->vaddr, s->paddr, s->filesz, s->memsz, s->flags, s->align);
+		printf("segment %u %" PRIx64 " %" PRIx64 " %" PRIx64 " %" PRIx64 " %" PRIx64 " %u %" PRIx64 "\n", s->type,
+			s->offset, s->vaddr, s->paddr, s->filesz, s->memsz, s->flags, s->align);
 	}
 }
 
@@ -88,8 +89,8 @@ static void put_sections(void)
 	for (uint32_t i = 0; i < image->nsections; i++) {
 		const struct lode_section *s = &image->sections[i];
 
-		printf("section %u %" PRIx64 " %" PRIx64 " %" PRIx64 " %" PRIx64 " %" PRIx64 " %u %u %" PRIu64 " ", s->type, s->flags,
-			s->addr, s->offset, s->size, s->entsize, s->link, s->info, s->addralign);
+		printf("section %u %" PRIx64 " %" PRIx64 " %" PRIx64 " %" PRIx64 " %" PRIx64 " %u %u %" PRIu64 " ", s->type,
+			s->flags, s->addr, s->offset, s->size, s->entsize, s->link, s->info, s->addralign);
 		put_name(string_of(&names, s->name));
 		putchar('\n');
 	}
@@ -118,14 +119,16 @@ static const char *index_text(const struct lode_symbol *symbol, char *buf)
 
 static void put_symbol(uint64_t index, const struct lode_symtab *table, const struct lode_symbol *symbol)
 {
-	static const char *const types[] = {"NOTYPE", "OBJECT", "FUNC", "SECTION", "FILE", "COMMON", "TLS", NULL, "RELC", "SRELC", "IFUNC"};
+	static const char *const types[] = {
+		"NOTYPE", "OBJECT", "FUNC", "SECTION", "FILE", "COMMON", "TLS", NULL, "RELC", "SRELC", "IFUNC"};
 	static const char *const binds[] = {"LOCAL", "GLOBAL", "WEAK", NULL, NULL, NULL, NULL, NULL, NULL, NULL, "UNIQUE"};
 	static const char *const visibilities[] = {"DEFAULT", "INTERNAL", "HIDDEN", "PROTECTED"};
 	char type[16], bind[16], shndx[16], size[24];
 
 	sprintf(size, symbol->size <= 99999 ? "%5" PRIu64 : "0x%" PRIx64, symbol->size);
-	printf("%6" PRIu64 ": %0*" PRIx64 " %s %-7s %-6s %-7s %4s ", index, wide() ? 16 : 8, symbol->value, size, PICK(types, symbol->type, type),
-		PICK(binds, symbol->bind, bind), visibilities[symbol->other & 3], index_text(symbol, shndx));
+	printf("%6" PRIu64 ": %0*" PRIx64 " %s %-7s %-6s %-7s %4s ", index, wide() ? 16 : 8, symbol->value, size,
+		PICK(types, symbol->type, type), PICK(binds, symbol->bind, bind), visibilities[symbol->other & 3],
+		index_text(symbol, shndx));
 	put_name(string_of(&table->strings, symbol->name));
 	putchar('\n');
 }
@@ -210,7 +213,8 @@ static void put_dynamic(void)
 			return;
 		}
 		printf("dyn %" PRIx64 " %" PRIx64 " ", wide() ? (uint64_t)entry.tag : (uint64_t)(uint32_t)entry.tag, entry.value);
-		if (entry.tag == LODE_DT_NEEDED || entry.tag == LODE_DT_SONAME || entry.tag == LODE_DT_RPATH || entry.tag == LODE_DT_RUNPATH)
+		if (entry.tag == LODE_DT_NEEDED || entry.tag == LODE_DT_SONAME || entry.tag == LODE_DT_RPATH ||
+			entry.tag == LODE_DT_RUNPATH)
 			put_name(string_of(&dynamic->symbols.strings, entry.value));
 		putchar('\n');
 	}

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The entry of a static-PIE without libc: its own relative relocations are applied, then _start goes on with the stack as it was. */
+/* The entry of a static-PIE without libc: its own relative relocations are applied, then _start goes on
+ * with the stack as it was. */
 #include <elf.h>
 #include <stdint.h>
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What planning costs: no read of the file, the same work for a small and a huge file, and a bound on what many segments can ask for. */
+/* What planning costs: no read of the file, the same work for a small and a huge file, and a bound on what many segments
+ * can ask for. */
 #include <time.h>
 
 #include "file.h"
@@ -18,7 +19,12 @@ static int open_vmlinux(uint64_t size)
 	const struct mkelf elf = {.entry = 0x1000000, .segments = segments, .nsegments = 4, .tables = MKELF_NOWHERE};
 
 	for (unsigned i = 0; i < 4; i++)
-		segments[i] = (struct mkelf_segment){.type = LODE_PT_LOAD, .flags = i ? 6 : 5, .vaddr = base + begin[i], .paddr = 0x1000000 + begin[i], .align = 0x200000, .bss = i == 3 ? 0x400000 : 0};
+		segments[i] = (struct mkelf_segment){.type = LODE_PT_LOAD,
+			.flags = i ? 6 : 5,
+			.vaddr = base + begin[i],
+			.paddr = 0x1000000 + begin[i],
+			.align = 0x200000,
+			.bss = i == 3 ? 0x400000 : 0};
 	file_write(&f, &elf);
 	for (unsigned i = 0; i < 4; i++) {
 		mkelf_set(&f.out, MKELF_PHDR, i, "p_offset", 0x200000 + i * size / 4);
@@ -67,13 +73,15 @@ static void make_many(struct mkelf_out *out, bool backwards)
 	for (uint32_t i = 0; i < MANY; i++) {
 		uint32_t place = backwards ? MANY - 1 - i : i;
 
-		segments[i] = (struct mkelf_segment){.type = LODE_PT_LOAD, .flags = i % 2 ? 4 : 6, .vaddr = 0x10000 + 0x2000 * (uint64_t)place, .bss = 0x1001};
+		segments[i] = (struct mkelf_segment){
+			.type = LODE_PT_LOAD, .flags = i % 2 ? 4 : 6, .vaddr = 0x10000 + 0x2000 * (uint64_t)place, .bss = 0x1001};
 	}
 	mkelf_write(out, &elf);
 	free(segments);
 }
 
-/** 65,000 segments: each header is read once, and the plan takes them or a policy refuses them; processes have Linux's own limit. */
+/** 65,000 segments: each header is read once, and the plan takes them or a policy refuses them;
+ * processes have Linux's own limit. */
 static void test_many(void)
 {
 	struct lode_segment *segments = calloc(MANY, sizeof *segments);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The dynamic table: its strings, symbol counts, versions and relocation tables in every encoding; duplicates, absences, lies, failing reads. */
+/* The dynamic table: its strings, symbol counts, versions and relocation tables in every encoding; duplicates, absences,
+ * lies, failing reads. */
 #include "file.h"
 #include "tape.h"
 
@@ -107,10 +108,18 @@ static void test_library(void)
 		{.type = LODE_PT_DYNAMIC, .flags = 6, .align = 8, .covers = MKELF_DYN},
 	};
 	static const struct mkelf_dyn dyns[] = {{LODE_DT_INIT, 0x1010}, {LODE_DT_FINI, 0x1020}, {LODE_DT_INIT_ARRAY, 0x1030},
-		{LODE_DT_INIT_ARRAYSZ, 16}, {LODE_DT_FINI_ARRAY, 0x1040}, {LODE_DT_FINI_ARRAYSZ, 24}, {LODE_DT_RPATH, 3}, {LODE_DT_RUNPATH, 4},
-		{LODE_DT_TEXTREL, 0}, {LODE_DT_BIND_NOW, 0}, {LODE_DT_RELACOUNT, 7}, {0x6ffffdf5, 1}, {-5, 1}, {INT32_MAX, 1}};
+		{LODE_DT_INIT_ARRAYSZ, 16}, {LODE_DT_FINI_ARRAY, 0x1040}, {LODE_DT_FINI_ARRAYSZ, 24}, {LODE_DT_RPATH, 3},
+		{LODE_DT_RUNPATH, 4}, {LODE_DT_TEXTREL, 0}, {LODE_DT_BIND_NOW, 0}, {LODE_DT_RELACOUNT, 7}, {0x6ffffdf5, 1}, {-5, 1},
+		{INT32_MAX, 1}};
 	static const struct mkelf_def defs[] = {{"libsample.so.1", 1, 1}};
-	struct mkelf elf = {.type = LODE_ET_DYN, .segments = segments, .nsegments = 2, .dyns = dyns, .ndyns = 14, .soname = "x.so", .defs = defs, .ndefs = 1};
+	struct mkelf elf = {.type = LODE_ET_DYN,
+		.segments = segments,
+		.nsegments = 2,
+		.dyns = dyns,
+		.ndyns = 14,
+		.soname = "x.so",
+		.defs = defs,
+		.ndefs = 1};
 
 	for (unsigned k = 0; k < 4; k++) {
 		elf.class_ = encoding_class(k);
@@ -156,7 +165,8 @@ static void test_duplicates(void)
 		{.type = LODE_PT_LOAD, .flags = 6, .vaddr = 0x1000, .align = 0x1000, .size = 0x100},
 		{.type = LODE_PT_DYNAMIC, .flags = 6, .align = 8, .covers = MKELF_DYN},
 	};
-	static const struct mkelf_dyn dyns[] = {{LODE_DT_INIT, 1}, {LODE_DT_SONAME, 5}, {LODE_DT_INIT, 2}, {LODE_DT_SONAME, 6}, {LODE_DT_NULL, 0}, {LODE_DT_INIT, 3}};
+	static const struct mkelf_dyn dyns[] = {{LODE_DT_INIT, 1}, {LODE_DT_SONAME, 5}, {LODE_DT_INIT, 2}, {LODE_DT_SONAME, 6},
+		{LODE_DT_NULL, 0}, {LODE_DT_INIT, 3}};
 	const struct mkelf elf = {.type = LODE_ET_DYN, .segments = segments, .nsegments = 2, .dyns = dyns, .ndyns = 6};
 
 	file_write(&f, &elf);
@@ -202,8 +212,8 @@ static void test_absent(void)
 /** A tag whose table does not lie in the file part of a segment: refused, and the entry's value named. */
 static void test_ranges(void)
 {
-	static const uint64_t tags[] = {LODE_DT_HASH, LODE_DT_GNU_HASH, LODE_DT_SYMTAB, LODE_DT_STRTAB, LODE_DT_RELA, LODE_DT_JMPREL, LODE_DT_VERSYM,
-		LODE_DT_VERNEED};
+	static const uint64_t tags[] = {LODE_DT_HASH, LODE_DT_GNU_HASH, LODE_DT_SYMTAB, LODE_DT_STRTAB, LODE_DT_RELA,
+		LODE_DT_JMPREL, LODE_DT_VERSYM, LODE_DT_VERNEED};
 	static const uint64_t lies[] = {UINT64_MAX, 0x3400, 0x900, 0x10000};
 
 	for (unsigned i = 0; i < sizeof tags / sizeof tags[0]; i++)
@@ -215,7 +225,8 @@ static void test_ranges(void)
 			CHECK_EQ(file_open(&f, 0), LODE_OK);
 			CHECK_EQ(lode_dynamic_open(&dynamic, &f.image, &f.why), LODE_ERR_MALFORMED);
 			CHECK_WHY(f.why, "dynamic-range", LODE_FIELD_DYN_VALUE, entry_of(tags[i]),
-				mkelf_get(&f.out, MKELF_DYN, entry_of(tags[i]), "d_val"), mkelf_at(&f.out, MKELF_DYN, entry_of(tags[i]), "d_val"));
+				mkelf_get(&f.out, MKELF_DYN, entry_of(tags[i]), "d_val"),
+				mkelf_at(&f.out, MKELF_DYN, entry_of(tags[i]), "d_val"));
 		}
 	file_free(&f);
 }
@@ -232,7 +243,8 @@ static void test_relocation_tables(void)
 	set_value(LODE_DT_RELR, 0x10000);
 	CHECK_EQ(file_open(&f, 0), LODE_OK);
 	CHECK_EQ(lode_dynamic_open(&dynamic, &f.image, &f.why), LODE_ERR_MALFORMED);
-	CHECK_WHY(f.why, "dynamic-range", LODE_FIELD_DYN_VALUE, entry_of(LODE_DT_RELR), 0x10000, mkelf_at(&f.out, MKELF_DYN, entry_of(LODE_DT_RELR), "d_val"));
+	CHECK_WHY(f.why, "dynamic-range", LODE_FIELD_DYN_VALUE, entry_of(LODE_DT_RELR), 0x10000,
+		mkelf_at(&f.out, MKELF_DYN, entry_of(LODE_DT_RELR), "d_val"));
 	for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		file_sample(&f, "relocatable", LODE_CLASS64, LODE_DATA2LSB, 0);
 		set_tag(LODE_DT_RELR, LODE_DT_JMPREL);

@@ -39,10 +39,21 @@ static inline void dyn_write(const struct dyn_image *image)
 {
 	static char name[700];
 	const struct mkelf_segment segments[] = {
-		{.type = LODE_PT_LOAD, .flags = image->text_writable ? 7 : 5, .vaddr = DYN_LINKED, .align = 0x1000, .size = 0x100, .headers = true},
+		{.type = LODE_PT_LOAD,
+			.flags = image->text_writable ? 7 : 5,
+			.vaddr = DYN_LINKED,
+			.align = 0x1000,
+			.size = 0x100,
+			.headers = true},
 		{.type = LODE_PT_LOAD, .flags = 6, .vaddr = DYN_DATA, .align = 0x1000, .size = 0x400, .bss = 0x200},
 		{.type = LODE_PT_DYNAMIC, .flags = 6, .align = 8, .covers = MKELF_DYN},
-		{.type = image->no_tls ? LODE_PT_NULL : LODE_PT_TLS, .flags = 4, .vaddr = DYN_TLS, .align = 16, .size = 0x40, .bss = DYN_TLS_SIZE - 0x40, .inside = true},
+		{.type = image->no_tls ? LODE_PT_NULL : LODE_PT_TLS,
+			.flags = 4,
+			.vaddr = DYN_TLS,
+			.align = 16,
+			.size = 0x40,
+			.bss = DYN_TLS_SIZE - 0x40,
+			.inside = true},
 	};
 	const struct mkelf_symbol symbols[] = {
 		{.name = "own", .bind = LODE_STB_GLOBAL, .type = LODE_STT_FUNC, .shndx = 1, .value = DYN_LINKED + 0x1230},
@@ -54,7 +65,11 @@ static inline void dyn_write(const struct dyn_image *image)
 		{.name = "ifunc", .bind = LODE_STB_GLOBAL, .type = LODE_STT_GNU_IFUNC, .shndx = 1, .value = DYN_LINKED + 0x1340},
 		{.name = name, .bind = LODE_STB_WEAK},
 	};
-	struct mkelf elf = {.class_ = image->class_, .data = image->data, .machine = image->machine, .type = LODE_ET_DYN, .entry = DYN_LINKED + 0x180};
+	struct mkelf elf = {.class_ = image->class_,
+		.data = image->data,
+		.machine = image->machine,
+		.type = LODE_ET_DYN,
+		.entry = DYN_LINKED + 0x180};
 
 	memset(name, 'n', sizeof name - 1);
 	elf.segments = segments;

@@ -127,7 +127,8 @@ static void test_interpreter(void)
 	static const struct {
 		uint64_t size;
 		int status;
-	} sizes[] = {{0, LODE_ERR_MALFORMED}, {1, LODE_ERR_MALFORMED}, {2, LODE_OK}, {4097, LODE_ERR_MALFORMED}, {UINT64_MAX, LODE_ERR_MALFORMED}};
+	} sizes[] = {{0, LODE_ERR_MALFORMED}, {1, LODE_ERR_MALFORMED}, {2, LODE_OK}, {4097, LODE_ERR_MALFORMED},
+		{UINT64_MAX, LODE_ERR_MALFORMED}};
 
 	file_sample(&f, "dynamic", LODE_CLASS64, LODE_DATA2LSB, 0);
 	CHECK_EQ(file_load(&f, &policy), LODE_OK);
@@ -137,14 +138,16 @@ static void test_interpreter(void)
 		mkelf_set(&f.out, MKELF_PHDR, 1, "p_filesz", sizes[i].size);
 		CHECK_EQ(file_load(&f, &policy), sizes[i].status);
 		if (sizes[i].status != LODE_OK)
-			CHECK_WHY(f.why, "interp-size", LODE_FIELD_PHDR_FILESZ, 1, sizes[i].size, mkelf_at(&f.out, MKELF_PHDR, 1, "p_filesz"));
+			CHECK_WHY(f.why, "interp-size", LODE_FIELD_PHDR_FILESZ, 1, sizes[i].size,
+				mkelf_at(&f.out, MKELF_PHDR, 1, "p_filesz"));
 	}
 	mkelf_set(&f.out, MKELF_PHDR, 1, "p_filesz", 8);
 	mkelf_set(&f.out, MKELF_PHDR, 1, "p_offset", f.out.size - 8);
 	CHECK_EQ(file_load(&f, &policy), LODE_OK);
 	mkelf_set(&f.out, MKELF_PHDR, 1, "p_offset", f.out.size - 7);
 	CHECK_EQ(file_load(&f, &policy), LODE_ERR_MALFORMED);
-	CHECK_WHY(f.why, "segment-past-end", LODE_FIELD_PHDR_OFFSET, 1, f.out.size - 7, mkelf_at(&f.out, MKELF_PHDR, 1, "p_offset"));
+	CHECK_WHY(f.why, "segment-past-end", LODE_FIELD_PHDR_OFFSET, 1, f.out.size - 7,
+		mkelf_at(&f.out, MKELF_PHDR, 1, "p_offset"));
 	file_free(&f);
 }
 

@@ -92,9 +92,9 @@ static inline uint8_t encoding_data(unsigned k)
 }
 
 /** What a refusal says, piece by piece. */
-#define CHECK_WHY(why, rule_name, field_, index_, value_, offset_)                                                                       \
-	(CHECK_STR(lode_rule_name((why).rule), rule_name), CHECK_EQ((why).status, lode_rule_status((why).rule)),                         \
-		CHECK_STR(lode_field_name((why).field), lode_field_name(field_)), CHECK_EQ((why).index, index_),                         \
+#define CHECK_WHY(why, rule_name, field_, index_, value_, offset_)                                                                 \
+	(CHECK_STR(lode_rule_name((why).rule), rule_name), CHECK_EQ((why).status, lode_rule_status((why).rule)),                   \
+		CHECK_STR(lode_field_name((why).field), lode_field_name(field_)), CHECK_EQ((why).index, index_),                   \
 		CHECK_EQ((why).value, value_), CHECK_EQ((why).offset, offset_))
 
 /** Numbers that are the same in every run and on every machine. */

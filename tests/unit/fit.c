@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* lode_plan_fit: the lowest base in a window that is clear of reserved and inside allowed ranges, compared with trying every base. */
+/* lode_plan_fit: the lowest base in a window that is clear of reserved and inside allowed ranges,
+ * compared with trying every base. */
 #include "file.h"
 
 enum { PAGE = 0x1000, PAGES = 64 };
@@ -9,7 +10,8 @@ static struct file f;
 /** @pages pages, linked at @vaddr, aligned to @align. */
 static struct lode_policy begin(uint64_t vaddr, uint64_t pages, uint64_t align)
 {
-	const struct mkelf_segment segments[] = {{.type = LODE_PT_LOAD, .flags = 6, .vaddr = vaddr, .align = align, .bss = pages * PAGE}};
+	const struct mkelf_segment segments[] = {
+		{.type = LODE_PT_LOAD, .flags = 6, .vaddr = vaddr, .align = align, .bss = pages * PAGE}};
 	const struct mkelf elf = {.type = LODE_ET_DYN, .segments = segments, .nsegments = 1, .tables = MKELF_NOWHERE};
 	struct lode_policy policy = lode_policy_kernel(PAGE);
 

@@ -15,8 +15,8 @@ static const struct mkelf_segment segments[] = {
 
 static int open_symbols(unsigned encoding, uint32_t n, bool hash, bool gnu_hash)
 {
-	static const struct mkelf_symbol symbols[MANY + 1] = {
-		{.name = "undefined"}, {.name = "a", .shndx = 1}, {.name = "b", .shndx = 1}, {.name = "c", .shndx = 1}, {.name = "d", .shndx = 1}};
+	static const struct mkelf_symbol symbols[MANY + 1] = {{.name = "undefined"}, {.name = "a", .shndx = 1},
+		{.name = "b", .shndx = 1}, {.name = "c", .shndx = 1}, {.name = "d", .shndx = 1}};
 	const struct mkelf elf = {.class_ = encoding_class(encoding),
 		.data = encoding_data(encoding),
 		.type = LODE_ET_DYN,
@@ -42,7 +42,8 @@ static void test_counts(void)
 				if (tables == 0 || (tables == 2 && n == 1)) { /* nothing defined: the GNU table says nothing */
 					CHECK(!dynamic.counted);
 					CHECK(dynamic.symbols.count >= n + 1);
-					CHECK(dynamic.symbols.count * (k & 1 ? 24 : 16) <= dynamic.symbols.strings.addr - dynamic.symbols.offset);
+					CHECK(dynamic.symbols.count * (k & 1 ? 24 : 16) <=
+						dynamic.symbols.strings.addr - dynamic.symbols.offset);
 				} else {
 					CHECK(dynamic.counted);
 					CHECK_EQ(dynamic.symbols.count, n + 1);
@@ -104,7 +105,8 @@ static void test_gnu_lies(void)
 	file_free(&f);
 }
 
-/** A file whose GNU hash table of @size bytes ends its segment, with @nbuckets and a bloom word of 8 bytes. Returns the table's offset. */
+/** A file whose GNU hash table of @size bytes ends its segment, with @nbuckets and a bloom word of 8 bytes. Returns the
+ * table's offset. */
 static uint64_t open_table(uint32_t size, uint32_t nbuckets, uint32_t symoffset)
 {
 	static unsigned char table[4 * (4 + 2 + 100 + MANY)];
@@ -115,8 +117,13 @@ static uint64_t open_table(uint32_t size, uint32_t nbuckets, uint32_t symoffset)
 		{.type = LODE_PT_DYNAMIC, .flags = 6, .align = 8, .covers = MKELF_DYN},
 		{.type = LODE_PT_LOAD, .flags = 6, .vaddr = 0x8000, .align = 0x1000, .bytes = table, .size = size},
 	};
-	const struct mkelf elf = {
-		.type = LODE_ET_DYN, .segments = own, .nsegments = 3, .symbols = symbols, .nsymbols = MANY, .dyns = dyns, .ndyns = 1};
+	const struct mkelf elf = {.type = LODE_ET_DYN,
+		.segments = own,
+		.nsegments = 3,
+		.symbols = symbols,
+		.nsymbols = MANY,
+		.dyns = dyns,
+		.ndyns = 1};
 	uint64_t at;
 
 	file_write(&f, &elf);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Random images mapped by Linux itself, segment by segment as its ELF loader does: memory and permissions are those of the plan. This
- * host only (mmap, 4 KiB pages). */
+/* Random images mapped by Linux itself, segment by segment as its ELF loader does: memory and permissions are those of the
+ * plan. This host only (mmap, 4 KiB pages). */
 #define _DEFAULT_SOURCE
 #include <fcntl.h>
 #include <stdio.h>
@@ -38,7 +38,8 @@ static bool map_segment(const struct model_segment *s, int fd)
 	/* the kernel's clear_user fails quietly where the page is read-only */
 	if (s->filesz && s->memsz > s->filesz && (s->flags & LODE_PF_W))
 		memset((void *)(arena + (uintptr_t)file_end), 0, (size_t)(zero - file_end));
-	if (end > zero && map(zero, end - zero, PROT_READ | PROT_WRITE | (s->flags & LODE_PF_X ? PROT_EXEC : 0), MAP_ANONYMOUS, -1, 0) == MAP_FAILED)
+	if (end > zero && map(zero, end - zero, PROT_READ | PROT_WRITE | (s->flags & LODE_PF_X ? PROT_EXEC : 0), MAP_ANONYMOUS, -1,
+				  0) == MAP_FAILED)
 		return false;
 	return true;
 }
@@ -56,13 +57,15 @@ static void read_maps(struct model *m)
 				uint64_t p = (a - arena - m->first) / PAGE;
 
 				m->there[p] = true;
-				m->prot[p] = (uint8_t)((prot[0] == 'r' ? 4 : 0) | (prot[1] == 'w' ? 2 : 0) | (prot[2] == 'x' ? 1 : 0));
+				m->prot[p] =
+					(uint8_t)((prot[0] == 'r' ? 4 : 0) | (prot[1] == 'w' ? 2 : 0) | (prot[2] == 'x' ? 1 : 0));
 			}
 	if (CHECK(maps != NULL))
 		fclose(maps);
 }
 
-/** Bytes of the mapped pages. A page that the file ends before cannot be read: SIGBUS; it does not come up, because p_filesz is in the file. */
+/** Bytes of the mapped pages. A page that the file ends before cannot be read: SIGBUS; it does not come up, because
+ * p_filesz is in the file. */
 static void read_bytes(struct model *m)
 {
 	for (uint64_t p = 0; p < MODEL_PAGES; p++)

@@ -13,7 +13,11 @@ static uint64_t blank(unsigned encoding, uint64_t align, uint64_t room)
 		{.type = LODE_PT_LOAD, .flags = 4, .vaddr = 0x1000, .align = 0x1000, .size = 64},
 		{.type = LODE_PT_NOTE, .flags = 4, .vaddr = 0x2000, .align = align, .modulus = 8, .size = room},
 	};
-	const struct mkelf elf = {.class_ = encoding_class(encoding), .data = encoding_data(encoding), .segments = segments, .nsegments = 2, .tables = MKELF_NOWHERE};
+	const struct mkelf elf = {.class_ = encoding_class(encoding),
+		.data = encoding_data(encoding),
+		.segments = segments,
+		.nsegments = 2,
+		.tables = MKELF_NOWHERE};
 
 	file_write(&f, &elf);
 	CHECK_EQ(file_open(&f, 0), LODE_OK);
@@ -240,8 +244,16 @@ static void test_sections(void)
 	static const struct mkelf_note notes[] = {{.owner = "GNU", .type = LODE_NT_GNU_BUILD_ID, .desc = "12345678", .size = 8}};
 	const struct mkelf_segment segments[] = {{.type = LODE_PT_LOAD, .flags = 4, .vaddr = 0x1000, .align = 0x1000, .size = 64}};
 	static const unsigned char bad[16] = {0xff, 0xff, 0xff, 0xff, 1};
-	const struct mkelf_section more[] = {{.name = ".note.bad", .type = LODE_SHT_NOTE, .bytes = bad, .size = sizeof bad, .addralign = 8}};
-	const struct mkelf elf = {.segments = segments, .nsegments = 1, .sections = true, .notes = notes, .nnotes = 1, .more = more, .nmore = 1, .tables = MKELF_NOWHERE};
+	const struct mkelf_section more[] = {
+		{.name = ".note.bad", .type = LODE_SHT_NOTE, .bytes = bad, .size = sizeof bad, .addralign = 8}};
+	const struct mkelf elf = {.segments = segments,
+		.nsegments = 1,
+		.sections = true,
+		.notes = notes,
+		.nnotes = 1,
+		.more = more,
+		.nmore = 1,
+		.tables = MKELF_NOWHERE};
 	struct lode_note note;
 
 	file_write(&f, &elf);

@@ -107,8 +107,11 @@ static void test_sorting(void)
 		uint64_t members = 0;
 
 		for (uint32_t i = 0; i < n; i++)
-			segments[i] = (struct mkelf_segment){
-				.type = LODE_PT_LOAD, .vaddr = random_below(&seed, 64), .paddr = 1 + random_below(&seed, 64), .align = 1, .bss = 1};
+			segments[i] = (struct mkelf_segment){.type = LODE_PT_LOAD,
+				.vaddr = random_below(&seed, 64),
+				.paddr = 1 + random_below(&seed, 64),
+				.align = 1,
+				.bss = 1};
 		file_write(&f, &elf);
 		CHECK_EQ(file_open(&f, 0), LODE_OK);
 		CHECK_EQ(f.image.nload, n);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* lode_place into spaces that record, and into spaces and from sources that fail at every position: all or nothing, in the promised order. */
+/* lode_place into spaces that record, and into spaces and from sources that fail at every position: all or nothing, in the
+ * promised order. */
 #include "recorder.h"
 #include "tape.h"
 
@@ -18,7 +19,8 @@ static void begin(unsigned encoding, uint32_t flags)
 	bool wide = encoding & 1;
 	const struct mkelf_reloc relocs[] = {{0x3e10, wide ? 1027 : 8, 0, 0x100}, {0x3e18, wide ? 257 : 1, 1, 4}};
 	const struct mkelf_reloc relr[] = {{.offset = 0x3f00, .addend = 0x200}, {.offset = 0x3f08, .addend = 0x300}};
-	struct mkelf elf = {.class_ = encoding_class(encoding), .data = encoding_data(encoding), .type = LODE_ET_DYN, .entry = 0x800};
+	struct mkelf elf = {
+		.class_ = encoding_class(encoding), .data = encoding_data(encoding), .type = LODE_ET_DYN, .entry = 0x800};
 	struct lode_policy policy = lode_policy_kernel(0x1000);
 
 	elf.machine = wide ? LODE_EM_AARCH64 : LODE_EM_386;
@@ -50,7 +52,16 @@ static uint32_t count(enum call call)
 /** Stages of a placing; calls of one never come before those of an earlier one. */
 static unsigned stage(enum call call)
 {
-	static const unsigned stages[] = {[BEGIN] = 0, [SHARE] = 1, [OWN] = 1, [ZERO] = 1, [WRITE] = 2, [FILL] = 2, [READ] = 2, [PROTECT] = 3, [COMMIT] = 4, [ABORT] = 5};
+	static const unsigned stages[] = {[BEGIN] = 0,
+		[SHARE] = 1,
+		[OWN] = 1,
+		[ZERO] = 1,
+		[WRITE] = 2,
+		[FILL] = 2,
+		[READ] = 2,
+		[PROTECT] = 3,
+		[COMMIT] = 4,
+		[ABORT] = 5};
 
 	return stages[call];
 }
@@ -76,7 +87,9 @@ static void test_order(void)
 				continue;
 			CHECK_EQ(recorder.addr[i], f.runs[run].addr);
 			CHECK_EQ(recorder.prot[i], f.runs[run].prot);
-			CHECK_EQ(recorder.calls[i], f.runs[run].kind == LODE_SHARE ? SHARE : f.runs[run].kind == LODE_OWN ? OWN : ZERO);
+			CHECK_EQ(recorder.calls[i], f.runs[run].kind == LODE_SHARE ? SHARE
+						    : f.runs[run].kind == LODE_OWN ? OWN
+										   : ZERO);
 			run++;
 		}
 		CHECK_EQ(run, f.plan.nruns);
@@ -112,8 +125,13 @@ static void test_protect(void)
 /** Field of the diagnosis for a call that failed. */
 static enum lode_field field_of(enum call call)
 {
-	static const enum lode_field fields[] = {[BEGIN] = LODE_FIELD_SPACE_BEGIN, [SHARE] = LODE_FIELD_SPACE_SHARE, [OWN] = LODE_FIELD_SPACE_OWN,
-		[ZERO] = LODE_FIELD_SPACE_ZERO, [WRITE] = LODE_FIELD_SPACE_WRITE, [FILL] = LODE_FIELD_SPACE_FILL, [READ] = LODE_FIELD_SPACE_READ,
+	static const enum lode_field fields[] = {[BEGIN] = LODE_FIELD_SPACE_BEGIN,
+		[SHARE] = LODE_FIELD_SPACE_SHARE,
+		[OWN] = LODE_FIELD_SPACE_OWN,
+		[ZERO] = LODE_FIELD_SPACE_ZERO,
+		[WRITE] = LODE_FIELD_SPACE_WRITE,
+		[FILL] = LODE_FIELD_SPACE_FILL,
+		[READ] = LODE_FIELD_SPACE_READ,
 		[PROTECT] = LODE_FIELD_SPACE_PROTECT};
 
 	return fields[call];
@@ -214,7 +232,8 @@ static void test_changing_source(void)
 				CHECK_EQ(count(COMMIT), 1);
 			}
 			CHECK_MEM(memory, before, 0x1000);
-			CHECK_MEM(memory + 0x1000 + f.plan.span.size, before + 0x1000 + f.plan.span.size, (size_t)(MEMORY - 0x1000 - f.plan.span.size));
+			CHECK_MEM(memory + 0x1000 + f.plan.span.size, before + 0x1000 + f.plan.span.size,
+				(size_t)(MEMORY - 0x1000 - f.plan.span.size));
 			CHECK(!shrink || status != LODE_OK || f.source.size >= f.segments[1].offset + f.segments[1].filesz);
 			tape_end(&tape);
 		}
@@ -267,7 +286,8 @@ static void test_missing(void)
 /** Zeros over the tail of a shared page, in as many pieces as it takes. */
 static void test_zero_tails(void)
 {
-	static const struct mkelf_segment segments[] = {{.type = LODE_PT_LOAD, .flags = 6, .vaddr = 0x41000, .align = 0x1000, .size = 0x123, .bss = 0x2000}};
+	static const struct mkelf_segment segments[] = {
+		{.type = LODE_PT_LOAD, .flags = 6, .vaddr = 0x41000, .align = 0x1000, .size = 0x123, .bss = 0x2000}};
 	const struct mkelf elf = {.segments = segments, .nsegments = 1, .tables = MKELF_NOWHERE};
 	struct lode_policy policy = lode_policy_process(0x1000);
 	struct lode_space space = recording(LODE_NO_INDEX);

@@ -50,7 +50,13 @@ static void test_page_sizes(void)
 		uint64_t page = page_sizes[i];
 		const struct mkelf_segment segments[] = {
 			{.type = LODE_PT_LOAD, .flags = 5, .vaddr = 0x10000000, .align = page, .modulus = page, .size = page + 1},
-			{.type = LODE_PT_LOAD, .flags = 6, .vaddr = 0x10000000 + 4 * page + 8, .align = page, .modulus = page, .size = 16, .bss = 2 * page},
+			{.type = LODE_PT_LOAD,
+				.flags = 6,
+				.vaddr = 0x10000000 + 4 * page + 8,
+				.align = page,
+				.modulus = page,
+				.size = 16,
+				.bss = 2 * page},
 		};
 		struct lode_policy policy = kernel(page);
 		uint64_t text, data;
@@ -91,7 +97,8 @@ static void test_bss_only(void)
 	for (unsigned i = 0; i < 9; i++)
 		for (unsigned use = 0; use < 2; use++) {
 			uint64_t begin = begins[i / 3], end = ends[i % 3];
-			const struct mkelf_segment segments[] = {{.type = LODE_PT_LOAD, .flags = 4, .vaddr = begin, .bss = end - begin}};
+			const struct mkelf_segment segments[] = {
+				{.type = LODE_PT_LOAD, .flags = 4, .vaddr = begin, .bss = end - begin}};
 			struct lode_policy policy = kernel(0x1000);
 
 			policy.use = use ? LODE_USE_PROCESS : LODE_USE_KERNEL;
@@ -109,7 +116,8 @@ static void test_bss_behind_data(void)
 {
 	for (unsigned i = 0; i < 3; i++) {
 		uint64_t size = 0x1fff + i;
-		const struct mkelf_segment segments[] = {{.type = LODE_PT_LOAD, .flags = 6, .vaddr = 0x20000, .align = 0x1000, .size = size, .bss = 0x1000}};
+		const struct mkelf_segment segments[] = {
+			{.type = LODE_PT_LOAD, .flags = 6, .vaddr = 0x20000, .align = 0x1000, .size = size, .bss = 0x1000}};
 		struct lode_policy policy = lode_policy_process(0x1000);
 
 		policy.flags |= LODE_PLAN_SHARE;
@@ -127,7 +135,8 @@ static void test_bss_behind_data(void)
 static void test_alignments(void)
 {
 	for (uint64_t align = 0; align <= UINT64_C(1) << 30; align = align ? 2 * align : 1) {
-		const struct mkelf_segment segments[] = {{.type = LODE_PT_LOAD, .flags = 5, .vaddr = 0x1000, .align = align, .modulus = 1, .size = 64}};
+		const struct mkelf_segment segments[] = {
+			{.type = LODE_PT_LOAD, .flags = 5, .vaddr = 0x1000, .align = align, .modulus = 1, .size = 64}};
 		uint64_t wanted = align > 0x1000 ? align : 0x1000;
 		struct lode_policy policy = kernel(0x1000);
 
@@ -255,7 +264,12 @@ static void test_encodings(void)
 /** The last byte of the address space can be part of an image. */
 static void test_top(void)
 {
-	const struct mkelf_segment segments[] = {{.type = LODE_PT_LOAD, .flags = 6, .vaddr = UINT64_C(0xffffffffffffe000), .align = 0x1000, .size = 0x10, .bss = 0x1ff0}};
+	const struct mkelf_segment segments[] = {{.type = LODE_PT_LOAD,
+		.flags = 6,
+		.vaddr = UINT64_C(0xffffffffffffe000),
+		.align = 0x1000,
+		.size = 0x10,
+		.bss = 0x1ff0}};
 	struct lode_policy policy = kernel(0x1000);
 
 	for (unsigned share = 0; share < 3; share += 2) {
@@ -272,14 +286,16 @@ static void test_top(void)
 		CHECK(lode_plan_run_at(&f.plan, UINT64_C(0xffffffffffffe001), 0x1000) == NULL);
 		mkelf_set(&f.out, MKELF_PHDR, 0, "p_memsz", 0x2001);
 		CHECK_EQ(file_load(&f, &policy), LODE_ERR_MALFORMED);
-		CHECK_WHY(f.why, "segment-wrap", LODE_FIELD_PHDR_VADDR, 0, UINT64_C(0xffffffffffffe000), mkelf_at(&f.out, MKELF_PHDR, 0, "p_vaddr"));
+		CHECK_WHY(f.why, "segment-wrap", LODE_FIELD_PHDR_VADDR, 0, UINT64_C(0xffffffffffffe000),
+			mkelf_at(&f.out, MKELF_PHDR, 0, "p_vaddr"));
 	}
 }
 
 /** ELFCLASS32 ends at 2^32. */
 static void test_top_of_32(void)
 {
-	const struct mkelf_segment segments[] = {{.type = LODE_PT_LOAD, .flags = 6, .vaddr = 0xfffff000, .align = 0x1000, .bss = 0x1000}};
+	const struct mkelf_segment segments[] = {
+		{.type = LODE_PT_LOAD, .flags = 6, .vaddr = 0xfffff000, .align = 0x1000, .bss = 0x1000}};
 	const struct mkelf elf = {.class_ = LODE_CLASS32, .segments = segments, .nsegments = 1, .tables = MKELF_NOWHERE};
 	struct lode_policy policy = kernel(0x1000);
 

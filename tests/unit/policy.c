@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What a policy forbids, at the last value that is allowed and the first that is not: limits, reserved and allowed memory, W^X, room. */
+/* What a policy forbids, at the last value that is allowed and the first that is not: limits, reserved and
+ * allowed memory, W^X, room. */
 #include "file.h"
 
 static struct file f;
@@ -171,8 +172,9 @@ static void test_reserved(void)
 	static const struct {
 		uint64_t addr, size;
 		uint32_t run; /* LODE_NO_INDEX: no conflict */
-	} cases[] = {{0x22000, 0xe000, LODE_NO_INDEX}, {0x1f000, 0x1000, LODE_NO_INDEX}, {0x31000, UINT64_MAX - 0x31000, LODE_NO_INDEX}, {0, 0x20000, LODE_NO_INDEX},
-		{0x20800, 0, LODE_NO_INDEX}, {0x1f000, 0x1001, 0}, {0x21fff, 1, 0}, {0x20000, 1, 0}, {0x30fff, 1, 1}, {0x22000, 0xe001, 1}, {0, UINT64_MAX, 0}};
+	} cases[] = {{0x22000, 0xe000, LODE_NO_INDEX}, {0x1f000, 0x1000, LODE_NO_INDEX},
+		{0x31000, UINT64_MAX - 0x31000, LODE_NO_INDEX}, {0, 0x20000, LODE_NO_INDEX}, {0x20800, 0, LODE_NO_INDEX},
+		{0x1f000, 0x1001, 0}, {0x21fff, 1, 0}, {0x20000, 1, 0}, {0x30fff, 1, 1}, {0x22000, 0xe001, 1}, {0, UINT64_MAX, 0}};
 	struct lode_policy policy = begin(LODE_ET_EXEC);
 
 	for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {

@@ -80,7 +80,8 @@ static inline void random_image(struct model_image *image, struct random_wish *w
 }
 
 /** The image as a file: headers in front, a pattern behind, and every segment where it says. */
-static inline void random_write(struct file *f, struct model_image *image, const struct random_wish *wish, uint8_t class_, uint16_t type)
+static inline void random_write(struct file *f, struct model_image *image, const struct random_wish *wish, uint8_t class_,
+	uint16_t type)
 {
 	static struct mkelf_segment loads[MODEL_SEGMENTS + 1];
 	struct mkelf elf = {.class_ = class_, .type = type, .segments = loads, .nsegments = image->n + 1, .tables = MKELF_NOWHERE};

@@ -102,7 +102,8 @@ static struct lode_space recording(uint32_t fail_at)
 	recorder.inner = lode_array_space(&recorder.array);
 	recorder.ncalls = 0;
 	recorder.fail_at = fail_at;
-	return (struct lode_space){&recorder.array, on_begin, on_share, on_own, on_zero, on_write, on_fill, on_read, on_protect, on_commit, on_abort};
+	return (struct lode_space){
+		&recorder.array, on_begin, on_share, on_own, on_zero, on_write, on_fill, on_read, on_protect, on_commit, on_abort};
 }
 
 #endif

@@ -101,13 +101,15 @@ static void one(unsigned number, struct random_wish wish, uint8_t class_, uint16
 		else if (status == LODE_OK)
 			CHECK_EQ(f.plan.span.addr, base);
 		if (check_state_.failures > failures)
-			printf("     image %u, use %u, share %u, wx %u, flags %u\n", number, policy.use, policy.page_share, policy.wx, policy.flags);
+			printf("     image %u, use %u, share %u, wx %u, flags %u\n", number, policy.use, policy.page_share,
+				policy.wx, policy.flags);
 	}
 }
 
 static void test_images(void)
 {
-	static const uint64_t pages[] = {4096, 4096, 4096, 4096, 4096, 4096, 4096, 16384, 4096, 4096, 65536, 4096, 4096, 4096, 4096, 4096};
+	static const uint64_t pages[] = {
+		4096, 4096, 4096, 4096, 4096, 4096, 4096, 16384, 4096, 4096, 65536, 4096, 4096, 4096, 4096, 4096};
 
 	for (unsigned i = 0; i < IMAGES; i++) {
 		struct random_wish wish = {.seed = i,

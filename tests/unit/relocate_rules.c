@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Relocations at their limits: ranges, text, symbols of all kinds, the resolve and ifunc callbacks, TLS, values that do not fit, RELR. */
+/* Relocations at their limits: ranges, text, symbols of all kinds, the resolve and ifunc callbacks, TLS,
+ * values that do not fit, RELR. */
 #include "dynimage.h"
 
 static struct lode_relocation_count count;
@@ -7,7 +8,12 @@ static struct lode_relocation_count count;
 /** One RELA entry on x86-64, or on another machine. */
 static struct dyn_image image_of(const struct mkelf_reloc *relocs, uint32_t n)
 {
-	return (struct dyn_image){.class_ = LODE_CLASS64, .data = LODE_DATA2LSB, .machine = LODE_EM_X86_64, .rela = true, .relocs = relocs, .nrelocs = n};
+	return (struct dyn_image){.class_ = LODE_CLASS64,
+		.data = LODE_DATA2LSB,
+		.machine = LODE_EM_X86_64,
+		.rela = true,
+		.relocs = relocs,
+		.nrelocs = n};
 }
 
 static int place_one(uint32_t type, uint32_t symbol, uint64_t offset, const struct lode_relocation *options)
@@ -147,7 +153,8 @@ static int on_ifunc(void *host, uint64_t *value, uint64_t address)
 /** Resolvers run last, when all that they may use is in place; REFUSE, SKIP and a host that cannot. */
 static void test_irelative(void)
 {
-	static const struct mkelf_reloc relocs[] = {{DYN_DATA, 37, 0, DYN_LINKED + 0x1340}, {DYN_DATA + 8, 8, 0, 0x77}, {DYN_DATA + 16, 1, DYN_IFUNC, 0}};
+	static const struct mkelf_reloc relocs[] = {
+		{DYN_DATA, 37, 0, DYN_LINKED + 0x1340}, {DYN_DATA + 8, 8, 0, 0x77}, {DYN_DATA + 16, 1, DYN_IFUNC, 0}};
 	const struct dyn_image image = image_of(relocs, 3);
 	struct ifuncs ifuncs = {0};
 	struct lode_relocation options = {.host = &ifuncs};
@@ -207,7 +214,8 @@ static void test_values(void)
 	static const struct {
 		int64_t addend;
 		bool fits;
-	} values[] = {{0xffffffff, true}, {INT64_C(0x100000000), false}, {-INT64_C(0x80000000), true}, {-INT64_C(0x80000001), false}, {INT64_MIN, false}, {INT64_MAX, false}, {0, true}};
+	} values[] = {{0xffffffff, true}, {INT64_C(0x100000000), false}, {-INT64_C(0x80000000), true},
+		{-INT64_C(0x80000001), false}, {INT64_MIN, false}, {INT64_MAX, false}, {0, true}};
 
 	for (unsigned i = 0; i < 7; i++) {
 		const struct mkelf_reloc relocs[] = {{DYN_DATA, 1, 0, values[i].addend}};
@@ -237,7 +245,8 @@ static void test_values_in_place(void)
 	CHECK_EQ(dyn_word(DYN_DATA, 4), (uint32_t)(DYN_BASE + 0x1230) + UINT32_C(0x7fffffff));
 	dyn_base = UINT64_C(0x100000000);
 	CHECK_EQ(dyn_place(&options, 0), LODE_ERR_MALFORMED);
-	CHECK_WHY(dyn.why, "reloc-value", LODE_FIELD_REL_ADDEND, 0, dyn_base + 0x1230 + 0x7fffffff, mkelf_at(&dyn.out, MKELF_REL, 0, "r_info"));
+	CHECK_WHY(dyn.why, "reloc-value", LODE_FIELD_REL_ADDEND, 0, dyn_base + 0x1230 + 0x7fffffff,
+		mkelf_at(&dyn.out, MKELF_REL, 0, "r_info"));
 	CHECK_EQ(lode_relocations_check(&count, &dyn.image, &dyn.plan, &options, NULL), LODE_OK);
 	CHECK_EQ(count.symbolic, 1);
 	CHECK_EQ(count.irelative, 1);

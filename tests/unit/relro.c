@@ -15,11 +15,22 @@ static int load(const struct layout *l, const struct lode_policy *policy)
 {
 	const struct mkelf_segment segments[] = {
 		{.type = LODE_PT_LOAD, .flags = 5, .vaddr = 0x10000, .align = PAGE, .size = 64},
-		{.type = LODE_PT_LOAD, .flags = 6, .vaddr = l->data, .align = 1, .modulus = PAGE, .size = l->size / 2, .bss = l->size - l->size / 2},
+		{.type = LODE_PT_LOAD,
+			.flags = 6,
+			.vaddr = l->data,
+			.align = 1,
+			.modulus = PAGE,
+			.size = l->size / 2,
+			.bss = l->size - l->size / 2},
 		{.type = LODE_PT_GNU_RELRO, .flags = 4, .vaddr = l->relro, .align = 1},
-		{.type = l->neighbour ? LODE_PT_LOAD : LODE_PT_NULL, .flags = 6, .vaddr = l->neighbour ? l->neighbour : 0x90000, .align = 1, .bss = 16},
+		{.type = l->neighbour ? LODE_PT_LOAD : LODE_PT_NULL,
+			.flags = 6,
+			.vaddr = l->neighbour ? l->neighbour : 0x90000,
+			.align = 1,
+			.bss = 16},
 	};
-	const struct mkelf elf = {.type = LODE_ET_DYN, .entry = 0x10000, .segments = segments, .nsegments = 4, .tables = MKELF_NOWHERE};
+	const struct mkelf elf = {
+		.type = LODE_ET_DYN, .entry = 0x10000, .segments = segments, .nsegments = 4, .tables = MKELF_NOWHERE};
 
 	file_write(&f, &elf);
 	mkelf_set(&f.out, MKELF_PHDR, 2, "p_vaddr", l->relro);
@@ -115,7 +126,8 @@ static void test_outside(void)
 	for (unsigned i = 0; i < 5; i++) {
 		policy = kernel();
 		CHECK_EQ(load(&outside[i], &policy), LODE_ERR_MALFORMED);
-		CHECK_WHY(f.why, "relro-range", LODE_FIELD_PHDR_VADDR, 2, outside[i].relro, mkelf_at(&f.out, MKELF_PHDR, 2, "p_vaddr"));
+		CHECK_WHY(f.why, "relro-range", LODE_FIELD_PHDR_VADDR, 2, outside[i].relro,
+			mkelf_at(&f.out, MKELF_PHDR, 2, "p_vaddr"));
 		policy = lode_policy_process(PAGE);
 		CHECK_EQ(load(&outside[i], &policy), LODE_OK);
 		CHECK_EQ(f.plan.relro.size, 0);
@@ -150,7 +162,8 @@ static void test_all_edges(void)
 
 					CHECK_EQ(load(&l, &policy), LODE_OK);
 					for (uint64_t page = 0x20000; page < 0x24000; page += PAGE)
-						CHECK_EQ(page + 0x500000 - f.plan.relro.addr < f.plan.relro.size, page_wanted(&l, page));
+						CHECK_EQ(page + 0x500000 - f.plan.relro.addr < f.plan.relro.size,
+							page_wanted(&l, page));
 				}
 }
 

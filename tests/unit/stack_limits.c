@@ -6,7 +6,8 @@
 
 static const char *const argv[] = {"one", "two"}, *const envp[] = {"A=1", "LONG=0123456789"};
 static const unsigned char random_bytes[16] = "0123456789abcdef";
-static const struct lode_auxv auxv[] = {{LODE_AT_PLATFORM, 1}, {LODE_AT_BASE_PLATFORM, 2}, {LODE_AT_RANDOM, 3}, {LODE_AT_EXECFN, 4}, {LODE_AT_PAGESZ, 4096}};
+static const struct lode_auxv auxv[] = {
+	{LODE_AT_PLATFORM, 1}, {LODE_AT_BASE_PLATFORM, 2}, {LODE_AT_RANDOM, 3}, {LODE_AT_EXECFN, 4}, {LODE_AT_PAGESZ, 4096}};
 
 static struct lode_stack stack_of(uint32_t word, unsigned parts)
 {

@@ -52,7 +52,8 @@ static inline int tape_read_(void *host, void *dst, uint64_t offset, size_t size
 /** @known: the source knows its size; otherwise it is a pipe's. */
 static inline struct lode_source tape_begin(struct tape *tape, const unsigned char *bytes, uint64_t size, bool known)
 {
-	*tape = (struct tape){.bytes = bytes, .size = size, .seen = calloc((size_t)size + 1, 1), .fail_at = TAPE_NEVER, .change_at = TAPE_NEVER};
+	*tape = (struct tape){.bytes = bytes, .size = size, .seen = calloc((size_t)size + 1, 1), .fail_at = TAPE_NEVER,
+		.change_at = TAPE_NEVER};
 	if (!tape->seen)
 		abort();
 	return (struct lode_source){.size = known ? size : LODE_SIZE_UNKNOWN, .read = tape_read_, .host = tape};

@@ -39,7 +39,8 @@ static void test_linker(void)
 	}
 }
 
-/** Templates that do not begin at a multiple of their alignment: still congruent, outside the thread control block, and no further than needed. */
+/** Templates that do not begin at a multiple of their alignment: still congruent, outside the thread control block, and no
+ * further than needed. */
 static void test_skewed(void)
 {
 	static const uint16_t machines[] = {LODE_EM_X86_64, LODE_EM_386, LODE_EM_AARCH64, LODE_EM_RISCV};

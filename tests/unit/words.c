@@ -86,19 +86,33 @@ static void test_unknown(void)
 /** The whole line: each part that is there, none that is not. */
 static void test_lines(void)
 {
-	struct lode_diag why = {.status = LODE_ERR_MALFORMED, .rule = LODE_RULE_SEGMENT_PAST_END, .field = LODE_FIELD_PHDR_OFFSET, .index = 3, .other = LODE_NO_INDEX,
-		.value = 0x5000, .limit = 0x4000, .offset = 0xe8};
+	struct lode_diag why = {.status = LODE_ERR_MALFORMED,
+		.rule = LODE_RULE_SEGMENT_PAST_END,
+		.field = LODE_FIELD_PHDR_OFFSET,
+		.index = 3,
+		.other = LODE_NO_INDEX,
+		.value = 0x5000,
+		.limit = 0x4000,
+		.offset = 0xe8};
 	char line[512], want[512];
 
-	snprintf(want, sizeof want, "program header 3: p_offset = 0x5000 (against 0x4000) at file offset 0xe8: %s; %s [segment-past-end]",
+	snprintf(want, sizeof want,
+		"program header 3: p_offset = 0x5000 (against 0x4000) at file offset 0xe8: %s; %s [segment-past-end]",
 		lode_rule_text(why.rule), lode_rule_remedy(why.rule));
 	CHECK_EQ(lode_diag_format(line, sizeof line, &why), strlen(want));
 	CHECK_STR(line, want);
-	why = (struct lode_diag){.rule = LODE_RULE_PLAN_WINDOW, .field = LODE_FIELD_POLICY_WINDOW, .index = LODE_NO_INDEX, .other = 12, .value = UINT64_MAX, .offset = LODE_NO_OFFSET};
-	snprintf(want, sizeof want, "policy: window = 0xffffffffffffffff, conflicts with number 12: %s [plan-window]", lode_rule_text(why.rule));
+	why = (struct lode_diag){.rule = LODE_RULE_PLAN_WINDOW,
+		.field = LODE_FIELD_POLICY_WINDOW,
+		.index = LODE_NO_INDEX,
+		.other = 12,
+		.value = UINT64_MAX,
+		.offset = LODE_NO_OFFSET};
+	snprintf(want, sizeof want, "policy: window = 0xffffffffffffffff, conflicts with number 12: %s [plan-window]",
+		lode_rule_text(why.rule));
 	CHECK_EQ(lode_diag_format(line, sizeof line, &why), strlen(want));
 	CHECK_STR(line, want);
-	why = (struct lode_diag){.rule = LODE_RULE_PLAN_WINDOW, .index = 4294967294, .other = LODE_NO_INDEX, .offset = LODE_NO_OFFSET};
+	why = (struct lode_diag){
+		.rule = LODE_RULE_PLAN_WINDOW, .index = 4294967294, .other = LODE_NO_INDEX, .offset = LODE_NO_OFFSET};
 	snprintf(want, sizeof want, "%s [plan-window]", lode_rule_text(why.rule));
 	lode_diag_format(line, sizeof line, &why);
 	CHECK_STR(line, want);
@@ -110,7 +124,13 @@ static void test_lines(void)
 /** Any size of buffer: a prefix of the line with its NUL, the same length returned, not a byte behind it. */
 static void test_truncation(void)
 {
-	const struct lode_diag why = {.rule = LODE_RULE_HEADER_SHTABLE, .field = LODE_FIELD_EHDR_SHOFF, .index = 7, .other = 9, .value = 1, .limit = 2, .offset = 3};
+	const struct lode_diag why = {.rule = LODE_RULE_HEADER_SHTABLE,
+		.field = LODE_FIELD_EHDR_SHOFF,
+		.index = 7,
+		.other = 9,
+		.value = 1,
+		.limit = 2,
+		.offset = 3};
 	char whole[512], line[513];
 	size_t length = lode_diag_format(whole, sizeof whole, &why);
 

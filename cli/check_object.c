@@ -80,6 +80,12 @@ static struct check_place at_entry(const struct table *table, uint64_t i, const 
 		table->section->offset + i * table->entry);
 }
 
+/* Relocations of a compressed section, or of an older .zdebug one, are places of its bytes as they were. */
+static bool is_compressed(const struct table *table)
+{
+	return (table->target->flags & LODE_SHF_COMPRESSED) != 0 || strstr(table->name, ".zdebug_") != NULL;
+}
+
 static void check_entry(struct check *c, const struct table *table, uint64_t i, const struct lode_rel *rel)
 {
 	uint32_t highest = highest_type(c->image.machine);
@@ -91,7 +97,7 @@ static void check_entry(struct check *c, const struct table *table, uint64_t i, 
 		!linux_applies(rel->type))
 		check_add(c, CHECK_MODULE_RELOCATION, at_entry(table, i, "r_info type", rel->type), "in section %u, %s",
 			table->index, table->name);
-	if (!check_within(rel->offset, width_of(c->image.machine, rel->type), table->target->size))
+	if (!is_compressed(table) && !check_within(rel->offset, width_of(c->image.machine, rel->type), table->target->size))
 		check_add(c, CHECK_OBJECT_RELOCATION_RANGE, at_entry(table, i, "r_offset", rel->offset), "in section %u, %s",
 			table->index, table->name);
 	if (rel->symbol >= table->symbols.count && rel->symbol != 0) {

@@ -63,6 +63,7 @@ enum {
 #define LODE_SHF_ALLOC 2u
 #define LODE_SHF_EXECINSTR 4u
 #define LODE_SHF_TLS 0x400u
+#define LODE_SHF_COMPRESSED 0x800u
 
 enum { LODE_STB_LOCAL = 0, LODE_STB_GLOBAL = 1, LODE_STB_WEAK = 2 };
 enum {

@@ -221,6 +221,37 @@ static void test_relocations(void)
 	file_free(&f);
 }
 
+/** MIPS64 keeps symbol, special symbol and three types apart; little-endian ones stand in another order than a word's. */
+static void test_mips_relocations(void)
+{
+	static const struct mkelf_segment segments[] = {{.type = LODE_PT_LOAD, .flags = 6, .vaddr = 0x1000, .align = 0x1000, .size = 64}};
+	static const struct mkelf_reloc relocs[] = {{0x1000, 0, 0, 5}};
+	static const unsigned char parts[4] = {4, 3, 2, 1}; /* r_ssym, r_type3, r_type2, r_type */
+	struct mkelf elf = {.machine = LODE_EM_MIPS, .segments = segments, .nsegments = 1, .rela = relocs, .nrela = 1, .tables = MKELF_NOWHERE};
+
+	for (unsigned k = 0; k < 4; k++) {
+		struct lode_reltab table = {.count = 1, .rela = true};
+		struct lode_rel rel;
+
+		elf.class_ = encoding_class(k);
+		elf.data = encoding_data(k);
+		file_write(&f, &elf);
+		CHECK_EQ(file_open(&f, 0), LODE_OK);
+		table.offset = f.out.parts[MKELF_RELA].offset;
+		if (k & 1) {
+			mkelf_poke(&f.out, table.offset + 8, 4, 0x123456);
+			memcpy(f.out.bytes + table.offset + 12, parts, 4);
+		} else {
+			mkelf_poke(&f.out, table.offset + 4, 4, 0x12345601);
+		}
+		CHECK_EQ(lode_rel_read(&rel, &f.image, &table, 0, &f.why), LODE_OK);
+		CHECK_EQ(rel.symbol, 0x123456);
+		CHECK_EQ(rel.type, k & 1 ? 0x04030201 : 1);
+		CHECK_EQ(rel.addend, 5);
+	}
+	file_free(&f);
+}
+
 /** Every byte at the edges of file part and memory. */
 static void test_mips64(void)
 {
@@ -287,6 +318,7 @@ int main(void)
 	CASE(test_symtab_refused);
 	CASE(test_relocations);
 	CASE(test_mips64);
+	CASE(test_mips_relocations);
 	CASE(test_addresses);
 	return check_done();
 }

@@ -62,7 +62,7 @@ def compare_json(said, file):
              ("dynamic entries", [numbers(d, "tag value") for d in (said["dynamic"] or {}).get("entries", [])], [d[:2] for d in file.dynamic]),
              ("notes", sorted(numbers(n, "offset type desc_size") for n in said["notes"]), sorted((n[0], n[3], n[2]) for n in notes)),
              ("symbols", [t["count"] for t in said["symbol_tables"]], [len(t) for t in file.symbols]),
-             ("relocations", [{t["type"]: t["count"] for t in r["types"]} for r in said["relocations"] if r.get("section") and r["kind"] != "relr"],
+             ("relocations", [{t["type"]: t["count"] for t in r["types"]} for r in said["relocations"] if r.get("section") and r["kind"] != "relr" and r["entries"]],
               [types_of(r[1], h[0]) for r in file.relocations])]
     for what, a, b in parts:
         if a != b:

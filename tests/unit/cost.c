@@ -54,7 +54,7 @@ static void test_vmlinux(void)
 		for (unsigned k = 0; k < ROUNDS; k++)
 			CHECK_EQ(file_plan(&f, &policy), LODE_OK);
 		printf("a plan of 4 segments in a file of %" PRIu64 " bytes: %.2f us\n", f.source.size,
-			(double)(clock() - begun) * 1e6 / CLOCKS_PER_SEC / ROUNDS);
+			(double)(clock() - begun) * 1e6 / CLOCKS_PER_SEC / (double)ROUNDS);
 		CHECK_EQ(tape.reads, 0);
 		CHECK(i == 0 || f.plan.nruns == nruns);
 		nruns = f.plan.nruns;

@@ -27,7 +27,8 @@ static void test_sets(void)
 			image.relr = relr;
 			image.nrelr = 0;
 			for (uint64_t at = DYN_DATA; at + word <= DYN_BSS; at += word * (1 + random_below(&seed, stride)))
-				relr[image.nrelr++] = (struct mkelf_reloc){.offset = at, .addend = (int64_t)(DYN_LINKED + random_below(&seed, 0x1000))};
+				relr[image.nrelr++] = (struct mkelf_reloc){
+					.offset = at, .addend = (int64_t)(DYN_LINKED + random_below(&seed, 0x1000))};
 			dyn_write(&image);
 			CHECK_EQ(dyn_place(NULL, 0), LODE_OK);
 			file = dyn.out.bytes + dyn.segments[1].offset;
@@ -63,7 +64,8 @@ static void test_words(void)
 		file = dyn.out.bytes + dyn.segments[1].offset;
 		for (unsigned i = 0; i < 3; i++) {
 			uint64_t mask = word == 8 ? UINT64_MAX : UINT32_MAX, at = places[i] - DYN_DATA;
-			uint64_t addend = at < 0x400 ? mkelf_peek(&dyn.out, dyn.segments[1].offset + at, word) : 0; /* behind it lies the bss */
+			/* behind it lies the bss */
+			uint64_t addend = at < 0x400 ? mkelf_peek(&dyn.out, dyn.segments[1].offset + at, word) : 0;
 
 			CHECK_EQ(dyn_word(places[i], word), (addend + DYN_BIAS) & mask);
 			if (at < 0x400)
@@ -78,10 +80,8 @@ static void expect(unsigned encoding, const uint64_t *words, uint32_t n, const c
 	CHECK(place_words(encoding, words, n) != LODE_OK);
 	CHECK_WHY(dyn.why, rule, LODE_FIELD_RELR_ENTRY, index, value, mkelf_at(&dyn.out, MKELF_RELR, index, "word"));
 	for (size_t i = 0; i < DYN_MEMORY; i++)
-		if (dyn_memory[i] != 0x33) {
-			CHECK(!"memory was touched");
+		if (!CHECK_EQ(dyn_memory[i], 0x33))
 			break;
-		}
 }
 
 static void test_refused(void)
@@ -115,7 +115,8 @@ static void test_size(void)
 			if (mkelf_get(&dyn.out, MKELF_DYN, i, "d_tag") == LODE_DT_RELRSZ) {
 				mkelf_set(&dyn.out, MKELF_DYN, i, "d_val", k ? 12 : 6);
 				CHECK_EQ(dyn_place(NULL, 0), LODE_ERR_MALFORMED);
-				CHECK_WHY(dyn.why, "reloc-table", LODE_FIELD_DYN_VALUE, i, k ? 12 : 6, mkelf_at(&dyn.out, MKELF_DYN, i, "d_val"));
+				CHECK_WHY(dyn.why, "reloc-table", LODE_FIELD_DYN_VALUE, i, k ? 12 : 6,
+					mkelf_at(&dyn.out, MKELF_DYN, i, "d_val"));
 			}
 	}
 }

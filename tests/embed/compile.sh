@@ -20,6 +20,22 @@ needs_little() {
 	[ -z "$others" ] || { echo "needed: $others"; return 1; }
 }
 
+# As docs/embed.md says: code and tables without the words, and the largest stack frame.
+small() {
+	mkdir -p "$work/s" && cd "$work/s" && gcc -Os -ffreestanding -fno-asynchronous-unwind-tables -fstack-usage -I"$source/include" \
+		-I"$source/core" -c "$source"/core/*.c "$source"/core/arch/*.c || return 1
+	rm words.o
+	size=$(size -t ./*.o | awk 'END { print $4 }')
+	frame=$(cat ./*.su | awk -F '\t' '$2 > most { most = $2 } END { print most }')
+	echo "$size bytes, frame of $frame bytes"
+	[ "$size" -lt 30720 ] && [ "$frame" -le 1126 ]
+}
+if [ "$(uname -m)" = x86_64 ] && command -v gcc >/dev/null; then
+	try "size and stack" small
+else
+	skip "size and stack" "the figures are those of gcc for x86-64"
+fi
+
 found=
 present gcc clang-14 clang-19
 for cc in $found; do

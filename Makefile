@@ -28,7 +28,7 @@ sweep: everything     ## the long comparisons over every program and file of thi
 	@tools/deps check
 	@tools/sweep $(BUILD)
 
-fuzz:                 ## fuzz every entry point: make fuzz TIME=60 (seconds for each)
+fuzz:                 ## fuzz every entry point: make fuzz TIME=60 (seconds in all)
 	@tools/deps build fuzz
 	@tools/fuzz $(TIME)
 

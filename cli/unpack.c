@@ -333,7 +333,8 @@ static int unpack_bzimage(struct lode_input *input, const unsigned char *header)
 
 	lode_input_note_(input, "bzImage %u.%02u", version >> 8, version & 0xffu);
 	if (version < 0x208 || length == 0)
-		return lode_input_fail_(input, 0, "%s: its header names no payload, so there is no ELF image to show", input->peeled);
+		return lode_input_fail_(input, 0, "%s: its header names no payload, so there is no ELF image to show",
+			input->peeled);
 	if (length > input->source.size || offset > input->source.size - length)
 		return lode_input_fail_(input, 0,
 			"%s: the payload (0x%llx bytes at 0x%llx) reaches past the end of the file: it is cut short", input->peeled,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* linked_place FILE BASE: the file placed and relocated at BASE (hexadecimal) -> its whole span on standard output, preceded by nothing.
- * Symbols that it does not define resolve to 0x5eed0000; ifuncs are left alone. For linked.py. */
+/* linked_place FILE BASE: the file placed and relocated at BASE (hexadecimal) -> its whole span on standard output,
+ * preceded by nothing. Symbols that it does not define resolve to 0x5eed0000; ifuncs are left alone. For linked.py. */
 #include <stdio.h>
 #include <stdlib.h>
 

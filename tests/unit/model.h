@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Segments -> memory, page by page and byte by byte: what a plan has to amount to, written without looking at the planner. And a plan
+/* Segments -> memory, page by page and byte by byte: what a plan has to amount to, written without looking
+ * at the planner. And a plan
  * -> memory, so that the two can be compared. */
 #ifndef LODE_TESTS_MODEL_H
 #define LODE_TESTS_MODEL_H
@@ -120,7 +121,8 @@ static inline bool model_overlaps(const struct model_image *image)
 }
 
 /** One page that all its segments share. Returns the rule that it breaks. */
-static inline enum lode_rule model_union(struct model *m, const struct model_image *image, const struct lode_policy *policy, uint64_t p)
+static inline enum lode_rule model_union(struct model *m, const struct model_image *image, const struct lode_policy *policy,
+	uint64_t p)
 {
 	uint64_t page_addr = m->first + p * m->page;
 	const struct model_segment *only = NULL;
@@ -210,7 +212,8 @@ static inline void model_execute(struct model *m, const struct lode_plan *plan, 
 		end = run->addr + run->size;
 		CHECK(end <= plan->span.addr + plan->span.size);
 		CHECK((run->kind == LODE_SHARE) == (run->offset != LODE_NO_OFFSET));
-		CHECK(run->kind != LODE_SHARE || (may_share && run->offset % page == 0 && run->offset + run->size - page < image->file_size));
+		CHECK(run->kind != LODE_SHARE ||
+			(may_share && run->offset % page == 0 && run->offset + run->size - page < image->file_size));
 		for (uint64_t a = run->addr - plan->bias; a < run->addr - plan->bias + run->size; a += page) {
 			m->there[(a - m->first) / page] = true;
 			m->prot[(a - m->first) / page] = (uint8_t)run->prot;
@@ -220,12 +223,14 @@ static inline void model_execute(struct model *m, const struct lode_plan *plan, 
 	}
 	for (uint32_t i = 0; i < plan->nfills; i++) {
 		const struct lode_fill *fill = &plan->fills[i];
-		const struct lode_run *run = lode_plan_run_at(plan, fill->addr, 1), *last = lode_plan_run_at(plan, fill->addr + fill->size - 1, 1);
+		const struct lode_run *run = lode_plan_run_at(plan, fill->addr, 1),
+				      *last = lode_plan_run_at(plan, fill->addr + fill->size - 1, 1);
 
 		CHECK(fill->size > 0 && run != NULL && last != NULL);
 		for (const struct lode_run *r = run; r != NULL && last != NULL && r <= last; r++)
 			CHECK(r->kind == (fill->offset == LODE_ZEROS && r->kind == LODE_SHARE ? LODE_SHARE : LODE_OWN));
-		CHECK(fill->offset == LODE_ZEROS || (fill->size <= image->file_size && fill->offset <= image->file_size - fill->size));
+		CHECK(fill->offset == LODE_ZEROS ||
+			(fill->size <= image->file_size && fill->offset <= image->file_size - fill->size));
 		if (fill->offset == LODE_ZEROS)
 			memset(model_at(m, fill->addr - plan->bias), 0, (size_t)fill->size);
 		else

@@ -189,9 +189,17 @@ static void test_symtab_refused(void)
 /** r_info is cut 24 + 8 or 32 + 32; addends are signed. */
 static void test_relocations(void)
 {
-	static const struct mkelf_segment segments[] = {{.type = LODE_PT_LOAD, .flags = 6, .vaddr = 0x1000, .align = 0x1000, .size = 64}};
-	static const struct mkelf_reloc relocs[] = {{0x1000, 0x8f, 0x123456, -1}, {0x1008, 1, 0, INT32_MIN}, {0x1010, 8, 0xffffff, 0x7fffffff}};
-	struct mkelf elf = {.segments = segments, .nsegments = 1, .rel = relocs, .nrel = 3, .rela = relocs, .nrela = 3, .tables = MKELF_NOWHERE};
+	static const struct mkelf_segment segments[] = {
+		{.type = LODE_PT_LOAD, .flags = 6, .vaddr = 0x1000, .align = 0x1000, .size = 64}};
+	static const struct mkelf_reloc relocs[] = {
+		{0x1000, 0x8f, 0x123456, -1}, {0x1008, 1, 0, INT32_MIN}, {0x1010, 8, 0xffffff, 0x7fffffff}};
+	struct mkelf elf = {.segments = segments,
+		.nsegments = 1,
+		.rel = relocs,
+		.nrel = 3,
+		.rela = relocs,
+		.nrela = 3,
+		.tables = MKELF_NOWHERE};
 
 	for (unsigned k = 0; k < 4; k++) {
 		elf.class_ = encoding_class(k);
@@ -224,10 +232,12 @@ static void test_relocations(void)
 /** MIPS64 keeps symbol, special symbol and three types apart; little-endian ones stand in another order than a word's. */
 static void test_mips_relocations(void)
 {
-	static const struct mkelf_segment segments[] = {{.type = LODE_PT_LOAD, .flags = 6, .vaddr = 0x1000, .align = 0x1000, .size = 64}};
+	static const struct mkelf_segment segments[] = {
+		{.type = LODE_PT_LOAD, .flags = 6, .vaddr = 0x1000, .align = 0x1000, .size = 64}};
 	static const struct mkelf_reloc relocs[] = {{0x1000, 0, 0, 5}};
 	static const unsigned char parts[4] = {4, 3, 2, 1}; /* r_ssym, r_type3, r_type2, r_type */
-	struct mkelf elf = {.machine = LODE_EM_MIPS, .segments = segments, .nsegments = 1, .rela = relocs, .nrela = 1, .tables = MKELF_NOWHERE};
+	struct mkelf elf = {
+		.machine = LODE_EM_MIPS, .segments = segments, .nsegments = 1, .rela = relocs, .nrela = 1, .tables = MKELF_NOWHERE};
 
 	for (unsigned k = 0; k < 4; k++) {
 		struct lode_reltab table = {.count = 1, .rela = true};
@@ -255,7 +265,8 @@ static void test_mips_relocations(void)
 /** Every byte at the edges of file part and memory. */
 static void test_mips64(void)
 {
-	static const struct mkelf_segment segments[] = {{.type = LODE_PT_LOAD, .flags = 6, .vaddr = 0x1000, .align = 0x1000, .size = 64}};
+	static const struct mkelf_segment segments[] = {
+		{.type = LODE_PT_LOAD, .flags = 6, .vaddr = 0x1000, .align = 0x1000, .size = 64}};
 	static const struct mkelf_reloc relocs[] = {{0x1000, 0x12, 0x07180500, -1}};
 	struct mkelf elf = {.segments = segments, .nsegments = 1, .rela = relocs, .nrela = 1, .tables = MKELF_NOWHERE};
 

@@ -193,6 +193,29 @@ static void test_single_escapes(void)
 	file_free(&f);
 }
 
+/** One byte behind the end is one too many; a single program header behind it, too. */
+static void test_single_bytes(void)
+{
+	static struct file f;
+
+	file_sample(&f, "static", LODE_CLASS64, LODE_DATA2LSB, 0);
+	mkelf_set(&f.out, MKELF_PHDR, 1, "p_filesz", 1);
+	mkelf_set(&f.out, MKELF_PHDR, 1, "p_offset", f.out.size - 1);
+	CHECK_EQ(file_open(&f, 0), LODE_OK);
+	mkelf_set(&f.out, MKELF_PHDR, 1, "p_offset", f.out.size);
+	CHECK_EQ(file_open(&f, 0), LODE_ERR_MALFORMED);
+	CHECK_EQ(f.why.rule, LODE_RULE_SEGMENT_PAST_END);
+	mkelf_set(&f.out, MKELF_EHDR, 0, "e_phnum", 1);
+	mkelf_set(&f.out, MKELF_EHDR, 0, "e_phoff", f.out.size - 55);
+	CHECK_EQ(file_open(&f, 0), LODE_ERR_MALFORMED);
+	CHECK_EQ(f.why.rule, LODE_RULE_HEADER_PHTABLE);
+	mkelf_set(&f.out, MKELF_EHDR, 0, "e_phnum", 0); /* no headers: nobody looks where they are */
+	mkelf_set(&f.out, MKELF_EHDR, 0, "e_phentsize", 0);
+	CHECK_EQ(file_open(&f, 0), LODE_OK);
+	CHECK_EQ(f.image.nload, 0);
+	file_free(&f);
+}
+
 /** Sections without bytes may lie anywhere: NOBITS, NULL, and those of size 0. */
 static void test_empty_sections(void)
 {
@@ -351,6 +374,7 @@ int main(void)
 	CASE(test_extended_numbering);
 	CASE(test_single_escapes);
 	CASE(test_empty_sections);
+	CASE(test_single_bytes);
 	CASE(test_plain_numbering);
 	CASE(test_sections_on_request);
 	CASE(test_header_only);

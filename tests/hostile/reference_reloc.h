@@ -215,6 +215,15 @@ static inline void ref_read_tags(struct ref_reloc *r)
 	}
 }
 
+/* A table at whose end DT_JMPREL's entries lie leaves those to it. */
+static inline uint64_t ref_own_size(const struct ref_reloc *r, uint64_t vaddr, uint64_t size, bool rela)
+{
+	uint64_t begin = ref_offset(r->file, vaddr), jumps = r->tag[DT_PLTRELSZ], at = ref_offset(r->file, r->tag[DT_JMPREL]);
+	bool same = jumps != 0 && (r->tag[DT_PLTREL] == DT_RELA) == rela;
+
+	return same && size >= jumps && at >= begin && at - begin == size - jumps ? size - jumps : size;
+}
+
 static inline void ref_relocate(struct ref_memory *m, struct ref_file *file, uint64_t bias)
 {
 	struct ref_reloc r = {.file = file, .m = m, .bias = bias};
@@ -223,8 +232,8 @@ static inline void ref_relocate(struct ref_memory *m, struct ref_file *file, uin
 	ref_apply_relr(&r);
 	for (int pass = 0; pass < 2; pass++) {
 		r.second = pass == 1;
-		ref_apply_table(&r, r.tag[DT_REL], r.tag[DT_RELSZ], false);
-		ref_apply_table(&r, r.tag[DT_RELA], r.tag[DT_RELASZ], true);
+		ref_apply_table(&r, r.tag[DT_REL], ref_own_size(&r, r.tag[DT_REL], r.tag[DT_RELSZ], false), false);
+		ref_apply_table(&r, r.tag[DT_RELA], ref_own_size(&r, r.tag[DT_RELA], r.tag[DT_RELASZ], true), true);
 		ref_apply_table(&r, r.tag[DT_JMPREL], r.tag[DT_PLTRELSZ], r.tag[DT_PLTREL] == DT_RELA);
 	}
 }

@@ -21,6 +21,9 @@ demo: $(BUILD)/build.ninja ## a tour: show, check, exec and run on files of this
 
 check:                ## every test that fits in half an hour; the last line counts them
 	@tools/deps build check
+	@# what was installed since the build was set up has to be found
+	@[ ! -e $(BUILD)/build.ninja ] || [ ! -e /var/lib/dpkg/status ] || [ $(BUILD)/build.ninja -nt /var/lib/dpkg/status ] || \
+		meson setup --reconfigure $(BUILD) >/dev/null
 	@$(MAKE) --no-print-directory everything
 	@tools/check $(BUILD)
 

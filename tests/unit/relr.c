@@ -35,8 +35,8 @@ static void test_sets(void)
 			for (uint32_t i = 0; i < image.nrelr; i++)
 				CHECK_EQ(dyn_word(relr[i].offset, word), (uint64_t)relr[i].addend + DYN_BIAS);
 			for (uint32_t i = 0; i < image.nrelr; i++) /* take them back: nothing else may have changed */
-				memcpy(dyn_memory + relr[i].offset - DYN_LINKED, file + relr[i].offset - DYN_DATA, word);
-			CHECK_MEM(dyn_memory + DYN_DATA - DYN_LINKED, file, 0x400);
+				memcpy(dyn_memory + (relr[i].offset - DYN_LINKED), file + (relr[i].offset - DYN_DATA), word);
+			CHECK_MEM(dyn_memory + (DYN_DATA - DYN_LINKED), file, 0x400);
 		}
 }
 
@@ -69,9 +69,9 @@ static void test_words(void)
 
 			CHECK_EQ(dyn_word(places[i], word), (addend + DYN_BIAS) & mask);
 			if (at < 0x400)
-				memcpy(dyn_memory + places[i] - DYN_LINKED, file + at, word);
+				memcpy(dyn_memory + (places[i] - DYN_LINKED), file + at, word);
 		}
-		CHECK_MEM(dyn_memory + DYN_DATA - DYN_LINKED, file, 0x400);
+		CHECK_MEM(dyn_memory + (DYN_DATA - DYN_LINKED), file, 0x400);
 	}
 }
 

@@ -27,6 +27,10 @@ check:                ## every test that fits in half an hour; the last line cou
 	@$(MAKE) --no-print-directory everything
 	@tools/check $(BUILD)
 
+check-hostile: everything ## every mutation of the hostile-input tests: about half an hour
+	@tools/deps check
+	@tools/check-hostile $(BUILD)
+
 sweep: everything     ## the long comparisons over every program and file of this machine
 	@tools/deps check
 	@tools/sweep $(BUILD)
@@ -55,6 +59,6 @@ clean:                ## remove what was built
 
 help:                 ## this list
 	@echo "make                  build/lode"
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r name text; do printf 'make %-16s %s\n' "$$name" "$$text"; done
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r name text; do printf 'make %-16s %s\n' "$$name" "$$text"; done
 
-.PHONY: all everything demo check sweep fuzz bench coverage lint install clean help
+.PHONY: all everything demo check check-hostile sweep fuzz bench coverage lint install clean help

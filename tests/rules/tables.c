@@ -45,7 +45,8 @@ void rule_SYMTAB_TYPE(struct bad *b)
 	struct lode_symtab table;
 
 	bad_sample(b, "dynamic");
-	bad_want(b, LODE_FIELD_SHDR_TYPE, 1, mkelf_get(&b->file.out, MKELF_SHDR, 1, "sh_type"), mkelf_at(&b->file.out, MKELF_SHDR, 1, "sh_type"));
+	bad_want(b, LODE_FIELD_SHDR_TYPE, 1, mkelf_get(&b->file.out, MKELF_SHDR, 1, "sh_type"),
+		mkelf_at(&b->file.out, MKELF_SHDR, 1, "sh_type"));
 	symtab(b, 1, &table);
 }
 
@@ -89,7 +90,8 @@ void rule_ROOM_STRING(struct bad *b)
 {
 	bad_sample(b, "dynamic");
 	bad_want(b, LODE_FIELD_BUFFER, LODE_NO_INDEX, 9, LODE_NO_OFFSET);
-	string(b, (struct lode_range){b->file.out.parts[MKELF_STR].offset, b->file.out.parts[MKELF_STR].size}, 1, 9); /* libc.so.6 */
+	/* libc.so.6 */
+	string(b, (struct lode_range){b->file.out.parts[MKELF_STR].offset, b->file.out.parts[MKELF_STR].size}, 1, 9);
 }
 
 void rule_NOTE_PAST_END(struct bad *b)
@@ -112,7 +114,11 @@ void rule_NOTE_COUNT(struct bad *b)
 {
 	enum { MANY = 65537, EMPTY = 12 };
 	const struct mkelf_segment segments[] = {{.type = LODE_PT_NOTE, .flags = 4, .align = 4, .size = MANY * EMPTY}};
-	const struct mkelf elf = {.class_ = encoding_class(b->encoding), .data = encoding_data(b->encoding), .segments = segments, .nsegments = 1, .tables = MKELF_NOWHERE};
+	const struct mkelf elf = {.class_ = encoding_class(b->encoding),
+		.data = encoding_data(b->encoding),
+		.segments = segments,
+		.nsegments = 1,
+		.tables = MKELF_NOWHERE};
 	struct lode_notes notes;
 	struct lode_note note;
 	struct lode_range range;
@@ -183,7 +189,8 @@ void rule_DYNAMIC_STRINGS(struct bad *b)
 	bad_sample(b, "dynamic");
 	strings = bad_tag(b, LODE_DT_STRTAB);
 	bad_set(b, MKELF_DYN, bad_tag(b, LODE_DT_STRSZ), "d_tag", 0x60000000);
-	bad_want(b, LODE_FIELD_DYN_VALUE, strings, mkelf_get(&b->file.out, MKELF_DYN, strings, "d_val"), mkelf_at(&b->file.out, MKELF_DYN, strings, "d_val"));
+	bad_want(b, LODE_FIELD_DYN_VALUE, strings, mkelf_get(&b->file.out, MKELF_DYN, strings, "d_val"),
+		mkelf_at(&b->file.out, MKELF_DYN, strings, "d_val"));
 	bad_dynamic(b);
 }
 

@@ -28,7 +28,7 @@ check:                ## every test that fits in half an hour; the last line cou
 	@tools/check $(BUILD)
 
 check-hostile: everything ## every mutation of the hostile-input tests: about half an hour
-	@tools/deps check
+	@tools/deps build check sweep
 	@tools/check-hostile $(BUILD)
 
 sweep: everything     ## the long comparisons over every program and file of this machine

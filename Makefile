@@ -28,11 +28,11 @@ check:                ## every test that fits in half an hour; the last line cou
 	@tools/check $(BUILD)
 
 check-hostile: everything ## every mutation of the hostile-input tests: about half an hour
-	@tools/deps build check sweep
+	@tools/deps build check
 	@tools/check-hostile $(BUILD)
 
 sweep: everything     ## the long comparisons over every program and file of this machine
-	@tools/deps check
+	@tools/deps build check sweep
 	@tools/sweep $(BUILD)
 
 fuzz:                 ## fuzz every entry point: make fuzz TIME=60 (seconds in all)

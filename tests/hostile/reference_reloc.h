@@ -158,7 +158,7 @@ static inline void ref_apply(const struct ref_reloc *r, uint64_t at, bool rela)
 	case REF_ADD_BIAS: case REF_CALL: value = r->bias + addend; break;
 	case REF_SYMBOL_ADDEND: value = symbol + addend; break;
 	case REF_TP: value = ref_tls_offset(r->file) + symbol + addend; break;
-	case REF_TP_NEGATED: value = 0 - (ref_tls_offset(r->file) + symbol + addend); break;
+	case REF_TP_NEGATED: value = addend - (ref_tls_offset(r->file) + symbol); break;
 	case REF_MODULE: value = REF_TLS_MODULE; break;
 	case REF_IN_BLOCK: value = symbol + addend - (r->file->machine == EM_RISCV ? 0x800u : 0u); break;
 	default: value = symbol; break;

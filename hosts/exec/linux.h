@@ -157,10 +157,16 @@ static inline int64_t call3(uint64_t nr, uint64_t a, uint64_t b, uint64_t c)
 	return call6(nr, a, b, c, 0, 0, 0);
 }
 
+#ifdef __clang_analyzer__
+/* The analyzer cannot know that the kernel writes to addresses; a function that it cannot see might. */
+uint64_t unseen(void *p);
+#define address(p) unseen((void *)(uintptr_t)(p))
+#else
 static inline uint64_t address(const volatile void *p)
 {
 	return (uint64_t)(uintptr_t)p;
 }
+#endif
 
 static inline void *pointer(uint64_t addr)
 {

@@ -161,7 +161,7 @@ static void on_stop(int signal, const struct queued *info, void *context)
 
 int lode_exec_alone_(struct exec_state *state, void (*rest)(struct exec_state *state))
 {
-	struct kernel_sigaction action = {.handler = address((const void *)(uintptr_t)on_stop),
+	struct kernel_sigaction action = {.handler = (uint64_t)(uintptr_t)on_stop,
 		.flags = SA_INFO | SA_RESTORE | SA_ALTSTACK,
 		.restorer = address(lode_exec_restorer_), .mask = UINT64_MAX};
 	struct handover *handover = lode_exec_alloc_(state, sizeof *handover);

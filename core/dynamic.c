@@ -116,13 +116,15 @@ static int locate(struct lode_range *range, const struct tags *tags, uint32_t sl
 	return LODE_OK;
 }
 
-/* A table whose size stands in another tag. Absent: size 0. */
+/* A table whose size stands in another tag. Absent: size 0. A size alone says nothing. */
 static int locate_sized(struct lode_range *range, const struct tags *tags, uint32_t slot, uint32_t size_slot, struct lode_diag *why)
 {
 	uint64_t size = tags->value[size_slot];
 
 	if (size == 0)
 		return LODE_OK;
+	if (!tags->seen[slot])
+		return lode_refuse_(why, LODE_RULE_DYNAMIC_RANGE, at_tag(tags, size_slot, 0));
 	if (!lode_vaddr_to_offset(&range->addr, tags->image, tags->value[slot], size))
 		return lode_refuse_(why, LODE_RULE_DYNAMIC_RANGE, at_tag(tags, slot, size));
 	range->size = size;
@@ -188,7 +190,7 @@ static int locate_relocations(const struct tags *tags, struct lode_diag *why)
 	int status;
 
 	if (tags->value[LODE_DT_PLTRELSZ] != 0 && kind != LODE_DT_REL && kind != LODE_DT_RELA)
-		return lode_refuse_(why, LODE_RULE_DYNAMIC_PLTREL, at_tag(tags, LODE_DT_PLTREL, 0));
+		return lode_refuse_(why, LODE_RULE_DYNAMIC_PLTREL, at_tag(tags, tags->seen[LODE_DT_PLTREL] ? LODE_DT_PLTREL : LODE_DT_PLTRELSZ, 0));
 	dynamic->rela.rela = true;
 	dynamic->jmprel.rela = kind == LODE_DT_RELA;
 	status = locate_relocs(&dynamic->rel, tags, LODE_DT_REL, LODE_DT_RELSZ, why);
@@ -229,7 +231,7 @@ static int locate_symbols(const struct tags *tags, struct lode_diag *why)
 	int status;
 
 	if (tags->seen[LODE_DT_STRTAB] != tags->seen[LODE_DT_STRSZ])
-		return lode_refuse_(why, LODE_RULE_DYNAMIC_STRINGS, at_tag(tags, LODE_DT_STRTAB, 0));
+		return lode_refuse_(why, LODE_RULE_DYNAMIC_STRINGS, at_tag(tags, tags->seen[LODE_DT_STRTAB] ? LODE_DT_STRTAB : LODE_DT_STRSZ, 0));
 	status = locate_sized(&dynamic->symbols.strings, tags, LODE_DT_STRTAB, LODE_DT_STRSZ, why);
 	if (status == LODE_OK)
 		status = locate(&room, tags, LODE_DT_SYMTAB, why);

@@ -178,7 +178,7 @@ static int find_interp(struct lode_planner_ *planner, struct lode_diag *why)
 	struct lode_diag place;
 
 	planner->plan->interp = (struct lode_range){0};
-	if (interp == NULL)
+	if (interp == NULL || (planner->policy->flags & LODE_PLAN_INTERP_IGNORE) != 0)
 		return LODE_OK;
 	place = lode_at_segment_(image, lode_segment_index(image, interp), LODE_FIELD_PHDR_FILESZ);
 	place.limit = MAX_INTERP;
@@ -192,14 +192,22 @@ static int find_interp(struct lode_planner_ *planner, struct lode_diag *why)
 	return LODE_OK;
 }
 
+/* Of several the last counts, as on Linux. */
 static void find_stack(struct lode_planner_ *planner)
 {
-	const struct lode_segment *stack = lode_segment_find(planner->image, LODE_PT_GNU_STACK);
+	const struct lode_image *image = planner->image;
 	struct lode_plan *plan = planner->plan;
 
-	plan->has_stack = stack != NULL;
-	plan->stack_prot = stack != NULL ? stack->flags : 0;
-	plan->stack_size = stack != NULL ? stack->memsz : 0;
+	plan->has_stack = false;
+	plan->stack_prot = 0;
+	plan->stack_size = 0;
+	for (uint32_t i = 0; i < image->nsegments; i++) {
+		if (image->segments[i].type != LODE_PT_GNU_STACK)
+			continue;
+		plan->has_stack = true;
+		plan->stack_prot = image->segments[i].flags;
+		plan->stack_size = image->segments[i].memsz;
+	}
 }
 
 static void find_property(struct lode_planner_ *planner)

@@ -36,14 +36,12 @@ static int choose_base(struct lode_planner_ *planner, const struct lode_span *sp
 {
 	const struct lode_policy *policy = planner->policy;
 	bool moves = planner->image->type == LODE_ET_DYN && policy->domain == LODE_VIRTUAL;
-	uint64_t last = image_last_addr(planner->image), bias;
+	uint64_t last = lode_last_possible_(planner->image, policy), bias;
 
 	planner->base = moves ? policy->base : span->range.addr;
 	bias = planner->base - span->range.addr;
 	if ((bias & (span->align - 1)) != 0)
 		return lode_refuse_(why, LODE_RULE_PLAN_BASE, lode_nowhere_(LODE_FIELD_POLICY_BASE, policy->base, span->align));
-	if (policy->address_limit != 0)
-		last = min_u64(last, policy->address_limit - 1);
 	if (!within(planner->base, span->range.size - 1, last))
 		return lode_refuse_(why, LODE_RULE_PLAN_ADDRESS, lode_nowhere_(LODE_FIELD_RUN, planner->base, last));
 	planner->plan->bias = bias;

@@ -51,6 +51,8 @@ int lode_add_run_(struct lode_planner_ *planner, const struct lode_run *run, str
 int lode_plan_facts_(struct lode_planner_ *planner, struct lode_diag *why);
 /* The last address of any segment: by end, not by begin, because they may lie over each other. */
 uint64_t lode_last_address_(const struct lode_image *image, const struct lode_policy *policy);
+/* The last address that the image's class and the policy let it have. */
+uint64_t lode_last_possible_(const struct lode_image *image, const struct lode_policy *policy);
 /* The first reserved range that a range meets, or NULL; and whether one of the allowed ranges holds it. */
 const struct lode_range *lode_reserved_at_(const struct lode_policy *policy, const struct lode_range *range);
 bool lode_allowed_at_(const struct lode_policy *policy, const struct lode_range *range);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A rule and a place come in, a filled diagnosis and its status go out; every refusal of the core passes here. */
+/* A rule and a place come in, a filled diagnosis and its status go out; every refusal of core/ passes here. */
 #include "core.h"
 
 static const signed char status_of[] = {

@@ -2,7 +2,8 @@
 /* An image's dynamic relocations come in, words in the space go out. The same walk without a space checks them all beforehand. */
 #include "relocate.h"
 
-enum { NAME = 512 };
+/* Mangled names of C++ and Rust run to thousands of bytes. */
+enum { NAME = 2048 };
 
 /* Symbols */
 
@@ -60,11 +61,12 @@ static int addend(const struct lode_walk_ *walk, uint64_t *value, const struct l
 	return lode_word_read_(walk, value, entry->rel.offset + walk->plan->bias, entry->width, why);
 }
 
-static bool is_ifunc(const struct lode_entry_ *entry)
+/* The symbol is defined here and names a resolver: S is what that returns. One that the host resolved is an address already. */
+static bool names_resolver(const struct lode_entry_ *entry)
 {
-	bool symbolic = entry->op == LODE_OP_SYMBOL || entry->op == LODE_OP_VALUE;
-
-	return entry->op == LODE_OP_IRELATIVE || (symbolic && entry->symbol.type == LODE_STT_GNU_IFUNC);
+	if (entry->op != LODE_OP_SYMBOL && entry->op != LODE_OP_VALUE)
+		return false;
+	return entry->symbol.type == LODE_STT_GNU_IFUNC && entry->symbol.shndx != LODE_SHN_UNDEF;
 }
 
 static bool is_tls(uint8_t op)
@@ -129,20 +131,22 @@ static int apply_ifunc(struct lode_walk_ *walk, const struct lode_entry_ *entry,
 static int apply(struct lode_walk_ *walk, struct lode_entry_ *entry, struct lode_diag *why)
 {
 	uint64_t symbol = 0, add = 0, value;
-	bool skip = walk->space == NULL, ifunc;
+	bool skip = walk->space == NULL, irelative = entry->op == LODE_OP_IRELATIVE, resolver;
 	int status = symbol_value(walk, &symbol, entry, why);
 
 	if (status == LODE_OK)
 		status = addend(walk, &add, entry, why);
 	if (status != LODE_OK)
 		return status;
+	resolver = names_resolver(entry);
+	if (resolver)
+		status = apply_ifunc(walk, entry, &symbol, &skip, why);
 	value = compute(walk, entry, symbol, add);
-	ifunc = is_ifunc(entry);
-	if (ifunc)
+	if (irelative)
 		status = apply_ifunc(walk, entry, &value, &skip, why);
 	if (status != LODE_OK)
 		return status;
-	if (ifunc != walk->irelative)
+	if ((irelative || resolver) != walk->irelative)
 		return LODE_OK;
 	if (!value_fits(walk, entry, value))
 		return lode_entry_refuse_(walk, entry, LODE_RULE_RELOC_VALUE, LODE_FIELD_REL_ADDEND, value, why);

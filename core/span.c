@@ -197,7 +197,7 @@ static bool next_place(uint64_t *addr, uint64_t rest, uint64_t align)
 }
 
 /* Next candidate above one that failed: behind the reserved range, or in the next allowed range. */
-static bool skip(uint64_t *addr, const struct lode_policy *policy, const struct lode_range *range, uint64_t align)
+static bool skip(uint64_t *addr, const struct lode_policy *policy, const struct lode_range *range)
 {
 	const struct lode_range *reserved = lode_reserved_at_(policy, range);
 	uint64_t best = UINT64_MAX;
@@ -207,10 +207,15 @@ static bool skip(uint64_t *addr, const struct lode_policy *policy, const struct 
 	for (uint32_t i = 0; i < policy->nallowed; i++)
 		if (policy->allowed[i].addr > *addr)
 			best = min_u64(best, policy->allowed[i].addr);
-	if (best == UINT64_MAX)
-		return false;
 	*addr = best;
-	return align != 0;
+	return best != UINT64_MAX;
+}
+
+uint64_t lode_last_possible_(const struct lode_image *image, const struct lode_policy *policy)
+{
+	uint64_t last = image_last_addr(image);
+
+	return policy->address_limit != 0 ? min_u64(last, policy->address_limit - 1) : last;
 }
 
 int lode_plan_fit(uint64_t *base, const struct lode_image *image, const struct lode_policy *policy, const struct lode_range *window,
@@ -218,6 +223,7 @@ int lode_plan_fit(uint64_t *base, const struct lode_image *image, const struct l
 {
 	struct lode_span span = {.align = 1};
 	struct lode_range range;
+	uint64_t last = lode_last_possible_(image, policy);
 	int status = lode_plan_span(&span, image, policy, why);
 
 	if (status != LODE_OK)
@@ -228,11 +234,13 @@ int lode_plan_fit(uint64_t *base, const struct lode_image *image, const struct l
 	range = (struct lode_range){.addr = window->addr, .size = span.range.size};
 	while (next_place(&range.addr, span.range.addr, span.align) &&
 		within(range.addr - window->addr, range.size, window->size)) {
+		if (!within(range.addr, range.size - 1, last))
+			break;
 		if (lode_allowed_at_(policy, &range) && lode_reserved_at_(policy, &range) == NULL) {
 			*base = range.addr;
 			return LODE_OK;
 		}
-		if (!skip(&range.addr, policy, &range, span.align))
+		if (!skip(&range.addr, policy, &range))
 			break;
 	}
 	return lode_refuse_(why, LODE_RULE_PLAN_NO_PLACE, lode_nowhere_(LODE_FIELD_POLICY_WINDOW, span.range.size, window->size));

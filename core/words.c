@@ -122,7 +122,7 @@ static void put_number(struct text *text, uint64_t number, bool hex)
 	put(text, &digits[at]);
 }
 
-/* "program header 3: p_filesz = 0x5000 (limit 0x4000) at file offset 0xe8" */
+/* "program header 3: p_filesz = 0x5000 (against 0x4000) at file offset 0xe8" */
 static void put_place(struct text *text, const struct lode_diag *why)
 {
 	put(text, lode_field_structure(why->field));

@@ -44,7 +44,7 @@ enum lode_field {
 #define LODE_NO_OFFSET UINT64_MAX
 #define LODE_NO_INDEX UINT32_MAX
 
-/** One refusal: which rule, where in the file, which value. Filled in only when a function fails. */
+/** One refusal: which rule, where in the file, which value. Means something only after a function failed. */
 struct lode_diag {
 	enum lode_status status;
 	enum lode_rule rule;

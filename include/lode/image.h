@@ -77,8 +77,8 @@ struct lode_image {
 	uint64_t phoff, shoff;
 	uint32_t nsegments; /* e_phnum, PN_XNUM resolved */
 	uint32_t nload;     /* PT_LOAD segments with memsz > 0: entries of by_vaddr and by_paddr */
-	uint32_t nsections; /* e_shnum, 0 resolved */
-	uint32_t shstrndx;  /* SHN_XINDEX resolved */
+	uint32_t nsections; /* e_shnum; 0 resolved if sections were asked for */
+	uint32_t shstrndx;  /* e_shstrndx; SHN_XINDEX resolved if sections were asked for */
 	struct lode_segment *segments; /* the caller's array, in the file's order */
 	struct lode_section *sections; /* the caller's array, or NULL: not asked for */
 };
@@ -121,10 +121,11 @@ uint64_t lode_segment_offset(const struct lode_image *image, uint32_t index, enu
 /**
  * lode_vaddr_to_offset - file bytes behind virtual addresses, by the PT_LOAD segments
  * @offset: file offset of @vaddr
- * True if [vaddr, vaddr + size) lies wholly inside the file part of one PT_LOAD. O(log n).
+ * True if [vaddr, vaddr + size) lies wholly inside the file part of one PT_LOAD: of those that lie over each other, the one that
+ * begins last. O(log n).
  */
 bool lode_vaddr_to_offset(uint64_t *offset, const struct lode_image *image, uint64_t vaddr, uint64_t size);
-/** The PT_LOAD whose memory holds all of [vaddr, vaddr + size), or NULL. O(log n). */
+/** The PT_LOAD whose memory holds all of [vaddr, vaddr + size), or NULL; where two overlap, the one that begins last. O(log n). */
 const struct lode_segment *lode_segment_at(const struct lode_image *image, uint64_t vaddr, uint64_t size);
 
 /**

@@ -43,6 +43,7 @@ enum {
 	LODE_PLAN_ENTRY_ANY = 4,    /* do not demand that e_entry lies in the bytes of an executable segment */
 	LODE_PLAN_ALIGN_LENIENT = 8, /* a p_align that is no power of two counts as none, as on Linux; else it is refused */
 	LODE_PLAN_TEXTREL = 16,     /* relocations may write into segments that are not writable */
+	LODE_PLAN_INTERP_IGNORE = 32, /* the image is itself an interpreter: its own PT_INTERP is not looked at */
 };
 
 /** Everything that decides a plan. Start from lode_policy_process() or lode_policy_kernel() and change what differs. */
@@ -54,7 +55,7 @@ struct lode_policy {
 	enum lode_relocate relocate;
 	uint32_t flags;     /* LODE_PLAN_* */
 	uint64_t page_size; /* power of two, 4 KiB to 2 MiB (larger ones are taken too) */
-	/* ET_DYN: address of the first page; minus its address as linked it is a multiple of the alignment. ET_EXEC: ignored */
+	/* ET_DYN, virtual: address of the first page; minus its address as linked a multiple of the alignment. Else ignored */
 	uint64_t base;
 	uint64_t address_limit;  /* no byte at or above it; 0: the whole 64 bit (32 bit for ELFCLASS32) */
 	uint64_t max_size;       /* largest span, bytes; 0: no limit */
@@ -142,7 +143,7 @@ struct lode_span {
 	struct lode_range range; /* as linked, whole pages */
 	uint64_t align;
 };
-/** lode_plan_span - what the host needs to know to choose policy->base. Errors: as lode_plan's that concern size and alignment. */
+/** lode_plan_span - what the host needs to know to choose policy->base. Errors: as lode_plan's, but for room, base and ranges. */
 int lode_plan_span(struct lode_span *span, const struct lode_image *image, const struct lode_policy *policy, struct lode_diag *why);
 
 /**
@@ -161,7 +162,7 @@ int lode_plan_fit(uint64_t *base, const struct lode_image *image, const struct l
  * @policy: see there
  * After success: runs are ascending, disjoint, page-aligned; fills lie in runs and in the file; nothing lies outside the policy's
  * limits.
- * Errors: plan-*, and the segment-*, tls-*, relro-*, interp-*, entry-* rules.
+ * Errors: plan-*, room-runs, room-fills, header-type, and the segment-*, tls-*, relro-*, interp-*, entry-* rules.
  * Time O(n) for LODE_PAGE_UNION and LODE_PAGE_DENY, O(n^2) for LODE_PAGE_LAST, n = PT_LOAD segments (max_segments bounds it).
  */
 int lode_plan(struct lode_plan *plan, const struct lode_image *image, const struct lode_policy *policy, struct lode_diag *why);

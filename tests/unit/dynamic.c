@@ -287,6 +287,33 @@ static void test_failing_reads(void)
 	file_free(&f);
 }
 
+/** The size of a table that no tag locates points at itself, not at whatever stands in entry 0. */
+static void test_half_named(void)
+{
+	static const uint64_t pairs[][2] = {{LODE_DT_RELA, LODE_DT_RELASZ}, {LODE_DT_JMPREL, LODE_DT_PLTRELSZ}};
+
+	for (unsigned i = 0; i < 2; i++) {
+		file_sample(&f, "dynamic", LODE_CLASS64, LODE_DATA2LSB, LODE_EM_AARCH64);
+		set_tag(pairs[i][0], 0x60000000);
+		CHECK_EQ(file_open(&f, 0), LODE_OK);
+		CHECK_EQ(lode_dynamic_open(&dynamic, &f.image, &f.why), LODE_ERR_MALFORMED);
+		CHECK_WHY(f.why, "dynamic-range", LODE_FIELD_DYN_VALUE, entry_of(pairs[i][1]),
+			mkelf_get(&f.out, MKELF_DYN, entry_of(pairs[i][1]), "d_val"),
+			mkelf_at(&f.out, MKELF_DYN, entry_of(pairs[i][1]), "d_val"));
+	}
+	file_sample(&f, "dynamic", LODE_CLASS64, LODE_DATA2LSB, LODE_EM_AARCH64);
+	set_tag(LODE_DT_PLTREL, 0x60000000);
+	CHECK_EQ(file_open(&f, 0), LODE_OK);
+	CHECK_EQ(lode_dynamic_open(&dynamic, &f.image, &f.why), LODE_ERR_MALFORMED);
+	CHECK_EQ(f.why.index, entry_of(LODE_DT_PLTRELSZ));
+	file_sample(&f, "dynamic", LODE_CLASS64, LODE_DATA2LSB, LODE_EM_AARCH64);
+	set_tag(LODE_DT_STRTAB, 0x60000000);
+	CHECK_EQ(file_open(&f, 0), LODE_OK);
+	CHECK_EQ(lode_dynamic_open(&dynamic, &f.image, &f.why), LODE_ERR_MALFORMED);
+	CHECK_EQ(f.why.index, entry_of(LODE_DT_STRSZ));
+	file_free(&f);
+}
+
 int main(void)
 {
 	CASE(test_program);
@@ -294,6 +321,7 @@ int main(void)
 	CASE(test_duplicates);
 	CASE(test_absent);
 	CASE(test_ranges);
+	CASE(test_half_named);
 	CASE(test_relocation_tables);
 	CASE(test_failing_reads);
 	return check_done();

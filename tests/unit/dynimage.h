@@ -37,7 +37,7 @@ struct dyn_image {
 
 static inline void dyn_write(const struct dyn_image *image)
 {
-	static char name[700];
+	static char name[2100];
 	const struct mkelf_segment segments[] = {
 		{.type = LODE_PT_LOAD,
 			.flags = image->text_writable ? 7 : 5,

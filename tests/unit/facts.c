@@ -113,6 +113,10 @@ static void test_stack(void)
 	CHECK_EQ(file_load(&f, &policy), LODE_OK);
 	CHECK_EQ(f.plan.stack_prot, 7);
 	CHECK_EQ(f.plan.stack_size, 0x800000);
+	mkelf_set(&f.out, MKELF_PHDR, 1, "p_type", LODE_PT_GNU_STACK); /* of two the last counts */
+	CHECK_EQ(file_load(&f, &policy), LODE_OK);
+	CHECK_EQ(f.plan.stack_prot, 7);
+	mkelf_set(&f.out, MKELF_PHDR, 1, "p_type", LODE_PT_NULL);
 	mkelf_set(&f.out, MKELF_PHDR, 2, "p_type", LODE_PT_NULL);
 	CHECK_EQ(file_load(&f, &policy), LODE_OK);
 	CHECK(!f.plan.has_stack);
@@ -148,6 +152,9 @@ static void test_interpreter(void)
 	CHECK_EQ(file_load(&f, &policy), LODE_ERR_MALFORMED);
 	CHECK_WHY(f.why, "segment-past-end", LODE_FIELD_PHDR_OFFSET, 1, f.out.size - 7,
 		mkelf_at(&f.out, MKELF_PHDR, 1, "p_offset"));
+	policy.flags |= LODE_PLAN_INTERP_IGNORE;
+	CHECK_EQ(file_load(&f, &policy), LODE_OK);
+	CHECK_EQ(f.plan.interp.size, 0);
 	file_free(&f);
 }
 

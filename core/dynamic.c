@@ -190,7 +190,8 @@ static int locate_relocations(const struct tags *tags, struct lode_diag *why)
 	int status;
 
 	if (tags->value[LODE_DT_PLTRELSZ] != 0 && kind != LODE_DT_REL && kind != LODE_DT_RELA)
-		return lode_refuse_(why, LODE_RULE_DYNAMIC_PLTREL, at_tag(tags, tags->seen[LODE_DT_PLTREL] ? LODE_DT_PLTREL : LODE_DT_PLTRELSZ, 0));
+		return lode_refuse_(why, LODE_RULE_DYNAMIC_PLTREL,
+			at_tag(tags, tags->seen[LODE_DT_PLTREL] ? LODE_DT_PLTREL : LODE_DT_PLTRELSZ, 0));
 	dynamic->rela.rela = true;
 	dynamic->jmprel.rela = kind == LODE_DT_RELA;
 	status = locate_relocs(&dynamic->rel, tags, LODE_DT_REL, LODE_DT_RELSZ, why);
@@ -231,7 +232,8 @@ static int locate_symbols(const struct tags *tags, struct lode_diag *why)
 	int status;
 
 	if (tags->seen[LODE_DT_STRTAB] != tags->seen[LODE_DT_STRSZ])
-		return lode_refuse_(why, LODE_RULE_DYNAMIC_STRINGS, at_tag(tags, tags->seen[LODE_DT_STRTAB] ? LODE_DT_STRTAB : LODE_DT_STRSZ, 0));
+		return lode_refuse_(why, LODE_RULE_DYNAMIC_STRINGS,
+			at_tag(tags, tags->seen[LODE_DT_STRTAB] ? LODE_DT_STRTAB : LODE_DT_STRSZ, 0));
 	status = locate_sized(&dynamic->symbols.strings, tags, LODE_DT_STRTAB, LODE_DT_STRSZ, why);
 	if (status == LODE_OK)
 		status = locate(&room, tags, LODE_DT_SYMTAB, why);

@@ -66,8 +66,7 @@ struct lode_policy {
 	uint32_t nallowed, nreserved;
 };
 
-/** Linux's rules for a process: last mapping wins, whole file pages, ET_EXEC and ET_DYN, RWX as asked, nobody checks the entry, 1170
- *  segments at the most. */
+/** Linux's rules for a process: last mapping wins, whole file pages, RWX as asked, any entry, 1170 segments at the most. */
 struct lode_policy lode_policy_process(uint64_t page_size);
 /** A kernel or guest: zeros beside the bytes, union of permissions, loader relocates, entry checked. */
 struct lode_policy lode_policy_kernel(uint64_t page_size);

@@ -96,7 +96,8 @@ static void test_limits(void)
 	CHECK_EQ(lode_plan_fit(&base, &f.image, &policy, &odd, &f.why), LODE_OK);
 	CHECK_EQ(base, 0x2000);
 	policy.address_limit = 0x3fff;
-	CHECK_EQ(lode_plan_fit(&base, &f.image, &policy, &odd, &f.why), LODE_ERR_POLICY); /* nor behind the limit that a plan keeps */
+	CHECK_EQ(lode_plan_fit(&base, &f.image, &policy, &odd, &f.why),
+		LODE_ERR_POLICY); /* nor behind the limit that a plan keeps */
 	CHECK_EQ(f.why.rule, LODE_RULE_PLAN_NO_PLACE);
 	policy.address_limit = 0x4000;
 	CHECK_EQ(lode_plan_fit(&base, &f.image, &policy, &odd, &f.why), LODE_OK);

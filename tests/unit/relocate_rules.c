@@ -122,7 +122,7 @@ static void test_resolve(void)
 	CHECK_EQ(dyn_word(DYN_DATA, 8), 0x123466);
 	CHECK_EQ(place_one(1, DYN_OWN, DYN_DATA, &options), LODE_OK);
 	CHECK_EQ(resolver.calls, 4); /* nobody is asked for what the image defines */
-	resolver.status = -1; /* unknown, whatever stands in *address */
+	resolver.status = -1;        /* unknown, whatever stands in *address */
 	CHECK_EQ(place_one(1, DYN_WEAK, DYN_DATA, &options), LODE_OK);
 	CHECK_EQ(dyn_word(DYN_DATA, 8), 0x10);
 	CHECK_EQ(place_one(1, DYN_UNDEFINED, DYN_DATA, &options), LODE_ERR_MALFORMED);
@@ -177,7 +177,8 @@ static void test_irelative(void)
 	CHECK_EQ(ifuncs.calls, 2);
 	CHECK_EQ(ifuncs.seen, DYN_BIAS + 0x77);
 	CHECK_EQ(dyn_word(DYN_DATA, 8), 2 * (uint64_t)(DYN_BASE + 0x1340));
-	CHECK_EQ(dyn_word(DYN_DATA + 16, 8), 2 * (uint64_t)(DYN_BASE + 0x1340) + 4); /* S is what the resolver at the symbol returns */
+	CHECK_EQ(dyn_word(DYN_DATA + 16, 8),
+		2 * (uint64_t)(DYN_BASE + 0x1340) + 4); /* S is what the resolver at the symbol returns */
 	ifuncs.status = 1;
 	CHECK_EQ(dyn_place(&options, 0), LODE_ERR_IO);
 	CHECK_STR(lode_rule_name(dyn.why.rule), "reloc-ifunc");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A folder comes in, the small good files of tests/hostile go there: what fuzzing of ELF files begins with. A second argument is how
- * many zero bytes stand in front of each, for targets that take decisions from there. */
+/* A folder comes in, the small good files of tests/hostile go there: what fuzzing of ELF files begins with. A second argument is
+ * how many zero bytes stand in front of each, for targets that take decisions from there. */
 #include <stdlib.h>
 
 #include "fuzz.h"

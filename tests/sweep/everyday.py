@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-# Every program of /usr/bin and /usr/sbin, started by the kernel and by Lode with --version -> a line for each difference, and counts.
-"""A program counts if two native starts agree. Then standard output, standard error and wait status must be the same, byte for byte,
-through each way of starting it by Lode. Only addresses (0x...) are masked, and names in /tmp where native starts differ in them as well.
-Each start has namespaces of its own, a read-only system and an empty directory (cage.c)."""
+# Every program of /usr/bin and /usr/sbin, started by the kernel and by Lode with --version -> lines for differences, and counts.
+"""A program counts if two native starts agree. Then standard output, standard error and wait status must be the same, byte for
+byte, through each way of starting it by Lode. Only addresses (0x...) are masked, and names in /tmp where native starts differ
+in them as well. Each start has namespaces of its own, a read-only system and an empty directory (cage.c)."""
 import argparse
 import concurrent.futures
 import os
@@ -20,32 +20,36 @@ SHOWN = 300
 # Programs that are not started at all, by name.
 LEFT_OUT = [
     ("changes or queries the system's packages and registries",
-     r"(apt|aptitude|dpkg|debconf|dh_|deb-systemd|update-|ucf|pip|npm|npx|cpan|add-apt|invoke-rc\.d|policy-rc\.d|fppkg|py3c|pam-auth-update|"
-     r"locale-gen|install|remove-shell|add-shell|shadowconfig|validlocale|xdg-user-dirs-update)"),
+     r"(apt|aptitude|dpkg|debconf|dh_|deb-systemd|update-|ucf|pip|npm|npx|cpan|add-apt|invoke-rc\.d|policy-rc\.d|"
+     r"fppkg|py3c|pam-auth-update|locale-gen|install-|installkernel|remove-shell|add-shell|shadowconfig|"
+     r"validlocale|xdg-user-dirs-update)"),
     ("power, session and service tools: speak to the system's manager over its sockets",
-     r"(halt|poweroff|reboot|shutdown|telinit|init|runlevel|killall5|ctrlaltdel|rtcwake|service|kernel-install|systemd|systemctl|journalctl|loginctl|"
-     r"hostnamectl|localectl|timedatectl|busctl|networkctl|dbus-|gdbus|pk(action|check|con|mon|ttyagent)|switch_root|pivot_root|start-stop-daemon)"),
+     r"(halt|poweroff|reboot|shutdown|telinit|init$|runlevel|killall5|ctrlaltdel|rtcwake|service|kernel-install|"
+     r"systemd|systemctl|journalctl|loginctl|hostnamectl|localectl|timedatectl|busctl|networkctl|"
+     r"dbus-|gdbus|pk(action|check|con|mon|ttyagent)|switch_root|pivot_root|start-stop-daemon)"),
     ("pagers, editors and full-screen programs: wait for a terminal",
-     r"(less|.*less$|more$|.*more$|pager|most|ed$|red$|ex$|vi|view|rview|rvim|editor|select-editor|sensible-|nano|top$|slabtop|tload|watch$|wdctl|gdbtui|script|"
-     r"tset|reset|clear|setterm|luit)"),
+     r"(less|.*less$|more$|.*more$|pager|most|ed$|red$|ex$|vi$|vim|view$|rview|rvim|editor|"
+     r"select-editor|sensible-|nano|top$|slabtop|tload|watch$|wdctl|gdbtui|script|tset|reset|clear|setterm|luit)"),
     ("log in or change identity",
-     r"(su$|sudo|login|nologin|sulogin|runuser|newgrp|sg$|passwd|chfn|chsh|gpasswd|chage|chpasswd|chgpasswd|expiry|agetty|getty|vipw|vigr|cppw|cpgr|faillog|"
-     r"newusers|user|group|add(user|group)|del(user|group)|gr(pck|conv|unconv)|pw(ck|conv|unconv)|faillock|pam_|unix_|mkhomedir|pwhistory)"),
+     r"(su$|sudo|login|nologin|sulogin|runuser|newgrp|sg$|passwd|chfn|chsh|gpasswd|chage|chpasswd|chgpasswd|expiry|"
+     r"agetty|getty|vipw|vigr|cppw|cpgr|faillog|newusers|(user|group)(add|del|mod|mems)|add(user|group)|del(user|group)|"
+     r"gr(pck|conv|unconv)|pw(ck|conv|unconv)|faillock|pam_|unix_|mkhomedir|pwhistory)"),
     ("network clients and agents: wait for others",
-     r"(telnet|ftp$|nc$|ncat|gpg-agent|dirmngr|gpg-connect-agent|gpg-wks|ssh-agent|ssh-copy-id|watchgnupg|gke-gcloud|docker-credential|git-credential|"
-     r"anthoscli|kubectl|pg_receive|pg_recv|pg_basebackup|reportbug|perlbug|perlthanks|bashbug)"),
+     r"(telnet|ftp$|nc$|ncat|gpg-agent|dirmngr|gpg-connect-agent|gpg-wks|ssh-agent|ssh-copy-id|watchgnupg|gke-gcloud|"
+     r"docker-credential|git-credential|anthoscli|kubectl|pg_receive|pg_recv|pg_basebackup|reportbug|perlbug|perlthanks|bashbug)"),
     ("daemons and listeners: do not end",
      r"(.*server$|arpd|rarpd|udev|cron|atd$|sshd|jstatd|rmiregistry|clangd|valgrind-listener|vgdb|llvm-debuginfod)"),
     ("makes file systems or writes to block devices",
-     r"(mkfs|mke2fs|mkswap|swap|fsck|e2|e4|resize2fs|tune2fs|debugfs|dumpe2fs|badblocks|blk|wipefs|dmsetup|dmstats|losetup|fstrim|fsfreeze|zramctl|"
-     r"hwclock|addpart|delpart|partx|resizepart|mklost|chmem|chcpu|mount$|umount$|ldattach)"),
+     r"(mkfs|mke2fs|mkswap|swap|fsck|e2|e4|resize2fs|tune2fs|debugfs|dumpe2fs|badblocks|blk|wipefs|dmsetup|"
+     r"dmstats|losetup|fstrim|fsfreeze|zramctl|hwclock|addpart|delpart|partx|resizepart|"
+     r"mklost|chmem|chcpu|mount$|umount$|ldattach)"),
 ]
 
 # Everyday programs of the short run; the rest of it is spread evenly over the others.
-ALWAYS = """bash sh dash perl python3 git gcc cc g++ clang ld as ar ls cat cp grep sed gawk mawk tar gzip xz zstd bzip2 make cmake ninja node java
-javac ssh openssl curl gdb strace readelf objdump find sort awk tclsh sqlite3 ruby php go rustc file env id date df du ps vim.basic
-ldd python3.11 meson man jq rsync tput nproc stat uname xargs ssh-keygen gpg m4 bison flex dd sleep test true false [ pwd realpath
-fpc gnatls ppcx64 llvm-config clang-14 opt-14 ld.so qemu-aarch64 valgrind perf busybox pg_config psql""".split()
+ALWAYS = """bash sh dash perl python3 git gcc cc g++ clang ld as ar ls cat cp grep sed gawk mawk tar gzip xz zstd bzip2 make cmake
+ninja node java javac ssh openssl curl gdb strace readelf objdump find sort awk tclsh sqlite3 ruby php go rustc file env id date
+df du ps ldd python3.11 meson man jq rsync tput nproc stat uname xargs ssh-keygen gpg m4 bison flex dd sleep test true false [
+pwd realpath fpc gnatls ppcx64 llvm-config clang-14 opt-14 ld.so qemu-aarch64 valgrind perf busybox pg_config psql""".split()
 
 ADDRESS = re.compile(rb"0x[0-9a-fA-F]{5,16}")
 TEMPORARY = re.compile(rb"/tmp/[A-Za-z0-9._/+-]+")
@@ -54,8 +58,8 @@ TEMPORARY = re.compile(rb"/tmp/[A-Za-z0-9._/+-]+")
 class Cage:
     def __init__(self, cage, dir_):
         self.cage, self.dir = cage, dir_
-        self.environment = {"PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "HOME": dir_, "LANG": "C.UTF-8", "TERM": "dumb", "USER": "nobody",
-                            "TMPDIR": dir_}
+        self.environment = {"PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "HOME": dir_, "LANG": "C.UTF-8",
+                            "TERM": "dumb", "USER": "nobody", "TMPDIR": dir_}
 
     def run(self, command, options=(), seconds=SECONDS):
         """(wait status, stdout, stderr); None if the time was up."""

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 # Every ELF file of the machine through the command -> a line for each crash, hang, wrong value or false verdict, and a count.
-"""lode show, lode show --json, lode check on every ELF file of /usr, /lib and /opt (or of the names given). No signal, no hang, an exit
-status that is documented; --json says what the reader of tools/compare-readelf prints (headers, sections, dynamic entries, notes, number of
-symbols, relocations by type); nothing but the files of KNOWN is called malformed."""
+"""lode show, lode show --json, lode check on every ELF file of /usr, /lib and /opt (or of the names given). No signal, no hang, an
+exit status that is documented; --json says what the reader of tools/compare-readelf prints (headers, sections, dynamic entries,
+notes, number of symbols, relocations by type); nothing but the files of KNOWN is called malformed."""
 import argparse
 import collections
 import concurrent.futures
@@ -15,11 +15,13 @@ import subprocess
 import sys
 
 SECONDS = 60
-LIBRARY = runpy.run_path(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../tools/compare-readelf"), run_name="library")
+HERE = os.path.dirname(os.path.abspath(__file__))
+LIBRARY = runpy.run_path(os.path.join(HERE, "../../tools/compare-readelf"), run_name="library")
 
 # (file, rule, reason): verdicts of `lode check` that are right.
 KNOWN = [
-    (r"/runtime/pprof/testdata/test(32|64)(be)?$", r"^entry-outside$", "test data of Go that was cut to its headers: the entry lies behind them"),
+    (r"/runtime/pprof/testdata/test(32|64)(be)?$", r"^entry-outside$",
+     "test data of Go that was cut to its headers: the entry lies behind them"),
 ]
 
 
@@ -50,19 +52,23 @@ def numbers(entry, keys):
 
 def compare_json(said, file):
     """A line for each part of the JSON that differs from what the reader of tools/compare-readelf prints."""
-    header = numbers(said["header"], "class osabi abi_version type machine flags entry program_header_offset section_header_offset program_headers "
-                                     "sections section_names")
+    header = numbers(said["header"], "class osabi abi_version type machine flags entry program_header_offset "
+                                     "section_header_offset program_headers sections section_names")
     h = file.header
     # segments of a file of debug information describe another file
     notes = file.notes + [n for s in file.segment_notes for n in s[2] if "debug information" not in said["file"]["kind"]]
+    dynamic = (said["dynamic"] or {}).get("entries", [])
+    tables = [r for r in said["relocations"] if r.get("section") and r["kind"] != "relr" and r["entries"]]
     parts = [("header", header, (h[0] * 32, *h[2:10], h[12], h[14], h[15])),
-             ("program headers", [numbers(p, "type offset vaddr paddr filesz memsz flags align") for p in said["program_headers"]], file.segments),
+             ("program headers", [numbers(p, "type offset vaddr paddr filesz memsz flags align") for p in said["program_headers"]],
+              file.segments),
              ("sections", [numbers(s, "type flags addr offset size entsize link info addralign") for s in said["sections"] or []],
               [s[:9] for s in file.sections]),
-             ("dynamic entries", [numbers(d, "tag value") for d in (said["dynamic"] or {}).get("entries", [])], [d[:2] for d in file.dynamic]),
-             ("notes", sorted(numbers(n, "offset type desc_size") for n in said["notes"]), sorted((n[0], n[3], n[2]) for n in notes)),
+             ("dynamic entries", [numbers(d, "tag value") for d in dynamic], [d[:2] for d in file.dynamic]),
+             ("notes", sorted(numbers(n, "offset type desc_size") for n in said["notes"]),
+              sorted((n[0], n[3], n[2]) for n in notes)),
              ("symbols", [t["count"] for t in said["symbol_tables"]], [len(t) for t in file.symbols]),
-             ("relocations", [{t["type"]: t["count"] for t in r["types"]} for r in said["relocations"] if r.get("section") and r["kind"] != "relr" and r["entries"]],
+             ("relocations", [{t["type"]: t["count"] for t in r["types"]} for r in tables],
               [types_of(r[1], h[0]) for r in file.relocations])]
     for what, a, b in parts:
         if a != b:

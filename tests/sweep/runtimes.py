@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-# Runtimes, compilers and test suites, started by the kernel and by Lode in the same empty folder -> a line for each difference, a count.
+# Runtimes, compilers and test suites, started by the kernel and by Lode in the same empty folder -> lines for differences, a count.
 """usage: runtimes.py LODE HOST [NAME...]    HOST is tests/exec/host.c, not PIE
 
-Each case runs natively, by `lode exec`, and from a program with handlers, timers and threads that calls the library from a thread that is
-not the leader. Wait status, standard output, standard error and the files left behind must be the same. What is not installed is skipped.
+Each case runs natively, by `lode exec`, and from a program with handlers, timers and threads that calls the library from a thread
+that is not the leader. Wait status, standard output, standard error and the files left behind must be the same. What is not
+installed is skipped.
 """
+import glob
 import hashlib
 import os
 import re
@@ -15,7 +17,8 @@ import sys
 import tempfile
 
 SECONDS = 600
-CPYTHON_TESTS = ["test_signal", "test_thread", "test_threading", "test_mmap", "test_fork1", "test_posix", "test_tempfile", "test_faulthandler"]
+CPYTHON_TESTS = ["test_signal", "test_thread", "test_threading", "test_mmap", "test_fork1", "test_posix", "test_tempfile",
+                 "test_faulthandler"]
 
 C_PROGRAM = r"""
 #include <pthread.h>
@@ -76,7 +79,8 @@ func main() {
 RUST_PROGRAM = r"""
 use std::thread;
 fn main() {
-    let sums: Vec<u64> = (0..4).map(|i| thread::spawn(move || (0..100000u64).map(|x| x * i).sum())).map(|t| t.join().unwrap()).collect();
+    let sums: Vec<u64> = (0..4).map(|i| thread::spawn(move || (0..100000u64).map(|x| x * i).sum()))
+        .map(|t| t.join().unwrap()).collect();
     println!("{:?} {:?}", sums, std::env::args().skip(1).collect::<Vec<_>>());
     let caught = std::panic::catch_unwind(|| { let v: Vec<i32> = Vec::new(); v[1] });
     println!("{}", caught.is_err());
@@ -108,8 +112,11 @@ const { Worker, isMainThread, parentPort } = require('worker_threads');
 const child = require('child_process').execFileSync('echo', ['child']).toString().trim();
 const hash = require('crypto').createHash('sha256').update('lode').digest('hex');
 const wasm = new WebAssembly.Module(new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0]));
-const worker = new Worker("const{parentPort}=require('worker_threads');parentPort.postMessage([...Array(1e5).keys()].reduce((a,b)=>a+b))", { eval: true });
-worker.on('message', (sum) => { console.log(child, hash, wasm instanceof WebAssembly.Module, sum, process.argv.slice(2)); process.exit(8); });
+const worker = new Worker(
+    "const { parentPort } = require('worker_threads');" +
+    "parentPort.postMessage([...Array(1e5).keys()].reduce((a,b)=>a+b))", { eval: true });
+worker.on('message', (sum) => {
+    console.log(child, hash, wasm instanceof WebAssembly.Module, sum, process.argv.slice(2)); process.exit(8); });
 """
 PERL_PROGRAM = r"""
 use POSIX; use threads; $| = 1;
@@ -139,24 +146,32 @@ def built(work, name, source, *command):
     with open(path, "w") as file:
         file.write(source)
     program = os.path.splitext(path)[0] + ".out"
-    environment = {**os.environ, "HOME": work, "GOCACHE": work + "/go", "GO111MODULE": "off", "RUSTUP_HOME": os.environ.get("RUSTUP_HOME", os.path.expanduser("~/.rustup"))}
-    done = subprocess.run([c.replace("IN", path).replace("OUT", program) if c in ("IN", "OUT") else c for c in command], cwd=work, env=environment,
+    environment = {**os.environ, "HOME": work, "GOCACHE": work + "/go", "GO111MODULE": "off",
+                   "RUSTUP_HOME": os.environ.get("RUSTUP_HOME", os.path.expanduser("~/.rustup"))}
+    names = {"IN": path, "OUT": program}
+    done = subprocess.run([names.get(word, word) for word in command], cwd=work, env=environment,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     if done.returncode:
         raise Missing("%s cannot build it: %s" % (command[0], done.stdout.decode(errors="replace").strip()[-200:]))
     return program
 
 
+def imports(python, module):
+    return subprocess.run([python, "-c", "import test." + module], stderr=subprocess.DEVNULL).returncode == 0
+
+
 def python_with_tests():
-    for python in ["/usr/bin/python3"] + sorted(__import__("glob").glob(os.path.expanduser("~/.pyenv/versions/3.1*/bin/python3")), reverse=True):
-        if os.path.exists(python) and subprocess.run([python, "-c", "import test.test_signal"], stderr=subprocess.DEVNULL).returncode == 0:
+    others = sorted(glob.glob(os.path.expanduser("~/.pyenv/versions/3.1*/bin/python3")), reverse=True)
+    for python in ["/usr/bin/python3"] + others:
+        if os.path.exists(python) and imports(python, "test_signal"):
             return os.path.realpath(python)
     raise Missing("CPython's test suite is not installed (libpython3-testsuite)")
 
 
 def python_filter(text):
     """How many tests ran, what failed, how many were skipped. Times go, and so do warnings that threads print between the names."""
-    return [line for line in re.sub(rb"in [0-9.]+s", b"in TIME", text).split(b"\n") if re.match(rb"(Ran|OK|FAILED|FAIL:|ERROR:)", line)]
+    lines = re.sub(rb"in [0-9.]+s", b"in TIME", text).split(b"\n")
+    return [line for line in lines if re.match(rb"(Ran|OK|FAILED|FAIL:|ERROR:)", line)]
 
 
 def as_it_is(text):
@@ -168,7 +183,7 @@ def as_it_is(text):
 def cpython(module):
     def make(_):
         python = python_with_tests()
-        if subprocess.run([python, "-c", "import test." + module], stderr=subprocess.DEVNULL).returncode:
+        if not imports(python, module):
             raise Missing("this Python has no " + module)
         return [python, "-m", "unittest", "-v", "test." + module], python_filter
     return make
@@ -178,7 +193,8 @@ def c_program(compiler, *flags):
     def make(work):
         name = re.sub(r"[^a-z0-9]+", "-", "-".join((compiler,) + flags)) + ".c"
         program = built(work, name, C_PROGRAM, tool(compiler), "-O2", *flags, "IN", "-o", "OUT", "-lpthread")
-        if "pack-relative-relocs" in name and b"RELR" not in subprocess.run(["readelf", "-d", program], stdout=subprocess.PIPE).stdout:
+        tags = subprocess.run(["readelf", "-d", program], stdout=subprocess.PIPE).stdout
+        if "pack-relative-relocs" in name and b"RELR" not in tags:
             raise Missing("ld makes no RELR here")
         return [program, "an argument"], as_it_is
     return make
@@ -189,7 +205,8 @@ def go(work):
 
 
 def rust(work):
-    return [built(work, "sweep.rs", RUST_PROGRAM, tool("rustc"), "-O", "-o", "OUT", "IN"), "a", "b"], lambda t: re.sub(rb"thread 'main' \(\d+\)", b"", t)
+    program = built(work, "sweep.rs", RUST_PROGRAM, tool("rustc"), "-O", "-o", "OUT", "IN")
+    return [program, "a", "b"], lambda t: re.sub(rb"thread 'main' \(\d+\)", b"", t)
 
 
 def java(work):
@@ -230,13 +247,15 @@ def clang(work):
 
 def git(_):
     tool("git")
-    return [tool("bash"), "-ec", "git init -q -b main r; cd r; seq 2000 >f; git add f; git commit -q -m one; sed -i 3d f; git commit -qam two; "
-            "git gc -q; git log --stat; git fsck --strict; git rev-parse HEAD; rm .git/index .git/logs -r"], as_it_is
+    return [tool("bash"), "-ec", "git init -q -b main r; cd r; seq 2000 >f; git add f; git commit -q -m one; "
+            "sed -i 3d f; git commit -qam two; git gc -q; git log --stat; git fsck --strict; git rev-parse HEAD; "
+            "rm .git/index .git/logs -r"], as_it_is
 
 
 def git_log(work):
     environment = {**os.environ, **fixed(work)}
-    subprocess.run(["bash", "-ec", "git init -q -b main repo; cd repo; seq 500 >f; git add f; git commit -q -m one"], cwd=work, env=environment, check=True)
+    subprocess.run(["bash", "-ec", "git init -q -b main repo; cd repo; seq 500 >f; git add f; git commit -q -m one"],
+                   cwd=work, env=environment, check=True)
     return [tool("git"), "-C", work + "/repo", "log", "--stat", "-p"], as_it_is
 
 
@@ -288,7 +307,8 @@ CASES = {
 
 def fixed(home):
     """The same environment for each run: dates, home, locale."""
-    return {"PATH": os.environ["PATH"], "HOME": home, "LANG": "C.UTF-8", "TERM": "dumb", "TZ": "UTC", "LODE_SWEEP": "yes", "GIT_CONFIG_NOSYSTEM": "1",
+    return {"PATH": os.environ["PATH"], "HOME": home, "LANG": "C.UTF-8", "TERM": "dumb", "TZ": "UTC", "LODE_SWEEP": "yes",
+            "GIT_CONFIG_NOSYSTEM": "1",
             "GIT_AUTHOR_NAME": "a", "GIT_AUTHOR_EMAIL": "a@b", "GIT_COMMITTER_NAME": "a", "GIT_COMMITTER_EMAIL": "a@b",
             "GIT_AUTHOR_DATE": "1700000000 +0000", "GIT_COMMITTER_DATE": "1700000000 +0000"}
 
@@ -315,7 +335,8 @@ def run(work, command, keep):
 
 
 def difference(native, got):
-    return "; ".join("%s: natively %.300r, now %.300r" % (key, minus(native[key], got[key]), minus(got[key], native[key])) for key in native if native[key] != got[key])
+    return "; ".join("%s: natively %.300r, now %.300r" % (key, minus(native[key], got[key]), minus(got[key], native[key]))
+                     for key in native if native[key] != got[key])
 
 
 def minus(a, b):
@@ -337,7 +358,8 @@ def one(name, lode, host):
                 passed += 1
             else:
                 again = run(work, command, keep)
-                print("FAIL %s, %s: %s%s" % (name, way, difference(native, got), " (two native runs differ, too)" if again != native else ""))
+                unstable = " (two native runs differ, too)" if again != native else ""
+                print("FAIL %s, %s: %s%s" % (name, way, difference(native, got), unstable))
                 failed += 1
     except Missing as reason:
         print("SKIP %s: %s" % (name, reason))

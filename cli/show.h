@@ -97,7 +97,8 @@ void show_dynamic_print(const struct show *show);
 /* A string of the dynamic string table, "" if it cannot be had. */
 const char *show_dynamic_string(char *buf, size_t size, const struct show *show, uint64_t offset);
 /* "@VERSION" or "@@VERSION" of a dynamic symbol, or "". Needs show_versions_read. */
-struct show_versions { char (*names)[64]; uint32_t n; };
+struct show_version { char name[64]; bool needed; };
+struct show_versions { struct show_version *names; uint32_t n; };
 void show_versions_read(struct show_versions *versions, const struct show *show);
 void show_versions_free(struct show_versions *versions);
 const char *show_version_of(char *buf, size_t size, const struct show_versions *versions, const struct show *show, uint64_t symbol);

@@ -131,7 +131,8 @@ void show_versions_read(struct show_versions *versions, const struct show *show)
 		/* The file's own name stands among its definitions; symbols of it have no version. */
 		if (index < 2 && version.file == LODE_NO_OFFSET)
 			continue;
-		show_dynamic_string(versions->names[index], sizeof *versions->names, show, version.name);
+		show_dynamic_string(versions->names[index].name, sizeof versions->names->name, show, version.name);
+		versions->names[index].needed = version.file != LODE_NO_OFFSET;
 		if (index >= versions->n)
 			versions->n = index + 1;
 	}
@@ -143,6 +144,7 @@ void show_versions_free(struct show_versions *versions)
 	versions->names = NULL;
 }
 
+/* Like other tools: @@ marks the version of a definition that a linker takes by default. */
 const char *show_version_of(char *buf, size_t size, const struct show_versions *versions, const struct show *show, uint64_t symbol)
 {
 	uint16_t index;
@@ -152,7 +154,7 @@ const char *show_version_of(char *buf, size_t size, const struct show_versions *
 	if (versions->names == NULL ||
 		lode_version_index(&index, &hidden, &show->file.image, &show->dynamic, symbol, NULL) != LODE_OK)
 		return buf;
-	if (index < versions->n && versions->names[index][0] != '\0')
-		snprintf(buf, size, "%s%s", hidden ? "@" : "@@", versions->names[index]);
+	if (index < versions->n && versions->names[index].name[0] != '\0')
+		snprintf(buf, size, "%s%s", hidden || versions->names[index].needed ? "@" : "@@", versions->names[index].name);
 	return buf;
 }

@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { NAME = 1 << 20 };
+enum { NAME = 1 << 20, VERSIONS = 0x8000 };
 
 /* One file while it is printed. */
 struct dump {
@@ -20,6 +20,7 @@ struct dump {
 	struct lode_image image;
 	struct lode_dynamic dynamic;
 	bool has_dynamic;
+	struct lode_version versions[VERSIONS]; /* by their index in versym */
 	char name[NAME];
 };
 static struct dump dump;
@@ -96,6 +97,33 @@ static void put_sections(void)
 	}
 }
 
+/* The version as readelf adds it to a dynamic symbol's name: of a need with its index, none to the symbol that names a version. */
+static void put_version(uint64_t symbol, const struct lode_range *strings, uint64_t symbol_name)
+{
+	static char name[NAME];
+	const struct lode_version *version;
+	struct lode_diag why;
+	uint16_t index;
+	bool hidden;
+
+	if (dump.dynamic.versym.size == 0)
+		return;
+	if (lode_version_index(&index, &hidden, &dump.image, &dump.dynamic, symbol, &why) != LODE_OK) {
+		printf("<no version>");
+		return;
+	}
+	version = &dump.versions[index];
+	if (version->name == LODE_NO_OFFSET)
+		return;
+	snprintf(name, sizeof name, "%s", string_of(&dump.dynamic.symbols.strings, version->name));
+	if (strcmp(name, string_of(strings, symbol_name)) == 0)
+		return;
+	fputs(hidden || version->file != LODE_NO_OFFSET ? "@" : "@@", stdout);
+	put_name(name);
+	if (version->file != LODE_NO_OFFSET)
+		printf(" (%u)", index);
+}
+
 static const char *pick(const char *const *names, size_t count, unsigned value, char *buf)
 {
 	if (value < count && names[value] != NULL)
@@ -117,7 +145,7 @@ static const char *index_text(const struct lode_symbol *symbol, char *buf)
 	return buf;
 }
 
-static void put_symbol(uint64_t index, const struct lode_symtab *table, const struct lode_symbol *symbol)
+static void put_symbol(uint64_t index, const struct lode_symtab *table, const struct lode_symbol *symbol, bool versions)
 {
 	static const char *const types[] = {
 		"NOTYPE", "OBJECT", "FUNC", "SECTION", "FILE", "COMMON", "TLS", NULL, "RELC", "SRELC", "IFUNC"};
@@ -130,6 +158,8 @@ static void put_symbol(uint64_t index, const struct lode_symtab *table, const st
 		PICK(types, symbol->type, type), PICK(binds, symbol->bind, bind), visibilities[symbol->other & 3],
 		index_text(symbol, shndx));
 	put_name(string_of(&table->strings, symbol->name));
+	if (versions)
+		put_version(index, &table->strings, symbol->name);
 	putchar('\n');
 }
 
@@ -149,7 +179,7 @@ static void put_symbols_of(uint32_t section)
 			refused("symbol", &why);
 			return;
 		}
-		put_symbol(i, &table, &symbol);
+		put_symbol(i, &table, &symbol, dump.has_dynamic && dump.image.sections[section].type == LODE_SHT_DYNSYM);
 	}
 }
 
@@ -220,8 +250,8 @@ static void put_dynamic(void)
 	}
 }
 
-/* Version tables: how many definitions and needs the walk finds, and that each symbol's version is one of them or 0 or 1. */
-static void put_versions(void)
+/* Version tables: how many definitions and needs there are; which stands behind which index. The file's own name is no version. */
+static void read_versions(void)
 {
 	struct lode_versions walk;
 	struct lode_version version;
@@ -229,6 +259,8 @@ static void put_versions(void)
 	unsigned defs = 0, needs = 0;
 	int more;
 
+	for (uint32_t i = 0; i < VERSIONS; i++)
+		dump.versions[i].name = LODE_NO_OFFSET;
 	if (!dump.has_dynamic)
 		return;
 	lode_versions_begin(&walk, &dump.image, &dump.dynamic);
@@ -237,7 +269,8 @@ static void put_versions(void)
 			defs++;
 		else
 			needs++;
-		printf("version %u %s\n", version.index, string_of(&dump.dynamic.symbols.strings, version.name));
+		if (!(version.flags & 1))
+			dump.versions[version.index & (VERSIONS - 1)] = version;
 	}
 	if (more < 0)
 		refused("version", &why);
@@ -325,6 +358,8 @@ static void put_image(void)
 	if (!sections && !open_with(0))
 		return;
 	put_header();
+	put_dynamic();
+	read_versions();
 	if (sections)
 		put_tables();
 	for (uint32_t i = 0; i < dump.image.nsegments; i++) {
@@ -333,8 +368,6 @@ static void put_image(void)
 		if (s->type == LODE_PT_NOTE)
 			put_notes("segment", i, (struct lode_range){s->offset, s->filesz}, s->align);
 	}
-	put_dynamic();
-	put_versions();
 	put_plan();
 	free(dump.image.segments);
 	free(dump.image.sections);

@@ -63,8 +63,7 @@ static void describe(struct wish *w, struct fuzz_tape *tape)
 		w->auxv[i].type = 1 + fuzz_take(tape, 1) % 60;
 		w->auxv[i].value = fuzz_take(tape, 4);
 		if ((w->auxv[i].type == LODE_AT_RANDOM && w->stack.random == NULL) ||
-			((w->auxv[i].type == LODE_AT_PLATFORM || w->auxv[i].type == LODE_AT_BASE_PLATFORM) &&
-				w->stack.platform == NULL))
+			(w->auxv[i].type == LODE_AT_PLATFORM && w->stack.platform == NULL))
 			w->auxv[i].type = LODE_AT_IGNORE;
 	}
 	w->stack.gap = way & 16 ? take_wide(tape) : fuzz_take(tape, 2);
@@ -107,7 +106,9 @@ static void read_auxv(const struct wish *w, const struct lode_stack_layout *layo
 		HOLDS(type == w->auxv[i].type);
 		if (type == LODE_AT_EXECFN)
 			HOLDS(strcmp(string_at(layout, buf, value, w->stack.execfn), w->stack.execfn) == 0);
-		else if (type == LODE_AT_PLATFORM || type == LODE_AT_BASE_PLATFORM)
+		else if (type == LODE_AT_BASE_PLATFORM)
+			HOLDS(value == 0);
+		else if (type == LODE_AT_PLATFORM)
 			HOLDS(strcmp(string_at(layout, buf, value, w->stack.platform), w->stack.platform) == 0);
 		else if (type == LODE_AT_RANDOM)
 			HOLDS(memcmp(string_at(layout, buf, value, "fifteen letters"), w->random, 16) == 0);

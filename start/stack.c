@@ -7,9 +7,15 @@ void *memset(void *dst, int byte, size_t size);
 /* Linux leaves one zero pointer of its own at the very top; a 64-bit kernel does so for 32-bit programs too. */
 enum { TOP_ZEROS = 8, RANDOM_SIZE = 16, STACK_ALIGN = 16 };
 
-/* Parts whose addresses a layout does not carry. */
+/* Parts whose addresses a layout does not carry; 0: not there. */
 struct parts {
-	uint64_t platform, random;
+	uint64_t platform, base_platform, random;
+};
+
+/* The next address to take from, downwards; short: a part did not fit, `want` is what it asked for and `p` stays where it was. */
+struct room {
+	uint64_t p, want;
+	bool is_short;
 };
 
 static uint64_t string_size(const char *s)
@@ -21,77 +27,88 @@ static uint64_t string_size(const char *s)
 	return size;
 }
 
-static bool take(uint64_t *p, uint64_t size)
+static bool take(struct room *room, uint64_t size)
 {
-	if (size > *p)
-		return false;
-	*p -= size;
-	return true;
+	room->is_short |= size > room->p;
+	if (room->is_short)
+		room->want = room->want ? room->want : size;
+	else
+		room->p -= size;
+	return !room->is_short;
 }
 
-static bool take_strings(uint64_t *p, const char *const *strings, uint32_t n)
+static void align(struct room *room)
 {
-	bool ok = true;
-
-	for (uint32_t i = 0; i < n && ok; i++)
-		ok = take(p, string_size(strings[i]));
-	return ok;
+	if (!room->is_short)
+		room->p &= ~(uint64_t)(STACK_ALIGN - 1);
 }
 
-/* The part between the strings and the table of words: gap, platform string, random bytes. */
-static bool take_parts(struct parts *parts, uint64_t *p, const struct lode_stack *stack)
+static uint64_t take_string(struct room *room, const char *string)
 {
-	if (!take(p, stack->gap))
-		return false;
-	*p &= ~(uint64_t)(STACK_ALIGN - 1);
-	if (!take(p, stack->platform ? string_size(stack->platform) : 0))
-		return false;
-	parts->platform = *p;
-	if (!take(p, stack->random ? RANDOM_SIZE : 0))
-		return false;
-	parts->random = *p;
-	return true;
+	return string && take(room, string_size(string)) ? room->p : 0;
+}
+
+static void take_strings(struct room *room, const char *const *strings, uint32_t n)
+{
+	for (uint32_t i = 0; i < n && take(room, string_size(strings[i])); i++)
+		continue;
+}
+
+/* The part between the strings and the table of words: gap, platform strings, random bytes. */
+static void take_parts(struct parts *parts, struct room *room, const struct lode_stack *stack)
+{
+	take(room, stack->gap);
+	align(room);
+	parts->platform = take_string(room, stack->platform);
+	parts->base_platform = take_string(room, stack->base_platform);
+	parts->random = stack->random && take(room, RANDOM_SIZE) ? room->p : 0;
 }
 
 /* argc, argv and its NULL, envp and its NULL, auxv and its AT_NULL. */
-static bool take_words(struct lode_stack_layout *layout, uint64_t *p, const struct lode_stack *stack)
+static void take_words(struct lode_stack_layout *layout, struct room *room, const struct lode_stack *stack)
 {
 	uint64_t vectors = (uint64_t)stack->argc + stack->envc + 3;
 
 	layout->auxv_size = ((uint64_t)stack->nauxv + 1) * 2 * stack->word;
-	if (!take(p, layout->auxv_size) || !take(p, vectors * stack->word))
-		return false;
-	*p &= ~(uint64_t)(STACK_ALIGN - 1);
-	layout->sp = *p;
-	layout->auxv = *p + vectors * stack->word;
-	return true;
+	take(room, layout->auxv_size);
+	take(room, vectors * stack->word);
+	align(room);
+	layout->sp = room->p;
+	layout->auxv = room->p + vectors * stack->word;
 }
 
-static int refuse(struct lode_diag *why, uint64_t top)
+static int refuse(struct lode_diag *why, uint64_t size, uint64_t room)
 {
 	if (why)
 		*why = (struct lode_diag){.status = LODE_ERR_POLICY, .rule = LODE_RULE_STACK_TOO_LARGE, .field = LODE_FIELD_STACK,
-			.index = LODE_NO_INDEX, .other = LODE_NO_INDEX, .value = top, .limit = top, .offset = LODE_NO_OFFSET};
+			.index = LODE_NO_INDEX, .other = LODE_NO_INDEX, .value = size, .limit = room, .offset = LODE_NO_OFFSET};
 	return LODE_ERR_POLICY;
 }
 
 int lode_stack_measure(struct lode_stack_layout *layout, const struct lode_stack *stack, uint64_t top, struct lode_diag *why)
 {
+	const uint64_t end = (uint64_t)UINT32_MAX + 1;
+	struct room room = {.p = top};
 	struct parts parts;
-	uint64_t p = top;
-	bool ok = stack->word == 8 || top <= (uint64_t)UINT32_MAX + 1;
+	uint64_t used;
 
-	ok = ok && take(&p, TOP_ZEROS) && take(&p, string_size(stack->execfn));
-	layout->env_end = p;
-	ok = ok && take_strings(&p, stack->envp, stack->envc);
-	layout->env_start = p;
-	layout->arg_end = p;
-	ok = ok && take_strings(&p, stack->argv, stack->argc);
-	layout->arg_start = p;
-	ok = ok && take_parts(&parts, &p, stack) && take_words(layout, &p, stack);
+	if (stack->word != 8 && top > end)
+		return refuse(why, top, end);
+	take(&room, TOP_ZEROS);
+	take_string(&room, stack->execfn);
+	layout->env_end = room.p;
+	take_strings(&room, stack->envp, stack->envc);
+	layout->env_start = room.p;
+	layout->arg_end = room.p;
+	take_strings(&room, stack->argv, stack->argc);
+	layout->arg_start = room.p;
+	take_parts(&parts, &room, stack);
+	take_words(layout, &room, stack);
 	layout->top = top;
-	layout->size = top - p;
-	return ok ? LODE_OK : refuse(why, top);
+	layout->size = used = top - room.p;
+	if (room.is_short)
+		return refuse(why, room.want > UINT64_MAX - used ? UINT64_MAX : used + room.want, top);
+	return LODE_OK;
 }
 
 /* Where the next word goes, and what turns addresses of the destination into places of the buffer. */
@@ -136,8 +153,9 @@ static uint64_t auxv_value(const struct lode_auxv *entry, const struct lode_stac
 {
 	switch (entry->type) {
 	case LODE_AT_PLATFORM:
-	case LODE_AT_BASE_PLATFORM:
 		return parts->platform;
+	case LODE_AT_BASE_PLATFORM:
+		return parts->base_platform;
 	case LODE_AT_RANDOM:
 		return parts->random;
 	case LODE_AT_EXECFN:
@@ -151,9 +169,9 @@ void lode_stack_build(unsigned char *buf, const struct lode_stack_layout *layout
 {
 	struct writer w = {.stack = stack, .buf = buf, .sp = layout->sp, .word = buf};
 	struct parts parts = {0};
-	uint64_t p = layout->arg_start;
+	struct room room = {.p = layout->arg_start};
 
-	take_parts(&parts, &p, stack);
+	take_parts(&parts, &room, stack);
 	memset(buf, 0, (size_t)layout->size);
 	put_word(&w, stack->argc);
 	put_vector(&w, layout->arg_start, stack->argv, stack->argc);
@@ -167,6 +185,8 @@ void lode_stack_build(unsigned char *buf, const struct lode_stack_layout *layout
 	put_string(&w, layout->env_end, stack->execfn);
 	if (stack->platform)
 		put_string(&w, parts.platform, stack->platform);
+	if (stack->base_platform)
+		put_string(&w, parts.base_platform, stack->base_platform);
 	for (int i = 0; stack->random && i < RANDOM_SIZE; i++)
 		buf[parts.random - layout->sp + (uint64_t)i] = stack->random[i];
 }

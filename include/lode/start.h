@@ -37,7 +37,10 @@ enum {
 	LODE_AT_MINSIGSTKSZ = 51,
 };
 
-/** One auxv entry. Values of AT_PLATFORM, AT_BASE_PLATFORM, AT_RANDOM and AT_EXECFN are replaced by the string's address. */
+/**
+ * One auxv entry. Values of AT_PLATFORM, AT_BASE_PLATFORM, AT_RANDOM and AT_EXECFN are replaced by the address of what struct
+ * lode_stack names, or by 0 where it names nothing.
+ */
 struct lode_auxv {
 	uint64_t type;
 	uint64_t value;
@@ -50,7 +53,8 @@ struct lode_stack {
 	uint32_t argc, envc;
 	const char *execfn;         /* AT_EXECFN's string; needed */
 	const char *platform;       /* AT_PLATFORM's string or NULL */
-	const unsigned char *random;/* 16 bytes; needed if auxv has AT_RANDOM */
+	const char *base_platform;  /* AT_BASE_PLATFORM's string or NULL */
+	const unsigned char *random;/* AT_RANDOM's 16 bytes or NULL; programs of glibc do not start without */
 	const struct lode_auxv *auxv; /* without AT_NULL, in the order wanted */
 	uint32_t nauxv;
 	uint32_t word;              /* 8 or 4 bytes */
@@ -71,7 +75,8 @@ struct lode_stack_layout {
 /**
  * lode_stack_measure - how large the image will be and where everything will lie
  * @top: first address behind the stack; a multiple of 16
- * Errors: stack-too-large (would wrap, or does not fit the word).
+ * Errors: stack-too-large: would wrap, or does not fit the word. why->limit is the room, @top or for 4-byte words 2^32; why->value
+ * the bytes needed below @top, or all that can be said of them: down to the part that did not fit; for a @top above 2^32 it is @top.
  */
 int lode_stack_measure(struct lode_stack_layout *layout, const struct lode_stack *stack, uint64_t top, struct lode_diag *why);
 /**

@@ -39,7 +39,10 @@ static void test_tops(void)
 			CHECK_EQ(layout.sp, 0x10000 - size);
 			for (uint64_t top = 0; top < size; top += 16) {
 				CHECK_EQ(lode_stack_measure(&layout, &stack, top, &why), LODE_ERR_POLICY);
-				CHECK_WHY(why, "stack-too-large", LODE_FIELD_STACK, LODE_NO_INDEX, top, LODE_NO_OFFSET);
+				CHECK_EQ(why.rule, LODE_RULE_STACK_TOO_LARGE);
+				CHECK_EQ(why.field, LODE_FIELD_STACK);
+				CHECK_EQ(why.limit, top);
+				CHECK(why.value > top && why.value <= size);
 			}
 			CHECK_EQ(lode_stack_measure(&layout, &stack, size, NULL), LODE_OK);
 			CHECK_EQ(layout.sp, 0);
@@ -52,11 +55,71 @@ static void test_word(void)
 {
 	struct lode_stack stack = stack_of(4, 1);
 	struct lode_stack_layout layout;
+	struct lode_diag why;
 
 	CHECK_EQ(lode_stack_measure(&layout, &stack, UINT64_C(0x100000000), NULL), LODE_OK);
-	CHECK_EQ(lode_stack_measure(&layout, &stack, UINT64_C(0x100000010), NULL), LODE_ERR_POLICY);
+	CHECK_EQ(lode_stack_measure(&layout, &stack, UINT64_C(0x100000010), &why), LODE_ERR_POLICY);
+	CHECK_WHY(why, "stack-too-large", LODE_FIELD_STACK, LODE_NO_INDEX, UINT64_C(0x100000010), LODE_NO_OFFSET);
+	CHECK_EQ(why.limit, UINT64_C(0x100000000));
 	stack.word = 8;
 	CHECK_EQ(lode_stack_measure(&layout, &stack, UINT64_C(0x100000010), NULL), LODE_OK);
+}
+
+/** Eight zeros, the name, and a gap that is larger than what is left; one that would wrap. */
+static void test_size_against_room(void)
+{
+	struct lode_stack stack = stack_of(8, 0);
+	struct lode_stack_layout layout;
+	struct lode_diag why;
+
+	stack.gap = 0x8000;
+	CHECK_EQ(lode_stack_measure(&layout, &stack, 0x7000, &why), LODE_ERR_POLICY);
+	CHECK_WHY(why, "stack-too-large", LODE_FIELD_STACK, LODE_NO_INDEX, 8 + 27 + 0x8000, LODE_NO_OFFSET);
+	CHECK_EQ(why.limit, 0x7000);
+	stack.gap = UINT64_MAX;
+	CHECK_EQ(lode_stack_measure(&layout, &stack, 0x7000, &why), LODE_ERR_POLICY);
+	CHECK_EQ(why.value, UINT64_MAX);
+	CHECK_EQ(why.limit, 0x7000);
+}
+
+/** Without strings their entries are 0, not the address of other bytes. */
+static void test_nothing_named(void)
+{
+	static unsigned char image[1024];
+	const struct lode_stack stack = stack_of(8, 16);
+	struct lode_stack_layout layout;
+
+	CHECK_EQ(lode_stack_measure(&layout, &stack, 0x7000, NULL), LODE_OK);
+	CHECK(layout.size <= sizeof image);
+	lode_stack_build(image, &layout, &stack);
+	for (unsigned i = 0; i < 3; i++)
+		for (unsigned k = 0; k < 8; k++)
+			CHECK_EQ(image[layout.auxv - layout.sp + 16 * i + 8 + k], 0);
+}
+
+/** As Linux: argv strings, platform, base platform, random bytes, downwards. */
+static void test_base_platform(void)
+{
+	static unsigned char image[1024];
+	struct lode_stack stack = stack_of(8, 63);
+	struct lode_stack_layout layout;
+	uint64_t value[3] = {0}, platform;
+
+	stack.gap = 0;
+	stack.base_platform = "base";
+	CHECK_EQ(lode_stack_measure(&layout, &stack, 0x7000, NULL), LODE_OK);
+	CHECK(layout.size <= sizeof image);
+	lode_stack_build(image, &layout, &stack);
+	for (unsigned i = 0; i < 3; i++)
+		for (unsigned k = 0; k < 8; k++)
+			value[i] |= (uint64_t)image[layout.auxv - layout.sp + 16 * i + 8 + k] << 8 * k;
+	platform = (layout.arg_start & ~UINT64_C(15)) - sizeof "machine";
+	CHECK_EQ(value[0], platform);
+	CHECK_EQ(value[1], platform - sizeof "base");
+	CHECK_EQ(value[2], platform - sizeof "base" - 16);
+	CHECK_STR((const char *)image + (value[0] - layout.sp), "machine");
+	CHECK_STR((const char *)image + (value[1] - layout.sp), "base");
+	CHECK_MEM(image + (value[2] - layout.sp), random_bytes, 16);
 }
 
 /** Addresses in the vector point at the strings; other values stay. */
@@ -74,7 +137,7 @@ static void test_addresses(void)
 		for (unsigned k = 0; k < 8; k++)
 			value[i] |= (uint64_t)image[layout.auxv - layout.sp + 16 * i + 8 + k] << 8 * k;
 	CHECK_STR((const char *)image + (value[0] - layout.sp), "machine");
-	CHECK_EQ(value[1], value[0]);
+	CHECK_EQ(value[1], 0);
 	CHECK_MEM(image + (value[2] - layout.sp), random_bytes, 16);
 	CHECK_STR((const char *)image + (value[3] - layout.sp), "./program-with-a-long-name");
 	CHECK_EQ(value[4], 4096);
@@ -85,6 +148,9 @@ int main(void)
 {
 	CASE(test_tops);
 	CASE(test_word);
+	CASE(test_size_against_room);
+	CASE(test_nothing_named);
+	CASE(test_base_platform);
 	CASE(test_addresses);
 	return check_done();
 }

@@ -156,7 +156,7 @@ void lode_file_close(struct lode_file *file);
 /* Name of a section, not escaped; "" if there is none. The result is in buf. */
 const char *lode_file_section_name(char *buf, size_t size, const struct lode_file *file, uint32_t index);
 /* A plan with arrays from malloc, as large as the image can need; lode_file_plan_free frees them on every way.
- * Returns lode_plan's status. */
+ * Returns lode_plan's status. Without memory for them there is nothing to show: ends the process, with a line that says so. */
 int lode_file_plan(struct lode_plan *plan, const struct lode_file *file, const struct lode_policy *policy, struct lode_diag *why);
 void lode_file_plan_free(struct lode_plan *plan);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A FILE argument -> an opened ELF image with arrays as large as its tables; section trouble is kept apart from the rest. */
-#include "cli.h"
+#include "input.h"
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,6 +26,7 @@ static int open_with_room(struct lode_file *file, struct lode_open_options *opti
 		free(options->sections);
 		options->segments = NULL;
 		options->sections = NULL;
+		lode_input_fail_(&file->input, ENOMEM, "no memory for its tables");
 		return LODE_ERR_ROOM;
 	}
 	return lode_open(&file->image, &file->input.source, options, why);
@@ -122,15 +124,8 @@ int lode_file_plan(struct lode_plan *plan, const struct lode_file *file, const s
 	plan->runs = calloc(plan->max_runs, sizeof *plan->runs);
 	plan->fills = calloc(plan->max_fills, sizeof *plan->fills);
 	if (plan->runs == NULL || plan->fills == NULL) {
-		*why = (struct lode_diag){.status = LODE_ERR_ROOM,
-			.rule = LODE_RULE_ROOM_RUNS,
-			.field = LODE_FIELD_PLAN_RUNS,
-			.index = LODE_NO_INDEX,
-			.other = LODE_NO_INDEX,
-			.offset = LODE_NO_OFFSET,
-			.value = 0,
-			.limit = plan->max_runs};
-		return LODE_ERR_ROOM;
+		lode_error(file->input.name, "no memory for its plan");
+		exit(LODE_EXIT_FAILED);
 	}
 	return lode_plan(plan, &file->image, policy, why);
 }

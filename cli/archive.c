@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { HEADER = 60, NAME = 16, SIZE_AT = 48, SIZE_LENGTH = 10 };
 
@@ -124,18 +125,42 @@ int lode_members_next_(struct lode_member *member, struct lode_members *walk)
 	return 1;
 }
 
-/* A thin archive's member is a file beside it. */
-static int take_thin(struct lode_input *input, const char *path, const struct lode_member *member)
+/* A thin archive's member is a file beside it; full has room for PATH_MAX bytes. */
+static bool thin_path(char *full, const char *path, const struct lode_member *member)
 {
 	const char *slash = strrchr(path, '/');
 	size_t folder = slash == NULL || member->name[0] == '/' ? 0 : (size_t)(slash - path) + 1;
 	size_t length = strlen(member->name);
+
+	if (folder + length >= PATH_MAX)
+		return false;
+	memcpy(full, path, folder);
+	memcpy(full + folder, member->name, length + 1);
+	return true;
+}
+
+int lode_thin_open_(struct lode_input *input, const char *path, const struct lode_member *member)
+{
+	char full[PATH_MAX];
+	struct stat st;
+
+	*input = (struct lode_input){.name = member->name, .fd = -1};
+	if (!thin_path(full, path, member))
+		return lode_input_fail_(input, ENAMETOOLONG, "the path of this member is too long");
+	if (stat(full, &st) != 0)
+		return lode_input_fail_(input, errno, "the archive is thin, and this member's file: %s", strerror(errno));
+	/* An archive may name a pipe, which would be waited for, or a device. */
+	if (!S_ISREG(st.st_mode))
+		return lode_input_fail_(input, 0, "the archive is thin, and this member is no regular file: not looked at");
+	return lode_input_path_(input, full);
+}
+
+static int take_thin(struct lode_input *input, const char *path, const struct lode_member *member)
+{
 	char full[PATH_MAX];
 
-	if (folder + length >= sizeof full)
+	if (!thin_path(full, path, member))
 		return lode_input_fail_(input, ENAMETOOLONG, "the path of this member is too long");
-	memcpy(full, path, folder);
-	memcpy(full + folder, member->name, strlen(member->name) + 1);
 	free(input->memory);
 	input->memory = NULL;
 	lode_input_note_(input, "member of a thin archive");

@@ -152,6 +152,18 @@ static int read_member(void *host, void *dst, uint64_t offset, size_t size)
 	return lode_source_read(dst, &member->archive->source, member->offset + offset, size, NULL) == LODE_OK ? 0 : -1;
 }
 
+/* A member of a thin archive is a file of its own. */
+static void check_thin(struct run *run, const char *name, const struct lode_input *archive, const struct lode_member *found)
+{
+	struct lode_input file;
+
+	if (lode_thin_open_(&file, archive->name, found) == 0)
+		check_source(run, name, "", &file.source);
+	else
+		fail(run, name, file.error);
+	lode_input_close(&file);
+}
+
 static void check_member(struct run *run, const struct lode_input *input, const struct lode_member *found)
 {
 	struct member member = {input, found->offset};
@@ -159,83 +171,79 @@ static void check_member(struct run *run, const struct lode_input *input, const 
 	size_t size = strlen(input->name) + strlen(found->name) + 2;
 	char *name = malloc(size);
 
-	if (name == NULL)
+	if (name == NULL) {
+		fail(run, input->name, "no memory: one of its members was not looked at");
 		return;
+	}
 	snprintf(name, size, "%s:%s", input->name, found->name);
-	check_source(run, name, "", &source);
+	if (found->thin)
+		check_thin(run, name, input, found);
+	else
+		check_source(run, name, "", &source);
 	free(name);
 }
 
-/* Members of a thin archive are files of their own and are not looked for. */
 static void check_members(struct run *run, const struct lode_input *input, struct lode_members *walk)
 {
 	struct lode_member member;
 	int more;
 
 	while ((more = lode_members_next_(&member, walk)) > 0)
-		if (!member.table && !member.thin && member.size > 0)
+		if (!member.table && member.size > 0)
 			check_member(run, input, &member);
 	if (more < 0)
 		fail(run, input->name, "the archive is damaged: there is no member header where one should be");
 }
 
 /* The file itself is looked at for its setup header, then what is inside of it. */
-static void check_kernel(struct run *run, const char *name, const struct lode_input *raw)
+static void check_kernel(struct run *run, const char *name, struct lode_input *input)
 {
 	struct check *c = calloc(1, sizeof *c);
-	struct lode_input input;
 
 	if (c == NULL) {
 		fail(run, name, "no memory");
 		return;
 	}
-	*c = (struct check){.name = name, .inside = "", .targets = run->targets, .base = raw->source, .source = raw->source,
+	*c = (struct check){.name = name, .inside = "", .targets = run->targets, .base = input->source, .source = input->source,
 		.bzimage = true};
 	if (c->targets == 0) {
 		c->targets = FOR_LINUX;
 		c->guess = "it is a bzImage";
 	}
 	check_bzimage(c);
-	if (lode_input_open(&input, name, 0) == 0) {
-		c->base = input.source;
-		c->inside = input.peeled;
-		if (input.peeled[0] != '\0')
-			examine(c);
+	if (lode_input_unpack_(input) == 0) {
+		c->base = input->source;
+		c->inside = input->peeled;
+		examine(c);
+	} else {
+		check_seen(c, "the image inside was not looked at: %s", input->error);
 	}
 	report(run, c);
-	lode_input_close(&input);
 	check_close(c);
 	free(c);
 }
 
 static bool is_bzimage(const struct lode_input *input)
 {
-	unsigned char head[0x206];
+	unsigned char head[LODE_HEAD];
 
-	return lode_input_peek(input, head, 0, sizeof head) == sizeof head && check_le16(head + 0x1fe) == 0xaa55 &&
-		memcmp(head + 0x202, "HdrS", 4) == 0;
+	return lode_is_bzimage_(head, lode_input_peek(input, head, 0, sizeof head));
 }
 
-static void check_unpacked(struct run *run, const char *name)
+static void check_unpacked(struct run *run, const char *name, struct lode_input *input)
 {
-	struct lode_input input;
-
-	if (lode_input_open(&input, name, 0) == 0)
-		check_source(run, name, input.peeled, &input.source);
+	if (lode_input_unpack_(input) == 0)
+		check_source(run, name, input->peeled, &input->source);
 	else
-		fail(run, name, input.error);
-	lode_input_close(&input);
+		fail(run, name, input->error);
 }
 
+/* Opened once: a pipe gives its bytes only once. */
 static void check_file(struct run *run, const char *name)
 {
 	struct lode_input input;
 	struct lode_members walk;
 
-	if (strcmp(name, "-") == 0) { /* it cannot be opened twice */
-		check_unpacked(run, name);
-		return;
-	}
 	if (lode_input_open(&input, name, LODE_INPUT_RAW) != 0)
 		fail(run, name, input.error);
 	else if (lode_members_begin_(&walk, &input))
@@ -243,7 +251,7 @@ static void check_file(struct run *run, const char *name)
 	else if (is_bzimage(&input))
 		check_kernel(run, name, &input);
 	else
-		check_unpacked(run, name);
+		check_unpacked(run, name, &input);
 	lode_input_close(&input);
 }
 

@@ -3,6 +3,7 @@
 #ifndef LODE_CLI_CHECK_H
 #define LODE_CLI_CHECK_H
 
+#include "bytes.h"
 #include "cli.h"
 
 /* For whom a file is checked: bits of check->targets and of a rule's targets. */
@@ -127,9 +128,6 @@ void check_add_rule(struct check *c, enum lode_rule rule, enum lode_field field,
 bool check_spend(struct check *c, uint64_t n);
 /* Bytes of the file; false if they are not there. */
 bool check_read(const struct check *c, void *dst, uint64_t offset, size_t size);
-uint16_t check_le16(const unsigned char *p);
-uint32_t check_le32(const unsigned char *p);
-uint64_t check_le64(const unsigned char *p);
 static inline bool check_within(uint64_t offset, uint64_t size, uint64_t total)
 {
 	return size <= total && offset <= total - size;

@@ -102,7 +102,7 @@ static void find(struct check *c, struct marks *marks, const uint64_t magic[2])
 		if (at == LODE_NO_OFFSET || !check_read(c, raw, at + 16, sizeof raw))
 			return;
 		mark.offset = at;
-		mark.low = check_le64(raw), mark.high = check_le64(raw + 8);
+		mark.low = le64(raw), mark.high = le64(raw + 8);
 		mark.loaded = place_in_memory(c, at, &mark.vaddr);
 		if (mark.loaded || meant_for_memory(c, at))
 			marks->mark[marks->count++] = mark;

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* Setup header of a bzImage, and a vmlinux -> what boot loaders and VMMs will say. */
 #include "check.h"
+#include "input.h"
 #include <string.h>
 
 /* Offsets of the setup header. Ref: Linux boot, "The Real-Mode Kernel Header". */
 enum {
 	SETUP_SECTS = 0x1f1, SYSSIZE = 0x1f4, MAGIC = 0x202, VERSION = 0x206, LOADFLAGS = 0x211, RELOCATABLE = 0x234,
 		XLOADFLAGS = 0x236,
-	PAYLOAD_OFFSET = 0x248, PAYLOAD_LENGTH = 0x24c, HEADER_END = 0x268,
+	PAYLOAD_OFFSET = 0x248, PAYLOAD_LENGTH = 0x24c, HEADER_END = LODE_HEAD,
 	LOADED_HIGH = 1, KERNEL_64 = 1, V205 = 0x205, V208 = 0x208, V212 = 0x20c,
 };
 
@@ -20,45 +21,30 @@ static struct check_place at(const char *field, uint64_t value, uint64_t offset)
 static void check_length(struct check *c, const unsigned char *head)
 {
 	uint64_t sectors = head[SETUP_SECTS] != 0 ? head[SETUP_SECTS] : 4, setup = (sectors + 1) * 512;
-	uint64_t system = 16 * (uint64_t)check_le32(head + SYSSIZE);
-	uint64_t payload = check_le32(head + PAYLOAD_OFFSET), length = check_le32(head + PAYLOAD_LENGTH);
+	uint64_t system = 16 * (uint64_t)le32(head + SYSSIZE);
+	uint64_t payload = le32(head + PAYLOAD_OFFSET), length = le32(head + PAYLOAD_LENGTH);
 	uint64_t size = c->source.size;
 
 	/* syssize counts paragraphs: the last one need not be full. */
 	if (setup > size || (system > 15 && system - 15 > size - setup))
-		check_add(c, CHECK_BZIMAGE_TRUNCATED, at("syssize", check_le32(head + SYSSIZE), SYSSIZE),
+		check_add(c, CHECK_BZIMAGE_TRUNCATED, at("syssize", le32(head + SYSSIZE), SYSSIZE),
 			"setup and system need 0x%llx bytes, the file has 0x%llx",
 			  (unsigned long long)(setup + system), (unsigned long long)size);
-	else if (check_le16(head + VERSION) >= V208 && length > 0 && !check_within(payload, length, size - setup))
+	else if (le16(head + VERSION) >= V208 && length > 0 && !check_within(payload, length, size - setup))
 		check_add(c, CHECK_BZIMAGE_TRUNCATED, at("payload_length", length, PAYLOAD_LENGTH), NULL);
-}
-
-static bool known_payload(const unsigned char *p)
-{
-	static const struct {
-		unsigned char size, bytes[6];
-	} magics[] = {
-		{2, {0x1f, 0x8b}}, {3, {'B', 'Z', 'h'}}, {5, {0x5d, 0, 0, 0, 0}}, {5, {0x5d, 0, 0, 0x80, 0}}, {3, {0x5d, 0, 0}}, {6,
-			{0xfd, '7', 'z', 'X', 'Z', 0}},
-		{4, {0x89, 'L', 'Z', 'O'}}, {4, {2, 0x21, 0x4c, 0x18}}, {4, {0x28, 0xb5, 0x2f, 0xfd}}, {4, {0x7f, 'E', 'L', 'F'}},
-	};
-
-	for (size_t i = 0; i < sizeof magics / sizeof *magics; i++)
-		if (memcmp(p, magics[i].bytes, magics[i].size) == 0)
-			return true;
-	return false;
 }
 
 static void check_payload(struct check *c, const unsigned char *head)
 {
 	uint64_t sectors = head[SETUP_SECTS] != 0 ? head[SETUP_SECTS] : 4, setup = (sectors + 1) * 512;
-	uint64_t payload = setup + check_le32(head + PAYLOAD_OFFSET);
-	unsigned char magic[6];
+	uint64_t payload = setup + le32(head + PAYLOAD_OFFSET);
+	unsigned char magic[9];
 
-	if (check_le16(head + VERSION) < V208 || check_le32(head + PAYLOAD_LENGTH) == 0)
+	if (le16(head + VERSION) < V208 || le32(head + PAYLOAD_LENGTH) == 0)
 		return;
-	if (check_read(c, magic, payload, sizeof magic) && !known_payload(magic))
-		check_add(c, CHECK_BZIMAGE_PAYLOAD, at("payload_offset", check_le32(head + PAYLOAD_OFFSET), payload),
+	if (check_read(c, magic, payload, sizeof magic) && lode_packed_name_(magic, sizeof magic) == NULL &&
+		memcmp(magic, "\177ELF", 4) != 0)
+		check_add(c, CHECK_BZIMAGE_PAYLOAD, at("payload_offset", le32(head + PAYLOAD_OFFSET), payload),
 			"it begins with %02x %02x %02x %02x",
 			  magic[0], magic[1], magic[2], magic[3]);
 }
@@ -71,16 +57,16 @@ void check_bzimage(struct check *c)
 
 	if (!check_read(c, head, 0, sizeof head) || memcmp(head + MAGIC, "HdrS", 4) != 0)
 		return;
-	version = check_le16(head + VERSION);
+	version = le16(head + VERSION);
 	check_seen(c, "Linux boot protocol %u.%02u, %s", version >> 8, version & 0xff,
-		version >= V212 && (check_le16(head + XLOADFLAGS) & KERNEL_64) ? "64-bit entry" : "no 64-bit entry");
+		version >= V212 && (le16(head + XLOADFLAGS) & KERNEL_64) ? "64-bit entry" : "no 64-bit entry");
 	check_length(c, head);
 	if (!(head[LOADFLAGS] & LOADED_HIGH))
 		check_add(c, CHECK_BZIMAGE_LOW, at("loadflags", head[LOADFLAGS], LOADFLAGS), NULL);
 	if (version < V212)
 		check_add(c, CHECK_BZIMAGE_OLD, at("version", version, VERSION), "it is %u.%02u", version >> 8, version & 0xff);
-	else if (!(check_le16(head + XLOADFLAGS) & KERNEL_64))
-		check_add(c, CHECK_BZIMAGE_16BIT, at("xloadflags", check_le16(head + XLOADFLAGS), XLOADFLAGS), NULL);
+	else if (!(le16(head + XLOADFLAGS) & KERNEL_64))
+		check_add(c, CHECK_BZIMAGE_16BIT, at("xloadflags", le16(head + XLOADFLAGS), XLOADFLAGS), NULL);
 	if (version >= V205 && head[RELOCATABLE] == 0)
 		check_add(c, CHECK_BZIMAGE_FIXED, at("relocatable_kernel", 0, RELOCATABLE), NULL);
 	check_payload(c, head);

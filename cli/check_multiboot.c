@@ -23,7 +23,7 @@ static bool sums(const unsigned char *p, uint32_t words)
 	uint32_t sum = 0;
 
 	for (uint32_t i = 0; i < words; i++)
-		sum += check_le32(p + 4 * i);
+		sum += le32(p + 4 * i);
 	return sum == 0;
 }
 
@@ -34,7 +34,7 @@ static uint64_t find(struct check *c, const struct kind *kind)
 	uint64_t end = c->source.size < kind->area ? c->source.size : kind->area, size = 4 * (uint64_t)kind->words;
 
 	for (uint64_t at = 0; size <= end && at <= end - size; at += kind->align)
-		if (check_read(c, raw, at, (size_t)size) && check_le32(raw) == kind->magic && sums(raw, kind->words))
+		if (check_read(c, raw, at, (size_t)size) && le32(raw) == kind->magic && sums(raw, kind->words))
 			return at;
 	return LODE_NO_OFFSET;
 }
@@ -118,8 +118,8 @@ static void check_addresses(struct check *c, uint64_t offset)
 	check_add(c, CHECK_MULTIBOOT_ADDRESS, at(&kinds[0], "flags", ADDRESSES, offset + 4), NULL);
 	if (!check_read(c, raw, offset + 12, sizeof raw))
 		return;
-	header = check_le32(raw), load = check_le32(raw + 4), load_end = check_le32(raw + 8);
-	bss_end = check_le32(raw + 12), entry = check_le32(raw + 16);
+	header = le32(raw), load = le32(raw + 4), load_end = le32(raw + 8);
+	bss_end = le32(raw + 12), entry = le32(raw + 16);
 	wrong = header < load || header - load > offset || (load_end != 0 && load_end < load) || (bss_end != 0 &&
 		bss_end < load_end) || entry < load ||
 		(load_end != 0 && entry >= load_end);
@@ -135,7 +135,7 @@ static void check_first(struct check *c, uint64_t offset)
 
 	if (!check_read(c, raw, offset, sizeof raw))
 		return;
-	flags = check_le32(raw + 4);
+	flags = le32(raw + 4);
 	check_seen(c, "Multiboot 1 header at file offset 0x%llx, flags 0x%x", (unsigned long long)offset, flags);
 	if (flags & DEMANDS & ~(uint32_t)KNOWN_DEMANDS)
 		check_add(c, CHECK_MULTIBOOT_FLAGS, at(&kinds[0], "flags", flags, offset + 4), NULL);
@@ -161,12 +161,12 @@ static bool check_tags(struct check *c, uint64_t offset, uint64_t length)
 
 		if (!check_read(c, raw, tag, sizeof raw))
 			break;
-		type = check_le16(raw), size = check_le32(raw + 4);
+		type = le16(raw), size = le32(raw + 4);
 		if (type == 0 && size == 8)
 			return entry;
 		if (size < 8 || size > end - tag)
 			break;
-		if (type > LAST_TAG && !(check_le16(raw + 2) & 1))
+		if (type > LAST_TAG && !(le16(raw + 2) & 1))
 			check_add(c, CHECK_MULTIBOOT2_DEMAND, at(&kinds[1], "tag type", type, tag), NULL);
 		entry |= type == 3;
 		tag += ((uint64_t)size + 7) & ~UINT64_C(7);
@@ -181,8 +181,8 @@ static void check_second(struct check *c, uint64_t offset)
 
 	if (!check_read(c, raw, offset, sizeof raw))
 		return;
-	check_seen(c, "Multiboot 2 header at file offset 0x%llx, %u bytes", (unsigned long long)offset, check_le32(raw + 8));
-	if (!check_tags(c, offset, check_le32(raw + 8)))
+	check_seen(c, "Multiboot 2 header at file offset 0x%llx, %u bytes", (unsigned long long)offset, le32(raw + 8));
+	if (!check_tags(c, offset, le32(raw + 8)))
 		check_entry(c);
 }
 

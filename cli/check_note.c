@@ -57,7 +57,7 @@ static uint32_t word(const struct check *c, const unsigned char *p)
 {
 	if (c->image.data == LODE_DATA2MSB)
 		return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-	return check_le32(p);
+	return le32(p);
 }
 
 /* pr_type, pr_datasz, data padded to the word; types ascend. False if it is no such list. */

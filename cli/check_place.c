@@ -99,21 +99,6 @@ bool check_read(const struct check *c, void *dst, uint64_t offset, size_t size)
 	return check_within(offset, size, c->source.size) && lode_source_read(dst, &c->source, offset, size, NULL) == LODE_OK;
 }
 
-uint16_t check_le16(const unsigned char *p)
-{
-	return (uint16_t)(p[0] | p[1] << 8);
-}
-
-uint32_t check_le32(const unsigned char *p)
-{
-	return check_le16(p) | (uint32_t)check_le16(p + 2) << 16;
-}
-
-uint64_t check_le64(const unsigned char *p)
-{
-	return check_le32(p) | (uint64_t)check_le32(p + 4) << 32;
-}
-
 void check_section_name(char *buf, size_t size, const struct check *c, uint32_t index)
 {
 	struct lode_diag why;

@@ -115,7 +115,7 @@ static void check_relr(struct check *c)
 
 		if (c->image.data != LODE_DATA2LSB || !check_read(c, raw, c->dynamic.relr.addr + at, (size_t)word))
 			return;
-		value = word == 8 ? check_le64(raw) : check_le32(raw);
+		value = word == 8 ? le64(raw) : le32(raw);
 		why.value = value, why.field = LODE_FIELD_RELR_ENTRY;
 		if (at == 0 && (value & 1)) {
 			why.rule = LODE_RULE_RELR_ORDER;

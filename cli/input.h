@@ -3,6 +3,7 @@
 #ifndef LODE_CLI_INPUT_H
 #define LODE_CLI_INPUT_H
 
+#include "bytes.h"
 #include "cli.h"
 
 /* Fill in input->error (and errnum); returns -1. */
@@ -13,21 +14,6 @@ bool lode_input_exact_(const struct lode_input *input, void *dst, uint64_t offse
 int lode_input_path_(struct lode_input *input, const char *path);
 /* Add to input->peeled, with ", " between. */
 void lode_input_note_(struct lode_input *input, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static inline uint16_t le16(const unsigned char *p)
-{
-	return (uint16_t)(p[0] | p[1] << 8);
-}
-
-static inline uint32_t le32(const unsigned char *p)
-{
-	return le16(p) | (uint32_t)le16(p + 2) << 16;
-}
-
-static inline uint32_t be32(const unsigned char *p)
-{
-	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
 
 /* Walk an archive (archive.c). */
 struct lode_member {
@@ -47,8 +33,17 @@ struct lode_members {
 bool lode_members_begin_(struct lode_members *walk, const struct lode_input *input);
 /* 1 and filled in, 0 at the end, -1: the archive is broken at walk->next. */
 int lode_members_next_(struct lode_member *member, struct lode_members *walk);
+/* Open the file that a member of the thin archive at path names, if it is a regular one. As lode_input_open. */
+int lode_thin_open_(struct lode_input *input, const char *path, const struct lode_member *member);
 /* Turn an input that is an archive into its member of this name. */
 int lode_archive_take_(struct lode_input *input, const char *path, const char *name);
+
+/* What a file's first LODE_HEAD bytes say; have is how many of them there are. */
+enum { LODE_HEAD = 0x250 };
+/* True if they are those of a kernel in Linux's boot format, up to the place and length of its payload. */
+bool lode_is_bzimage_(const unsigned char *head, size_t have);
+/* Name of the compressed format that begins here, known even if this build cannot unpack it; NULL: none. */
+const char *lode_packed_name_(const unsigned char *head, size_t have);
 
 /* Unpack a bzImage's payload or a compressed file, if the input is one (unpack.c). 0 also if there is nothing to unpack. */
 int lode_input_unpack_(struct lode_input *input);

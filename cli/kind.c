@@ -29,36 +29,30 @@ static struct lode_kind kind(enum lode_kind_id id, const char *words)
 	return result;
 }
 
-static bool bzimage(const unsigned char *head, size_t have)
-{
-	return have >= 0x250 && memcmp(head + 0x202, "HdrS", 4) == 0 && le16(head + 0x1fe) == 0xaa55;
-}
-
 struct lode_kind lode_kind_of_bytes(const struct lode_input *input)
 {
 	static const struct { const char *magic; size_t length; enum lode_kind_id id; const char *words; } magics[] = {
 		{"#!", 2, KIND_SCRIPT, "script"},
 		{"!<arch>\n", 8, KIND_ARCHIVE, "archive"},
 		{"!<thin>\n", 8, KIND_ARCHIVE, "thin archive"},
-		{"\037\213", 2, KIND_PACKED, "gzip data"},
-		{"\3757zXZ", 5, KIND_PACKED, "xz data"},
-		{"\050\265\057\375", 4, KIND_PACKED, "zstd data"},
-		{"\002\041\114\030", 4, KIND_PACKED, "lz4 data"},
-		{"BZh", 3, KIND_PACKED, "bzip2 data"},
-		{"\211LZO", 4, KIND_PACKED, "lzo data"},
-		{"\135\0\0", 3, KIND_PACKED, "lzma data"},
 		{"MZ", 2, KIND_PE, "PE or DOS executable"},
 	};
-	unsigned char head[0x250];
+	unsigned char head[LODE_HEAD];
 	size_t have = lode_input_peek(input, head, 0, sizeof head);
+	const char *packed = lode_packed_name_(head, have);
+	struct lode_kind result = {.id = KIND_PACKED};
 
 	if (input->source.size == 0)
 		return kind(KIND_EMPTY, "empty file");
-	if (bzimage(head, have))
+	if (lode_is_bzimage_(head, have))
 		return kind(KIND_BZIMAGE, "kernel in Linux's boot format (bzImage)");
 	for (size_t i = 0; i < sizeof magics / sizeof *magics; i++)
 		if (have >= magics[i].length && memcmp(head, magics[i].magic, magics[i].length) == 0)
 			return kind(magics[i].id, magics[i].words);
+	if (packed != NULL) {
+		snprintf(result.words, sizeof result.words, "%s data", packed);
+		return result;
+	}
 	return all_text(head, have) ? kind(KIND_TEXT, "text") : kind(KIND_UNKNOWN, "data of unknown kind");
 }
 

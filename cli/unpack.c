@@ -16,12 +16,14 @@
 #endif
 #ifdef HAVE_ZSTD
 #include <zstd.h>
+#include <zstd_errors.h>
 #endif
 
 #define DAMAGED "its packed bytes are damaged"
 #define CUT "its packed bytes end too early"
 #define TOO_LARGE "it unpacks to more than is plausible for its size"
 #define NO_MEMORY "no memory to unpack it"
+#define WINDOW "its packed bytes ask for more memory than lode grants them: they need not be damaged"
 
 enum { PIECE = 65536, SMALL = 64 << 20, RATIO = 1024 };
 
@@ -34,8 +36,9 @@ struct packed {
 	unsigned char piece[PIECE];
 };
 
-/* One step of a stream decoder: takes from *in, writes to out; 1 at the end, 0 to go on, -1: damaged. Both counts
- * become what is left. */
+enum { STEP_GO_ON = 0, STEP_END = 1, STEP_DAMAGED = -1, STEP_NO_MEMORY = -2, STEP_WINDOW = -3 };
+
+/* One step of a stream decoder: takes from *in, writes to out; returns STEP_*. Both counts become what is left. */
 typedef int lode_step(void *state, const unsigned char *in, size_t *nin, unsigned char *out, size_t *nout);
 
 static bool is_elf(const struct lode_output *output)
@@ -66,7 +69,7 @@ __attribute__((unused)) static const char *run_steps(struct lode_output *output,
 		packed->next += taken - packed->have;
 		output->size += room - left;
 		if (end < 0)
-			return DAMAGED;
+			return end == STEP_NO_MEMORY ? NO_MEMORY : end == STEP_WINDOW ? WINDOW : DAMAGED;
 		if (!is_elf(output))
 			return NULL;
 		/* No progress and nothing more to give: the stream wants bytes that are not there. */
@@ -90,7 +93,13 @@ static int step_gzip(void *state, const unsigned char *in, size_t *nin, unsigned
 	status = inflate(z, Z_NO_FLUSH);
 	*nin = z->avail_in;
 	*nout += z->avail_out;
-	return status == Z_STREAM_END ? 1 : status == Z_OK || status == Z_BUF_ERROR ? 0 : -1;
+	switch (status) {
+	case Z_STREAM_END: return STEP_END;
+	case Z_OK:
+	case Z_BUF_ERROR: return STEP_GO_ON;
+	case Z_MEM_ERROR: return STEP_NO_MEMORY;
+	default: return STEP_DAMAGED;
+	}
 }
 
 static const char *unpack_gzip(struct lode_output *output, struct packed *packed)
@@ -119,7 +128,14 @@ static int step_lzma(void *state, const unsigned char *in, size_t *nin, unsigned
 	status = lzma_code(z, LZMA_RUN);
 	*nin = z->avail_in;
 	*nout = z->avail_out;
-	return status == LZMA_STREAM_END ? 1 : status == LZMA_OK || status == LZMA_BUF_ERROR ? 0 : -1;
+	switch (status) {
+	case LZMA_STREAM_END: return STEP_END;
+	case LZMA_OK:
+	case LZMA_BUF_ERROR: return STEP_GO_ON;
+	case LZMA_MEM_ERROR: return STEP_NO_MEMORY;
+	case LZMA_MEMLIMIT_ERROR: return STEP_WINDOW;
+	default: return STEP_DAMAGED;
+	}
 }
 
 /* The dictionary is allocated by a field of the file: hence the limit, twice what the highest presets need. */
@@ -161,7 +177,12 @@ static int step_bzip2(void *state, const unsigned char *in, size_t *nin, unsigne
 	status = BZ2_bzDecompress(z);
 	*nin = z->avail_in;
 	*nout += z->avail_out;
-	return status == BZ_STREAM_END ? 1 : status == BZ_OK ? 0 : -1;
+	switch (status) {
+	case BZ_STREAM_END: return STEP_END;
+	case BZ_OK: return STEP_GO_ON;
+	case BZ_MEM_ERROR: return STEP_NO_MEMORY;
+	default: return STEP_DAMAGED;
+	}
 }
 
 static const char *unpack_bzip2(struct lode_output *output, struct packed *packed)
@@ -186,7 +207,13 @@ static int step_zstd(void *state, const unsigned char *in, size_t *nin, unsigned
 
 	*nin -= from.pos;
 	*nout -= to.pos;
-	return ZSTD_isError(status) ? -1 : status == 0;
+	if (!ZSTD_isError(status))
+		return status == 0 ? STEP_END : STEP_GO_ON;
+	switch (ZSTD_getErrorCode(status)) {
+	case ZSTD_error_memory_allocation: return STEP_NO_MEMORY;
+	case ZSTD_error_frameParameter_windowTooLarge: return STEP_WINDOW;
+	default: return STEP_DAMAGED;
+	}
 }
 
 static const char *unpack_zstd(struct lode_output *output, struct packed *packed)
@@ -269,15 +296,31 @@ static const struct format formats[] = {
 	{"lzma", "\135\0\0", 3, unpack_lzma},
 };
 
+static const struct format *format_of(const unsigned char *head, size_t have)
+{
+	for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
+		if (formats[i].length <= have && memcmp(formats[i].magic, head, formats[i].length) == 0)
+			return &formats[i];
+	return NULL;
+}
+
 static const struct format *find_format(const struct lode_input *input, uint64_t offset)
 {
 	unsigned char magic[9];
-	size_t have = lode_input_peek(input, magic, offset, sizeof magic);
 
-	for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
-		if (formats[i].length <= have && memcmp(formats[i].magic, magic, formats[i].length) == 0)
-			return &formats[i];
-	return NULL;
+	return format_of(magic, lode_input_peek(input, magic, offset, sizeof magic));
+}
+
+const char *lode_packed_name_(const unsigned char *head, size_t have)
+{
+	const struct format *format = format_of(head, have);
+
+	return format != NULL ? format->name : NULL;
+}
+
+bool lode_is_bzimage_(const unsigned char *head, size_t have)
+{
+	return have >= LODE_HEAD && memcmp(head + 0x202, "HdrS", 4) == 0 && le16(head + 0x1fe) == 0xaa55;
 }
 
 /* The unpacked bytes become the source. */
@@ -359,13 +402,13 @@ static int unpack_bzimage(struct lode_input *input, const unsigned char *header)
 
 int lode_input_unpack_(struct lode_input *input)
 {
-	unsigned char header[0x250];
+	unsigned char header[LODE_HEAD];
 	size_t have = lode_input_peek(input, header, 0, sizeof header);
 	const struct format *format;
 
 	if (have >= 4 && memcmp(header, "\177ELF", 4) == 0)
 		return 0;
-	if (have == sizeof header && memcmp(header + 0x202, "HdrS", 4) == 0 && le16(header + 0x1fe) == 0xaa55)
+	if (lode_is_bzimage_(header, have))
 		return unpack_bzimage(input, header);
 	format = find_format(input, 0);
 	if (format == NULL)

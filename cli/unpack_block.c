@@ -11,6 +11,7 @@
 #define DAMAGED "its packed bytes are damaged"
 #define CUT "its packed bytes end too early"
 #define TOO_LARGE "it unpacks to more than is plausible for its size"
+#define NO_MEMORY "no memory to unpack it"
 
 #if defined HAVE_LZ4 || defined HAVE_LZO
 /* Room for a whole block in one piece; the output's limit holds all the same. */
@@ -58,7 +59,7 @@ const char *lode_unpack_lz4_(struct lode_output *output, const unsigned char *in
 			return CUT;
 		to = block_room(output, smaller(left, LZ4_BLOCK));
 		if (to == NULL)
-			return TOO_LARGE;
+			return NO_MEMORY;
 		got = LZ4_decompress_safe((const char *)in + at, (char *)to, (int)packed, (int)smaller(left, LZ4_BLOCK));
 		if (got < 0)
 			return left < LZ4_BLOCK ? TOO_LARGE : DAMAGED;
@@ -129,9 +130,11 @@ const char *lode_unpack_lzo_(struct lode_output *output, const unsigned char *in
 		at += 8 + 4 * sums;
 		if (plain > LZOP_BLOCK || packed > plain)
 			return DAMAGED;
-		to = plain > output->limit - output->size ? NULL : block_room(output, plain);
-		if (to == NULL)
+		if (plain > output->limit - output->size)
 			return TOO_LARGE;
+		to = block_room(output, plain);
+		if (to == NULL)
+			return NO_MEMORY;
 		if (packed == plain)
 			__builtin_memcpy(to, in + at, plain);
 		else if (lzo1x_decompress_safe(in + at, packed, to, &got, NULL) != LZO_E_OK || got != plain)

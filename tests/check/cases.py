@@ -468,7 +468,7 @@ case('limine-needed', 'limine', limine_needed, limine_pie)
 # Linux kernels
 
 
-def bzimage(version=0x20f, loadflags=1, xloadflags=0x7f, relocatable=1, payload=b'\x1f\x8b' + bytes(30), cut=0, syssize=None):
+def bzimage(version=0x20f, loadflags=1, xloadflags=0x7f, relocatable=1, payload=b'\x1f\x8b\x08' + bytes(29), cut=0, syssize=None):
 	head = bytearray(512 * 2)
 	head[0x1f1] = 1
 	system = bytes(64) + payload + bytes(-len(payload) % 16)

@@ -215,9 +215,81 @@ def pipes():
         case("a device without end", equal(os.WEXITSTATUS(status), 1), (message.count("\n") == 1 and ("1024 MiB" in message or "memory" in message), message))
 
 
+def fed(name, *words):
+    """lode WORDS FIFO, with ELF written into the FIFO once."""
+    fifo = path(name)
+    os.mkfifo(fifo)
+
+    def feed():
+        try:
+            with open(fifo, "wb") as out:
+                out.write(ELF)
+        except BrokenPipeError:
+            pass
+    writer = threading.Thread(target=feed, daemon=True)
+    writer.start()
+    return lode(*words, fifo, timeout=60)
+
+
+def checked():
+    """`lode check` opens a file once, and leaves nothing out without a word."""
+    want = lode("check", "/bin/true")
+    tail = want.out.splitlines()[1:-1]
+    got = fed("check-fifo", "check")
+    case("check: FIFO", equal(got.status, want.status, "status"), equal(got.out.splitlines()[1:-1], tail, "findings"))
+    shell = subprocess.run(["bash", "-c", '"$1" check <(cat /bin/true)', "bash", LODE], capture_output=True, timeout=60)
+    case("check: process substitution", equal(shell.returncode, want.status, "status"), equal(shell.stdout.decode().splitlines()[1:-1], tail, "findings"))
+    got = lode("check", "-", stdin=bzimage(gzip.compress(ELF), sectors=3))
+    case("check: bzImage through a pipe", ("Linux boot protocol 2.15" in got.out, got.out))
+    got = lode("check", write("cut.bz", bzimage(gzip.compress(ELF)[:-2000])))
+    case("check: payload that cannot be unpacked", ("the image inside was not looked at" in got.out, got.out))
+    os.mkdir(path("thin"))
+    for member in ("one.o", "two.o"):
+        shutil.copyfile("/bin/true", path("thin/" + member))
+    thin = path("thin/thin.a")
+    tool("ar", "rcT", thin, path("thin/one.o"), path("thin/two.o"))
+    got = lode("check", thin)
+    case("check: thin archive", equal(got.status, want.status, "status"), equal(got.out.count("thin.a:"), 4, "lines of members"), equal(got.err, "", "stderr"))
+    os.unlink(path("thin/two.o"))
+    got = lode("check", thin)
+    case("check: member of a thin archive is gone", equal(got.status, 4, "status"), ("two.o" in got.err, got.err), (one_line_error(got), got.err))
+    os.mkfifo(path("thin/two.o"))
+    got = lode("check", thin, timeout=60)
+    case("check: member of a thin archive is a FIFO", equal(got.status, 4, "status"), ("no regular file" in got.err, got.err))
+
+
+def short_of_memory():
+    """What needs more memory than there is is not called damaged, nor the caller's mistake."""
+    large = bytearray(lzma.compress(ELF, format=lzma.FORMAT_ALONE))
+    large[1:5] = (1 << 30).to_bytes(4, "little")
+    refused("lzma with a dictionary of 1 GiB", write("dictionary.lzma", bytes(large)), words="more memory than lode grants")
+    count = 10 << 20
+    head = bytearray(ELF[:64])
+    struct.pack_into("<Q", head, 0x20, 64)
+    struct.pack_into("<Q", head, 0x28, 64 + 56)
+    struct.pack_into("<HHHHH", head, 0x36, 56, 1, 64, 0, 0)
+    section = struct.pack("<IIQQQQIIQQ", 0, 0, 0, 0, 0, count, 0, 0, 0, 0)
+    name = write("sections", bytes(head) + bytes(56) + section)
+    os.truncate(name, 120 + 64 * count)
+    done = subprocess.run([LODE, "show", name], capture_output=True, timeout=120, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (200 << 20, 200 << 20)))
+    case("no memory for a section table", equal(done.returncode, 1, "status"), (b"no memory for its tables" in done.stderr, done.stderr))
+    os.unlink(name)
+
+
+def same_magic():
+    """What `run` calls a packed file is what `show` unpacks: one table."""
+    for name, head in {"gzip": b"\x1f\x8b\x08", "xz": b"\xfd7zXZ\0", "lzo": b"\x89LZO\0\r\n\x1a\n"}.items():
+        whole, part = (lode("run", write("magic", head[:size] + b"\x01" * 40)) for size in (len(head), len(head) - 1))
+        shown = lode("show", write("magic", head[:-1] + b"\x01" * 40))
+        case("magic of " + name, (name + " data" in whole.err, whole.err), (name not in part.err, part.err), (name not in shown.err, shown.err))
+
+
 packed_files()
 bombs()
 real_kernels()
 archives()
 pipes()
+checked()
+short_of_memory()
+same_magic()
 done()

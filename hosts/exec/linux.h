@@ -17,7 +17,8 @@ enum {
 	NR_nanosleep = 35,
 	NR_getpid = 39, NR_clone = 56, NR_exit = 60, NR_wait4 = 61, NR_fcntl = 72, NR_ftruncate = 77, NR_readlink = 89,
 	NR_setresuid = 117,
-	NR_getresuid = 118, NR_setresgid = 119, NR_getresgid = 120, NR_capget = 125, NR_capset = 126, NR_sigaltstack = 131,
+	NR_getresuid = 118, NR_setresgid = 119, NR_getresgid = 120, NR_capget = 125, NR_capset = 126, NR_rt_sigtimedwait = 128,
+	NR_sigaltstack = 131,
 	NR_personality = 135, NR_fstatfs = 138, NR_munlockall = 152, NR_prctl = 157, NR_arch_prctl = 158, NR_gettid = 186,
 	NR_fgetxattr = 193, NR_getdents64 = 217, NR_set_tid_address = 218, NR_timer_delete = 226, NR_exit_group = 231,
 	NR_openat = 257, NR_newfstatat = 262, NR_unshare = 272, NR_set_robust_list = 273, NR_rt_tgsigqueueinfo = 297,
@@ -26,7 +27,8 @@ enum {
 };
 
 enum {
-	E_PERM = 1, E_NOENT = 2, E_INTR = 4, E_IO = 5, E_NXIO = 6, E_2BIG = 7, E_NOEXEC = 8, E_BADF = 9, E_AGAIN = 11, E_NOMEM = 12,
+	E_PERM = 1, E_NOENT = 2, E_SRCH = 3, E_INTR = 4, E_IO = 5, E_NXIO = 6, E_2BIG = 7, E_NOEXEC = 8, E_BADF = 9, E_AGAIN = 11,
+	E_NOMEM = 12,
 	E_ACCES = 13, E_FAULT = 14, E_BUSY = 16, E_EXIST = 17, E_NODEV = 19, E_NOTDIR = 20, E_ISDIR = 21, E_INVAL = 22,
 	E_NFILE = 23,
 	E_MFILE = 24, E_NOTTY = 25, E_TXTBSY = 26, E_NAMETOOLONG = 36, E_NOSYS = 38, E_LOOP = 40, E_LIBBAD = 80, E_OPNOTSUPP = 95,

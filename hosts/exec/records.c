@@ -49,7 +49,10 @@ static uint64_t find_gadget(const struct lode_range *vdso)
 
 struct exec_record *lode_exec_record_(struct exec_state *state, enum exec_how how, uint64_t call)
 {
-	struct exec_record *record = &state->records[state->nrecords++];
+	struct exec_record *record = &state->records[state->nrecords];
+
+	/* One more than max_records has room: lode_exec_records_ refuses it. */
+	state->nrecords += state->nrecords <= state->max_records;
 
 	*record = (struct exec_record){.call = call, .how = how};
 	return record;
@@ -344,8 +347,9 @@ int lode_exec_records_(struct exec_state *state)
 	struct keep keep;
 
 	state->max_records = most_records(state);
-	state->records = lode_exec_alloc_(state, state->max_records * sizeof *state->records);
-	if (!state->records || !keep_all(&keep, state))
+	state->records = lode_exec_alloc_(state, (state->max_records + 2) * sizeof *state->records);
+	state->scratch = lode_exec_alloc_(state, sizeof *state->scratch);
+	if (!state->records || !state->scratch || !keep_all(&keep, state))
 		return -E_NOMEM;
 	add_thread(state);
 	add_identity(state);
@@ -364,5 +368,5 @@ int lode_exec_records_(struct exec_state *state)
 		add4(state, HOW_TRY, NR_rt_sigprocmask, SIG_SET, address(&state->mask), 0, SIGNAL_SETS);
 	add_registers(state);
 	add_leave(state);
-	return 0;
+	return state->nrecords <= state->max_records ? 0 : -E_NOMEM;
 }

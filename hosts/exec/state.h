@@ -72,6 +72,12 @@ struct exec_creds {
 	struct kernel_cap_data caps[2];
 };
 
+/* What commit reads files and directories into: it may be running on a small alternate stack. */
+struct exec_scratch {
+	uint64_t entries[256];
+	char text[2048];
+};
+
 enum exec_how {
 	HOW_TRY,       /* system call, result ignored */
 	HOW_MUST,      /* a failure ends the process */
@@ -133,6 +139,7 @@ struct exec_state {
 	struct exec_record *rseq_record;
 	struct exec_record *records;
 	uint32_t nrecords, max_records;
+	struct exec_scratch *scratch;
 };
 
 /* prepare.c */
@@ -183,7 +190,14 @@ int lode_exec_shared_(void);
 /* Stop the other threads, then do the rest on the leader. Returns only with an error, while nothing has been done. */
 int lode_exec_alone_(struct exec_state *state, void (*rest)(struct exec_state *state));
 
-/* sweep.c: handlers, timers, descriptors, as exec resets them. */
+/* Behind the point of no return: SIGSEGV, which cannot be blocked, as after HOW_MUST. */
+_Noreturn void lode_exec_die_(void);
+
+/* sweep.c */
+enum { STATUS_VALUE = 32 };
+/* The value of a field ("\nSigBlk:") of a status file, without blanks, cut to its room: 0; -E_IO if it has none, -errno of the file. */
+int lode_exec_status_(char value[STATUS_VALUE], const struct exec_state *state, const char *path, const char *field);
+/* Handlers, timers, descriptors, as exec resets them. */
 void lode_exec_sweep_(const struct exec_state *state);
 
 /* trampoline.S */

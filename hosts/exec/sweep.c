@@ -2,25 +2,38 @@
 /* What the old program has asked of the kernel is taken back: handlers, POSIX timers, descriptors that close on exec. */
 #include "state.h"
 
-/* Value of a field of /proc/self/status as a hexadecimal number. */
-static bool status_hex(uint64_t *value, const char *field)
+/* The file is read to its end in pieces: a list of groups may be long. A field begins with the end of the line before it. */
+static int find_field(char value[STATUS_VALUE], const struct exec_state *state, int64_t fd, const char *field)
 {
-	char buf[4096];
-	int64_t fd = linux_open("/proc/self/status", O_CLOSE), n;
+	char *buf = state->scratch->text;
+	uint32_t length = 0;
+	const char *next = field;
+	int64_t n;
+
+	while ((n = linux_read(fd, buf, sizeof state->scratch->text)) > 0)
+		for (const char *at = buf; at < buf + n; at++) {
+			if (*next) {
+				next = *at == *next ? next + 1 : field + (*at == '\n');
+			} else if (*at == '\n' || length == STATUS_VALUE - 1) {
+				value[length] = 0;
+				return 0;
+			} else if (*at != ' ' && *at != '\t') {
+				value[length++] = *at;
+			}
+		}
+	return n < 0 ? (int)n : -E_IO;
+}
+
+int lode_exec_status_(char value[STATUS_VALUE], const struct exec_state *state, const char *path, const char *field)
+{
+	int64_t fd = linux_open(path, O_CLOSE);
+	int status;
 
 	if (failed(fd))
-		return false;
-	n = linux_read(fd, buf, sizeof buf - 1);
+		return (int)fd;
+	status = find_field(value, state, fd, field);
 	linux_close(fd);
-	buf[n > 0 ? n : 0] = 0;
-	for (const char *at = buf; *at; at++) {
-		if (!string_starts(at, field))
-			continue;
-		at += string_length(field);
-		*value = parse_hex(&at);
-		return true;
-	}
-	return false;
+	return status;
 }
 
 /* A handler becomes the default action; an ignored signal stays ignored; flags go either way. */
@@ -35,12 +48,14 @@ static void reset_signal(uint64_t signal)
 }
 
 /* SIGCHLD is looked at in any case: SA_NOCLDWAIT works without a handler. */
-static void reset_handlers(void)
+static void reset_handlers(const struct exec_state *state)
 {
-	uint64_t caught;
+	char value[STATUS_VALUE];
+	const char *digits = value;
+	uint64_t caught = UINT64_MAX;
 
-	if (!status_hex(&caught, "\nSigCgt:\t"))
-		caught = UINT64_MAX;
+	if (lode_exec_status_(value, state, "/proc/self/status", "\nSigCgt:") == 0)
+		caught = parse_hex(&digits);
 	caught |= UINT64_C(1) << (SIGNAL_CHILD - 1);
 	for (uint64_t signal = 1; signal <= SIGNALS; signal++)
 		if (caught >> (signal - 1) & 1)
@@ -48,9 +63,9 @@ static void reset_handlers(void)
 }
 
 /* "ID: 3" begins the lines of a timer. A list that does not fit the buffer is read again, shorter each time. */
-static void delete_timers(void)
+static void delete_timers(const struct exec_state *state)
 {
-	char buf[2048];
+	char *buf = state->scratch->text;
 	bool any = true;
 
 	while (any) {
@@ -58,7 +73,7 @@ static void delete_timers(void)
 
 		if (failed(fd))
 			return;
-		n = linux_read(fd, buf, sizeof buf - 1);
+		n = linux_read(fd, buf, sizeof state->scratch->text - 1);
 		linux_close(fd);
 		buf[n > 0 ? n : 0] = 0;
 		any = false;
@@ -85,12 +100,12 @@ static bool close_if_asked(const struct exec_state *state, uint64_t fd)
 
 static void close_listed(const struct exec_state *state)
 {
-	uint64_t buf[256];
+	uint64_t *buf = state->scratch->entries;
 	int64_t dir = linux_open("/proc/self/fd", O_CLOSE | O_DIR), size;
 
 	if (failed(dir))
 		return;
-	while ((size = call3(NR_getdents64, (uint64_t)dir, address(buf), sizeof buf)) > 0) {
+	while ((size = call3(NR_getdents64, (uint64_t)dir, address(buf), sizeof state->scratch->entries)) > 0) {
 		for (int64_t at = 0; at < size;) {
 			const struct kernel_dirent *entry = (const void *)((const char *)buf + at);
 			const char *name = entry->name;
@@ -128,7 +143,7 @@ static void close_descriptors(const struct exec_state *state)
 
 void lode_exec_sweep_(const struct exec_state *state)
 {
-	reset_handlers();
-	delete_timers();
+	reset_handlers(state);
+	delete_timers(state);
 	close_descriptors(state);
 }

@@ -13,13 +13,20 @@ struct queued {
 	uint64_t rest[11];
 };
 
-/* What the leader finds in the signal's value. */
+/* Whoever takes it out owns it: the leader, who then goes on, or the thread that put it there and gives up. */
 struct handover {
 	struct exec_state *state;
 	void (*rest)(struct exec_state *state);
 };
+static struct handover *handover;
 
-int lode_exec_shared_(void)
+_Noreturn void lode_exec_die_(void)
+{
+	for (;;)
+		__asm__ volatile("hlt");
+}
+
+static int ask_shared(void)
 {
 	struct kernel_stat stat;
 	int64_t result = call3(NR_unshare, NEW_THREAD | NEW_SIGHAND | NEW_VM, 0, 0);
@@ -34,108 +41,135 @@ int lode_exec_shared_(void)
 	return stat.nlink == 3 ? 0 : -E_AGAIN;
 }
 
-/* Call visit for each thread but the running one; the first nonzero result ends the walk. */
-static int each_thread(int (*visit)(void *host, uint64_t tid), void *host)
+/* A thread that has just left the process may hold its signal handlers a moment longer, which looks like another process. */
+int lode_exec_shared_(void)
 {
-	uint64_t buf[256], self = (uint64_t)call3(NR_gettid, 0, 0, 0);
-	int64_t fd = linux_open("/proc/self/task", O_CLOSE | O_DIR), size;
-	int status = 0;
+	enum { TRIES = 200 };
+	int status = ask_shared();
 
-	if (failed(fd))
-		return (int)fd;
-	while (status == 0 && (size = call3(NR_getdents64, (uint64_t)fd, address(buf), sizeof buf)) > 0) {
-		for (int64_t at = 0; at < size && status == 0;) {
-			const struct kernel_dirent *entry = (const void *)((const char *)buf + at);
-			const char *name = entry->name;
-			uint64_t tid = parse_decimal(&name);
-
-			if (tid && tid != self)
-				status = visit(host, tid);
-			at += entry->size;
-		}
+	for (int i = 0; i < TRIES && status == -E_BUSY; i++) {
+		call3(NR_sched_yield, 0, 0, 0);
+		status = ask_shared();
 	}
-	linux_close(fd);
 	return status;
 }
 
-/* Value of a field of /proc/self/task/TID/status, e.g. "\nState:"; NULL if it cannot be read. */
-static const char *status_field(char *buf, uint32_t size, uint64_t tid, const char *field)
+static int refuse(struct exec_state *state, int64_t error, const char *reason)
+{
+	return lode_exec_fail_(state, (int)error, LODE_EXEC_STEP_THREADS, NULL, reason);
+}
+
+static int visit_entries(struct exec_state *state, int64_t size, int (*visit)(struct exec_state *state, uint64_t tid))
+{
+	uint64_t self = (uint64_t)call3(NR_gettid, 0, 0, 0);
+	int status = 0;
+
+	for (int64_t at = 0; at < size && status == 0;) {
+		const struct kernel_dirent *entry = (const void *)((const char *)state->scratch->entries + at);
+		const char *name = entry->name;
+		uint64_t tid = parse_decimal(&name);
+
+		if (tid && tid != self)
+			status = visit(state, tid);
+		at += entry->size;
+	}
+	return status;
+}
+
+/* Call visit for each thread but the running one; the first nonzero result ends the walk. */
+static int each_thread(struct exec_state *state, int (*visit)(struct exec_state *state, uint64_t tid))
+{
+	struct exec_scratch *scratch = state->scratch;
+	int64_t fd = linux_open("/proc/self/task", O_CLOSE | O_DIR), size = 0;
+	int status = 0;
+
+	if (failed(fd))
+		return refuse(state, -fd, "the process's threads cannot be listed");
+	while (status == 0 &&
+	       (size = call3(NR_getdents64, (uint64_t)fd, address(scratch->entries), sizeof scratch->entries)) > 0)
+		status = visit_entries(state, size, visit);
+	linux_close(fd);
+	if (status == 0 && size < 0)
+		status = refuse(state, -size, "the process's threads cannot be listed");
+	return status;
+}
+
+static int read_status(char value[STATUS_VALUE], const struct exec_state *state, uint64_t tid, const char *field)
 {
 	char path[NAME];
-	int64_t fd, n;
 
 	memcpy(path, "/proc/self/task/", 16);
 	memcpy(put_decimal(path + 16, tid), "/status", 8);
-	fd = linux_open(path, O_CLOSE);
-	if (failed(fd))
-		return NULL;
-	n = linux_read(fd, buf, size - 1);
-	linux_close(fd);
-	buf[n > 0 ? n : 0] = 0;
-	for (const char *at = buf; *at; at++)
-		if (string_starts(at, field)) {
-			at += string_length(field);
-			while (*at == ' ' || *at == '\t')
-				at++;
-			return at;
-		}
-	return NULL;
+	return lode_exec_status_(value, state, path, field);
 }
 
 /* A thread that cannot be stopped: the leader has exited, or the signal is blocked and stays so. */
-static int check_thread(void *host, uint64_t tid)
+static int check_thread(struct exec_state *state, uint64_t tid)
 {
 	enum { TRIES = 100, PAUSE = 1000000 };
-	struct exec_state *state = host;
 	const uint64_t pause[2] = {0, PAUSE};
-	char buf[3072];
-	const char *field = status_field(buf, sizeof buf, tid, "\nState:");
+	char value[STATUS_VALUE];
+	int status = read_status(value, state, tid, "\nState:");
 
-	if (field && (*field == 'Z' || *field == 'X')) {
+	if (status == 0 && (*value == 'Z' || *value == 'X')) {
 		if (tid == (uint64_t)call3(NR_getpid, 0, 0, 0))
-			return lode_exec_fail_(state, E_BUSY, LODE_EXEC_STEP_THREADS, NULL,
-				"the first thread has exited: only execve can take its place");
+			return refuse(state, E_BUSY, "the first thread has exited: only execve can take its place");
 		return 0;
 	}
-	for (int i = 0; i < TRIES; i++) {
-		field = status_field(buf, sizeof buf, tid, "\nSigBlk:");
-		if (!field || !(parse_hex(&field) >> (STOP - 1) & 1))
+	for (int i = 0; i < TRIES && status == 0; i++) {
+		const char *digits = value;
+
+		status = read_status(value, state, tid, "\nSigBlk:");
+		if (status == 0 && !(parse_hex(&digits) >> (STOP - 1) & 1))
 			return 0;
 		call3(NR_nanosleep, address(pause), 0, 0);
 	}
-	return lode_exec_fail_(state, E_AGAIN, LODE_EXEC_STEP_THREADS, NULL, "a thread blocks every signal: it cannot be stopped");
+	if (status == -E_NOENT || status == -E_SRCH) /* ended meanwhile */
+		return 0;
+	if (status)
+		return refuse(state, -status, "a thread's state cannot be read");
+	return refuse(state, E_AGAIN, "a thread blocks every signal: it cannot be stopped");
 }
 
-static void queue(uint64_t tid, uint64_t value)
+/* Fails with EAGAIN where the user has as many signals pending as the limit allows; so would tgkill for this signal. */
+static int64_t queue(uint64_t tid)
 {
 	uint64_t pid = (uint64_t)call3(NR_getpid, 0, 0, 0);
-	struct queued info = {.signo = STOP, .code = CODE_QUEUE, .pid = (uint32_t)pid, .value = value};
+	struct queued info = {.signo = STOP, .code = CODE_QUEUE, .pid = (uint32_t)pid};
 
-	call4(NR_rt_tgsigqueueinfo, pid, tid, STOP, address(&info));
+	return call4(NR_rt_tgsigqueueinfo, pid, tid, STOP, address(&info));
 }
 
-static int stop_thread(void *host, uint64_t tid)
+/* What could not be queued is tried again in the next round. */
+static int stop_thread(struct exec_state *state, uint64_t tid)
 {
-	(void)host;
-	queue(tid, 0);
+	(void)state;
+	queue(tid);
 	return 0;
 }
 
-/* Threads may still have been starting others: ask again until none is left. */
-static void stop_others(void)
+/* Threads may still have been starting others: ask again until none is left, or for about ten seconds: one that waits in the kernel
+ * or has begun to block the signal does not end. Behind the point of no return. */
+static void stop_others(struct exec_state *state)
 {
-	enum { YIELDS = 64, PAUSE = 200000 };
+	enum { ROUNDS = 50000, YIELDS = 64, PAUSE = 200000, SHARED = ROUNDS / 100 };
 	const uint64_t pause[2] = {0, PAUSE};
+	int status = lode_exec_shared_();
 
-	while (lode_exec_shared_() == -E_AGAIN) {
-		each_thread(stop_thread, NULL);
-		for (int i = 0; i < YIELDS; i++) {
+	state->why = NULL;
+	for (int round = 0; status && round < ROUNDS; round += status == -E_BUSY ? SHARED : 1) {
+		each_thread(state, stop_thread);
+		status = -E_AGAIN;
+		for (int i = 0; i < YIELDS && status == -E_AGAIN; i++) {
 			call3(NR_sched_yield, 0, 0, 0);
-			if (lode_exec_shared_() != -E_AGAIN)
-				return;
+			status = lode_exec_shared_();
 		}
-		call3(NR_nanosleep, address(pause), 0, 0);
+		if (status)
+			call3(NR_nanosleep, address(pause), 0, 0);
 	}
+	/* Only now another process that shares the memory can be told from a thread. */
+	if (status)
+		lode_exec_die_();
 }
 
 static void end_thread(void)
@@ -147,40 +181,85 @@ static void end_thread(void)
 /* Runs on every thread but the caller's. */
 static void on_stop(int signal, const struct queued *info, void *context)
 {
-	struct handover *handover = pointer(info->value);
+	struct handover *taken;
 
 	(void)signal;
+	(void)info;
 	(void)context;
 	if (call3(NR_getpid, 0, 0, 0) != call3(NR_gettid, 0, 0, 0))
 		end_thread();
-	if (info->code != CODE_QUEUE || !handover)
+	taken = __atomic_exchange_n(&handover, NULL, __ATOMIC_SEQ_CST);
+	if (!taken)
 		return;
-	stop_others();
-	handover->rest(handover->state);
+	stop_others(taken->state);
+	taken->rest(taken->state);
+}
+
+/* Ignoring a signal removes it from every queue. */
+static void restore_action(const struct kernel_sigaction *action)
+{
+	const struct kernel_sigaction ignore = {.handler = 1};
+
+	call4(NR_rt_sigaction, STOP, address(&ignore), 0, SIGNAL_SETS);
+	call4(NR_rt_sigaction, STOP, address(action), 0, SIGNAL_SETS);
+}
+
+/* The leader gets about five seconds to begin with the handler. */
+static int hand_over(struct exec_state *state, struct handover *mine)
+{
+	enum { ROUNDS = 5000, PAUSE = 1000000 };
+	const uint64_t pause[2] = {0, PAUSE};
+	int64_t result;
+
+	__atomic_store_n(&handover, mine, __ATOMIC_SEQ_CST);
+	result = queue((uint64_t)call3(NR_getpid, 0, 0, 0));
+	for (int round = 0; round < ROUNDS && result == 0; round++) {
+		if (!__atomic_load_n(&handover, __ATOMIC_SEQ_CST))
+			end_thread();
+		call3(NR_nanosleep, address(pause), 0, 0);
+	}
+	if (!__atomic_exchange_n(&handover, NULL, __ATOMIC_SEQ_CST))
+		end_thread();
+	if (result)
+		return refuse(state, -result, "no signal can be sent to the first thread");
+	return refuse(state, E_AGAIN, "the first thread does not take the signal that would stop it");
+}
+
+/* One signal to the caller itself, which blocks it: shows that signals can be queued before any thread is ended. */
+static int try_queue(struct exec_state *state)
+{
+	const uint64_t set = UINT64_C(1) << (STOP - 1), none[2] = {0, 0};
+	int64_t result = queue((uint64_t)call3(NR_gettid, 0, 0, 0));
+
+	if (result)
+		return refuse(state, -result, "no signal can be sent to the other threads");
+	call4(NR_rt_sigtimedwait, address(&set), 0, address(none), SIGNAL_SETS);
+	return 0;
 }
 
 int lode_exec_alone_(struct exec_state *state, void (*rest)(struct exec_state *state))
 {
-	struct kernel_sigaction action = {.handler = (uint64_t)(uintptr_t)on_stop,
+	const struct kernel_sigaction action = {.handler = (uint64_t)(uintptr_t)on_stop,
 		.flags = SA_INFO | SA_RESTORE | SA_ALTSTACK,
 		.restorer = address(lode_exec_restorer_), .mask = UINT64_MAX};
-	struct handover *handover = lode_exec_alloc_(state, sizeof *handover);
-	int64_t pid = call3(NR_getpid, 0, 0, 0), result;
-	int status = each_thread(check_thread, state);
+	struct kernel_sigaction before;
+	struct handover *mine = lode_exec_alloc_(state, sizeof *mine);
+	int64_t result;
+	int status = mine ? each_thread(state, check_thread) : refuse(state, E_NOMEM, NULL);
 
+	if (status == 0)
+		status = try_queue(state);
 	if (status)
 		return status;
-	if (!handover)
-		return lode_exec_fail_(state, E_NOMEM, LODE_EXEC_STEP_THREADS, NULL, NULL);
-	*handover = (struct handover){state, rest};
-	result = call4(NR_rt_sigaction, STOP, address(&action), 0, SIGNAL_SETS);
+	*mine = (struct handover){state, rest};
+	result = call4(NR_rt_sigaction, STOP, address(&action), address(&before), SIGNAL_SETS);
 	if (failed(result))
-		return lode_exec_fail_(state, (int)-result, LODE_EXEC_STEP_THREADS, NULL, NULL);
-	if (pid == call3(NR_gettid, 0, 0, 0)) {
-		stop_others();
+		return refuse(state, -result, NULL);
+	if (call3(NR_getpid, 0, 0, 0) == call3(NR_gettid, 0, 0, 0)) {
+		stop_others(state);
 		rest(state);
 	}
-	queue((uint64_t)pid, address(handover));
-	end_thread();
-	return 0;
+	status = hand_over(state, mine);
+	restore_action(&before);
+	return status;
 }

@@ -108,6 +108,8 @@ static struct lode_policy policy_of(const struct exec_object *object)
 	policy.max_align = UINT64_C(1) << 63;
 	if (!object->file.bytes)
 		policy.flags |= LODE_PLAN_SHARE;
+	if (object == &object->state->interpreter)
+		policy.flags |= LODE_PLAN_INTERP_IGNORE;
 	return policy;
 }
 
@@ -326,12 +328,33 @@ static int interpreter_path(struct exec_state *state, const char **path, const c
 /* The interpreter's file is needed only while it is mapped. */
 static int map_interpreter(struct exec_state *state, const char *path)
 {
-	int status = open_image(&state->interpreter, path);
+	int status = map_image(&state->interpreter, path);
 
-	if (status == 0)
-		status = map_image(&state->interpreter, path);
 	lode_exec_close_(&state->interpreter.file);
 	return status;
+}
+
+/* A program built aside is moved at the end: over an interpreter that the kernel has put into a gap of its place. */
+static bool meets_interpreter(const struct exec_state *state)
+{
+	const struct lode_range *a = &state->program.plan.span, *b = &state->interpreter.plan.span;
+
+	return state->program.delta && overlap(a->addr, a->size, b->addr + state->interpreter.delta, b->size);
+}
+
+/* What has a fixed address comes first, so that the kernel finds another place for the interpreter. */
+static int map_both(struct exec_state *state, const char *name, const char *path)
+{
+	bool fixed = state->program.image.type == LODE_ET_EXEC;
+	int status = fixed ? map_image(&state->program, name) : 0;
+
+	if (status == 0)
+		status = map_interpreter(state, path);
+	if (status == 0 && !fixed)
+		status = map_image(&state->program, name);
+	if (status || !meets_interpreter(state))
+		return status;
+	return lode_exec_fail_(state, E_NOMEM, LODE_EXEC_STEP_MAP, name, "the interpreter lies where the program belongs");
 }
 
 int lode_exec_images_(struct exec_state *state)
@@ -349,7 +372,8 @@ int lode_exec_images_(struct exec_state *state)
 	if (status)
 		return status;
 	state->has_interpreter = path != NULL;
-	if (path && (status = map_interpreter(state, path)))
-		return status;
-	return map_image(&state->program, name);
+	if (!path)
+		return map_image(&state->program, name);
+	status = open_image(&state->interpreter, path);
+	return status ? status : map_both(state, name, path);
 }

@@ -70,18 +70,18 @@ static void take_request(struct exec_state *state, const struct lode_exec_reques
 	state->program.file.fd = state->interpreter.file.fd = -1;
 }
 
-/* AT_EXECFN: the path as given; "/dev/fd/N" for a descriptor. */
+/* AT_EXECFN: the path as given; "/dev/fd/N" for a descriptor, which is also what a script's interpreter is given. */
 static void name_program(struct exec_state *state)
 {
 	const struct lode_exec_request *request = state->request;
 
+	memcpy(state->fd_name, "/dev/fd/", 8);
+	put_decimal(state->fd_name + 8, request->from == LODE_EXEC_FD ? (uint32_t)request->fd : 0);
 	if (request->execfn) {
 		state->execfn = request->execfn;
 	} else if (request->from == LODE_EXEC_PATH) {
 		state->execfn = request->path;
 	} else if (request->from == LODE_EXEC_FD) {
-		memcpy(state->fd_name, "/dev/fd/", 8);
-		put_decimal(state->fd_name + 8, (uint64_t)request->fd);
 		state->execfn = state->fd_name;
 	} else {
 		state->execfn = state->argv[0];

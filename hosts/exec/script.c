@@ -90,7 +90,7 @@ static int follow(struct exec_state *state, const char **path)
 	memcpy(copy, file->head, SCRIPT_HEAD);
 	if (!parse_line(&name, &argument, copy))
 		return lode_exec_fail_(state, E_NOEXEC, LODE_EXEC_STEP_SCRIPT, *path, "the #! line names no interpreter");
-	if (file->fd < 0 || (*path == state->execfn && state->request->from != LODE_EXEC_PATH && file->owned))
+	if (file->fd < 0 || (!state->script && state->request->from != LODE_EXEC_PATH && file->owned))
 		return lode_exec_fail_(state, E_NOENT, LODE_EXEC_STEP_SCRIPT, *path,
 			"a script that has no path cannot be given to its interpreter");
 	if (closes_on_exec(file))
@@ -113,7 +113,9 @@ static int follow(struct exec_state *state, const char **path)
 int lode_exec_scripts_(struct exec_state *state)
 {
 	const unsigned char *head = state->program.file.head;
-	const char *path = state->request->from == LODE_EXEC_PATH ? state->request->path : state->execfn;
+	const struct lode_exec_request *request = state->request;
+	const char *path = request->from == LODE_EXEC_PATH ? request->path :
+			   request->from == LODE_EXEC_FD ? state->fd_name : state->execfn;
 
 	for (int depth = 0; head[0] == '#' && head[1] == '!'; depth++) {
 		int status;

@@ -86,13 +86,30 @@ static int64_t look_at(struct exec_file *file)
 	return 0;
 }
 
+/* A description of its own for a descriptor that the caller keeps: whose leases and owner are left alone. */
+static int64_t open_again(const struct exec_file *file)
+{
+	char path[64];
+
+	memcpy(path, "/proc/self/fd/", 14);
+	put_decimal(path + 14, (uint64_t)file->fd);
+	return linux_open(path, O_CLOSE | O_NOWAIT | O_NOTTY);
+}
+
 /* A writer makes execve fail; a read lease is refused for the same reason. Only the owner may ask, others go unchecked. */
 static bool being_written(const struct exec_file *file)
 {
-	if (call3(NR_fcntl, (uint64_t)file->fd, FD_SETLEASE, LEASE_READ) == -E_AGAIN)
-		return true;
-	call3(NR_fcntl, (uint64_t)file->fd, FD_SETLEASE, LEASE_NONE);
-	return false;
+	int64_t fd = file->owned ? file->fd : open_again(file);
+	bool written;
+
+	if (failed(fd))
+		return false;
+	written = call3(NR_fcntl, (uint64_t)fd, FD_SETLEASE, LEASE_READ) == -E_AGAIN;
+	if (!written)
+		call3(NR_fcntl, (uint64_t)fd, FD_SETLEASE, LEASE_NONE);
+	if (!file->owned)
+		linux_close(fd);
+	return written;
 }
 
 /* Regular, executable for the effective identity, on a mount that allows it, not open for writing; then its first bytes. */
@@ -219,6 +236,8 @@ int lode_exec_adopt_(struct exec_state *state, struct exec_file *file)
 	int64_t result;
 
 	if (request->from == LODE_EXEC_MEMORY) {
+		if (!request->bytes)
+			return lode_exec_fail_(state, E_INVAL, LODE_EXEC_STEP_REQUEST, name, "no bytes are given");
 		set_file(file, -1, false);
 		file->bytes = request->bytes;
 		file->size = request->size;

@@ -55,7 +55,7 @@ static void trace_stack(const struct lode_stack_layout *layout)
 static void trace_call(const struct lode_exec_event *event)
 {
 	fprintf(stderr, "commit: %s", event->text);
-	for (int i = 0; i < 5; i++)
+	for (int i = 0; i < 5 && (event->call >= 0 || event->args[0]); i++)
 		fprintf(stderr, "%s0x%" PRIx64, i ? ", " : " ", event->args[i]);
 	fputc('\n', stderr);
 }

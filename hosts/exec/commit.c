@@ -37,9 +37,46 @@ static const char *name_of(const struct exec_record *record)
 	return "call";
 }
 
-static void trace(const struct exec_state *state)
+static void trace_step(const struct exec_state *state, const char *text)
 {
-	for (uint32_t i = 0; state->trace && i < state->nrecords; i++) {
+	state->trace(state->trace_host, &(struct lode_exec_event){.kind = LODE_EXEC_EVENT_CALL, .text = text, .call = -1});
+}
+
+/* What comes before the trampoline, in order. How many calls that are is found out only then, when no callback can be called. */
+static void trace_before(struct exec_state *state)
+{
+	if (!(state->flags & LODE_EXEC_FRESH)) {
+		trace_step(state, "block all signals");
+		trace_step(state, "stop other threads, if there are any");
+	}
+	if (state->creds.own_exe)
+		trace_step(state, "new user namespace");
+	if (!(state->flags & LODE_EXEC_FRESH)) {
+		trace_step(state, "unshare the table of descriptors");
+		trace_step(state, "reset signal handlers");
+		trace_step(state, "delete POSIX timers");
+		trace_step(state, "close descriptors that close on exec");
+	}
+}
+
+/* The area may belong to another thread than the one that prepared. */
+static void fill_rseq(struct exec_state *state)
+{
+	if (!state->rseq_record)
+		return;
+	lode_exec_rseq_find_(&state->rseq);
+	state->rseq_record->args[0] = state->rseq.area;
+	state->rseq_record->args[1] = state->rseq.length;
+	state->rseq_record->args[3] = state->rseq.signature;
+}
+
+static void trace(struct exec_state *state)
+{
+	if (!state->trace)
+		return;
+	trace_before(state);
+	fill_rseq(state);
+	for (uint32_t i = 0; i < state->nrecords; i++) {
 		const struct exec_record *record = &state->records[i];
 		struct lode_exec_event event = {.kind = LODE_EXEC_EVENT_CALL, .text = name_of(record), .call = -1};
 
@@ -50,35 +87,43 @@ static void trace(const struct exec_state *state)
 	}
 }
 
-static void write_file(const char *path, const char *text)
+static int64_t write_file(const char *path, const char *text)
 {
 	enum { WRITE_ONLY = 1 };
-	int64_t fd = linux_open(path, O_CLOSE | WRITE_ONLY);
+	int64_t fd = linux_open(path, O_CLOSE | WRITE_ONLY), result;
 
 	if (failed(fd))
-		return;
-	call3(NR_write, (uint64_t)fd, address(text), string_length(text));
+		return fd;
+	result = call3(NR_write, (uint64_t)fd, address(text), string_length(text));
 	linux_close(fd);
+	return result;
 }
 
 /* "ID ID 1": the identity as the only mapping. */
-static void write_map(const char *path, uint32_t id)
+static int64_t write_map(const char *path, uint32_t id)
 {
 	char text[64], *end = put_decimal(text, id);
 
 	*end++ = ' ';
 	end = put_decimal(end, id);
 	memcpy(end, " 1\n", 4);
-	write_file(path, text);
+	return write_file(path, text);
 }
 
-static void own_namespace(const struct exec_state *state)
+/* Only the last thread can do it. There is no way back from a namespace whose identities cannot be set. */
+static int own_namespace(struct exec_state *state)
 {
-	if (!state->creds.own_exe || failed(call3(NR_unshare, NEW_USER, 0, 0)))
-		return;
-	write_file("/proc/self/setgroups", "deny");
-	write_map("/proc/self/uid_map", state->host.euid);
-	write_map("/proc/self/gid_map", state->host.egid);
+	int64_t result;
+
+	if (!state->creds.own_exe)
+		return 0;
+	result = call3(NR_unshare, NEW_USER, 0, 0);
+	if (failed(result))
+		return lode_exec_fail_(state, (int)-result, LODE_EXEC_STEP_PRIVILEGE, NULL, "own exe: no user namespace can be made");
+	if (failed(write_file("/proc/self/setgroups", "deny")) || failed(write_map("/proc/self/uid_map", state->host.euid)) ||
+	    failed(write_map("/proc/self/gid_map", state->host.egid)))
+		lode_exec_die_();
+	return 0;
 }
 
 /* The running thread is the last one, and all signals are blocked. */
@@ -91,15 +136,17 @@ static void become(struct exec_state *state)
 		call3(NR_unshare, NEW_FILES, 0, 0);
 		lode_exec_sweep_(state);
 	}
-	own_namespace(state);
-	if (state->rseq_record) {
-		lode_exec_rseq_find_(&state->rseq);
-		state->rseq_record->args[0] = state->rseq.area;
-		state->rseq_record->args[1] = state->rseq.length;
-		state->rseq_record->args[3] = state->rseq.signature;
-	}
+	fill_rseq(state);
 	memcpy(&code, &start, sizeof code);
 	code(state->records);
+}
+
+/* The other threads are gone: what fails now ends the process. */
+static void become_last(struct exec_state *state)
+{
+	if (own_namespace(state))
+		lode_exec_die_();
+	become(state);
 }
 
 static int refuse_shared(struct exec_state *state)
@@ -119,13 +166,20 @@ int lode_exec_commit(struct lode_exec *exec, struct lode_exec_error *why)
 	state->why = why;
 	trace(state);
 	/* Without handlers and threads nobody could get in between. */
-	if (state->flags & LODE_EXEC_FRESH)
+	if (state->flags & LODE_EXEC_FRESH) {
+		status = own_namespace(state);
+		if (status)
+			return status;
 		become(state);
+	}
 	call4(NR_rt_sigprocmask, SIG_SET, address(&all), address(&state->mask), SIGNAL_SETS);
 	status = lode_exec_shared_();
-	if (status == 0)
+	if (status == -E_BUSY)
+		status = refuse_shared(state);
+	else if (status == -E_AGAIN)
+		status = lode_exec_alone_(state, become_last);
+	else if ((status = own_namespace(state)) == 0)
 		become(state);
-	status = status == -E_BUSY ? refuse_shared(state) : lode_exec_alone_(state, become);
 	call4(NR_rt_sigprocmask, SIG_SET, address(&state->mask), 0, SIGNAL_SETS);
 	return status;
 }

@@ -278,9 +278,12 @@ static void add_mm(struct exec_state *state)
 	const struct exec_file *file = &state->program.file;
 
 	set_mm(state);
-	if (file->fd >= 0)
+	if (state->flags & LODE_EXEC_OWN_EXE)
+		add4(state, HOW_MUST, NR_prctl, PR_MM, PR_MM_MAP, address(&state->mm_exe), sizeof state->mm_exe);
+	else if (file->fd >= 0)
 		add4(state, HOW_OR_NEXT, NR_prctl, PR_MM, PR_MM_MAP, address(&state->mm_exe), sizeof state->mm_exe);
-	add4(state, HOW_TRY, NR_prctl, PR_MM, PR_MM_MAP, address(&state->mm), sizeof state->mm);
+	if (!(state->flags & LODE_EXEC_OWN_EXE))
+		add4(state, HOW_TRY, NR_prctl, PR_MM, PR_MM_MAP, address(&state->mm), sizeof state->mm);
 	if (file->fd >= 0 && (file->owned || (call3(NR_fcntl, (uint64_t)file->fd, FD_GETFD, 0) & 1)))
 		add4(state, HOW_TRY, NR_close, (uint64_t)file->fd, 0, 0, 0);
 }

@@ -122,40 +122,47 @@ static inline uint64_t ref_tls_offset(const struct ref_file *file)
 	return 0;
 }
 
-static inline uint64_t ref_symbol(const struct ref_reloc *r, uint32_t index, unsigned char *type)
+/* S, and whether it is only the address of a resolver: the image's own, not one that the host has found. */
+static inline uint64_t ref_symbol(const struct ref_reloc *r, uint32_t index, bool *resolver)
 {
 	uint64_t size = r->file->wide ? sizeof(Elf64_Sym) : sizeof(Elf32_Sym);
 	uint64_t at = ref_offset(r->file, r->tag[DT_SYMTAB]) + index * size;
 	uint64_t shndx = REF_FIELD(r->file, at, Sym, st_shndx), value = REF_FIELD(r->file, at, Sym, st_value);
 	uint64_t name = ref_offset(r->file, r->tag[DT_STRTAB]) + REF_FIELD(r->file, at, Sym, st_name);
+	uint64_t type = REF_FIELD(r->file, at, Sym, st_info) & 15;
 	bool known;
 
-	*type = 0;
+	*resolver = false;
 	if (index == 0)
 		return 0;
-	*type = (unsigned char)(REF_FIELD(r->file, at, Sym, st_info) & 15);
 	if (shndx == SHN_UNDEF)
 		return name < r->file->size ? ref_host_symbol((const char *)r->file->bytes + name, &known) : 0;
-	return value + (shndx == SHN_ABS || *type == STT_TLS ? 0 : r->bias);
+	*resolver = type == STT_GNU_IFUNC;
+	return value + (shndx == SHN_ABS || type == STT_TLS ? 0 : r->bias);
 }
 
 static inline void ref_apply(const struct ref_reloc *r, uint64_t at, bool rela)
 {
 	uint64_t where = REF_FIELD(r->file, at, Rela, r_offset), info = REF_FIELD(r->file, at, Rela, r_info), symbol, value, addend;
 	uint32_t kind = r->file->wide ? (uint32_t)info : (uint32_t)info & 255;
-	unsigned char type;
 	unsigned width;
 	enum ref_op op = ref_op_of(r->file->machine, kind, &width);
-	bool ifunc;
+	bool resolver;
 
 	if (op == REF_NONE)
 		return;
-	symbol = ref_symbol(r, (uint32_t)(r->file->wide ? info >> 32 : info >> 8), &type);
+	symbol = ref_symbol(r, (uint32_t)(r->file->wide ? info >> 32 : info >> 8), &resolver);
+	resolver = resolver && (op == REF_SYMBOL_ADDEND || op == REF_SYMBOL_ONLY);
+	if ((resolver || op == REF_CALL) != r->second)
+		return;
+	if (resolver)
+		symbol = ref_host_ifunc(symbol);
 	addend = rela ? REF_FIELD(r->file, at, Rela, r_addend) : ref_load(r, where, width);
 	if (rela && !r->file->wide)
 		addend = (uint64_t)(int64_t)(int32_t)addend;
 	switch (op) {
-	case REF_ADD_BIAS: case REF_CALL: value = r->bias + addend; break;
+	case REF_ADD_BIAS: value = r->bias + addend; break;
+	case REF_CALL: value = ref_host_ifunc(r->bias + addend); break;
 	case REF_SYMBOL_ADDEND: value = symbol + addend; break;
 	case REF_TP: value = ref_tls_offset(r->file) + symbol + addend; break;
 	case REF_TP_NEGATED: value = addend - (ref_tls_offset(r->file) + symbol); break;
@@ -163,10 +170,7 @@ static inline void ref_apply(const struct ref_reloc *r, uint64_t at, bool rela)
 	case REF_IN_BLOCK: value = symbol + addend - (r->file->machine == EM_RISCV ? 0x800u : 0u); break;
 	default: value = symbol; break;
 	}
-	ifunc = op == REF_CALL || (type == STT_GNU_IFUNC && (op == REF_SYMBOL_ADDEND || op == REF_SYMBOL_ONLY));
-	if (ifunc != r->second)
-		return;
-	ref_store(r, where, width, ifunc ? ref_host_ifunc(value) : value);
+	ref_store(r, where, width, value);
 }
 
 static inline void ref_apply_table(const struct ref_reloc *r, uint64_t vaddr, uint64_t size, bool rela)

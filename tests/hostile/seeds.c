@@ -96,7 +96,7 @@ static void make_relocs(struct mkelf_out *out, uint8_t class_, uint8_t data, uin
 		{0x4cb8, k->dtpmod, 0, 0},
 		{0x4cc0, k->dtpoff, 5, 2},
 		{0x4cc8, k->irelative, 0, 0x1200},
-		{0x4cd0, k->word, 6, 0},
+		{0x4cd0, k->word, 6, 12},
 		{0x4cd8, 0, 0, 0},
 		{0x51f8, k->relative, 0, 0x4c00},
 		{0x5300, k->relative, 0, 0x4c08},

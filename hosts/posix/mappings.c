@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <lode/posix.h>
 
@@ -33,11 +34,21 @@ static bool fits_pointer(uint64_t addr, uint64_t size)
 	return addr <= UINTPTR_MAX && size <= SIZE_MAX && size <= UINTPTR_MAX - addr;
 }
 
+/* A plan for smaller pages than the machine's would have its neighbours overwritten: the kernel rounds sizes up. */
+static bool whole_pages(uint64_t a, uint64_t b)
+{
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+
+	return (a | b) % page == 0;
+}
+
 int lode_mappings_reserve(struct lode_mappings *mappings, uint64_t *base, const struct lode_span *span)
 {
 	uint64_t size = span->range.size, room = size + span->align, start, head;
 	void *p;
 
+	if (!whole_pages(span->align, size))
+		return failed(mappings, EINVAL), LODE_ERR_IO;
 	if (room < size || room > SIZE_MAX)
 		return failed(mappings, ENOMEM), LODE_ERR_IO;
 	p = mmap(NULL, (size_t)room, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -73,6 +84,8 @@ static int mappings_begin(void *host, const struct lode_range *span)
 
 	if (!fits_pointer(span->addr, span->size))
 		return failed(mappings, ENOMEM);
+	if (!whole_pages(span->addr, span->size))
+		return failed(mappings, EINVAL);
 	if (mappings->reserved.size && !inside(&mappings->reserved, span->addr, span->size))
 		return failed(mappings, EINVAL);
 	if (!mappings->reserved.size && take_span(mappings, span) != 0)
@@ -88,6 +101,8 @@ static int mappings_share(void *host, const struct lode_run *run)
 
 	if (offset < run->offset || offset > INT64_MAX)
 		return failed(mappings, EOVERFLOW);
+	if (!whole_pages(run->addr, run->size) || !whole_pages(offset, 0))
+		return failed(mappings, EINVAL);
 	if (mmap(pointer(run->addr), (size_t)run->size, protection(run->prot), MAP_PRIVATE | MAP_FIXED, mappings->fd,
 		    (off_t)offset) == MAP_FAILED)
 		return failed(mappings, errno);
@@ -99,6 +114,8 @@ static int mappings_own(void *host, const struct lode_run *run)
 {
 	struct lode_mappings *mappings = host;
 
+	if (!whole_pages(run->addr, run->size))
+		return failed(mappings, EINVAL);
 	if (mmap(pointer(run->addr), (size_t)run->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) ==
 		MAP_FAILED)
 		return failed(mappings, errno);
@@ -140,6 +157,8 @@ static int mappings_protect(void *host, uint64_t addr, uint64_t size, uint32_t p
 
 	if (!inside(&mappings->span, addr, size))
 		return failed(mappings, EFAULT);
+	if (!whole_pages(addr, size))
+		return failed(mappings, EINVAL);
 	return mprotect(pointer(addr), (size_t)size, protection(prot)) == 0 ? 0 : failed(mappings, errno);
 }
 

@@ -4,6 +4,10 @@
 #include "faulty.h"
 #include "scene.h"
 
+#include <errno.h>
+#include <lode/posix.h>
+#include <unistd.h>
+
 /** One placing through the watching wrapper; what holds after every placing is checked here. */
 static int place(struct scene *scene, struct subject *subject, struct faulty *faulty, struct lode_diag *why)
 {
@@ -197,8 +201,49 @@ static void test_subject(struct subject *subject)
 	test_no_room(subject);
 }
 
+/** What a plan for pages smaller than this machine's asks for: refused, and the neighbour stays as it is. */
+static void test_parts_of_pages(void)
+{
+	const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+	const struct lode_span parts[] = {{{0, page + page / 2}, page}, {{0, 4 * page}, page / 2}}, whole = {{0, 4 * page}, page};
+	struct lode_mappings mappings = {.fd = -1};
+	struct lode_space space = lode_mappings_space(&mappings);
+	struct lode_range part;
+	struct lode_run run = {.prot = LODE_PF_R};
+	uint64_t base = 0;
+
+	for (int i = 0; i < 2; i++) {
+		CHECK_EQ(lode_mappings_reserve(&mappings, &base, &parts[i]), LODE_ERR_IO);
+		CHECK_EQ(mappings.error, EINVAL);
+		CHECK_EQ(mappings.reserved.size, 0);
+	}
+	if (!CHECK_EQ(lode_mappings_reserve(&mappings, &base, &whole), LODE_OK))
+		return;
+	part = (struct lode_range){base, page / 2};
+	mappings.error = 0;
+	CHECK(space.begin(&mappings, &part) != 0);
+	CHECK_EQ(mappings.error, EINVAL);
+	CHECK_EQ(space.begin(&mappings, &mappings.reserved), 0);
+	run.addr = base + page;
+	run.size = page;
+	CHECK_EQ(space.own(&mappings, &run), 0);
+	CHECK_EQ(space.write(&mappings, run.addr, "kept", 5), 0);
+	run.addr = base;
+	run.size = page + page / 2;
+	mappings.error = 0;
+	CHECK(space.own(&mappings, &run) != 0);
+	CHECK_EQ(mappings.error, EINVAL);
+	mappings.error = 0;
+	CHECK(space.protect(&mappings, base + page, page / 2, LODE_PF_R) != 0);
+	CHECK_EQ(mappings.error, EINVAL);
+	CHECK_STR((const char *)(uintptr_t)(base + page), "kept");
+	lode_mappings_release(&mappings);
+}
+
 int main(void)
 {
+	check_case("mappings: parts of pages");
+	test_parts_of_pages();
 	test_subject(&subject_array);
 	test_subject(&subject_array_without_undo);
 	test_subject(&subject_mappings);

@@ -7,6 +7,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define LODE_VERSION_MAJOR 0
 #define LODE_VERSION_MINOR 1
 #define LODE_VERSION_PATCH 0
@@ -91,5 +95,9 @@ const char *lode_field_name(enum lode_field field);
  * Returns the length that the whole line needs, without its NUL (like snprintf).
  */
 size_t lode_diag_format(char *buf, size_t size, const struct lode_diag *why);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

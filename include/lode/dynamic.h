@@ -5,6 +5,10 @@
 
 #include <lode/image.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /** One raw entry. */
 struct lode_dyn {
 	int64_t tag;
@@ -73,5 +77,9 @@ struct lode_versions {
 void lode_versions_begin(struct lode_versions *walk, const struct lode_image *image, const struct lode_dynamic *dynamic);
 /** Next version: 1 and filled in, 0 at the end, or negative. Errors: version-range, source-*. */
 int lode_version_next(struct lode_version *version, struct lode_versions *walk, struct lode_diag *why);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

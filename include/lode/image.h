@@ -6,6 +6,10 @@
 #include <lode/base.h>
 #include <lode/elf.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define LODE_SIZE_UNKNOWN UINT64_MAX
 
 /**
@@ -183,5 +187,9 @@ struct lode_reltab {
 /** Entry @index of a REL or RELA table. Errors: reloc-index, source-*. */
 int lode_rel_read(struct lode_rel *rel, const struct lode_image *image, const struct lode_reltab *table, uint64_t index,
 	struct lode_diag *why);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -5,6 +5,10 @@
 
 #include <lode/image.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define LODE_NOTE_OWNER 32 /* bytes of an owner's name that are kept, NUL included */
 
 /** One note. The descriptor stays in the file; owner is cut to LODE_NOTE_OWNER - 1 bytes, owner_size is its true namesz. */
@@ -65,5 +69,9 @@ struct lode_property {
  */
 int lode_property_next(struct lode_property *property, uint64_t *at, const struct lode_image *image, const struct lode_note *note,
 	struct lode_diag *why);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

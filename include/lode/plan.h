@@ -5,6 +5,10 @@
 
 #include <lode/image.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /** Which addresses of the program headers count. */
 enum lode_domain { LODE_VIRTUAL, LODE_PHYSICAL };
 
@@ -168,5 +172,9 @@ int lode_plan(struct lode_plan *plan, const struct lode_image *image, const stru
 
 /** The run that holds [addr, addr + size), or NULL. O(log n). */
 const struct lode_run *lode_plan_run_at(const struct lode_plan *plan, uint64_t addr, uint64_t size);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -6,6 +6,10 @@
 #include <lode/dynamic.h>
 #include <lode/plan.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /**
  * struct lode_space - where an image is placed: guest RAM, page tables, a process, an arena, an array
  *
@@ -115,5 +119,9 @@ struct lode_array {
 };
 /** Callbacks over an array; @array is borrowed. */
 struct lode_space lode_array_space(struct lode_array *array);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

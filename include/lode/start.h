@@ -5,6 +5,10 @@
 
 #include <lode/base.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /** Auxiliary vector types. Ref: psABI x86-64 3.4.3, Linux include/uapi/linux/auxvec.h. */
 enum {
 	LODE_AT_NULL = 0,
@@ -86,5 +90,9 @@ int lode_stack_measure(struct lode_stack_layout *layout, const struct lode_stack
  * Ref: psABI x86-64 3.4.1 "Initial Stack and Register State"; Linux create_elf_tables layout (docs/refs.md).
  */
 void lode_stack_build(unsigned char *buf, const struct lode_stack_layout *layout, const struct lode_stack *stack);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -51,9 +51,7 @@ done
 
 # From C++, as docs/embed.md says.
 cat >"$work/other.cc" <<'END'
-extern "C" {
 #include "lode.h"
-}
 int main()
 {
 	static const unsigned char bytes[64] = {1, 2, 3, 4};

@@ -137,6 +137,49 @@ static int own_exe(struct exec_state *state, const char *name)
 	return 0;
 }
 
+/* The first bytes of a small file, terminated; "" if it cannot be read. */
+static void read_text(char *buf, uint64_t size, const char *path)
+{
+	int64_t fd = linux_open(path, O_CLOSE), n = failed(fd) ? 0 : linux_read(fd, buf, size - 1);
+
+	buf[n > 0 ? n : 0] = 0;
+	if (!failed(fd))
+		linux_close(fd);
+}
+
+/* A domain that execve might leave, or has been told to. */
+static void note_domain(const struct exec_state *state)
+{
+	char text[32];
+
+	read_text(text, sizeof text, "/proc/self/attr/current");
+	if (*text && !string_starts(text, "unconfined") && !string_starts(text, "kernel"))
+		lode_exec_note_(state, "a security module confines this process: its domain stays, execve might change it");
+	read_text(text, sizeof text, "/proc/self/attr/exec");
+	if (*text)
+		lode_exec_note_(state, "a security domain for the next execve is set: it is not entered");
+}
+
+/* For root execve fills the permitted set up to the bounding set, unless securebits forbid it: then it empties it. */
+static void note_root(const struct exec_state *state)
+{
+	enum { SETS = 64 };
+	struct kernel_cap_data caps[2];
+	bool reduced = false;
+
+	if (state->host.euid && state->host.ruid)
+		return;
+	if (call6(NR_prctl, PR_SECUREBITS, 0, 0, 0, 0, 0) & SECURE_NOROOT) {
+		lode_exec_note_(state, "securebits deny root its privilege: capabilities stay, execve would compute them anew");
+		return;
+	}
+	read_caps(caps);
+	for (uint32_t cap = 0; cap < SETS; cap++)
+		reduced |= call6(NR_prctl, PR_BOUNDING, cap, 0, 0, 0, 0) == 1 && !has_cap(caps, cap);
+	if (reduced)
+		lode_exec_note_(state, "root without all of its bounding set: capabilities stay, execve would raise them");
+}
+
 int lode_exec_privilege_(struct exec_state *state, const char *name)
 {
 	const struct exec_host *host = &state->host;
@@ -149,5 +192,9 @@ int lode_exec_privilege_(struct exec_state *state, const char *name)
 		status = own_exe(state, name);
 	creds->secure = (creds->set_uid ? creds->uid : host->euid) != host->ruid;
 	creds->secure |= (creds->set_gid ? creds->gid : host->egid) != host->rgid;
+	if (status == 0 && state->trace) {
+		note_domain(state);
+		note_root(state);
+	}
 	return status;
 }

@@ -195,7 +195,8 @@ _Noreturn void lode_exec_die_(void);
 
 /* sweep.c */
 enum { STATUS_VALUE = 32 };
-/* The value of a field ("\nSigBlk:") of a status file, without blanks, cut to its room: 0; -E_IO if it has none, -errno of the file. */
+/* The value of a field ("\nSigBlk:") of a status file, without blanks, cut to its room: 0;
+ * -E_IO if it has none, -errno of the file. */
 int lode_exec_status_(char value[STATUS_VALUE], const struct exec_state *state, const char *path, const char *field);
 /* Handlers, timers, descriptors, as exec resets them. */
 void lode_exec_sweep_(const struct exec_state *state);

@@ -16,9 +16,11 @@ enum lode_exec_from {
 
 /*
  * NO_ASLR: fixed place for a PIE and its heap, no gap in the stack; personality gets ADDR_NO_RANDOMIZE, as by setarch -R
- * OWN_EXE: /proc/self/exe must become the program, by a user namespace if privilege is lacking; else refused
- * FRESH: nothing but libc's start-up has happened since the kernel's exec: handlers, timers, locks, the alternate stack and descriptors
- *        that close on exec are not looked for. Has no effect in a process with threads
+ * OWN_EXE: /proc/self/exe must become the program, by a user namespace if privilege is lacking; refused where prepare can tell that
+ *          it cannot be had. If the kernel declines it later, or if a process that had threads gets no namespace, the process ends
+ * FRESH: nothing but libc's start-up has happened since the kernel's exec: handlers, timers, locks, the alternate stack and
+ *        descriptors that close on exec are not looked for. Has no effect if there are other threads when prepare is called; none
+ *        may be started between prepare and commit
  * NO_SETID: run setuid, setgid and file-capability programs without their privilege instead of refusing them
  */
 enum {
@@ -30,7 +32,8 @@ enum {
 
 /**
  * struct lode_exec_rseq - a restartable-sequences area that this thread's libc registered
- * @area, @length, @signature: as given to rseq(2); @area 0: find it. glibc's is found by __rseq_offset, others near the thread pointer.
+ * @area, @length, @signature: as given to rseq(2); @area 0: find it. glibc's is found by
+ *                              __rseq_offset, others near the thread pointer.
  */
 struct lode_exec_rseq {
 	uint64_t area;
@@ -45,7 +48,7 @@ enum lode_exec_event_kind {
 	LODE_EXEC_EVENT_IMAGE,  /* text: "program" or "interpreter"; image, plan: about to be mapped */
 	LODE_EXEC_EVENT_STACK,  /* layout */
 	LODE_EXEC_EVENT_NOTE,   /* text: something that differs from execve, or that was decided */
-	LODE_EXEC_EVENT_CALL,   /* text: name of a step of commit; call, args: its system call (call -1: none), about to be made */
+	LODE_EXEC_EVENT_CALL,   /* text: name of a step of commit; call, args: its system call (call -1: none, or several) */
 };
 struct lode_exec_event {
 	enum lode_exec_event_kind kind;
@@ -59,12 +62,16 @@ struct lode_exec_event {
 
 /**
  * struct lode_exec_request - what is to be run, and how. Zero-initialise, then set what is needed.
- * @path, @fd, @bytes with @size: the source that @from names. For LODE_EXEC_FD and LODE_EXEC_MEMORY @path is a name for messages, or NULL
+ * @path, @fd, @bytes with @size: the source that @from names. For LODE_EXEC_FD and LODE_EXEC_MEMORY @path is a name for messages,
+ *                                or NULL. @fd must stay open, and the same file, until commit or cancel. The reader's position of a
+ *                                file is not used; a pipe or socket is consumed, even if prepare fails afterwards
  * @argv, @envp: NULL-terminated; NULL: empty. An empty argv gets one empty string, as by the kernel
  * @argv0: replaces argv[0], or NULL
  * @execfn: AT_EXECFN's string; NULL: the path, "/dev/fd/N", or argv[0] for memory
  * @stack_size: new soft RLIMIT_STACK, 0: as it is
- * @trace: called before each step, in prepare and at the begin of commit; NULL: no trace
+ * @trace: called before each step of prepare, and at the beginning of commit for all steps of commit, before the first of them; the
+ *         rseq area shown is then that of the calling thread. NULL: no trace, and nobody is told what differs from execve: security
+ *         domains that execve would change and root's reduced capabilities are then not even looked for
  */
 struct lode_exec_request {
 	enum lode_exec_from from;
@@ -123,10 +130,13 @@ struct lode_exec {
 /**
  * lode_exec_prepare - open, plan and map the program and its interpreter, and build its stack; the caller goes on unharmed
  * @exec: filled in
- * @request: its strings and bytes are copied or mapped, nothing is kept
- * Returns 0, or a negative errno with *why (if given) filled in; then no mapping, no descriptor and no other trace is left behind.
- * No libc function is called: usable from any thread of any program, whatever its libc. Not async-signal-safe towards other
- * threads that map memory over the new image's place before commit.
+ * @request: its strings and bytes are copied or mapped; kept are @fd's number, and @trace with @host, which commit calls
+ * Returns 0, or a negative errno with *why (if given) filled in; then no mapping and no descriptor is left behind. What was read
+ * from a pipe or socket is gone.
+ * Of libc only memcpy, memset and memcmp are called: usable from any thread of any program, whatever its libc. Until commit no
+ * thread may map anything over the new image's place or unmap it. Only one thread may be in commit at a time.
+ * Whether the file is being written is asked by a read lease, held for a moment: a writer that comes in just then makes the kernel
+ * send SIGIO to this process.
  * Linux on x86-64 only. Needs /proc.
  */
 int lode_exec_prepare(struct lode_exec *exec, const struct lode_exec_request *request, struct lode_exec_error *why);
@@ -137,9 +147,16 @@ void lode_exec_cancel(struct lode_exec *exec);
 /**
  * lode_exec_commit - become the prepared program
  * Does not return once anything has been changed. Before that it may refuse (negative errno, *why filled in, @exec still prepared):
- * a thread that blocks every signal, a leader that has exited, memory shared with another process (a vfork child).
- * Other threads end where they are; the leader's thread goes on as the new program, with the caller's signal mask, if the caller is not
- * the leader itself. A failure behind the point of no return ends the process by SIGSEGV, as in the kernel.
+ * a thread that blocks every signal, signals that cannot be queued (RLIMIT_SIGPENDING), a leader that has exited or does not take
+ * the signal within some seconds, and, if there are no other threads, memory shared with another process (a vfork child).
+ * Other threads end where they are; the leader's thread goes on as the new program, with the caller's signal mask, if the caller is
+ * not the leader itself. Signal 33 is used for that.
+ * Behind the point of no return a failure ends the process by SIGSEGV, as in the kernel: what prepare could try has been tried, but
+ * the kernel may still refuse a step (identities, capabilities, limits, moving pages, rseq); with other threads also one that does
+ * not end within about ten seconds (it waits in the kernel or has begun to block the signal), and memory shared with another
+ * process, which cannot be told from a thread before the threads have ended.
+ * Not cancelled, unlike by execve: asynchronous I/O contexts (io_setup), whose requests may still complete, and io_uring rings
+ * whose descriptor does not close on exec.
  */
 int lode_exec_commit(struct lode_exec *exec, struct lode_exec_error *why);
 

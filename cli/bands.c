@@ -149,7 +149,7 @@ static void label_sections(struct band *band, const struct show *show)
 		lode_file_section_name(name, sizeof name, &show->file, next);
 		lode_escape(safe, sizeof safe, name, strlen(name));
 		if (length + strlen(safe) + 1 < 44)
-			snprintf(text + length, sizeof text - length, "%s%s", length > 0 ? " " : "", safe);
+			snprintf(text + length, sizeof text - length, "%s%.44s", length > 0 ? " " : "", safe);
 	}
 	if (text[0] != '\0')
 		label(band, MARK_SECTIONS, band->addr, "%s", text);

@@ -52,7 +52,7 @@ lint: everything      ## gcc -fanalyzer, clang-tidy, scan-build, cppcheck: no fi
 
 install: all          ## the command, library, headers and manual pages: make install PREFIX=/usr
 	@meson configure $(BUILD) --prefix=$(PREFIX)
-	@meson install -C $(BUILD)
+	@meson install --no-rebuild -C $(BUILD)
 
 clean:                ## remove what was built
 	rm -rf $(BUILD) $(BUILD)-*

@@ -5,6 +5,7 @@
 usage: compare.py LAUNCH HOST...   built from launch.c and host.c
 """
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -225,6 +226,30 @@ def test_random(built):
     case("without randomisation nothing moves", a == b and "555555554000-" in a, a[:300])
 
 
+def no_signals():
+    resource.setrlimit(resource.RLIMIT_SIGPENDING, (0, 0))
+
+
+def test_refused(where):
+    """What cannot be had is refused, and what cannot be known in time ends the process."""
+    script = os.path.join(where, "named")
+    with open(script, "w") as f:
+        f.write('#!/bin/sh\necho "$0"\n')
+    os.chmod(script, 0o755)
+    for host, binary in HOSTS:
+        for state in ("t", "n", "tn"):
+            status, out, err = run([binary, "e" + state, "/bin/echo"], preexec_fn=no_signals)
+            case(f"{host} in state {state} without signals", status == 11 and "no signal can be sent" in err, f"{status} {err}")
+        status, out, err = run([binary, "ev", "/bin/echo"])
+        case(f"shared memory of {host}", status == 16 and "shared with another process" in err, f"{status} {err}")
+        status, out, err = run([binary, "evt", "/bin/echo"])
+        case(f"shared memory of {host} and threads", status == -11 and not out, f"{status} {out}{err}")
+        status, out, err = run([binary, "eB", "/bin/echo"])
+        case(f"memory of {host} without bytes", status == 22 and "no bytes" in err, f"{status} {err}")
+        status, out, err = run([binary, "edxN", script])
+        case(f"{host}: a script from a descriptor", status == 0 and out.startswith("/dev/fd/"), f"{status} {out}{err}")
+
+
 def main():
     if not PRIVILEGED:
         skip("/proc/self/exe", "it stays the host's without CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE; all else is compared")
@@ -239,6 +264,7 @@ def main():
         test_hardened(built)
         test_chain(built)
         test_random(built)
+        test_refused(where)
     print(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))
     return failed != 0
 

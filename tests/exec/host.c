@@ -3,10 +3,11 @@
  * Options: m handlers, altstack, timers, descriptors, locks left behind; q timers that ring soon; t four busy threads; n from a
  * thread that is not the leader; p program from a pipe; d from a descriptor (x: that stays open); M from memory; f fresh;
  * W no memory may become executable; S sealed pages; s no-setid; o own-exe; T trace; e print the error;
- * c the kernel's execve instead; - none. */
+ * v memory shared with another process; N a name of its own for AT_EXECFN; B no bytes; c the kernel's execve instead; - none. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -155,6 +156,29 @@ static void seal(void)
 		exit(92);
 }
 
+static volatile bool staying;
+
+static int stay(void *unused)
+{
+	(void)unused;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	staying = true;
+	for (;;)
+		pause();
+	return 0;
+}
+
+/* As a vfork child, seen from its parent. It ends with this process. */
+static void share_memory(void)
+{
+	static char stack[65536] __attribute__((aligned(16)));
+
+	if (clone(stay, stack + sizeof stack, CLONE_VM, NULL) < 0)
+		exit(91);
+	while (!staying)
+		sched_yield();
+}
+
 static void trace(void *host, const struct lode_exec_event *event)
 {
 	(void)host;
@@ -180,6 +204,10 @@ static void become(void)
 	}
 	if (has('p') || has('M'))
 		request.execfn = program[0];
+	if (has('N'))
+		request.execfn = "a name";
+	if (has('B'))
+		request.from = LODE_EXEC_MEMORY;
 	if (has('f'))
 		request.flags |= LODE_EXEC_FRESH;
 	if (has('s'))
@@ -217,6 +245,8 @@ int main(int argc, char **argv)
 	program = argv + 2;
 	if (has('t'))
 		start_threads();
+	if (has('v'))
+		share_memory();
 	if (has('m'))
 		leave_a_mess();
 	if (has('W'))

@@ -2,8 +2,8 @@
 /* An image's dynamic relocations come in, words in the space go out. The same walk without a space checks them all beforehand. */
 #include "relocate.h"
 
-/* Mangled names of C++ and Rust run to thousands of bytes. */
-enum { NAME = 2048 };
+/* Longer than mangled names of C++ and Rust commonly are; the stack pays for it. */
+enum { NAME = 1024 };
 
 /* Symbols */
 

@@ -119,7 +119,8 @@ static int own_namespace(struct exec_state *state)
 		return 0;
 	result = call3(NR_unshare, NEW_USER, 0, 0);
 	if (failed(result))
-		return lode_exec_fail_(state, (int)-result, LODE_EXEC_STEP_PRIVILEGE, NULL, "own exe: no user namespace can be made");
+		return lode_exec_fail_(
+			state, (int)-result, LODE_EXEC_STEP_PRIVILEGE, NULL, "own exe: no user namespace can be made");
 	if (failed(write_file("/proc/self/setgroups", "deny")) || failed(write_map("/proc/self/uid_map", state->host.euid)) ||
 	    failed(write_map("/proc/self/gid_map", state->host.egid)))
 		lode_exec_die_();

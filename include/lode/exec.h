@@ -7,6 +7,10 @@
 #include <lode/plan.h>
 #include <lode/start.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /** Where the program comes from. */
 enum lode_exec_from {
 	LODE_EXEC_PATH,   /* a path, opened as execve opens it: no search */
@@ -170,5 +174,9 @@ const char *lode_exec_step_name(enum lode_exec_step step);
 const char *lode_exec_errno_name(int error);
 /** Text of an errno, as short as strerror's, without libc. */
 const char *lode_exec_errno_text(int error);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

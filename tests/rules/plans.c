@@ -253,6 +253,7 @@ void rule_STACK_TOO_LARGE(struct bad *b)
 	const struct lode_stack stack = {.argv = argv, .argc = 1, .execfn = "x", .word = b->wide ? 8 : 4, .big = b->encoding & 2};
 	struct lode_stack_layout layout;
 
-	bad_want(b, LODE_FIELD_STACK, LODE_NO_INDEX, 48, LODE_NO_OFFSET);
+	/* zeros, both strings, and AT_NULL, which is the first that does not fit */
+	bad_want(b, LODE_FIELD_STACK, LODE_NO_INDEX, 48 + 2 * (uint64_t)stack.word, LODE_NO_OFFSET);
 	b->status = lode_stack_measure(&layout, &stack, 48, &b->why);
 }

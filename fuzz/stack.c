@@ -129,6 +129,21 @@ static void read_back(const struct wish *w, const struct lode_stack_layout *layo
 	read_auxv(w, layout, buf, index);
 }
 
+/* Built without the gap: the same bytes around it, and none behind them. */
+static void compact_is_the_same(const struct wish *w, const struct lode_stack_layout *layout, const unsigned char *whole)
+{
+	struct lode_stack stack = w->stack;
+	size_t gap = (size_t)stack.gap, size = (size_t)layout->size - gap, below = (size_t)(layout->arg_start - layout->sp) - gap;
+	unsigned char *buf = malloc(size);
+
+	stack.compact = true;
+	memset(buf, 0xa5, size);
+	lode_stack_build(buf, layout, &stack);
+	HOLDS(memcmp(buf, whole, below) == 0);
+	HOLDS(memcmp(buf + below, whole + below + gap, size - below) == 0);
+	free(buf);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct fuzz_tape tape = {data, data + size};
@@ -154,6 +169,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memset(buf, 0xa5, (size_t)layout.size);
 	lode_stack_build(buf, &layout, &w.stack);
 	read_back(&w, &layout, buf);
+	compact_is_the_same(&w, &layout, buf);
 	free(buf);
 	return 0;
 }

@@ -114,10 +114,21 @@ int lode_stack_measure(struct lode_stack_layout *layout, const struct lode_stack
 /* Where the next word goes, and what turns addresses of the destination into places of the buffer. */
 struct writer {
 	const struct lode_stack *stack;
+	const struct lode_stack_layout *layout;
 	unsigned char *buf;
-	uint64_t sp;
 	unsigned char *word;
 };
+
+/* What the image leaves out. */
+static uint64_t left_out(const struct lode_stack *stack)
+{
+	return stack->compact ? stack->gap : 0;
+}
+
+static unsigned char *place(const struct writer *w, uint64_t addr)
+{
+	return w->buf + (addr - w->layout->sp - (addr >= w->layout->arg_start ? left_out(w->stack) : 0));
+}
 
 static void put_word(struct writer *w, uint64_t value)
 {
@@ -131,7 +142,7 @@ static void put_word(struct writer *w, uint64_t value)
 /* Copy a string to an address, NUL included; returns the address behind it. */
 static uint64_t put_string(const struct writer *w, uint64_t addr, const char *s)
 {
-	unsigned char *to = w->buf + (addr - w->sp);
+	unsigned char *to = place(w, addr);
 	uint64_t size = 0;
 
 	do
@@ -167,12 +178,12 @@ static uint64_t auxv_value(const struct lode_auxv *entry, const struct lode_stac
 
 void lode_stack_build(unsigned char *buf, const struct lode_stack_layout *layout, const struct lode_stack *stack)
 {
-	struct writer w = {.stack = stack, .buf = buf, .sp = layout->sp, .word = buf};
+	struct writer w = {.stack = stack, .layout = layout, .buf = buf, .word = buf};
 	struct parts parts = {0};
 	struct room room = {.p = layout->arg_start};
 
 	take_parts(&parts, &room, stack);
-	memset(buf, 0, (size_t)layout->size);
+	memset(buf, 0, (size_t)(layout->size - left_out(stack)));
 	put_word(&w, stack->argc);
 	put_vector(&w, layout->arg_start, stack->argv, stack->argc);
 	put_vector(&w, layout->env_start, stack->envp, stack->envc);
@@ -188,5 +199,5 @@ void lode_stack_build(unsigned char *buf, const struct lode_stack_layout *layout
 	if (stack->base_platform)
 		put_string(&w, parts.base_platform, stack->base_platform);
 	for (int i = 0; stack->random && i < RANDOM_SIZE; i++)
-		buf[parts.random - layout->sp + (uint64_t)i] = stack->random[i];
+		place(&w, parts.random)[i] = stack->random[i];
 }

@@ -72,7 +72,7 @@ static bool too_big(const struct exec_state *state)
 	return limit <= pointers || size > limit - pointers;
 }
 
-/* The host's auxv with the new program's values: kinds and order are this kernel's own. */
+/* The host's auxv gets the new program's values: kinds and order are this kernel's own. */
 static bool auxv_value(uint64_t *value, const struct exec_state *state, uint64_t type)
 {
 	const struct exec_host *host = &state->host;
@@ -119,15 +119,16 @@ static bool auxv_value(uint64_t *value, const struct exec_state *state, uint64_t
 
 static uint32_t build_auxv(struct exec_state *state)
 {
+	struct lode_auxv *auxv = state->host.auxv;
 	uint32_t n = 0;
 
 	for (uint32_t i = 0; i < state->host.nauxv; i++) {
-		struct lode_auxv entry = state->host.auxv[i];
+		struct lode_auxv entry = auxv[i];
 
 		if (auxv_value(&entry.value, state, entry.type))
-			state->auxv[n++] = entry;
+			auxv[n++] = entry;
 	}
-	return n;
+	return state->host.nauxv = n;
 }
 
 static uint64_t below(uint64_t floor, uint64_t top, const struct lode_range *range)
@@ -176,11 +177,11 @@ int lode_exec_stack_(struct exec_state *state)
 	if (too_big(state))
 		return lode_exec_fail_(state, E_2BIG, LODE_EXEC_STEP_ARGUMENTS, NULL, NULL);
 	state->stack = (struct lode_stack){.argv = state->argv, .argc = state->argc, .envp = state->envp, .envc = state->envc,
-		.execfn = state->execfn, .platform = "x86_64", .random = state->random.at_random, .auxv = state->auxv,
-		.nauxv = build_auxv(state), .word = 8, .gap = state->host.random ? state->random.gap % STACK_GAP : 0};
+		.execfn = state->execfn, .platform = "x86_64", .random = state->random.at_random, .auxv = state->host.auxv,
+		.nauxv = build_auxv(state), .word = 8, .gap = state->host.random ? state->random.gap % STACK_GAP : 0, .compact = true};
 	if (lode_stack_measure(&state->layout, &state->stack, top, &diag))
 		return lode_exec_fail_(state, E_2BIG, LODE_EXEC_STEP_ARGUMENTS, NULL, NULL);
-	state->stack_image = lode_exec_alloc_(state, state->layout.size);
+	state->stack_image = lode_exec_alloc_(state, state->layout.size - state->stack.gap);
 	if (!state->stack_image)
 		return lode_exec_fail_(state, E_2BIG, LODE_EXEC_STEP_ARGUMENTS, NULL, NULL);
 	lode_stack_build(state->stack_image, &state->layout, &state->stack);

@@ -12,7 +12,6 @@ void lode_exec_close_(struct exec_file *file)
 	file->mapped = 0;
 }
 
-/* All but the head, which is large. */
 static void set_file(struct exec_file *file, int64_t fd, bool owned)
 {
 	file->fd = fd;
@@ -51,6 +50,13 @@ int lode_exec_read_(void *host, void *dst, uint64_t offset, size_t size)
 		return 0;
 	}
 	return read_at(file, dst, offset, size);
+}
+
+static int give_head(struct exec_state *state, struct exec_file *file, const char *name, enum lode_exec_step step)
+{
+	if (!file->head)
+		file->head = lode_exec_alloc_(state, HEAD_SIZE);
+	return file->head ? 0 : lode_exec_fail_(state, E_NOMEM, step, name, NULL);
 }
 
 static int read_head(struct exec_file *file)
@@ -148,7 +154,9 @@ int lode_exec_open_(struct exec_state *state, struct exec_file *file, const char
 			fd == -E_ACCES ? "no permission to search for it or to read it" : NULL);
 	}
 	set_file(file, fd, true);
-	status = check_file(state, file, path, step);
+	status = give_head(state, file, path, step);
+	if (status == 0)
+		status = check_file(state, file, path, step);
 	if (status)
 		lode_exec_close_(file);
 	return status;
@@ -233,8 +241,10 @@ int lode_exec_adopt_(struct exec_state *state, struct exec_file *file)
 {
 	const struct lode_exec_request *request = state->request;
 	const char *name = request->path ? request->path : state->execfn;
-	int64_t result;
+	int64_t result = give_head(state, file, name, LODE_EXEC_STEP_OPEN);
 
+	if (failed(result))
+		return (int)result;
 	if (request->from == LODE_EXEC_MEMORY) {
 		if (!request->bytes)
 			return lode_exec_fail_(state, E_INVAL, LODE_EXEC_STEP_REQUEST, name, "no bytes are given");

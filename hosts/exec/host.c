@@ -116,7 +116,6 @@ static int query_stack(struct exec_host *host, int64_t fd, uint64_t inside)
 		return (int)result;
 	host->stack = (struct lode_range){map.start, map.end - map.start};
 	host->stack_prot = (uint32_t)map.prot & (MAP_READ | MAP_WRITE | MAP_EXEC);
-	host->above = !failed(query(&map, fd, host->stack.addr + host->stack.size, PROCMAP_OR_NEXT, NULL));
 	return 0;
 }
 
@@ -133,8 +132,6 @@ static int note_line(struct exec_host *host, const char *line, uint64_t inside)
 	if (inside - range.addr < range.size) {
 		host->stack = range;
 		host->stack_prot = prot;
-	} else if (host->stack.size && range.addr < TASK_END) {
-		host->above = true;
 	}
 	while (*line && *line != '[' && *line != '/')
 		line++;

@@ -6,7 +6,7 @@
 #define PIE_BASE UINT64_C(0x555555554aaa)
 #define PIE_RANDOM ((UINT64_C(1) << 28) - 1)
 
-enum { PIE_TRIES = 8 };
+enum { PLACE_TRIES = 8 };
 
 /* The errno that execve gives for what the core refuses. */
 static int errno_of(enum lode_rule rule, bool interpreter)
@@ -100,6 +100,17 @@ static int give_lists(struct exec_object *object)
 	return plan->runs && plan->fills ? 0 : -E_NOMEM;
 }
 
+/* Of the lists only the runs that there are stay: the arena is as small as it can be, because each page of it costs a fault. */
+static void take_back_lists(struct exec_object *object)
+{
+	struct lode_plan *plan = &object->plan;
+
+	plan->max_runs = plan->nruns;
+	plan->max_fills = plan->nfills = 0;
+	plan->fills = NULL;
+	object->state->arena_next = address(plan->runs + plan->nruns);
+}
+
 static struct lode_policy policy_of(const struct exec_object *object)
 {
 	struct lode_policy policy = lode_policy_process(PAGE);
@@ -143,17 +154,16 @@ static void trace(const struct exec_object *object)
 		state->trace(state->trace_host, &event);
 }
 
-/* A range of the kernel's choice that holds the image at any alignment. */
-static int64_t reserve(struct exec_object *object, const struct lode_span *span)
+/* Where the kernel has room for the image at any alignment: looked for by mapping it, and free again. */
+static int64_t find_room(const struct lode_span *span, uint64_t slack)
 {
-	uint64_t slack = span->align > PAGE ? span->align : 0;
 	int64_t at;
 
 	if (slack > TASK_END || span->range.size > TASK_END - slack)
 		return -E_NOMEM;
 	at = linux_map(0, span->range.size + slack, 0, MAP_PRIV | MAP_ANON | MAP_NO_COMMIT, -1, 0);
 	if (!failed(at))
-		object->reserved = (struct lode_range){(uint64_t)at, span->range.size + slack};
+		linux_unmap((uint64_t)at, span->range.size + slack);
 	return at;
 }
 
@@ -173,6 +183,12 @@ static int plan_and_place(struct exec_object *object, uint64_t base, const char 
 	return place(object, name);
 }
 
+static int no_room(struct exec_object *object, int status, const char *name)
+{
+	return status == -E_EXIST ? lode_exec_fail_(object->state, E_NOMEM, LODE_EXEC_STEP_MAP, name, "no free place for the image")
+				  : status;
+}
+
 /* The kernel has put the arena where the mmap area begins to be free: right below it there is room as a rule. */
 static int map_below_arena(struct exec_object *object, const struct lode_span *span, const char *name)
 {
@@ -187,21 +203,20 @@ static int map_below_arena(struct exec_object *object, const struct lode_span *s
 	return status;
 }
 
-/* ld.so and static-PIE: in the mmap area, where the kernel says. */
+/* ld.so and static-PIE: in the mmap area, where the kernel says; again if another thread takes the room. */
 static int map_anywhere(struct exec_object *object, const struct lode_span *span, const char *name)
 {
+	uint64_t slack = span->align > PAGE ? span->align : 0;
 	int status = map_below_arena(object, span, name);
-	int64_t at;
 
-	if (status != -E_EXIST)
-		return status;
-	at = reserve(object, span);
-	if (failed(at))
-		return lode_exec_fail_(object->state, (int)-at, LODE_EXEC_STEP_MAP, name, NULL);
-	status = plan_and_place(object, aligned_base(span, (uint64_t)at + object->reserved.size - span->range.size), name);
-	if (status)
-		lode_exec_unmap_(object);
-	return status;
+	for (int i = 0; i < PLACE_TRIES && status == -E_EXIST; i++) {
+		int64_t at = find_room(span, slack);
+
+		if (failed(at))
+			return lode_exec_fail_(object->state, (int)-at, LODE_EXEC_STEP_MAP, name, NULL);
+		status = plan_and_place(object, aligned_base(span, (uint64_t)at + slack), name);
+	}
+	return no_room(object, status, name);
 }
 
 /* A program that names an interpreter: at a random place of its own area, again if something of ours lies there. */
@@ -211,14 +226,12 @@ static int map_pie(struct exec_object *object, const struct lode_span *span, con
 	uint64_t random = state->random.base;
 	int status = -E_EXIST;
 
-	for (int i = 0; i < PIE_TRIES && status == -E_EXIST; i++, random = random >> 7 | random << 57) {
+	for (int i = 0; i < PLACE_TRIES && status == -E_EXIST; i++, random = random >> 7 | random << 57) {
 		uint64_t offset = state->host.random ? random & PIE_RANDOM : (uint64_t)i << 12;
 
 		status = plan_and_place(object, aligned_base(span, PIE_BASE + (offset << 12)), name);
 	}
-	if (status == -E_EXIST)
-		return lode_exec_fail_(state, E_NOMEM, LODE_EXEC_STEP_MAP, name, "no free place for the program");
-	return status;
+	return no_room(object, status, name);
 }
 
 static bool overlap(uint64_t a, uint64_t a_size, uint64_t b, uint64_t b_size)
@@ -251,22 +264,20 @@ static bool any_meets_kept(const struct exec_object *object)
 /* Where the program must lie, this process lies itself: build it elsewhere, the trampoline moves it. */
 static int map_aside(struct exec_object *object, const struct lode_span *span, const char *name)
 {
-	int64_t at;
-	int status;
+	int status = -E_EXIST;
 
 	lode_exec_note_(object->state, "this process lies where the program belongs: it is built aside and moved at the end");
-	at = reserve(object, &(struct lode_span){span->range, PAGE});
-	if (failed(at))
-		return lode_exec_fail_(object->state, (int)-at, LODE_EXEC_STEP_MAP, name, NULL);
-	if (overlap((uint64_t)at, span->range.size, span->range.addr, span->range.size)) {
-		lode_exec_unmap_(object);
-		return lode_exec_fail_(object->state, E_NOMEM, LODE_EXEC_STEP_MAP, name, "no room to build the program aside");
+	for (int i = 0; i < PLACE_TRIES && status == -E_EXIST; i++) {
+		int64_t at = find_room(span, 0);
+
+		if (failed(at))
+			return lode_exec_fail_(object->state, (int)-at, LODE_EXEC_STEP_MAP, name, NULL);
+		if (overlap((uint64_t)at, span->range.size, span->range.addr, span->range.size))
+			break;
+		object->delta = (uint64_t)at - span->range.addr;
+		status = place(object, name);
 	}
-	object->delta = (uint64_t)at - span->range.addr;
-	status = place(object, name);
-	if (status)
-		lode_exec_unmap_(object);
-	return status;
+	return no_room(object, status, name);
 }
 
 static int map_exec(struct exec_object *object, const struct lode_span *span, const char *name)
@@ -283,21 +294,30 @@ static int map_exec(struct exec_object *object, const struct lode_span *span, co
 	return status == -E_EXIST ? map_aside(object, span, name) : status;
 }
 
+static int map_somewhere(struct exec_object *object, const struct lode_span *span, const char *name)
+{
+	if (object->image.type == LODE_ET_EXEC)
+		return map_exec(object, span, name);
+	if (object == &object->state->program && object->state->has_interpreter)
+		return map_pie(object, span, name);
+	return map_anywhere(object, span, name);
+}
+
 static int map_image(struct exec_object *object, const char *name)
 {
 	struct lode_policy policy = policy_of(object);
 	struct lode_diag diag = {0};
 	struct lode_span span;
+	int status;
 
 	if (lode_plan_span(&span, &object->image, &policy, &diag))
 		return refuse(object, LODE_EXEC_STEP_PLAN, name, &diag);
 	if (give_lists(object))
 		return lode_exec_fail_(object->state, E_NOMEM, LODE_EXEC_STEP_PLAN, name, NULL);
-	if (object->image.type == LODE_ET_EXEC)
-		return map_exec(object, &span, name);
-	if (object == &object->state->program && object->state->has_interpreter)
-		return map_pie(object, &span, name);
-	return map_anywhere(object, &span, name);
+	status = map_somewhere(object, &span, name);
+	if (status == 0)
+		take_back_lists(object);
+	return status;
 }
 
 /* PT_INTERP's string; *path stays NULL if there is none. */

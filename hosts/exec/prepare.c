@@ -35,7 +35,7 @@ void *lode_exec_alloc_(struct exec_state *state, uint64_t size)
 	return pointer(at);
 }
 
-/* One anonymous block, sized by the arguments; pages that every exec touches are made at once. */
+/* One anonymous block, sized by the arguments. */
 static struct exec_state *make_arena(const struct lode_exec_request *request, struct lode_exec_error *why)
 {
 	struct exec_state *state;
@@ -48,7 +48,6 @@ static struct exec_state *make_arena(const struct lode_exec_request *request, st
 		lode_exec_error_(why, (int)-base, LODE_EXEC_STEP_HOST, NULL, NULL);
 		return NULL;
 	}
-	call3(NR_madvise, (uint64_t)base, ARENA_FAULT, MADV_FAULT_WRITE);
 	state = pointer((uint64_t)base + CODE_SIZE);
 	state->arena = (struct lode_range){(uint64_t)base, size};
 	state->arena_next = address(state + 1);

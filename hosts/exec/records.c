@@ -178,7 +178,7 @@ static void add_unmap(struct exec_state *state, const struct keep *keep)
 			add4(state, HOW_UNMAP, 0, at, keep->ranges[i].addr - at, 0, 0);
 		at = keep->ranges[i].addr + keep->ranges[i].size;
 	}
-	if (state->host.above && at < TASK_END)
+	if (at < TASK_END)
 		add4(state, HOW_UNMAP, 0, at, TASK_END - at, 0, 0);
 	/* With 57-bit addresses there may be more, where the program asked for it. */
 	if (!(state->flags & LODE_EXEC_FRESH))
@@ -202,14 +202,18 @@ static void add_stack(struct exec_state *state)
 {
 	const struct lode_stack_layout *layout = &state->layout;
 	const struct lode_plan *plan = &state->program.plan;
-	uint64_t low = stack_low(state), first = page_down(layout->sp);
+	uint64_t low = stack_low(state), first = page_down(layout->sp), gap = layout->arg_start - state->stack.gap;
 	uint32_t prot = MAP_READ | MAP_WRITE | (plan->has_stack && (plan->stack_prot & LODE_PF_X) ? MAP_EXEC : 0u);
 
 	if (low < first)
 		add4(state, HOW_TRY, NR_madvise, low, first - low, MADV_DROP, 0);
 	if (first < layout->sp)
 		add4(state, HOW_ZERO, 0, first, layout->sp - first, 0, 0);
-	add4(state, HOW_COPY, 0, layout->sp, address(state->stack_image), layout->size, 0);
+	add4(state, HOW_COPY, 0, layout->sp, address(state->stack_image), gap - layout->sp, 0);
+	if (gap < layout->arg_start)
+		add4(state, HOW_ZERO, 0, gap, layout->arg_start - gap, 0, 0);
+	add4(state, HOW_COPY, 0, layout->arg_start, address(state->stack_image) + (gap - layout->sp),
+		layout->top - layout->arg_start, 0);
 	if (prot != state->host.stack_prot)
 		add4(state, HOW_MUST, NR_mprotect, layout->top - PAGE, PAGE, prot | MAP_GROWSDOWN_PROT, 0);
 }
@@ -350,9 +354,12 @@ int lode_exec_records_(struct exec_state *state)
 	struct keep keep;
 
 	state->max_records = most_records(state);
+	if (!keep_all(&keep, state))
+		return -E_NOMEM;
+	/* The largest come last, so that what is not used of them is not touched. */
 	state->records = lode_exec_alloc_(state, (state->max_records + 2) * sizeof *state->records);
 	state->scratch = lode_exec_alloc_(state, sizeof *state->scratch);
-	if (!state->records || !state->scratch || !keep_all(&keep, state))
+	if (!state->records || !state->scratch)
 		return -E_NOMEM;
 	add_thread(state);
 	add_identity(state);

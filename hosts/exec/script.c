@@ -80,7 +80,7 @@ static bool closes_on_exec(const struct exec_file *file)
 
 static int follow(struct exec_state *state, const char **path)
 {
-	struct exec_file *file = &state->program.file, next;
+	struct exec_file *file = &state->program.file, next = {.head = file->head};
 	char *copy = lode_exec_alloc_(state, SCRIPT_HEAD + 1);
 	const char *name, *argument;
 	int status;

@@ -4,7 +4,7 @@
 
 static int64_t map_run(struct exec_object *object, const struct lode_run *run, uint32_t prot, int64_t fd, uint64_t offset)
 {
-	uint32_t flags = MAP_PRIV | (object->reserved.size ? MAP_AT : MAP_AT | MAP_AT_FREE) | (fd < 0 ? MAP_ANON : 0u);
+	uint32_t flags = MAP_PRIV | MAP_AT | MAP_AT_FREE | (fd < 0 ? MAP_ANON : 0u);
 	uint64_t addr = run->addr + object->delta;
 	int64_t result = linux_map(addr, run->size, prot, flags, fd, offset);
 
@@ -68,12 +68,8 @@ static int space_protect(void *host, uint64_t addr, uint64_t size, uint32_t flag
 
 void lode_exec_unmap_(struct exec_object *object)
 {
-	if (object->reserved.size)
-		linux_unmap(object->reserved.addr, object->reserved.size);
-	else
-		for (uint32_t i = 0; i < object->placed; i++)
-			linux_unmap(object->plan.runs[i].addr + object->delta, object->plan.runs[i].size);
-	object->reserved.size = 0;
+	for (uint32_t i = 0; i < object->placed; i++)
+		linux_unmap(object->plan.runs[i].addr + object->delta, object->plan.runs[i].size);
 	object->placed = 0;
 }
 
@@ -82,28 +78,8 @@ static void space_abort(void *host)
 	lode_exec_unmap_(host);
 }
 
-/* What was reserved and is no page of the image: alignment at both ends, holes between segments. */
-static void space_commit(void *host)
-{
-	struct exec_object *object = host;
-	uint64_t at = object->reserved.addr, end = object->reserved.addr + object->reserved.size;
-
-	if (!object->reserved.size)
-		return;
-	for (uint32_t i = 0; i < object->plan.nruns; i++) {
-		const struct lode_run *run = &object->plan.runs[i];
-
-		if (at < run->addr + object->delta)
-			linux_unmap(at, run->addr + object->delta - at);
-		at = run->addr + object->delta + run->size;
-	}
-	if (at < end)
-		linux_unmap(at, end - at);
-	object->reserved.size = 0;
-}
-
 struct lode_space lode_exec_space_(struct exec_object *object)
 {
 	return (struct lode_space){.host = object, .share = space_share, .own = space_own, .write = space_write, .fill = space_fill,
-		.protect = space_protect, .commit = space_commit, .abort = space_abort};
+		.protect = space_protect, .abort = space_abort};
 }

@@ -22,7 +22,6 @@ enum {
 /* Arena: the trampoline's code, then this state, then what lode_exec_alloc_ hands out. */
 #define CODE_SIZE PAGE
 #define ARENA_TABLES (UINT64_C(2) << 20) /* room for two program header tables of the largest size with their plans */
-#define ARENA_FAULT (UINT64_C(4) * PAGE) /* touched by every prepare */
 
 /* An open program, script or interpreter. */
 struct exec_file {
@@ -33,7 +32,7 @@ struct exec_file {
 	uint64_t size;
 	uint32_t mode, uid, gid;
 	uint32_t head_size;
-	unsigned char head[HEAD_SIZE]; /* zeros behind head_size */
+	unsigned char *head; /* HEAD_SIZE bytes of the arena, zeros behind head_size */
 };
 
 /* An image: the program or its interpreter. */
@@ -42,8 +41,7 @@ struct exec_object {
 	struct lode_source source;
 	struct lode_image image;
 	struct lode_plan plan;
-	struct lode_range reserved; /* mapped as a whole; size 0: run by run */
-	uint32_t placed;            /* runs that are mapped, if run by run */
+	uint32_t placed;            /* runs that are mapped */
 	uint64_t delta;             /* built at address + delta, to be moved by the trampoline; 0: in place */
 	int error;                  /* errno of the space callback that failed */
 	struct exec_state *state;
@@ -57,7 +55,6 @@ struct exec_host {
 	uint32_t nspecial;
 	struct lode_range vdso, stack;
 	uint32_t stack_prot;
-	bool above; /* something lies above the stack */
 	uint64_t stack_limit, stack_hard;
 	uint64_t personality;
 	uint64_t xfeatures;
@@ -130,7 +127,6 @@ struct exec_state {
 	struct lode_stack stack;
 	struct lode_stack_layout layout;
 	unsigned char *stack_image;
-	struct lode_auxv auxv[AUXV_MOST];
 	uint64_t stack_size; /* wanted soft limit, 0: as it is */
 	struct kernel_mm_map mm, mm_exe;
 	struct kernel_altstack no_altstack;

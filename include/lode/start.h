@@ -64,13 +64,14 @@ struct lode_stack {
 	uint32_t word;              /* 8 or 4 bytes */
 	bool big;                   /* big-endian destination */
 	uint64_t gap;               /* bytes between strings and the rest, for randomisation; sp is 16-aligned all the same */
+	bool compact;               /* the image is built without the gap: what lies from arg_start on follows what lies below it */
 };
 
 /** Where things came to lie, as addresses of the destination. */
 struct lode_stack_layout {
 	uint64_t sp;       /* points at argc; a multiple of 16 */
 	uint64_t top;      /* as given */
-	uint64_t size;     /* top - sp: bytes of the image */
+	uint64_t size;     /* top - sp: bytes of the image, those of the gap included */
 	uint64_t arg_start, arg_end, env_start, env_end;
 	uint64_t auxv;     /* first entry */
 	uint64_t auxv_size;/* bytes, AT_NULL included */
@@ -85,7 +86,8 @@ struct lode_stack_layout {
 int lode_stack_measure(struct lode_stack_layout *layout, const struct lode_stack *stack, uint64_t top, struct lode_diag *why);
 /**
  * lode_stack_build - write the image of layout->size bytes, destined for layout->sp
- * @buf: layout->size bytes
+ * @buf: layout->size bytes; for a compact stack that many less the gap's: those for [sp, arg_start - gap), then those for
+ *       [arg_start, top)
  * Precondition: @layout comes from lode_stack_measure of the same @stack.
  * Ref: psABI x86-64 3.4.1 "Initial Stack and Register State"; Linux create_elf_tables layout (docs/refs.md).
  */

@@ -143,6 +143,32 @@ static void test_every_parity(void)
 	}
 }
 
+/* A compact image is the other one without the bytes of the gap. */
+static void test_compact(void)
+{
+	struct lode_stack stack = small_stack(8, false);
+	struct lode_stack_layout l, compact;
+	unsigned char whole[512], image[512];
+
+	for (uint64_t gap = 0; gap < 256; gap++) {
+		uint64_t below;
+
+		stack.gap = gap;
+		stack.compact = false;
+		CHECK_EQ(lode_stack_measure(&l, &stack, 0x10000, NULL), LODE_OK);
+		lode_stack_build(whole, &l, &stack);
+		stack.compact = true;
+		CHECK_EQ(lode_stack_measure(&compact, &stack, 0x10000, NULL), LODE_OK);
+		CHECK(memcmp(&l, &compact, sizeof l) == 0);
+		memset(image, 0xa5, sizeof image);
+		lode_stack_build(image, &compact, &stack);
+		below = l.arg_start - gap - l.sp;
+		CHECK(memcmp(image, whole, below) == 0);
+		CHECK(memcmp(image + below, whole + below + gap, l.size - below - gap) == 0);
+		CHECK_EQ(image[l.size - gap], 0xa5);
+	}
+}
+
 static void test_gap_keeps_alignment(void)
 {
 	struct lode_stack stack = small_stack(8, false);
@@ -260,6 +286,7 @@ int main(int argc, char **argv)
 	CASE(test_exact_32_little);
 	CASE(test_exact_32_big);
 	CASE(test_every_parity);
+	CASE(test_compact);
 	CASE(test_gap_keeps_alignment);
 	CASE(test_limits);
 	CASE(test_as_the_kernel);

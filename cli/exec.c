@@ -46,15 +46,13 @@ static const struct lode_command command = {
 static int report(const char *name, const struct lode_exec_error *why)
 {
 	const char *symbol = lode_exec_errno_name(why->error), *file = why->file[0] ? why->file : name;
-	char detail[768] = "";
+	const char *reason = why->reason ? why->reason : "";
+	char place[768];
 
-	if (why->diag.rule != LODE_RULE_NONE)
-		lode_diag_format(detail, sizeof detail, &why->diag);
-	else if (why->reason)
-		snprintf(detail, sizeof detail, "%s", why->reason);
-	lode_error(file, "%s: %s (%s)%s%s", lode_exec_step_name(why->step),
+	lode_diag_format(place, sizeof place, &why->diag);
+	lode_error(file, "%s: %s (%s)%s%s%s%s", lode_exec_step_name(why->step),
 		   *symbol ? lode_exec_errno_text(why->error) : strerror(why->error),
-		   *symbol ? symbol : "errno", *detail ? ": " : "", detail);
+		   *symbol ? symbol : "errno", *place ? ": " : "", place, *reason ? ": " : "", reason);
 	return why->error == ENOENT && why->step == LODE_EXEC_STEP_OPEN ? LODE_EXIT_NOT_FOUND : LODE_EXIT_NOT_EXECUTABLE;
 }
 

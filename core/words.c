@@ -149,22 +149,28 @@ static void put_place(struct text *text, const struct lode_diag *why)
 	}
 }
 
+static void put_rule(struct text *text, enum lode_rule rule)
+{
+	put(text, lode_rule_text(rule));
+	if (!same(lode_rule_remedy(rule), "-")) {
+		put(text, "; ");
+		put(text, lode_rule_remedy(rule));
+	}
+	put(text, " [");
+	put(text, lode_rule_name(rule));
+	put(text, "]");
+}
+
 size_t lode_diag_format(char *buf, size_t size, const struct lode_diag *why)
 {
 	struct text text = {.buf = buf, .size = size};
 
-	if (why->field != LODE_FIELD_NONE) {
+	if (why->field != LODE_FIELD_NONE)
 		put_place(&text, why);
+	if (why->field != LODE_FIELD_NONE && why->rule != LODE_RULE_NONE)
 		put(&text, ": ");
-	}
-	put(&text, lode_rule_text(why->rule));
-	if (!same(lode_rule_remedy(why->rule), "-")) {
-		put(&text, "; ");
-		put(&text, lode_rule_remedy(why->rule));
-	}
-	put(&text, " [");
-	put(&text, lode_rule_name(why->rule));
-	put(&text, "]");
+	if (why->rule != LODE_RULE_NONE)
+		put_rule(&text, why->rule);
 	if (size > 0)
 		buf[text.length < size ? text.length : size - 1] = '\0';
 	return text.length;

@@ -15,7 +15,7 @@ static uint64_t count_strings(uint32_t *n, const char *const *strings)
 	return size;
 }
 
-uint64_t lode_exec_count_(uint32_t *argc, uint32_t *envc, const struct lode_exec_request *request)
+uint64_t lode_exec_measure_(uint32_t *argc, uint32_t *envc, const struct lode_exec_request *request)
 {
 	uint64_t size = count_strings(argc, request->argv) + count_strings(envc, request->envp);
 
@@ -29,7 +29,7 @@ int lode_exec_arguments_(struct exec_state *state)
 	const char **argv = lode_exec_alloc_(state, (state->argc + SCRIPT_STRINGS + 2) * sizeof *argv);
 
 	if (!argv)
-		return lode_exec_fail_(state, E_2BIG, LODE_EXEC_STEP_ARGUMENTS, NULL, NULL);
+		return lode_exec_fail_(state, E2BIG, LODE_EXEC_STEP_ARGUMENTS, NULL, NULL);
 	state->envp = request->envp;
 	state->argv = argv + SCRIPT_STRINGS;
 	for (uint32_t i = 0; i < state->argc; i++)
@@ -158,13 +158,13 @@ static int check_room(struct exec_state *state)
 	uint64_t top = state->layout.top, wanted = state->layout.size + STACK_ROOM;
 
 	if (state->layout.size > stack_limit(state))
-		return lode_exec_fail_(state, E_2BIG, LODE_EXEC_STEP_ARGUMENTS, NULL,
+		return lode_exec_fail_(state, E2BIG, LODE_EXEC_STEP_ARGUMENTS, NULL,
 			"arguments and environment exceed the stack limit");
 	if (state->stack_size && state->stack_size > state->host.stack_hard)
-		return lode_exec_fail_(state, E_PERM, LODE_EXEC_STEP_ARGUMENTS, NULL, "the stack size exceeds the hard limit");
+		return lode_exec_fail_(state, EPERM, LODE_EXEC_STEP_ARGUMENTS, NULL, "the stack size exceeds the hard limit");
 	wanted = state->stack_size > wanted ? state->stack_size : wanted;
 	if (top - stack_floor(state) < wanted)
-		return lode_exec_fail_(state, E_NOMEM, LODE_EXEC_STEP_ARGUMENTS, NULL,
+		return lode_exec_fail_(state, ENOMEM, LODE_EXEC_STEP_ARGUMENTS, NULL,
 			"no room for a stack of that size: the vDSO or the program is too near");
 	return 0;
 }
@@ -175,18 +175,17 @@ int lode_exec_stack_(struct exec_state *state)
 	struct lode_diag diag = {0};
 
 	if (too_big(state))
-		return lode_exec_fail_(state, E_2BIG, LODE_EXEC_STEP_ARGUMENTS, NULL, NULL);
+		return lode_exec_fail_(state, E2BIG, LODE_EXEC_STEP_ARGUMENTS, NULL, NULL);
 	state->stack = (struct lode_stack){.argv = state->argv, .argc = state->argc, .envp = state->envp, .envc = state->envc,
 		.execfn = state->execfn, .platform = "x86_64", .random = state->random.at_random, .auxv = state->host.auxv,
-		.nauxv = build_auxv(state), .word = 8, .gap = state->host.random ? state->random.gap % STACK_GAP : 0, .compact = true};
+		.nauxv = build_auxv(state), .word = 8, .compact = true,
+		.gap = state->host.random ? state->random.gap % STACK_GAP : 0};
 	if (lode_stack_measure(&state->layout, &state->stack, top, &diag))
-		return lode_exec_fail_(state, E_2BIG, LODE_EXEC_STEP_ARGUMENTS, NULL, NULL);
+		return lode_exec_fail_(state, E2BIG, LODE_EXEC_STEP_ARGUMENTS, NULL, NULL);
 	state->stack_image = lode_exec_alloc_(state, state->layout.size - state->stack.gap);
 	if (!state->stack_image)
-		return lode_exec_fail_(state, E_2BIG, LODE_EXEC_STEP_ARGUMENTS, NULL, NULL);
+		return lode_exec_fail_(state, E2BIG, LODE_EXEC_STEP_ARGUMENTS, NULL, NULL);
 	lode_stack_build(state->stack_image, &state->layout, &state->stack);
-	if (state->trace)
-		state->trace(state->trace_host, &(struct lode_exec_event){.kind = LODE_EXEC_EVENT_STACK, .layout = &state->layout,
-			.call = -1});
+	lode_exec_tell_(state, &(struct lode_exec_event){.kind = LODE_EXEC_EVENT_STACK, .layout = &state->layout, .call = -1});
 	return check_room(state);
 }

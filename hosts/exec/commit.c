@@ -6,12 +6,23 @@ static const struct {
 	uint16_t call;
 	const char *name;
 } call_names[] = {
-	{NR_set_robust_list, "set_robust_list"}, {NR_set_tid_address, "set_tid_address"}, {NR_rseq, "rseq"},
+	{NR_set_robust_list, "set_robust_list"},
+	{NR_set_tid_address, "set_tid_address"},
+	{NR_rseq, "rseq"},
 	{NR_sigaltstack, "sigaltstack"},
-	{NR_prctl, "prctl"}, {NR_munlockall, "munlockall"}, {NR_setresgid, "setresgid"}, {NR_setresuid, "setresuid"},
-	{NR_personality, "personality"}, {NR_prlimit64, "prlimit64"}, {NR_munmap, "munmap"}, {NR_mremap, "mremap"},
+	{NR_prctl, "prctl"},
+	{NR_munlockall, "munlockall"},
+	{NR_setresgid, "setresgid"},
+	{NR_setresuid, "setresuid"},
+	{NR_personality, "personality"},
+	{NR_prlimit64, "prlimit64"},
+	{NR_munmap, "munmap"},
+	{NR_mremap, "mremap"},
 	{NR_madvise, "madvise"},
-	{NR_mprotect, "mprotect"}, {NR_close, "close"}, {NR_capset, "capset"}, {NR_arch_prctl, "arch_prctl"},
+	{NR_mprotect, "mprotect"},
+	{NR_close, "close"},
+	{NR_capset, "capset"},
+	{NR_arch_prctl, "arch_prctl"},
 	{NR_rt_sigprocmask, "rt_sigprocmask"},
 };
 
@@ -39,7 +50,7 @@ static const char *name_of(const struct exec_record *record)
 
 static void trace_step(const struct exec_state *state, const char *text)
 {
-	state->trace(state->trace_host, &(struct lode_exec_event){.kind = LODE_EXEC_EVENT_CALL, .text = text, .call = -1});
+	lode_exec_tell_(state, &(struct lode_exec_event){.kind = LODE_EXEC_EVENT_CALL, .text = text, .call = -1});
 }
 
 /* What comes before the trampoline, in order. How many calls that are is found out only then, when no callback can be called. */
@@ -83,14 +94,14 @@ static void trace(struct exec_state *state)
 		if (record->how <= HOW_OR_NEXT)
 			event.call = (int64_t)record->call;
 		memcpy(event.args, record->args, sizeof event.args);
-		state->trace(state->trace_host, &event);
+		lode_exec_tell_(state, &event);
 	}
 }
 
 static int64_t write_file(const char *path, const char *text)
 {
 	enum { WRITE_ONLY = 1 };
-	int64_t fd = linux_open(path, O_CLOSE | WRITE_ONLY), result;
+	int64_t fd = linux_open(path, O_CLOEXEC | WRITE_ONLY), result;
 
 	if (failed(fd))
 		return fd;
@@ -117,7 +128,7 @@ static int own_namespace(struct exec_state *state)
 
 	if (!state->creds.own_exe)
 		return 0;
-	result = call3(NR_unshare, NEW_USER, 0, 0);
+	result = call3(NR_unshare, CLONE_NEWUSER, 0, 0);
 	if (failed(result))
 		return lode_exec_fail_(
 			state, (int)-result, LODE_EXEC_STEP_PRIVILEGE, NULL, "own exe: no user namespace can be made");
@@ -134,8 +145,8 @@ static void become(struct exec_state *state)
 	uint64_t start = state->jump;
 
 	if (!(state->flags & LODE_EXEC_FRESH)) {
-		call3(NR_unshare, NEW_FILES, 0, 0);
-		lode_exec_sweep_(state);
+		call3(NR_unshare, CLONE_FILES, 0, 0);
+		lode_exec_reset_(state);
 	}
 	fill_rseq(state);
 	memcpy(&code, &start, sizeof code);
@@ -150,12 +161,6 @@ static void become_last(struct exec_state *state)
 	become(state);
 }
 
-static int refuse_shared(struct exec_state *state)
-{
-	return lode_exec_fail_(state, E_BUSY, LODE_EXEC_STEP_THREADS, NULL,
-		"memory is shared with another process, as in a vfork child");
-}
-
 int lode_exec_commit(struct lode_exec *exec, struct lode_exec_error *why)
 {
 	const uint64_t all = UINT64_MAX;
@@ -163,7 +168,7 @@ int lode_exec_commit(struct lode_exec *exec, struct lode_exec_error *why)
 	int status;
 
 	if (!state)
-		return lode_exec_error_(why, E_INVAL, LODE_EXEC_STEP_REQUEST, NULL, "nothing is prepared");
+		return lode_exec_error_(why, EINVAL, LODE_EXEC_STEP_REQUEST, NULL, "nothing is prepared");
 	state->why = why;
 	trace(state);
 	/* Without handlers and threads nobody could get in between. */
@@ -173,14 +178,14 @@ int lode_exec_commit(struct lode_exec *exec, struct lode_exec_error *why)
 			return status;
 		become(state);
 	}
-	call4(NR_rt_sigprocmask, SIG_SET, address(&all), address(&state->mask), SIGNAL_SETS);
-	status = lode_exec_shared_();
-	if (status == -E_BUSY)
-		status = refuse_shared(state);
-	else if (status == -E_AGAIN)
-		status = lode_exec_alone_(state, become_last);
+	call4(NR_rt_sigprocmask, SIG_SETMASK, address(&all), address(&state->mask), SIGNAL_SETS);
+	status = lode_exec_check_alone_();
+	if (status == -EBUSY)
+		status = lode_exec_refuse_shared_(state);
+	else if (status == -EAGAIN)
+		status = lode_exec_take_over_(state, become_last);
 	else if ((status = own_namespace(state)) == 0)
 		become(state);
-	call4(NR_rt_sigprocmask, SIG_SET, address(&state->mask), 0, SIGNAL_SETS);
+	call4(NR_rt_sigprocmask, SIG_SETMASK, address(&state->mask), 0, SIGNAL_SETS);
 	return status;
 }

@@ -4,19 +4,19 @@
 
 static bool no_new_privileges(void)
 {
-	return call6(NR_prctl, PR_NO_NEW_PRIVS, 0, 0, 0, 0, 0) == 1;
+	return call6(NR_prctl, PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0, 0) == 1;
 }
 
 static bool mounted_nosuid(int64_t fd)
 {
 	struct kernel_statfs statfs;
 
-	return !failed(call3(NR_fstatfs, (uint64_t)fd, address(&statfs), 0)) && (statfs.flags & MOUNT_NOSUID);
+	return !failed(call3(NR_fstatfs, (uint64_t)fd, address(&statfs), 0)) && (statfs.flags & ST_NOSUID);
 }
 
 static void read_caps(struct kernel_cap_data caps[2])
 {
-	struct kernel_cap_header header = {.version = CAP_VERSION};
+	struct kernel_cap_header header = {.version = CAP_VERSION_3};
 
 	if (failed(call3(NR_capget, address(&header), address(caps), 0)))
 		memset(caps, 0, 2 * sizeof *caps);
@@ -29,7 +29,7 @@ static bool has_cap(const struct kernel_cap_data caps[2], uint32_t cap)
 
 static int refuse(struct exec_state *state, const char *name, const char *reason)
 {
-	return lode_exec_fail_(state, E_PERM, LODE_EXEC_STEP_PRIVILEGE, name, reason);
+	return lode_exec_fail_(state, EPERM, LODE_EXEC_STEP_PRIVILEGE, name, reason);
 }
 
 /* The kernel ignores the set-id bits under no_new_privs and on nosuid mounts. */
@@ -50,8 +50,8 @@ static int set_id(struct exec_state *state, const char *name)
 	struct exec_creds *creds = &state->creds;
 	struct kernel_cap_data caps[2];
 
-	creds->set_uid = (file->mode & MODE_SETUID) && file->uid != state->host.euid;
-	creds->set_gid = (file->mode & MODE_SETGID) && (file->mode & MODE_XGROUP) && file->gid != state->host.egid;
+	creds->set_uid = (file->mode & S_ISUID) && file->uid != state->host.euid;
+	creds->set_gid = (file->mode & S_ISGID) && (file->mode & S_IXGRP) && file->gid != state->host.egid;
 	if (!creds->set_uid && !creds->set_gid)
 		return 0;
 	if (ignored(state)) {
@@ -83,7 +83,7 @@ static void shrink_caps(struct exec_creds *creds)
 	for (uint32_t cap = 0; cap < 64; cap++) {
 		uint32_t bit = 1u << cap % 32;
 
-		if ((caps[cap / 32].permitted & bit) && call6(NR_prctl, PR_AMBIENT, PR_AMBIENT_IS_SET, cap, 0, 0, 0) != 1) {
+		if ((caps[cap / 32].permitted & bit) && call6(NR_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, cap, 0, 0, 0) != 1) {
 			caps[cap / 32].permitted &= ~bit;
 			creds->set_caps = true;
 		}
@@ -111,10 +111,10 @@ static bool namespace_possible(void)
 
 	if (child == 0)
 		for (;;)
-			call3(NR_exit_group, failed(call3(NR_unshare, NEW_USER, 0, 0)), 0, 0);
+			call3(NR_exit_group, failed(call3(NR_unshare, CLONE_NEWUSER, 0, 0)), 0, 0);
 	if (failed(child))
 		return false;
-	while (call4(NR_wait4, (uint64_t)child, address(&status), (uint32_t)WAIT_CLONE, 0) == -E_INTR)
+	while (call4(NR_wait4, (uint64_t)child, address(&status), (uint32_t)WAIT_CLONE, 0) == -EINTR)
 		;
 	return status == 0;
 }
@@ -128,7 +128,7 @@ static int own_exe(struct exec_state *state, const char *name)
 	if (state->program.file.fd < 0)
 		return refuse(state, name, "own exe: a program in memory has no file");
 	read_caps(caps);
-	if (has_cap(caps, CAP_SYS_ADMIN) || has_cap(caps, CAP_CHECKPOINT))
+	if (has_cap(caps, CAP_SYS_ADMIN) || has_cap(caps, CAP_CHECKPOINT_RESTORE))
 		return 0;
 	if (!namespace_possible())
 		return refuse(state, name, "own exe: no CAP_SYS_ADMIN, and no user namespace can be made");
@@ -140,7 +140,7 @@ static int own_exe(struct exec_state *state, const char *name)
 /* The first bytes of a small file, terminated; "" if it cannot be read. */
 static void read_text(char *buf, uint64_t size, const char *path)
 {
-	int64_t fd = linux_open(path, O_CLOSE), n = failed(fd) ? 0 : linux_read(fd, buf, size - 1);
+	int64_t fd = linux_open(path, O_CLOEXEC), n = failed(fd) ? 0 : linux_read(fd, buf, size - 1);
 
 	buf[n > 0 ? n : 0] = 0;
 	if (!failed(fd))
@@ -169,13 +169,13 @@ static void note_root(const struct exec_state *state)
 
 	if (state->host.euid && state->host.ruid)
 		return;
-	if (call6(NR_prctl, PR_SECUREBITS, 0, 0, 0, 0, 0) & SECURE_NOROOT) {
+	if (call6(NR_prctl, PR_GET_SECUREBITS, 0, 0, 0, 0, 0) & SECBIT_NOROOT) {
 		lode_exec_note_(state, "securebits deny root its privilege: capabilities stay, execve would compute them anew");
 		return;
 	}
 	read_caps(caps);
 	for (uint32_t cap = 0; cap < SETS; cap++)
-		reduced |= call6(NR_prctl, PR_BOUNDING, cap, 0, 0, 0, 0) == 1 && !has_cap(caps, cap);
+		reduced |= call6(NR_prctl, PR_CAPBSET_READ, cap, 0, 0, 0, 0) == 1 && !has_cap(caps, cap);
 	if (reduced)
 		lode_exec_note_(state, "root without all of its bounding set: capabilities stay, execve would raise them");
 }

@@ -30,7 +30,7 @@ static int read_at(const struct exec_file *file, void *dst, uint64_t offset, uin
 	while (size) {
 		int64_t n = call4(NR_pread64, (uint64_t)file->fd, address(to), size, offset);
 
-		if (n == -E_INTR)
+		if (n == -EINTR)
 			continue;
 		if (n <= 0)
 			return -1;
@@ -56,7 +56,7 @@ static int give_head(struct exec_state *state, struct exec_file *file, const cha
 {
 	if (!file->head)
 		file->head = lode_exec_alloc_(state, HEAD_SIZE);
-	return file->head ? 0 : lode_exec_fail_(state, E_NOMEM, step, name, NULL);
+	return file->head ? 0 : lode_exec_fail_(state, ENOMEM, step, name, NULL);
 }
 
 static int read_head(struct exec_file *file)
@@ -71,7 +71,7 @@ static int read_head(struct exec_file *file)
 	}
 	do
 		n = call4(NR_pread64, (uint64_t)file->fd, address(file->head), HEAD_SIZE, 0);
-	while (n == -E_INTR);
+	while (n == -EINTR);
 	if (n < 0)
 		return (int)n;
 	file->head_size = (uint32_t)n;
@@ -95,11 +95,9 @@ static int64_t look_at(struct exec_file *file)
 /* A description of its own for a descriptor that the caller keeps: whose leases and owner are left alone. */
 static int64_t open_again(const struct exec_file *file)
 {
-	char path[64];
+	char path[FD_PATH];
 
-	memcpy(path, "/proc/self/fd/", 14);
-	put_decimal(path + 14, (uint64_t)file->fd);
-	return linux_open(path, O_CLOSE | O_NOWAIT | O_NOTTY);
+	return linux_open(fd_path(path, file->fd), O_CLOEXEC | O_NONBLOCK | O_NOTTY);
 }
 
 /* A writer makes execve fail; a read lease is refused for the same reason. Only the owner may ask, others go unchecked. */
@@ -110,9 +108,9 @@ static bool being_written(const struct exec_file *file)
 
 	if (failed(fd))
 		return false;
-	written = call3(NR_fcntl, (uint64_t)fd, FD_SETLEASE, LEASE_READ) == -E_AGAIN;
+	written = call3(NR_fcntl, (uint64_t)fd, F_SETLEASE, F_RDLCK) == -EAGAIN;
 	if (!written)
-		call3(NR_fcntl, (uint64_t)fd, FD_SETLEASE, LEASE_NONE);
+		call3(NR_fcntl, (uint64_t)fd, F_SETLEASE, F_UNLCK);
 	if (!file->owned)
 		linux_close(fd);
 	return written;
@@ -125,15 +123,15 @@ static int check_file(struct exec_state *state, struct exec_file *file, const ch
 
 	if (failed(result))
 		return lode_exec_fail_(state, (int)-result, step, name, NULL);
-	if ((file->mode & MODE_TYPE) != MODE_REGULAR)
-		return lode_exec_fail_(state, E_ACCES, step, name, "not a regular file");
-	result = call4(NR_faccessat2, (uint64_t)file->fd, address(""), 1, AT_EMPTY | AT_EFFECTIVE);
-	if (result == -E_NOSYS && !(file->mode & 0111))
-		result = -E_ACCES;
-	if (failed(result) && result != -E_NOSYS)
+	if ((file->mode & S_IFMT) != S_IFREG)
+		return lode_exec_fail_(state, EACCES, step, name, "not a regular file");
+	result = call4(NR_faccessat2, (uint64_t)file->fd, address(""), 1, AT_EMPTY_PATH | AT_EACCESS);
+	if (result == -ENOSYS && !(file->mode & 0111))
+		result = -EACCES;
+	if (failed(result) && result != -ENOSYS)
 		return lode_exec_fail_(state, (int)-result, step, name, "no permission to execute it");
 	if (being_written(file))
-		return lode_exec_fail_(state, E_TXTBSY, step, name, NULL);
+		return lode_exec_fail_(state, ETXTBSY, step, name, NULL);
 	result = read_head(file);
 	return failed(result) ? lode_exec_fail_(state, (int)-result, step, name, NULL) : 0;
 }
@@ -144,14 +142,13 @@ int lode_exec_open_(struct exec_state *state, struct exec_file *file, const char
 	int64_t fd;
 	int status;
 
-	if (state->trace)
-		state->trace(state->trace_host, &event);
-	fd = linux_open(path, O_CLOSE | O_NOWAIT | O_NOTTY);
+	lode_exec_tell_(state, &event);
+	fd = linux_open(path, O_CLOEXEC | O_NONBLOCK | O_NOTTY);
 	if (failed(fd)) {
-		int error = fd == -E_NXIO ? E_ACCES : (int)-fd;
+		int error = fd == -ENXIO ? EACCES : (int)-fd;
 
 		return lode_exec_fail_(state, error, step, path,
-			fd == -E_ACCES ? "no permission to search for it or to read it" : NULL);
+			fd == -EACCES ? "no permission to search for it or to read it" : NULL);
 	}
 	set_file(file, fd, true);
 	status = give_head(state, file, path, step);
@@ -170,16 +167,16 @@ static int64_t spool_to_file(int64_t from)
 	int64_t fd = call3(NR_memfd_create, address("program"), CLOEXEC | EXECUTABLE, 0);
 	int64_t n, done;
 
-	if (fd == -E_INVAL) /* before Linux 6.3 there was no flag */
+	if (fd == -EINVAL) /* before Linux 6.3 there was no flag */
 		fd = call3(NR_memfd_create, address("program"), CLOEXEC, 0);
 	if (failed(fd))
 		return fd;
-	while ((n = linux_read(from, block, BLOCK)) > 0 || n == -E_INTR) {
+	while ((n = linux_read(from, block, BLOCK)) > 0 || n == -EINTR) {
 		for (int64_t at = 0; at < n; at += done) {
 			done = call3(NR_write, (uint64_t)fd, address(block + at), (uint64_t)(n - at));
 			if (done <= 0) {
 				linux_close(fd);
-				return done ? done : -E_IO;
+				return done ? done : -EIO;
 			}
 		}
 	}
@@ -193,16 +190,16 @@ static int64_t spool_to_file(int64_t from)
 static int64_t spool_to_memory(struct exec_file *file, int64_t from)
 {
 	uint64_t room = 1 << 20, size = 0;
-	int64_t n, base = linux_map(0, room, MAP_READ | MAP_WRITE, MAP_PRIV | MAP_ANON, -1, 0);
+	int64_t n, base = linux_map(0, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (failed(base))
 		return base;
 	while ((n = linux_read(from, pointer((uint64_t)base + size), room - size)) != 0) {
-		if (n == -E_INTR)
+		if (n == -EINTR)
 			continue;
 		size += n < 0 ? 0 : (uint64_t)n;
 		if (n > 0 && size == room) {
-			n = call4(NR_mremap, (uint64_t)base, room, 2 * room, MOVE_MAY);
+			n = call4(NR_mremap, (uint64_t)base, room, 2 * room, MREMAP_MAYMOVE);
 			base = n < 0 ? base : n;
 			room = n < 0 ? room : 2 * room;
 		}
@@ -225,7 +222,7 @@ static int spool(struct exec_state *state, struct exec_file *file, const char *n
 	if (!failed(result)) {
 		set_file(file, result, true);
 		result = look_at(file);
-	} else if (result == -E_NOSYS || result == -E_PERM || result == -E_ACCES) {
+	} else if (result == -ENOSYS || result == -EPERM || result == -EACCES) {
 		lode_exec_note_(state, "no anonymous file: the program is copied into memory, and /proc/self/exe stays as it is");
 		result = spool_to_memory(file, file->fd);
 	}
@@ -247,7 +244,7 @@ int lode_exec_adopt_(struct exec_state *state, struct exec_file *file)
 		return (int)result;
 	if (request->from == LODE_EXEC_MEMORY) {
 		if (!request->bytes)
-			return lode_exec_fail_(state, E_INVAL, LODE_EXEC_STEP_REQUEST, name, "no bytes are given");
+			return lode_exec_fail_(state, EINVAL, LODE_EXEC_STEP_REQUEST, name, "no bytes are given");
 		set_file(file, -1, false);
 		file->bytes = request->bytes;
 		file->size = request->size;
@@ -257,7 +254,7 @@ int lode_exec_adopt_(struct exec_state *state, struct exec_file *file)
 	result = look_at(file);
 	if (failed(result))
 		return lode_exec_fail_(state, (int)-result, LODE_EXEC_STEP_OPEN, name, NULL);
-	if ((file->mode & MODE_TYPE) == 0010000 || (file->mode & MODE_TYPE) == 0140000) /* pipe, socket */
+	if ((file->mode & S_IFMT) == 0010000 || (file->mode & S_IFMT) == 0140000) /* pipe, socket */
 		return spool(state, file, name);
 	return check_file(state, file, name, LODE_EXEC_STEP_OPEN);
 }

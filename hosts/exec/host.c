@@ -6,10 +6,10 @@
 static int look_auxv(struct exec_host *host)
 {
 	uint64_t words[2 * AUXV_MOST];
-	int64_t size = call6(NR_prctl, PR_AUXV, address(words), sizeof words, 0, 0, 0);
+	int64_t size = call6(NR_prctl, PR_GET_AUXV, address(words), sizeof words, 0, 0, 0);
 
 	if (failed(size)) {
-		int64_t fd = linux_open("/proc/self/auxv", O_CLOSE);
+		int64_t fd = linux_open("/proc/self/auxv", O_CLOEXEC);
 
 		if (failed(fd))
 			return (int)fd;
@@ -18,7 +18,7 @@ static int look_auxv(struct exec_host *host)
 	}
 	for (uint32_t i = 0; i + 1 < 2 * AUXV_MOST && (int64_t)(i * 8) < size && words[i]; i += 2)
 		host->auxv[host->nauxv++] = (struct lode_auxv){words[i], words[i + 1]};
-	return host->nauxv ? 0 : -E_IO;
+	return host->nauxv ? 0 : -EIO;
 }
 
 static uint64_t auxv_value(const struct exec_host *host, uint64_t type)
@@ -40,7 +40,7 @@ static int note_vma(struct exec_host *host, const struct lode_range *range, cons
 	if (!is_special(name))
 		return 0;
 	if (host->nspecial == SPECIAL_MOST)
-		return -E_NOMEM;
+		return -ENOMEM;
 	host->special[host->nspecial++] = *range;
 	if (string_starts(name, "[vdso"))
 		host->vdso = *range;
@@ -62,10 +62,10 @@ static int64_t query(struct kernel_procmap *map, int64_t fd, uint64_t addr, uint
 /* A path longer than the buffer is an error of the query, not of ours: such a mapping is no special one. */
 static int64_t query_next_code(struct kernel_procmap *map, int64_t fd, uint64_t addr, char *name)
 {
-	int64_t result = query(map, fd, addr, PROCMAP_EXEC | PROCMAP_OR_NEXT, name);
+	int64_t result = query(map, fd, addr, PROCMAP_QUERY_VMA_EXECUTABLE | PROCMAP_QUERY_COVERING_OR_NEXT_VMA, name);
 
-	if (result == -E_NAMETOOLONG) {
-		result = query(map, fd, addr, PROCMAP_EXEC | PROCMAP_OR_NEXT, NULL);
+	if (result == -ENAMETOOLONG) {
+		result = query(map, fd, addr, PROCMAP_QUERY_VMA_EXECUTABLE | PROCMAP_QUERY_COVERING_OR_NEXT_VMA, NULL);
 		name[0] = 0;
 	}
 	return result;
@@ -86,7 +86,7 @@ static int query_code(struct exec_host *host, int64_t fd)
 			return status;
 		addr = map.end;
 	}
-	return result == -E_NOENT ? 0 : (int)result;
+	return result == -ENOENT ? 0 : (int)result;
 }
 
 /* [vvar] and its like lie right below the vDSO, [vvar] itself lowest. */
@@ -115,7 +115,7 @@ static int query_stack(struct exec_host *host, int64_t fd, uint64_t inside)
 	if (failed(result))
 		return (int)result;
 	host->stack = (struct lode_range){map.start, map.end - map.start};
-	host->stack_prot = (uint32_t)map.prot & (MAP_READ | MAP_WRITE | MAP_EXEC);
+	host->stack_prot = (uint32_t)map.prot & (PROT_READ | PROT_WRITE | PROT_EXEC);
 	return 0;
 }
 
@@ -128,7 +128,7 @@ static int note_line(struct exec_host *host, const char *line, uint64_t inside)
 	range.addr = parse_hex(&line);
 	line++;
 	range.size = parse_hex(&line) - range.addr;
-	prot = (line[1] == 'r' ? MAP_READ : 0u) | (line[2] == 'w' ? MAP_WRITE : 0u) | (line[3] == 'x' ? MAP_EXEC : 0u);
+	prot = (line[1] == 'r' ? PROT_READ : 0u) | (line[2] == 'w' ? PROT_WRITE : 0u) | (line[3] == 'x' ? PROT_EXEC : 0u);
 	if (inside - range.addr < range.size) {
 		host->stack = range;
 		host->stack_prot = prot;
@@ -167,7 +167,7 @@ static int read_maps(struct exec_host *host, int64_t fd, uint64_t inside)
 static int look_maps(struct exec_host *host)
 {
 	uint64_t inside = auxv_value(host, LODE_AT_RANDOM);
-	int64_t fd = linux_open("/proc/self/maps", O_CLOSE);
+	int64_t fd = linux_open("/proc/self/maps", O_CLOEXEC);
 	int status;
 
 	if (failed(fd))
@@ -177,12 +177,12 @@ static int look_maps(struct exec_host *host)
 		status = query_below_vdso(host, fd);
 	if (status == 0)
 		status = query_stack(host, fd, inside);
-	if (status == -E_NOTTY || status == -E_INVAL) {
+	if (status == -ENOTTY || status == -EINVAL) {
 		host->nspecial = 0;
 		status = read_maps(host, fd, inside);
 	}
 	linux_close(fd);
-	return status == 0 && host->stack.size == 0 ? -E_NOENT : status;
+	return status == 0 && host->stack.size == 0 ? -ENOENT : status;
 }
 
 static int look_identity(struct exec_host *host)
@@ -193,7 +193,7 @@ static int look_identity(struct exec_host *host)
 	if (!failed(result))
 		result = call3(NR_getresgid, address(&host->rgid), address(&host->egid), address(&host->sgid));
 	if (!failed(result))
-		result = call4(NR_prlimit64, 0, LIMIT_STACK, 0, address(&limit));
+		result = call4(NR_prlimit64, 0, RLIMIT_STACK, 0, address(&limit));
 	if (failed(result))
 		return (int)result;
 	host->stack_limit = limit.soft;
@@ -208,7 +208,7 @@ static uint64_t xfeatures(void)
 	uint64_t mask = 0;
 	uint32_t eax = 1, ebx, ecx = 0, edx;
 
-	if (!failed(call3(NR_arch_prctl, ARCH_XFEATURES, address(&mask), 0)))
+	if (!failed(call3(NR_arch_prctl, ARCH_GET_XCOMP_SUPP, address(&mask), 0)))
 		return mask;
 	__asm__("cpuid" : "+a"(eax), "=b"(ebx), "+c"(ecx), "=d"(edx));
 	if (!(ecx & (1u << 27))) /* OSXSAVE */
@@ -220,7 +220,7 @@ static uint64_t xfeatures(void)
 /* A stack at the very top of user space: the kernel did not randomise this process. */
 static bool is_random(const struct exec_host *host)
 {
-	return !(host->personality & NO_RANDOMIZE) && host->stack.addr + host->stack.size != TASK_END;
+	return !(host->personality & ADDR_NO_RANDOMIZE) && host->stack.addr + host->stack.size != TASK_SIZE;
 }
 
 /* Our own returns would fault on a shadow stack that the trampoline leaves behind. */
@@ -238,7 +238,7 @@ int lode_exec_look_(struct exec_state *state)
 	int status;
 
 	if (has_shadow_stack())
-		return lode_exec_fail_(state, E_PERM, LODE_EXEC_STEP_HOST, NULL, "this process has a user shadow stack");
+		return lode_exec_fail_(state, EPERM, LODE_EXEC_STEP_HOST, NULL, "this process has a user shadow stack");
 	status = look_auxv(host);
 	if (status == 0)
 		status = look_identity(host);

@@ -13,46 +13,55 @@ static int errno_of(enum lode_rule rule, bool interpreter)
 {
 	switch (rule) {
 	case LODE_RULE_SOURCE_READ:
-		return E_IO;
+		return EIO;
 	case LODE_RULE_SEGMENT_SIZE:
 	case LODE_RULE_SEGMENT_WRAP:
 	case LODE_RULE_SEGMENT_NONE:
 	case LODE_RULE_SEGMENT_CONGRUENCE:
 	case LODE_RULE_PLAN_ADDRESS:
-		return E_INVAL;
+		return EINVAL;
 	case LODE_RULE_PLAN_SIZE_LIMIT:
 	case LODE_RULE_PLAN_ALIGN_LIMIT:
 	case LODE_RULE_PLAN_NO_PLACE:
 	case LODE_RULE_PLAN_RESERVED:
 	case LODE_RULE_SPACE_REFUSED:
-		return E_NOMEM;
+		return ENOMEM;
 	default:
-		return interpreter ? E_LIBBAD : E_NOEXEC;
+		return interpreter ? ELIBBAD : ENOEXEC;
 	}
 }
 
-static int refuse(struct exec_object *object, enum lode_exec_step step, const char *name, const struct lode_diag *diag)
+static bool is_interpreter(const struct exec_object *object)
 {
-	struct exec_state *state = object->state;
-	bool interpreter = object == &state->interpreter;
-	int error = diag->rule == LODE_RULE_SPACE_REFUSED && object->error ? object->error : errno_of(diag->rule, interpreter);
+	return object == &object->state->interpreter;
+}
 
-	/* Mapping code of a noexec mount gives EPERM; execve calls that EACCES. */
-	if (diag->rule == LODE_RULE_SPACE_REFUSED && error == E_PERM && diag->field == LODE_FIELD_SPACE_SHARE)
-		error = E_ACCES;
-	lode_exec_fail_(state, error, interpreter ? LODE_EXEC_STEP_INTERPRETER : step, name, NULL);
-	if (state->why)
-		state->why->diag = *diag;
+static int fail(const struct exec_object *object, int error, enum lode_exec_step step, const char *name, const char *reason)
+{
+	return lode_exec_fail_(object->state, error, is_interpreter(object) ? LODE_EXEC_STEP_INTERPRETER : step, name, reason);
+}
+
+static int refuse_as(const struct exec_object *object, int error, enum lode_exec_step step, const char *name,
+	const struct lode_diag *diag)
+{
+	struct lode_exec_error *why = object->state->why;
+
+	fail(object, error, step, name, NULL);
+	if (why)
+		why->diag = *diag;
 	return -error;
 }
 
-static int refuse_machine(struct exec_object *object, const char *name)
+static int refuse(const struct exec_object *object, enum lode_exec_step step, const char *name, const struct lode_diag *diag)
 {
-	bool interpreter = object == &object->state->interpreter;
+	int error = errno_of(diag->rule, is_interpreter(object));
 
-	return lode_exec_fail_(object->state, interpreter ? E_LIBBAD : E_NOEXEC,
-			       interpreter ? LODE_EXEC_STEP_INTERPRETER : LODE_EXEC_STEP_HEADERS,
-			       name, "not a program for x86-64");
+	if (diag->rule == LODE_RULE_SPACE_REFUSED && object->error)
+		error = object->error;
+	/* Mapping code of a noexec mount gives EPERM; execve calls that EACCES. */
+	if (diag->rule == LODE_RULE_SPACE_REFUSED && error == EPERM && diag->field == LODE_FIELD_SPACE_SHARE)
+		error = EACCES;
+	return refuse_as(object, error, step, name, diag);
 }
 
 static uint32_t head16(const struct exec_file *file, uint32_t offset)
@@ -60,29 +69,66 @@ static uint32_t head16(const struct exec_file *file, uint32_t offset)
 	return (uint32_t)file->head[offset] | (uint32_t)file->head[offset + 1] << 8;
 }
 
+/* What Linux refuses in a field that the core has no rule for. */
+static int fail_field(const struct exec_object *object, enum lode_exec_step step, const char *name, const char *reason,
+	const struct lode_diag *place)
+{
+	int error = is_interpreter(object) ? ELIBBAD : ENOEXEC;
+	struct lode_exec_error *why = object->state->why;
+
+	fail(object, error, step, name, reason);
+	if (why) {
+		why->diag = *place;
+		why->diag.other = LODE_NO_INDEX;
+	}
+	return -error;
+}
+
+static int fail_header(const struct exec_object *object, const char *name, const char *reason, struct lode_diag place)
+{
+	place.index = LODE_NO_INDEX;
+	return fail_field(object, LODE_EXEC_STEP_HEADERS, name, reason, &place);
+}
+
 /* Linux takes class and byte order for granted; the machine tells programs for others apart. */
+static int check_header(struct exec_object *object, const char *name)
+{
+	enum { MACHINE_AT = 18, PHNUM_AT = 56 };
+	uint32_t machine = head16(&object->file, MACHINE_AT), phnum = head16(&object->file, PHNUM_AT);
+
+	if (memcmp(object->file.head, "\177ELF", 4) != 0)
+		return 0;
+	if (machine != LODE_EM_X86_64)
+		return fail_header(object, name, "not a program for x86-64",
+			(struct lode_diag){.field = LODE_FIELD_EHDR_MACHINE, .value = machine, .limit = LODE_EM_X86_64,
+				.offset = MACHINE_AT});
+	if (phnum == 0 || phnum > PHNUM_LARGEST)
+		return fail_header(object, name, "must be 1 to 1170",
+			(struct lode_diag){.field = LODE_FIELD_EHDR_PHNUM, .value = phnum, .limit = PHNUM_LARGEST,
+				.offset = PHNUM_AT});
+	object->image.nsegments = phnum;
+	return 0;
+}
+
 static int open_image(struct exec_object *object, const char *name)
 {
-	enum { E_MACHINE = 18, E_PHNUM = 56, HEADER_SIZE = 64 };
+	enum { HEADER_SIZE = 64 };
 	struct lode_open_options options = {.flags = LODE_OPEN_NATIVE, .class_ = LODE_CLASS64, .data = LODE_DATA2LSB};
-	struct exec_state *state = object->state;
-	bool interpreter = object == &state->interpreter, is_elf = memcmp(object->file.head, "\177ELF", 4) == 0;
 	struct lode_diag diag = {0};
+	int status;
 
 	object->source = (struct lode_source){.bytes = object->file.bytes, .size = object->file.size, .read = lode_exec_read_,
 		.host = &object->file};
-	if (interpreter && object->file.size < HEADER_SIZE)
-		return lode_exec_fail_(state, E_IO, LODE_EXEC_STEP_INTERPRETER, name, "smaller than an ELF header");
-	if (is_elf && head16(&object->file, E_MACHINE) != LODE_EM_X86_64)
-		return refuse_machine(object, name);
-	options.max_segments = head16(&object->file, E_PHNUM);
-	if (is_elf && (options.max_segments == 0 || options.max_segments > PHNUM_LARGEST))
-		return lode_exec_fail_(state, interpreter ? E_LIBBAD : E_NOEXEC, LODE_EXEC_STEP_HEADERS, name,
-			"e_phnum must be 1 to 1170");
-	options.max_segments = is_elf ? options.max_segments : 0;
-	options.segments = lode_exec_alloc_(state, (options.max_segments + 1) * sizeof *options.segments);
+	if (is_interpreter(object) && object->file.size < HEADER_SIZE)
+		return fail(object, EIO, LODE_EXEC_STEP_HEADERS, name, "smaller than an ELF header");
+	object->image.nsegments = 0;
+	status = check_header(object, name);
+	if (status)
+		return status;
+	options.max_segments = object->image.nsegments;
+	options.segments = lode_exec_alloc_(object->state, (options.max_segments + 1) * sizeof *options.segments);
 	if (!options.segments)
-		return lode_exec_fail_(state, E_NOMEM, LODE_EXEC_STEP_HEADERS, name, NULL);
+		return fail(object, ENOMEM, LODE_EXEC_STEP_HEADERS, name, NULL);
 	if (lode_open(&object->image, &object->source, &options, &diag))
 		return refuse(object, LODE_EXEC_STEP_HEADERS, name, &diag);
 	return 0;
@@ -97,7 +143,7 @@ static int give_lists(struct exec_object *object)
 	plan->max_fills = LODE_PLAN_FILLS(object->image.nload);
 	plan->runs = lode_exec_alloc_(object->state, plan->max_runs * sizeof *plan->runs);
 	plan->fills = lode_exec_alloc_(object->state, plan->max_fills * sizeof *plan->fills);
-	return plan->runs && plan->fills ? 0 : -E_NOMEM;
+	return plan->runs && plan->fills ? 0 : -ENOMEM;
 }
 
 /* Of the lists only the runs that there are stay: the arena is as small as it can be, because each page of it costs a fault. */
@@ -115,11 +161,11 @@ static struct lode_policy policy_of(const struct exec_object *object)
 {
 	struct lode_policy policy = lode_policy_process(PAGE);
 
-	policy.address_limit = TASK_END;
+	policy.address_limit = TASK_SIZE;
 	policy.max_align = UINT64_C(1) << 63;
 	if (!object->file.bytes)
 		policy.flags |= LODE_PLAN_SHARE;
-	if (object == &object->state->interpreter)
+	if (is_interpreter(object))
 		policy.flags |= LODE_PLAN_INTERP_IGNORE;
 	return policy;
 }
@@ -159,9 +205,9 @@ static int64_t find_room(const struct lode_span *span, uint64_t slack)
 {
 	int64_t at;
 
-	if (slack > TASK_END || span->range.size > TASK_END - slack)
-		return -E_NOMEM;
-	at = linux_map(0, span->range.size + slack, 0, MAP_PRIV | MAP_ANON | MAP_NO_COMMIT, -1, 0);
+	if (slack > TASK_SIZE || span->range.size > TASK_SIZE - slack)
+		return -ENOMEM;
+	at = linux_map(0, span->range.size + slack, 0, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (!failed(at))
 		linux_unmap((uint64_t)at, span->range.size + slack);
 	return at;
@@ -185,7 +231,7 @@ static int plan_and_place(struct exec_object *object, uint64_t base, const char 
 
 static int no_room(struct exec_object *object, int status, const char *name)
 {
-	return status == -E_EXIST ? lode_exec_fail_(object->state, E_NOMEM, LODE_EXEC_STEP_MAP, name, "no free place for the image")
+	return status == -EEXIST ? lode_exec_fail_(object->state, ENOMEM, LODE_EXEC_STEP_MAP, name, "no free place for the image")
 				  : status;
 }
 
@@ -196,7 +242,7 @@ static int map_below_arena(struct exec_object *object, const struct lode_span *s
 	int status;
 
 	if (top < span->range.size || span->align > PAGE)
-		return -E_EXIST;
+		return -EEXIST;
 	status = plan_and_place(object, aligned_base(span, top - span->range.size), name);
 	if (status == 0)
 		object->state->lowest = object->plan.span.addr;
@@ -209,7 +255,7 @@ static int map_anywhere(struct exec_object *object, const struct lode_span *span
 	uint64_t slack = span->align > PAGE ? span->align : 0;
 	int status = map_below_arena(object, span, name);
 
-	for (int i = 0; i < PLACE_TRIES && status == -E_EXIST; i++) {
+	for (int i = 0; i < PLACE_TRIES && status == -EEXIST; i++) {
 		int64_t at = find_room(span, slack);
 
 		if (failed(at))
@@ -224,9 +270,9 @@ static int map_pie(struct exec_object *object, const struct lode_span *span, con
 {
 	struct exec_state *state = object->state;
 	uint64_t random = state->random.base;
-	int status = -E_EXIST;
+	int status = -EEXIST;
 
-	for (int i = 0; i < PLACE_TRIES && status == -E_EXIST; i++, random = random >> 7 | random << 57) {
+	for (int i = 0; i < PLACE_TRIES && status == -EEXIST; i++, random = random >> 7 | random << 57) {
 		uint64_t offset = state->host.random ? random & PIE_RANDOM : (uint64_t)i << 12;
 
 		status = plan_and_place(object, aligned_base(span, PIE_BASE + (offset << 12)), name);
@@ -264,10 +310,10 @@ static bool any_meets_kept(const struct exec_object *object)
 /* Where the program must lie, this process lies itself: build it elsewhere, the trampoline moves it. */
 static int map_aside(struct exec_object *object, const struct lode_span *span, const char *name)
 {
-	int status = -E_EXIST;
+	int status = -EEXIST;
 
 	lode_exec_note_(object->state, "this process lies where the program belongs: it is built aside and moved at the end");
-	for (int i = 0; i < PLACE_TRIES && status == -E_EXIST; i++) {
+	for (int i = 0; i < PLACE_TRIES && status == -EEXIST; i++) {
 		int64_t at = find_room(span, 0);
 
 		if (failed(at))
@@ -288,10 +334,10 @@ static int map_exec(struct exec_object *object, const struct lode_span *span, co
 		return status;
 	trace(object);
 	if (any_meets_kept(object))
-		return lode_exec_fail_(object->state, E_NOMEM, LODE_EXEC_STEP_MAP, name,
+		return lode_exec_fail_(object->state, ENOMEM, LODE_EXEC_STEP_MAP, name,
 			"the program is linked where this process has its stack, its vDSO, or what starts the program");
 	status = place(object, name);
-	return status == -E_EXIST ? map_aside(object, span, name) : status;
+	return status == -EEXIST ? map_aside(object, span, name) : status;
 }
 
 static int map_somewhere(struct exec_object *object, const struct lode_span *span, const char *name)
@@ -313,34 +359,41 @@ static int map_image(struct exec_object *object, const char *name)
 	if (lode_plan_span(&span, &object->image, &policy, &diag))
 		return refuse(object, LODE_EXEC_STEP_PLAN, name, &diag);
 	if (give_lists(object))
-		return lode_exec_fail_(object->state, E_NOMEM, LODE_EXEC_STEP_PLAN, name, NULL);
+		return lode_exec_fail_(object->state, ENOMEM, LODE_EXEC_STEP_PLAN, name, NULL);
 	status = map_somewhere(object, &span, name);
 	if (status == 0)
 		take_back_lists(object);
 	return status;
 }
 
+static int fail_interp(const struct exec_object *program, const struct lode_segment *segment, const char *name, const char *reason)
+{
+	uint32_t index = (uint32_t)(segment - program->image.segments);
+
+	return fail_field(program, LODE_EXEC_STEP_INTERPRETER, name, reason, &(struct lode_diag){.field = LODE_FIELD_PHDR_FILESZ,
+		.index = index, .value = segment->filesz, .limit = PATH_MAX,
+		.offset = lode_segment_offset(&program->image, index, LODE_FIELD_PHDR_FILESZ)});
+}
+
 /* PT_INTERP's string; *path stays NULL if there is none. */
 static int interpreter_path(struct exec_state *state, const char **path, const char *name)
 {
-	const struct lode_segment *segment = lode_segment_find(&state->program.image, LODE_PT_INTERP);
+	struct exec_object *program = &state->program;
+	const struct lode_segment *segment = lode_segment_find(&program->image, LODE_PT_INTERP);
 	struct lode_diag diag = {0};
 	char *buf;
 
 	if (!segment)
 		return 0;
-	if (segment->filesz < 2 || segment->filesz > 4096)
-		return lode_exec_fail_(state, E_NOEXEC, LODE_EXEC_STEP_INTERPRETER, name, "PT_INTERP must hold 2 to 4096 bytes");
+	if (segment->filesz < 2 || segment->filesz > PATH_MAX)
+		return fail_interp(program, segment, name, "PT_INTERP must hold 2 to 4096 bytes");
 	buf = lode_exec_alloc_(state, segment->filesz);
 	if (!buf)
-		return lode_exec_fail_(state, E_NOMEM, LODE_EXEC_STEP_INTERPRETER, name, NULL);
-	if (lode_source_read(buf, &state->program.source, segment->offset, (size_t)segment->filesz, &diag)) {
-		diag.rule = LODE_RULE_SOURCE_READ;
-		diag.status = LODE_ERR_IO;
-		return refuse(&state->program, LODE_EXEC_STEP_INTERPRETER, name, &diag);
-	}
+		return fail(program, ENOMEM, LODE_EXEC_STEP_INTERPRETER, name, NULL);
+	if (lode_source_read(buf, &program->source, segment->offset, (size_t)segment->filesz, &diag))
+		return refuse_as(program, EIO, LODE_EXEC_STEP_INTERPRETER, name, &diag);
 	if (buf[segment->filesz - 1])
-		return lode_exec_fail_(state, E_NOEXEC, LODE_EXEC_STEP_INTERPRETER, name, "PT_INTERP's string is not terminated");
+		return fail_interp(program, segment, name, "PT_INTERP's string is not terminated");
 	*path = buf;
 	return 0;
 }
@@ -374,7 +427,7 @@ static int map_both(struct exec_state *state, const char *name, const char *path
 		status = map_image(&state->program, name);
 	if (status || !meets_interpreter(state))
 		return status;
-	return lode_exec_fail_(state, E_NOMEM, LODE_EXEC_STEP_MAP, name, "the interpreter lies where the program belongs");
+	return lode_exec_fail_(state, ENOMEM, LODE_EXEC_STEP_MAP, name, "the interpreter lies where the program belongs");
 }
 
 int lode_exec_images_(struct exec_state *state)

@@ -12,52 +12,51 @@ void *memset(void *dst, int byte, size_t size);
 int memcmp(const void *a, const void *b, size_t size);
 
 enum {
-	NR_read = 0, NR_write = 1, NR_close = 3, NR_fstat = 5, NR_mmap = 9, NR_mprotect = 10, NR_munmap = 11, NR_rt_sigaction = 13,
-	NR_rt_sigprocmask = 14, NR_ioctl = 16, NR_pread64 = 17, NR_sched_yield = 24, NR_mremap = 25, NR_madvise = 28,
-	NR_nanosleep = 35,
-	NR_getpid = 39, NR_clone = 56, NR_exit = 60, NR_wait4 = 61, NR_fcntl = 72, NR_ftruncate = 77, NR_readlink = 89,
-	NR_setresuid = 117,
-	NR_getresuid = 118, NR_setresgid = 119, NR_getresgid = 120, NR_capget = 125, NR_capset = 126, NR_rt_sigtimedwait = 128,
-	NR_sigaltstack = 131,
-	NR_personality = 135, NR_fstatfs = 138, NR_munlockall = 152, NR_prctl = 157, NR_arch_prctl = 158, NR_gettid = 186,
-	NR_fgetxattr = 193, NR_getdents64 = 217, NR_set_tid_address = 218, NR_timer_delete = 226, NR_exit_group = 231,
-	NR_openat = 257, NR_newfstatat = 262, NR_unshare = 272, NR_set_robust_list = 273, NR_rt_tgsigqueueinfo = 297,
-	NR_prlimit64 = 302,
+	NR_read = 0, NR_write = 1, NR_close = 3, NR_fstat = 5, NR_mmap = 9, NR_mprotect = 10, NR_munmap = 11,
+	NR_rt_sigaction = 13, NR_rt_sigprocmask = 14, NR_ioctl = 16, NR_pread64 = 17, NR_sched_yield = 24, NR_mremap = 25,
+	NR_madvise = 28, NR_nanosleep = 35, NR_getpid = 39, NR_clone = 56, NR_exit = 60, NR_wait4 = 61, NR_fcntl = 72,
+	NR_ftruncate = 77, NR_readlink = 89, NR_setresuid = 117, NR_getresuid = 118, NR_setresgid = 119, NR_getresgid = 120,
+	NR_capget = 125, NR_capset = 126, NR_rt_sigtimedwait = 128, NR_sigaltstack = 131, NR_personality = 135,
+	NR_fstatfs = 138, NR_munlockall = 152, NR_prctl = 157, NR_arch_prctl = 158, NR_gettid = 186, NR_fgetxattr = 193,
+	NR_getdents64 = 217, NR_set_tid_address = 218, NR_timer_delete = 226, NR_exit_group = 231, NR_openat = 257,
+	NR_newfstatat = 262, NR_unshare = 272, NR_set_robust_list = 273, NR_rt_tgsigqueueinfo = 297, NR_prlimit64 = 302,
 	NR_getrandom = 318, NR_memfd_create = 319, NR_rseq = 334, NR_faccessat2 = 439,
 };
 
 enum {
-	E_PERM = 1, E_NOENT = 2, E_SRCH = 3, E_INTR = 4, E_IO = 5, E_NXIO = 6, E_2BIG = 7, E_NOEXEC = 8, E_BADF = 9, E_AGAIN = 11,
-	E_NOMEM = 12,
-	E_ACCES = 13, E_FAULT = 14, E_BUSY = 16, E_EXIST = 17, E_NODEV = 19, E_NOTDIR = 20, E_ISDIR = 21, E_INVAL = 22,
-	E_NFILE = 23,
-	E_MFILE = 24, E_NOTTY = 25, E_TXTBSY = 26, E_NAMETOOLONG = 36, E_NOSYS = 38, E_LOOP = 40, E_LIBBAD = 80, E_OPNOTSUPP = 95,
+	EPERM = 1, ENOENT = 2, ESRCH = 3, EINTR = 4, EIO = 5, ENXIO = 6, E2BIG = 7, ENOEXEC = 8, EBADF = 9, EAGAIN = 11,
+	ENOMEM = 12, EACCES = 13, EFAULT = 14, EBUSY = 16, EEXIST = 17, ENODEV = 19, ENOTDIR = 20, EISDIR = 21, EINVAL = 22,
+	ENFILE = 23, EMFILE = 24, ENOTTY = 25, ETXTBSY = 26, ENAMETOOLONG = 36, ENOSYS = 38, ELOOP = 40, ELIBBAD = 80,
+	EOPNOTSUPP = 95,
 };
 
-#define AT_CWD ((uint64_t)-100)
-enum { AT_EFFECTIVE = 0x200, AT_EMPTY = 0x1000 };
-enum { O_NOWAIT = 04000, O_CLOSE = 02000000, O_NOTTY = 0400, O_DIR = 0200000 };
-enum { FD_GETFD = 1, FD_SETLEASE = 1024, LEASE_READ = 0, LEASE_NONE = 2 };
-enum { MODE_TYPE = 0170000, MODE_REGULAR = 0100000, MODE_SETUID = 04000, MODE_SETGID = 02000, MODE_XGROUP = 010 };
-enum { MOUNT_NOSUID = 2 };
+#define AT_FDCWD ((uint64_t)-100)
+enum { AT_EACCESS = 0x200, AT_EMPTY_PATH = 0x1000 };
+enum { O_NONBLOCK = 04000, O_CLOEXEC = 02000000, O_NOTTY = 0400, O_DIRECTORY = 0200000 };
+enum { F_GETFD = 1, FD_CLOEXEC = 1, F_SETLEASE = 1024, F_RDLCK = 0, F_UNLCK = 2 };
+enum { S_IFMT = 0170000, S_IFREG = 0100000, S_ISUID = 04000, S_ISGID = 02000, S_IXGRP = 010 };
+enum { ST_NOSUID = 2 };
 
-enum { MAP_READ = 1, MAP_WRITE = 2, MAP_EXEC = 4, MAP_GROWSDOWN_PROT = 0x01000000 };
-enum { MAP_PRIV = 2, MAP_AT = 0x10, MAP_ANON = 0x20, MAP_NO_COMMIT = 0x4000, MAP_AT_FREE = 0x100000 };
-enum { MOVE_MAY = 1, MOVE_AT = 2 };
-enum { MADV_DROP = 4 };
+enum { PROT_READ = 1, PROT_WRITE = 2, PROT_EXEC = 4, PROT_GROWSDOWN = 0x01000000 };
+enum { MAP_PRIVATE = 2, MAP_FIXED = 0x10, MAP_ANONYMOUS = 0x20, MAP_NORESERVE = 0x4000, MAP_FIXED_NOREPLACE = 0x100000 };
+enum { MREMAP_MAYMOVE = 1, MREMAP_FIXED = 2 };
+enum { MADV_DONTNEED = 4 };
 
-enum { PR_DUMPABLE = 4, PR_KEEPCAPS = 8, PR_NAME = 15, PR_BOUNDING = 23, PR_SECUREBITS = 27, PR_MM = 35, PR_MM_MAP = 14,
-	PR_NO_NEW_PRIVS = 39, PR_AMBIENT = 47,
-	PR_AMBIENT_IS_SET = 1, PR_USER_DISPATCH = 59, PR_AUXV = 0x41555856, SECURE_NOROOT = 1 };
-enum { ARCH_FS = 0x1002, ARCH_GET_FS = 0x1003, ARCH_GS = 0x1001, ARCH_XFEATURES = 0x1021 };
-enum { NEW_VM = 0x100, NEW_FILES = 0x400, NEW_SIGHAND = 0x800, NEW_THREAD = 0x10000, NEW_USER = 0x10000000 };
-enum { SIG_SET = 2, SIGNAL_CHILD = 17, SIGNALS = 64, SIGNAL_SETS = 8 };
-enum { LIMIT_STACK = 3, NO_RANDOMIZE = 0x0040000 };
-enum { CAP_SETGID = 6, CAP_SETUID = 7, CAP_SYS_ADMIN = 21, CAP_CHECKPOINT = 40 };
+enum {
+	PR_SET_DUMPABLE = 4, PR_SET_KEEPCAPS = 8, PR_SET_NAME = 15, PR_CAPBSET_READ = 23, PR_GET_SECUREBITS = 27, PR_SET_MM = 35,
+	PR_SET_MM_MAP = 14, PR_GET_NO_NEW_PRIVS = 39, PR_CAP_AMBIENT = 47, PR_CAP_AMBIENT_IS_SET = 1,
+	PR_SET_SYSCALL_USER_DISPATCH = 59, PR_GET_AUXV = 0x41555856, SECBIT_NOROOT = 1,
+};
+enum { ARCH_SET_FS = 0x1002, ARCH_GET_FS = 0x1003, ARCH_SET_GS = 0x1001, ARCH_GET_XCOMP_SUPP = 0x1021 };
+enum { CLONE_VM = 0x100, CLONE_FILES = 0x400, CLONE_SIGHAND = 0x800, CLONE_THREAD = 0x10000, CLONE_NEWUSER = 0x10000000 };
+enum { SIG_SETMASK = 2, SIGCHLD = 17, SIGNALS = 64, SIGNAL_SETS = 8 };
+enum { RLIMIT_STACK = 3, ADDR_NO_RANDOMIZE = 0x0040000 };
+enum { CAP_SETGID = 6, CAP_SETUID = 7, CAP_SYS_ADMIN = 21, CAP_CHECKPOINT_RESTORE = 40 };
 
 /* No byte of user space lies at or above it on a machine with 47-bit addresses. */
-#define TASK_END UINT64_C(0x7ffffffff000)
+#define TASK_SIZE UINT64_C(0x7ffffffff000)
 #define PAGE UINT64_C(4096)
+enum { PATH_MAX = 4096 }; /* the final NUL included */
 
 struct kernel_stat {
 	uint64_t dev, ino, nlink;
@@ -96,7 +95,7 @@ struct kernel_procmap {
 	uint64_t name, build_id;
 };
 #define PROCMAP_QUERY 0xc0686611u
-enum { PROCMAP_EXEC = 4, PROCMAP_OR_NEXT = 0x10 };
+enum { PROCMAP_QUERY_VMA_EXECUTABLE = 4, PROCMAP_QUERY_COVERING_OR_NEXT_VMA = 0x10 };
 
 /* PR_SET_MM_MAP */
 struct kernel_mm_map {
@@ -112,7 +111,7 @@ struct kernel_cap_header {
 struct kernel_cap_data {
 	uint32_t effective, permitted, inheritable;
 };
-#define CAP_VERSION 0x20080522u
+#define CAP_VERSION_3 0x20080522u
 
 struct kernel_dirent {
 	uint64_t ino;
@@ -183,7 +182,7 @@ static inline bool failed(int64_t result)
 
 static inline int64_t linux_open(const char *path, uint32_t flags)
 {
-	return call4(NR_openat, AT_CWD, address(path), flags, 0);
+	return call4(NR_openat, AT_FDCWD, address(path), flags, 0);
 }
 
 static inline void linux_close(int64_t fd)
@@ -204,6 +203,14 @@ static inline int64_t linux_map(uint64_t addr, uint64_t size, uint32_t prot, uin
 static inline void linux_unmap(uint64_t addr, uint64_t size)
 {
 	call3(NR_munmap, addr, size, 0);
+}
+
+/* False too for what is no open descriptor. */
+static inline bool closes_on_exec(int64_t fd)
+{
+	int64_t flags = call3(NR_fcntl, (uint64_t)fd, F_GETFD, 0);
+
+	return !failed(flags) && (flags & FD_CLOEXEC);
 }
 
 static inline uint64_t page_down(uint64_t addr)
@@ -268,7 +275,7 @@ static inline uint64_t parse_hex(const char **s)
 	}
 }
 
-/* Value in decimal behind a prefix; returns the end. */
+/* Writes the value in decimal, terminated; returns the end. */
 static inline char *put_decimal(char *to, uint64_t value)
 {
 	char digits[20];
@@ -281,6 +288,16 @@ static inline char *put_decimal(char *to, uint64_t value)
 		*to++ = digits[--n];
 	*to = 0;
 	return to;
+}
+
+enum { FD_PATH = 40 };
+
+/* The path under which /proc knows a descriptor of this process. */
+static inline const char *fd_path(char path[FD_PATH], int64_t fd)
+{
+	memcpy(path, "/proc/self/fd/", 14);
+	put_decimal(path + 14, (uint64_t)fd);
+	return path;
 }
 
 #endif

@@ -19,10 +19,15 @@ int lode_exec_fail_(struct exec_state *state, int error, enum lode_exec_step ste
 	return lode_exec_error_(state->why, error, step, file, reason);
 }
 
-void lode_exec_note_(const struct exec_state *state, const char *text)
+void lode_exec_tell_(const struct exec_state *state, const struct lode_exec_event *event)
 {
 	if (state->trace)
-		state->trace(state->trace_host, &(struct lode_exec_event){.kind = LODE_EXEC_EVENT_NOTE, .text = text, .call = -1});
+		state->trace(state->trace_host, event);
+}
+
+void lode_exec_note_(const struct exec_state *state, const char *text)
+{
+	lode_exec_tell_(state, &(struct lode_exec_event){.kind = LODE_EXEC_EVENT_NOTE, .text = text, .call = -1});
 }
 
 void *lode_exec_alloc_(struct exec_state *state, uint64_t size)
@@ -40,9 +45,9 @@ static struct exec_state *make_arena(const struct lode_exec_request *request, st
 {
 	struct exec_state *state;
 	uint32_t argc, envc;
-	uint64_t strings = lode_exec_count_(&argc, &envc, request),
+	uint64_t strings = lode_exec_measure_(&argc, &envc, request),
 		size = page_up(CODE_SIZE + sizeof *state + ARENA_TABLES + strings);
-	int64_t base = linux_map(0, size, MAP_READ | MAP_WRITE, MAP_PRIV | MAP_ANON | MAP_NO_COMMIT, -1, 0);
+	int64_t base = linux_map(0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	if (failed(base)) {
 		lode_exec_error_(why, (int)-base, LODE_EXEC_STEP_HOST, NULL, NULL);
@@ -92,14 +97,11 @@ static void name_thread(struct exec_state *state)
 {
 	const struct exec_file *file = &state->program.file;
 	const char *name = base_name(state->request->from == LODE_EXEC_MEMORY || file->mapped ? state->argv[0] : state->execfn);
-	char path[64], link[256];
+	char path[FD_PATH], link[256];
 
 	if (state->request->from == LODE_EXEC_FD && file->fd >= 0 && !state->script) {
-		int64_t n;
+		int64_t n = call3(NR_readlink, address(fd_path(path, file->fd)), address(link), sizeof link - 1);
 
-		memcpy(path, "/proc/self/fd/", 14);
-		put_decimal(path + 14, (uint64_t)file->fd);
-		n = call3(NR_readlink, address(path), address(link), sizeof link - 1);
 		if (n > 0) {
 			link[n] = 0;
 			name = base_name(link);
@@ -124,21 +126,26 @@ static int get_random(struct exec_state *state)
 
 	if (n == (int64_t)sizeof state->random)
 		return 0;
-	return lode_exec_fail_(state, failed(n) ? (int)-n : E_IO, LODE_EXEC_STEP_HOST, NULL, "no random bytes");
+	return lode_exec_fail_(state, failed(n) ? (int)-n : EIO, LODE_EXEC_STEP_HOST, NULL, "no random bytes");
+}
+
+int lode_exec_refuse_shared_(struct exec_state *state)
+{
+	return lode_exec_fail_(state, EBUSY, LODE_EXEC_STEP_THREADS, NULL,
+		"memory is shared with another process, as in a vfork child");
 }
 
 static int check_host(struct exec_state *state)
 {
-	int shared = lode_exec_shared_();
+	int shared = lode_exec_check_alone_();
 
-	if (shared == -E_BUSY)
-		return lode_exec_fail_(state, E_BUSY, LODE_EXEC_STEP_THREADS, NULL,
-			"memory is shared with another process, as in a vfork child");
+	if (shared == -EBUSY)
+		return lode_exec_refuse_shared_(state);
 	/* Whoever has threads has done more than start. */
 	if (shared)
 		state->flags &= ~(uint32_t)LODE_EXEC_FRESH;
 	if (!lode_exec_rseq_find_(&state->rseq))
-		return lode_exec_fail_(state, E_BUSY, LODE_EXEC_STEP_HOST, NULL,
+		return lode_exec_fail_(state, EBUSY, LODE_EXEC_STEP_HOST, NULL,
 			"an rseq area is registered and cannot be found: give its triple");
 	return 0;
 }
@@ -149,13 +156,13 @@ static int copy_code(struct exec_state *state)
 {
 	state->code = state->jump = state->arena.addr;
 	memcpy(pointer(state->code), lode_exec_trampoline_, (size_t)(lode_exec_trampoline_end_ - lode_exec_trampoline_));
-	if (!failed(call3(NR_mprotect, state->code, CODE_SIZE, MAP_READ | MAP_EXEC)))
+	if (!failed(call3(NR_mprotect, state->code, CODE_SIZE, PROT_READ | PROT_EXEC)))
 		return 0;
 	state->jump = address(lode_exec_trampoline_);
 	state->code = page_down(state->jump);
 	lode_exec_note_(state, "no executable memory: /proc/self/exe cannot become the program");
 	if (state->flags & LODE_EXEC_OWN_EXE)
-		return lode_exec_fail_(state, E_PERM, LODE_EXEC_STEP_HOST, NULL,
+		return lode_exec_fail_(state, EPERM, LODE_EXEC_STEP_HOST, NULL,
 			"own exe: anonymous memory cannot be made executable here");
 	return 0;
 }
@@ -175,10 +182,10 @@ static int finish(struct exec_state *state)
 	if (status)
 		return status;
 	if (stack_forbidden(state))
-		return lode_exec_fail_(state, E_ACCES, LODE_EXEC_STEP_ARGUMENTS, NULL,
+		return lode_exec_fail_(state, EACCES, LODE_EXEC_STEP_ARGUMENTS, NULL,
 			"the program wants an executable stack, and memory cannot be made executable here");
 	name_thread(state);
-	return lode_exec_records_(state) ? lode_exec_fail_(state, E_NOMEM, LODE_EXEC_STEP_HOST, NULL, NULL) : 0;
+	return lode_exec_build_records_(state) ? lode_exec_fail_(state, ENOMEM, LODE_EXEC_STEP_HOST, NULL, NULL) : 0;
 }
 
 static int prepare(struct exec_state *state)
@@ -221,7 +228,7 @@ int lode_exec_prepare(struct lode_exec *exec, const struct lode_exec_request *re
 
 	exec->state = make_arena(request, why);
 	if (!exec->state)
-		return why ? -why->error : -E_NOMEM;
+		return why ? -why->error : -ENOMEM;
 	take_request(exec->state, request, why);
 	status = prepare(exec->state);
 	if (status)

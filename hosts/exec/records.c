@@ -47,43 +47,40 @@ static uint64_t find_gadget(const struct lode_range *vdso)
 	return 0;
 }
 
-struct exec_record *lode_exec_record_(struct exec_state *state, enum exec_how how, uint64_t call)
+struct exec_record *lode_exec_add_record_(struct exec_state *state, enum exec_how how, uint64_t call)
 {
 	struct exec_record *record = &state->records[state->nrecords];
 
-	/* One more than max_records has room: lode_exec_records_ refuses it. */
+	/* One more than max_records has room: lode_exec_build_records_ refuses it. */
 	state->nrecords += state->nrecords <= state->max_records;
 
 	*record = (struct exec_record){.call = call, .how = how};
 	return record;
 }
 
-static void add4(struct exec_state *state, enum exec_how how, uint64_t call, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
+static void add(struct exec_state *state, enum exec_how how, uint64_t call, const uint64_t args[4])
 {
-	struct exec_record *record = lode_exec_record_(state, how, call);
+	struct exec_record *record = lode_exec_add_record_(state, how, call);
 
-	record->args[0] = a;
-	record->args[1] = b;
-	record->args[2] = c;
-	record->args[3] = d;
+	memcpy(record->args, args, 4 * sizeof *args);
 }
 
 /* What the kernel holds for the running thread. The rseq area is that of the thread that gets here, so commit fills it in. */
 static void add_thread(struct exec_state *state)
 {
-	add4(state, HOW_TRY, NR_set_robust_list, 0, 24, 0, 0);
-	add4(state, HOW_TRY, NR_set_tid_address, 0, 0, 0, 0);
+	add(state, HOW_TRY, NR_set_robust_list, (uint64_t[4]){0, 24});
+	add(state, HOW_TRY, NR_set_tid_address, (uint64_t[4]){0});
 	if (state->rseq.length) {
-		state->rseq_record = lode_exec_record_(state, HOW_MUST, NR_rseq);
+		state->rseq_record = lode_exec_add_record_(state, HOW_MUST, NR_rseq);
 		state->rseq_record->args[2] = RSEQ_UNREGISTER;
 	}
 	if (state->flags & LODE_EXEC_FRESH)
 		return;
 	state->no_altstack.flags = ALTSTACK_OFF;
-	add4(state, HOW_TRY, NR_sigaltstack, address(&state->no_altstack), 0, 0, 0);
-	add4(state, HOW_TRY, NR_prctl, PR_USER_DISPATCH, 0, 0, 0);
-	add4(state, HOW_TRY, NR_prctl, PR_KEEPCAPS, 0, 0, 0);
-	add4(state, HOW_TRY, NR_munlockall, ALL_LOCKS, 0, 0, 0);
+	add(state, HOW_TRY, NR_sigaltstack, (uint64_t[4]){address(&state->no_altstack)});
+	add(state, HOW_TRY, NR_prctl, (uint64_t[4]){PR_SET_SYSCALL_USER_DISPATCH});
+	add(state, HOW_TRY, NR_prctl, (uint64_t[4]){PR_SET_KEEPCAPS});
+	add(state, HOW_TRY, NR_munlockall, (uint64_t[4]){ALL_LOCKS});
 }
 
 /* Saved identities become the effective ones in any case. */
@@ -95,11 +92,11 @@ static void add_identity(struct exec_state *state)
 	const uint64_t same = UINT32_MAX;
 
 	if (creds->set_gid || host->sgid != gid)
-		add4(state, HOW_MUST, NR_setresgid, same, creds->set_gid ? gid : same, gid, 0);
+		add(state, HOW_MUST, NR_setresgid, (uint64_t[4]){same, creds->set_gid ? gid : same, gid});
 	if (creds->set_uid || host->suid != uid)
-		add4(state, HOW_MUST, NR_setresuid, same, creds->set_uid ? uid : same, uid, 0);
-	if (state->flags & LODE_EXEC_NO_ASLR && !(host->personality & NO_RANDOMIZE))
-		add4(state, HOW_TRY, NR_personality, host->personality | NO_RANDOMIZE, 0, 0, 0);
+		add(state, HOW_MUST, NR_setresuid, (uint64_t[4]){same, creds->set_uid ? uid : same, uid});
+	if (state->flags & LODE_EXEC_NO_ASLR && !(host->personality & ADDR_NO_RANDOMIZE))
+		add(state, HOW_TRY, NR_personality, (uint64_t[4]){host->personality | ADDR_NO_RANDOMIZE});
 }
 
 /* A soft stack limit for the new program; the hard one stays. */
@@ -111,9 +108,9 @@ static int add_limit(struct exec_state *state)
 		return 0;
 	limit = lode_exec_alloc_(state, sizeof *limit);
 	if (!limit)
-		return -E_NOMEM;
+		return -ENOMEM;
 	*limit = (struct kernel_rlimit){state->stack_size, state->host.stack_hard};
-	add4(state, HOW_MUST, NR_prlimit64, 0, LIMIT_STACK, address(limit), 0);
+	add(state, HOW_MUST, NR_prlimit64, (uint64_t[4]){0, RLIMIT_STACK, address(limit)});
 	return 0;
 }
 
@@ -175,25 +172,25 @@ static void add_unmap(struct exec_state *state, const struct keep *keep)
 
 	for (uint32_t i = 0; i < keep->n; i++) {
 		if (at < keep->ranges[i].addr)
-			add4(state, HOW_UNMAP, 0, at, keep->ranges[i].addr - at, 0, 0);
+			add(state, HOW_UNMAP, 0, (uint64_t[4]){at, keep->ranges[i].addr - at});
 		at = keep->ranges[i].addr + keep->ranges[i].size;
 	}
-	if (at < TASK_END)
-		add4(state, HOW_UNMAP, 0, at, TASK_END - at, 0, 0);
+	if (at < TASK_SIZE)
+		add(state, HOW_UNMAP, 0, (uint64_t[4]){at, TASK_SIZE - at});
 	/* With 57-bit addresses there may be more, where the program asked for it. */
 	if (!(state->flags & LODE_EXEC_FRESH))
-		add4(state, HOW_TRY, NR_munmap, UINT64_C(1) << 47, (UINT64_C(1) << 56) - (UINT64_C(1) << 47) - PAGE, 0, 0);
+		add(state, HOW_TRY, NR_munmap, (uint64_t[4]){UINT64_C(1) << 47, (UINT64_C(1) << 56) - (UINT64_C(1) << 47) - PAGE});
 }
 
 static void add_moves(struct exec_state *state, const struct exec_object *object)
 {
 	for (uint32_t i = 0; object->delta && i < object->plan.nruns; i++) {
 		const struct lode_run *run = &object->plan.runs[i];
-		struct exec_record *record = lode_exec_record_(state, HOW_MUST, NR_mremap);
+		struct exec_record *record = lode_exec_add_record_(state, HOW_MUST, NR_mremap);
 
 		record->args[0] = run->addr + object->delta;
 		record->args[1] = record->args[2] = run->size;
-		record->args[3] = MOVE_MAY | MOVE_AT;
+		record->args[3] = MREMAP_MAYMOVE | MREMAP_FIXED;
 		record->args[4] = run->addr;
 	}
 }
@@ -203,19 +200,19 @@ static void add_stack(struct exec_state *state)
 	const struct lode_stack_layout *layout = &state->layout;
 	const struct lode_plan *plan = &state->program.plan;
 	uint64_t low = stack_low(state), first = page_down(layout->sp), gap = layout->arg_start - state->stack.gap;
-	uint32_t prot = MAP_READ | MAP_WRITE | (plan->has_stack && (plan->stack_prot & LODE_PF_X) ? MAP_EXEC : 0u);
+	uint32_t prot = PROT_READ | PROT_WRITE | (plan->has_stack && (plan->stack_prot & LODE_PF_X) ? PROT_EXEC : 0u);
 
 	if (low < first)
-		add4(state, HOW_TRY, NR_madvise, low, first - low, MADV_DROP, 0);
+		add(state, HOW_TRY, NR_madvise, (uint64_t[4]){low, first - low, MADV_DONTNEED});
 	if (first < layout->sp)
-		add4(state, HOW_ZERO, 0, first, layout->sp - first, 0, 0);
-	add4(state, HOW_COPY, 0, layout->sp, address(state->stack_image), gap - layout->sp, 0);
+		add(state, HOW_ZERO, 0, (uint64_t[4]){first, layout->sp - first});
+	add(state, HOW_COPY, 0, (uint64_t[4]){layout->sp, address(state->stack_image), gap - layout->sp});
 	if (gap < layout->arg_start)
-		add4(state, HOW_ZERO, 0, gap, layout->arg_start - gap, 0, 0);
-	add4(state, HOW_COPY, 0, layout->arg_start, address(state->stack_image) + (gap - layout->sp),
-		layout->top - layout->arg_start, 0);
+		add(state, HOW_ZERO, 0, (uint64_t[4]){gap, layout->arg_start - gap});
+	add(state, HOW_COPY, 0, (uint64_t[4]){layout->arg_start, address(state->stack_image) + (gap - layout->sp),
+		layout->top - layout->arg_start});
 	if (prot != state->host.stack_prot)
-		add4(state, HOW_MUST, NR_mprotect, layout->top - PAGE, PAGE, prot | MAP_GROWSDOWN_PROT, 0);
+		add(state, HOW_MUST, NR_mprotect, (uint64_t[4]){layout->top - PAGE, PAGE, prot | PROT_GROWSDOWN});
 }
 
 /* Code and data as execve finds them: by the segments' flags and addresses alone. */
@@ -276,20 +273,24 @@ static void set_mm(struct exec_state *state)
 	state->mm_exe.exe_fd = (uint32_t)state->program.file.fd;
 }
 
+static void add_mm_map(struct exec_state *state, enum exec_how how, const struct kernel_mm_map *mm)
+{
+	add(state, how, NR_prctl, (uint64_t[4]){PR_SET_MM, PR_SET_MM_MAP, address(mm), sizeof *mm});
+}
+
 /* With the file as /proc/self/exe where the kernel allows it, else without; the descriptor has done its duty then. */
 static void add_mm(struct exec_state *state)
 {
 	const struct exec_file *file = &state->program.file;
+	bool must = state->flags & LODE_EXEC_OWN_EXE;
 
 	set_mm(state);
-	if (state->flags & LODE_EXEC_OWN_EXE)
-		add4(state, HOW_MUST, NR_prctl, PR_MM, PR_MM_MAP, address(&state->mm_exe), sizeof state->mm_exe);
-	else if (file->fd >= 0)
-		add4(state, HOW_OR_NEXT, NR_prctl, PR_MM, PR_MM_MAP, address(&state->mm_exe), sizeof state->mm_exe);
-	if (!(state->flags & LODE_EXEC_OWN_EXE))
-		add4(state, HOW_TRY, NR_prctl, PR_MM, PR_MM_MAP, address(&state->mm), sizeof state->mm);
-	if (file->fd >= 0 && (file->owned || (call3(NR_fcntl, (uint64_t)file->fd, FD_GETFD, 0) & 1)))
-		add4(state, HOW_TRY, NR_close, (uint64_t)file->fd, 0, 0, 0);
+	if (must || file->fd >= 0)
+		add_mm_map(state, must ? HOW_MUST : HOW_OR_NEXT, &state->mm_exe);
+	if (!must)
+		add_mm_map(state, HOW_TRY, &state->mm);
+	if (file->fd >= 0 && (file->owned || closes_on_exec(file->fd)))
+		add(state, HOW_TRY, NR_close, (uint64_t[4]){(uint64_t)file->fd});
 }
 
 static int add_caps(struct exec_state *state)
@@ -300,9 +301,9 @@ static int add_caps(struct exec_state *state)
 		return 0;
 	header = lode_exec_alloc_(state, sizeof *header);
 	if (!header)
-		return -E_NOMEM;
-	header->version = CAP_VERSION;
-	add4(state, HOW_MUST, NR_capset, address(header), address(state->creds.caps), 0, 0);
+		return -ENOMEM;
+	header->version = CAP_VERSION_3;
+	add(state, HOW_MUST, NR_capset, (uint64_t[4]){address(header), address(state->creds.caps)});
 	return 0;
 }
 
@@ -314,19 +315,19 @@ static void add_registers(struct exec_state *state)
 	for (uint32_t i = 0; i < state->host.nauxv; i++)
 		direct |= state->host.auxv[i].type == LODE_AT_HWCAP2 && (state->host.auxv[i].value & HWCAP2_FSGSBASE);
 	if (!direct) {
-		add4(state, HOW_TRY, NR_arch_prctl, ARCH_FS, 0, 0, 0);
-		add4(state, HOW_TRY, NR_arch_prctl, ARCH_GS, 0, 0, 0);
+		add(state, HOW_TRY, NR_arch_prctl, (uint64_t[4]){ARCH_SET_FS});
+		add(state, HOW_TRY, NR_arch_prctl, (uint64_t[4]){ARCH_SET_GS});
 	}
 	state->xsave[FCW] = 0x7f;
 	state->xsave[FCW + 1] = 0x03;
 	state->xsave[MXCSR] = 0x80;
 	state->xsave[MXCSR + 1] = 0x1f;
-	add4(state, HOW_REGISTERS, 0, address(state->xsave), state->host.xfeatures, direct, 0);
+	add(state, HOW_REGISTERS, 0, (uint64_t[4]){address(state->xsave), state->host.xfeatures, direct});
 }
 
 static void add_leave(struct exec_state *state)
 {
-	struct exec_record *record = lode_exec_record_(state, HOW_LEAVE, 0);
+	struct exec_record *record = lode_exec_add_record_(state, HOW_LEAVE, 0);
 
 	record->args[0] = state->layout.sp;
 	record->args[1] = state->has_interpreter ? state->interpreter.plan.entry : state->program.plan.entry;
@@ -349,34 +350,34 @@ static uint32_t most_records(const struct exec_state *state)
 	return FIXED_RECORDS + 2 * (state->program.plan.nruns + state->interpreter.plan.nruns) + state->host.nspecial;
 }
 
-int lode_exec_records_(struct exec_state *state)
+int lode_exec_build_records_(struct exec_state *state)
 {
 	struct keep keep;
 
 	state->max_records = most_records(state);
 	if (!keep_all(&keep, state))
-		return -E_NOMEM;
+		return -ENOMEM;
 	/* The largest come last, so that what is not used of them is not touched. */
 	state->records = lode_exec_alloc_(state, (state->max_records + 2) * sizeof *state->records);
 	state->scratch = lode_exec_alloc_(state, sizeof *state->scratch);
 	if (!state->records || !state->scratch)
-		return -E_NOMEM;
+		return -ENOMEM;
 	add_thread(state);
 	add_identity(state);
 	if (add_limit(state))
-		return -E_NOMEM;
+		return -ENOMEM;
 	add_unmap(state, &keep);
 	add_moves(state, &state->program);
 	add_moves(state, &state->interpreter);
 	add_stack(state);
 	add_mm(state);
 	if (add_caps(state))
-		return -E_NOMEM;
-	add4(state, HOW_TRY, NR_prctl, PR_NAME, address(state->name), 0, 0);
-	add4(state, HOW_TRY, NR_prctl, PR_DUMPABLE, !state->creds.secure, 0, 0);
+		return -ENOMEM;
+	add(state, HOW_TRY, NR_prctl, (uint64_t[4]){PR_SET_NAME, address(state->name)});
+	add(state, HOW_TRY, NR_prctl, (uint64_t[4]){PR_SET_DUMPABLE, !state->creds.secure});
 	if (!(state->flags & LODE_EXEC_FRESH))
-		add4(state, HOW_TRY, NR_rt_sigprocmask, SIG_SET, address(&state->mask), 0, SIGNAL_SETS);
+		add(state, HOW_TRY, NR_rt_sigprocmask, (uint64_t[4]){SIG_SETMASK, address(&state->mask), 0, SIGNAL_SETS});
 	add_registers(state);
 	add_leave(state);
-	return state->nrecords <= state->max_records ? 0 : -E_NOMEM;
+	return state->nrecords <= state->max_records ? 0 : -ENOMEM;
 }

@@ -16,13 +16,13 @@ static int64_t ask(uint64_t area, uint32_t length, uint32_t signature)
 /* A registration at an address that user space cannot have fails in another way if there is one already. Nothing is changed. */
 static bool registered(void)
 {
-	return ask((uint64_t)-AREA_ALIGN, AREA_ALIGN, 0) == -E_INVAL;
+	return ask((uint64_t)-AREA_ALIGN, AREA_ALIGN, 0) == -EINVAL;
 }
 
 /* Asking for the registration that is already there gives EBUSY; any other address or length EINVAL. */
 static bool is_it(struct lode_exec_rseq *rseq, uint64_t area, uint32_t length, uint32_t signature)
 {
-	if (length == 0 || ask(area, length, signature) != -E_BUSY)
+	if (length == 0 || ask(area, length, signature) != -EBUSY)
 		return false;
 	*rseq = (struct lode_exec_rseq){area, length, signature};
 	return true;

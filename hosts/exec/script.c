@@ -73,11 +73,6 @@ static void splice(struct exec_state *state, const char *name, const char *argum
 	state->argc += argument ? 3 : 2;
 }
 
-static bool closes_on_exec(const struct exec_file *file)
-{
-	return !file->owned && (call3(NR_fcntl, (uint64_t)file->fd, FD_GETFD, 0) & 1);
-}
-
 static int follow(struct exec_state *state, const char **path)
 {
 	struct exec_file *file = &state->program.file, next = {.head = file->head};
@@ -86,18 +81,17 @@ static int follow(struct exec_state *state, const char **path)
 	int status;
 
 	if (!copy)
-		return lode_exec_fail_(state, E_NOMEM, LODE_EXEC_STEP_SCRIPT, *path, NULL);
+		return lode_exec_fail_(state, ENOMEM, LODE_EXEC_STEP_SCRIPT, *path, NULL);
 	memcpy(copy, file->head, SCRIPT_HEAD);
 	if (!parse_line(&name, &argument, copy))
-		return lode_exec_fail_(state, E_NOEXEC, LODE_EXEC_STEP_SCRIPT, *path, "the #! line names no interpreter");
+		return lode_exec_fail_(state, ENOEXEC, LODE_EXEC_STEP_SCRIPT, *path, "the #! line names no interpreter");
 	if (file->fd < 0 || (!state->script && state->request->from != LODE_EXEC_PATH && file->owned))
-		return lode_exec_fail_(state, E_NOENT, LODE_EXEC_STEP_SCRIPT, *path,
+		return lode_exec_fail_(state, ENOENT, LODE_EXEC_STEP_SCRIPT, *path,
 			"a script that has no path cannot be given to its interpreter");
-	if (closes_on_exec(file))
-		return lode_exec_fail_(state, E_NOENT, LODE_EXEC_STEP_SCRIPT, *path, "the script's descriptor is closed on exec");
-	if (state->trace)
-		state->trace(state->trace_host, &(struct lode_exec_event){.kind = LODE_EXEC_EVENT_SCRIPT, .text = name,
-			.other = argument, .call = -1});
+	if (!file->owned && closes_on_exec(file->fd))
+		return lode_exec_fail_(state, ENOENT, LODE_EXEC_STEP_SCRIPT, *path, "the script's descriptor is closed on exec");
+	lode_exec_tell_(state,
+		&(struct lode_exec_event){.kind = LODE_EXEC_EVENT_SCRIPT, .text = name, .other = argument, .call = -1});
 	splice(state, name, argument, *path);
 	/* The kernel resolves the empty name to the working directory. */
 	status = lode_exec_open_(state, &next, *name ? name : ".", LODE_EXEC_STEP_SCRIPT);
@@ -121,7 +115,7 @@ int lode_exec_scripts_(struct exec_state *state)
 		int status;
 
 		if (depth == SCRIPT_DEPTH)
-			return lode_exec_fail_(state, E_LOOP, LODE_EXEC_STEP_SCRIPT, path, "more than five scripts in a row");
+			return lode_exec_fail_(state, ELOOP, LODE_EXEC_STEP_SCRIPT, path, "more than five scripts in a row");
 		status = follow(state, &path);
 		if (status)
 			return status;

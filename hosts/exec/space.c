@@ -4,13 +4,13 @@
 
 static int64_t map_run(struct exec_object *object, const struct lode_run *run, uint32_t prot, int64_t fd, uint64_t offset)
 {
-	uint32_t flags = MAP_PRIV | MAP_AT | MAP_AT_FREE | (fd < 0 ? MAP_ANON : 0u);
+	uint32_t flags = MAP_PRIVATE | MAP_FIXED | MAP_FIXED_NOREPLACE | (fd < 0 ? MAP_ANONYMOUS : 0u);
 	uint64_t addr = run->addr + object->delta;
 	int64_t result = linux_map(addr, run->size, prot, flags, fd, offset);
 
 	if (!failed(result) && (uint64_t)result != addr) { /* a kernel that does not know MAP_FIXED_NOREPLACE */
 		linux_unmap((uint64_t)result, run->size);
-		result = -E_EXIST;
+		result = -EEXIST;
 	}
 	if (failed(result))
 		object->error = (int)-result;
@@ -22,7 +22,7 @@ static int64_t map_run(struct exec_object *object, const struct lode_run *run, u
 /* LODE_PF_X, W, R are 1, 2, 4; PROT_READ, WRITE, EXEC are 1, 2, 4. */
 static uint32_t prot_of(uint32_t flags)
 {
-	return (flags & LODE_PF_R ? MAP_READ : 0u) | (flags & LODE_PF_W ? MAP_WRITE : 0u) | (flags & LODE_PF_X ? MAP_EXEC : 0u);
+	return (flags & LODE_PF_R ? PROT_READ : 0u) | (flags & LODE_PF_W ? PROT_WRITE : 0u) | (flags & LODE_PF_X ? PROT_EXEC : 0u);
 }
 
 static int space_share(void *host, const struct lode_run *run)
@@ -34,7 +34,7 @@ static int space_share(void *host, const struct lode_run *run)
 
 static int space_own(void *host, const struct lode_run *run)
 {
-	return (int)map_run(host, run, MAP_READ | MAP_WRITE, -1, 0);
+	return (int)map_run(host, run, PROT_READ | PROT_WRITE, -1, 0);
 }
 
 static int space_write(void *host, uint64_t addr, const void *bytes, size_t size)
@@ -52,7 +52,7 @@ static int space_fill(void *host, uint64_t addr, const struct lode_source *sourc
 	(void)source;
 	if (lode_exec_read_(&object->file, pointer(addr + object->delta), offset, (size_t)size) == 0)
 		return 0;
-	object->error = E_IO;
+	object->error = EIO;
 	return -1;
 }
 
@@ -60,7 +60,7 @@ static int space_protect(void *host, uint64_t addr, uint64_t size, uint32_t flag
 {
 	struct exec_object *object = host;
 	uint32_t prot = prot_of(flags);
-	int64_t result = prot == (MAP_READ | MAP_WRITE) ? 0 : call3(NR_mprotect, addr + object->delta, size, prot);
+	int64_t result = prot == (PROT_READ | PROT_WRITE) ? 0 : call3(NR_mprotect, addr + object->delta, size, prot);
 
 	object->error = (int)-result;
 	return failed(result);

@@ -32,7 +32,7 @@ struct exec_file {
 	uint64_t size;
 	uint32_t mode, uid, gid;
 	uint32_t head_size;
-	unsigned char *head; /* HEAD_SIZE bytes of the arena, zeros behind head_size */
+	unsigned char *head; /* HEAD_SIZE bytes of the arena; the first SCRIPT_HEAD are zeros behind head_size */
 };
 
 /* An image: the program or its interpreter. */
@@ -102,7 +102,7 @@ struct exec_state {
 	uint64_t arena_next;
 	uint64_t lowest; /* end of the room below what was mapped in the mmap area */
 	const struct lode_exec_request *request; /* during prepare only */
-	struct lode_exec_error *why;              /* likewise */
+	struct lode_exec_error *why;              /* of this prepare or commit; may be NULL */
 	void (*trace)(void *host, const struct lode_exec_event *event);
 	void *trace_host;
 	uint32_t flags;
@@ -142,7 +142,10 @@ struct exec_state {
 /* Fill in an error (if there is a place for it), or that of this prepare or commit; both return -error. */
 int lode_exec_error_(struct lode_exec_error *why, int error, enum lode_exec_step step, const char *file, const char *reason);
 int lode_exec_fail_(struct exec_state *state, int error, enum lode_exec_step step, const char *file, const char *reason);
+int lode_exec_refuse_shared_(struct exec_state *state);
 void *lode_exec_alloc_(struct exec_state *state, uint64_t size);
+/* What the caller's trace is told, if there is one. */
+void lode_exec_tell_(const struct exec_state *state, const struct lode_exec_event *event);
 void lode_exec_note_(const struct exec_state *state, const char *text);
 
 /* host.c: auxv, maps, limits, identities. */
@@ -169,7 +172,7 @@ void lode_exec_unmap_(struct exec_object *object);
 
 /* arguments.c */
 /* Bytes of argv's and envp's strings and pointers, to size the arena. */
-uint64_t lode_exec_count_(uint32_t *argc, uint32_t *envc, const struct lode_exec_request *request);
+uint64_t lode_exec_measure_(uint32_t *argc, uint32_t *envc, const struct lode_exec_request *request);
 int lode_exec_arguments_(struct exec_state *state);
 int lode_exec_stack_(struct exec_state *state);
 
@@ -177,25 +180,25 @@ int lode_exec_stack_(struct exec_state *state);
 bool lode_exec_rseq_find_(struct lode_exec_rseq *rseq);
 
 /* records.c */
-int lode_exec_records_(struct exec_state *state);
-struct exec_record *lode_exec_record_(struct exec_state *state, enum exec_how how, uint64_t call);
+int lode_exec_build_records_(struct exec_state *state);
+struct exec_record *lode_exec_add_record_(struct exec_state *state, enum exec_how how, uint64_t call);
 
 /* threads.c */
-/* This process has one thread and shares its memory with no other process: 0; -E_AGAIN: more threads; -E_BUSY: shared. */
-int lode_exec_shared_(void);
+/* This process has one thread and shares its memory with no other process: 0; -EAGAIN: more threads; -EBUSY: shared. */
+int lode_exec_check_alone_(void);
 /* Stop the other threads, then do the rest on the leader. Returns only with an error, while nothing has been done. */
-int lode_exec_alone_(struct exec_state *state, void (*rest)(struct exec_state *state));
+int lode_exec_take_over_(struct exec_state *state, void (*rest)(struct exec_state *state));
 
 /* Behind the point of no return: SIGSEGV, which cannot be blocked, as after HOW_MUST. */
 _Noreturn void lode_exec_die_(void);
 
-/* sweep.c */
+/* reset.c */
 enum { STATUS_VALUE = 32 };
 /* The value of a field ("\nSigBlk:") of a status file, without blanks, cut to its room: 0;
- * -E_IO if it has none, -errno of the file. */
+ * -EIO if it has none, -errno of the file. */
 int lode_exec_status_(char value[STATUS_VALUE], const struct exec_state *state, const char *path, const char *field);
 /* Handlers, timers, descriptors, as exec resets them. */
-void lode_exec_sweep_(const struct exec_state *state);
+void lode_exec_reset_(const struct exec_state *state);
 
 /* trampoline.S */
 extern const unsigned char lode_exec_trampoline_[], lode_exec_trampoline_end_[], lode_exec_restorer_[];

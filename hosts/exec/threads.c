@@ -29,25 +29,25 @@ _Noreturn void lode_exec_die_(void)
 static int ask_shared(void)
 {
 	struct kernel_stat stat;
-	int64_t result = call3(NR_unshare, NEW_THREAD | NEW_SIGHAND | NEW_VM, 0, 0);
+	int64_t result = call3(NR_unshare, CLONE_THREAD | CLONE_SIGHAND | CLONE_VM, 0, 0);
 
 	if (result == 0)
 		return 0;
-	if (result == -E_INVAL)
-		return call3(NR_unshare, NEW_THREAD, 0, 0) == 0 ? -E_BUSY : -E_AGAIN;
+	if (result == -EINVAL)
+		return call3(NR_unshare, CLONE_THREAD, 0, 0) == 0 ? -EBUSY : -EAGAIN;
 	/* A filter forbids unshare: one link for each thread, two more for the directory. */
-	if (failed(call4(NR_newfstatat, AT_CWD, address("/proc/self/task"), address(&stat), 0)))
-		return -E_AGAIN;
-	return stat.nlink == 3 ? 0 : -E_AGAIN;
+	if (failed(call4(NR_newfstatat, AT_FDCWD, address("/proc/self/task"), address(&stat), 0)))
+		return -EAGAIN;
+	return stat.nlink == 3 ? 0 : -EAGAIN;
 }
 
 /* A thread that has just left the process may hold its signal handlers a moment longer, which looks like another process. */
-int lode_exec_shared_(void)
+int lode_exec_check_alone_(void)
 {
 	enum { TRIES = 200 };
 	int status = ask_shared();
 
-	for (int i = 0; i < TRIES && status == -E_BUSY; i++) {
+	for (int i = 0; i < TRIES && status == -EBUSY; i++) {
 		call3(NR_sched_yield, 0, 0, 0);
 		status = ask_shared();
 	}
@@ -80,7 +80,7 @@ static int visit_entries(struct exec_state *state, int64_t size, int (*visit)(st
 static int each_thread(struct exec_state *state, int (*visit)(struct exec_state *state, uint64_t tid))
 {
 	struct exec_scratch *scratch = state->scratch;
-	int64_t fd = linux_open("/proc/self/task", O_CLOSE | O_DIR), size = 0;
+	int64_t fd = linux_open("/proc/self/task", O_CLOEXEC | O_DIRECTORY), size = 0;
 	int status = 0;
 
 	if (failed(fd))
@@ -113,7 +113,7 @@ static int check_thread(struct exec_state *state, uint64_t tid)
 
 	if (status == 0 && (*value == 'Z' || *value == 'X')) {
 		if (tid == (uint64_t)call3(NR_getpid, 0, 0, 0))
-			return refuse(state, E_BUSY, "the first thread has exited: only execve can take its place");
+			return refuse(state, EBUSY, "the first thread has exited: only execve can take its place");
 		return 0;
 	}
 	for (int i = 0; i < TRIES && status == 0; i++) {
@@ -124,11 +124,11 @@ static int check_thread(struct exec_state *state, uint64_t tid)
 			return 0;
 		call3(NR_nanosleep, address(pause), 0, 0);
 	}
-	if (status == -E_NOENT || status == -E_SRCH) /* ended meanwhile */
+	if (status == -ENOENT || status == -ESRCH) /* ended meanwhile */
 		return 0;
 	if (status)
 		return refuse(state, -status, "a thread's state cannot be read");
-	return refuse(state, E_AGAIN, "a thread blocks every signal: it cannot be stopped");
+	return refuse(state, EAGAIN, "a thread blocks every signal: it cannot be stopped");
 }
 
 /* Fails with EAGAIN where the user has as many signals pending as the limit allows; so would tgkill for this signal. */
@@ -154,15 +154,15 @@ static void stop_others(struct exec_state *state)
 {
 	enum { ROUNDS = 50000, YIELDS = 64, PAUSE = 200000, SHARED = ROUNDS / 100 };
 	const uint64_t pause[2] = {0, PAUSE};
-	int status = lode_exec_shared_();
+	int status = lode_exec_check_alone_();
 
 	state->why = NULL;
-	for (int round = 0; status && round < ROUNDS; round += status == -E_BUSY ? SHARED : 1) {
+	for (int round = 0; status && round < ROUNDS; round += status == -EBUSY ? SHARED : 1) {
 		each_thread(state, stop_thread);
-		status = -E_AGAIN;
-		for (int i = 0; i < YIELDS && status == -E_AGAIN; i++) {
+		status = -EAGAIN;
+		for (int i = 0; i < YIELDS && status == -EAGAIN; i++) {
 			call3(NR_sched_yield, 0, 0, 0);
-			status = lode_exec_shared_();
+			status = lode_exec_check_alone_();
 		}
 		if (status)
 			call3(NR_nanosleep, address(pause), 0, 0);
@@ -222,7 +222,7 @@ static int hand_over(struct exec_state *state, struct handover *mine)
 		end_thread();
 	if (result)
 		return refuse(state, -result, "no signal can be sent to the first thread");
-	return refuse(state, E_AGAIN, "the first thread does not take the signal that would stop it");
+	return refuse(state, EAGAIN, "the first thread does not take the signal that would stop it");
 }
 
 /* One signal to the caller itself, which blocks it: shows that signals can be queued before any thread is ended. */
@@ -237,7 +237,7 @@ static int try_queue(struct exec_state *state)
 	return 0;
 }
 
-int lode_exec_alone_(struct exec_state *state, void (*rest)(struct exec_state *state))
+int lode_exec_take_over_(struct exec_state *state, void (*rest)(struct exec_state *state))
 {
 	const struct kernel_sigaction action = {.handler = (uint64_t)(uintptr_t)on_stop,
 		.flags = SA_INFO | SA_RESTORE | SA_ALTSTACK,
@@ -245,7 +245,7 @@ int lode_exec_alone_(struct exec_state *state, void (*rest)(struct exec_state *s
 	struct kernel_sigaction before;
 	struct handover *mine = lode_exec_alloc_(state, sizeof *mine);
 	int64_t result;
-	int status = mine ? each_thread(state, check_thread) : refuse(state, E_NOMEM, NULL);
+	int status = mine ? each_thread(state, check_thread) : refuse(state, ENOMEM, NULL);
 
 	if (status == 0)
 		status = try_queue(state);

@@ -89,7 +89,7 @@ const char *lode_field_structure(enum lode_field field);
 const char *lode_field_name(enum lode_field field);
 
 /**
- * lode_diag_format - a diagnosis as one line of text
+ * lode_diag_format - a diagnosis as one line of text; without a rule its place only, without a field its rule only
  * @buf, @size: destination; always NUL-terminated if @size > 0
  * @why: a diagnosis that a failed call filled in
  * Returns the length that the whole line needs, without its NUL (like snprintf).

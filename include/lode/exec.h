@@ -116,7 +116,8 @@ enum lode_exec_step {
  * @error: the errno that execve would give, or the nearest one
  * @reason: a sentence for what errno cannot say, or NULL
  * @file: which file, cut to its last bytes if long; "" if none
- * @diag: the core's diagnosis; diag.rule is LODE_RULE_NONE if the core was content
+ * @diag: the core's diagnosis. diag.rule is LODE_RULE_NONE if the core was content; then diag.field may still tell of which field
+ *        @reason speaks
  */
 struct lode_exec_error {
 	int error;

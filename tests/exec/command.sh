@@ -73,6 +73,18 @@ printf '#!/bin/echo one\n' >one/prog
 chmod 755 two/prog three/prog
 chmod 644 one/prog
 
+# patch FILE OFFSET BYTES: a copy of a dynamic program with other bytes.
+patch() {
+	[ -e "$1" ] || cp /bin/true "$1"
+	printf "$3" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
+}
+interp=$(grep -abo '/lib64/ld-linux-x86-64.so.2' /bin/true | head -n 1 | cut -d: -f1)
+patch arm 18 '\267\0'
+patch headless 56 '\0\0'
+patch asks-arm "$interp" './arm\0'
+patch asks-headless "$interp" './headless\0'
+patch endless $((interp + 27)) x
+
 is 'a program by its name' 0 hello -- x echo hello
 is 'a program by its path' 0 'a b' -- x /bin/echo 'a b'
 is 'the status is the program'"'"'s' 7 '' -- x sh -c 'exit 7'
@@ -115,6 +127,12 @@ says 'not executable' 126 'lode: ./hidden: .*EACCES' -- x ./hidden
 says 'found in PATH, but not executable' 126 'EACCES' -- env PATH="$where/one" "$lode" exec prog
 says 'a directory' 126 'lode: /: .*EACCES.*regular' -- x /
 says 'binary nonsense' 126 'lode: ./binary: .*ENOEXEC' -- x ./binary
+says 'another machine' 126 'headers: .*ENOEXEC.*e_machine = 0xb7 .*0x3e.* offset 0x12: not a program for x86-64' -- x ./arm
+says 'an interpreter for another machine' 126 'lode: ./arm: program interpreter: .*ELIBBAD.*e_machine = 0xb7' -- x ./asks-arm
+says 'no program headers' 126 'headers: .*ENOEXEC.*e_phnum = 0x0 .*offset 0x38: must be 1 to 1170' -- x ./headless
+says 'an interpreter without program headers' 126 'lode: ./headless: program interpreter: .*ELIBBAD.*e_phnum' -- x ./asks-headless
+says 'a name of an interpreter without end' 126 \
+	'program interpreter: .*ENOEXEC.*program header [0-9]*: p_filesz = 0x1c .*not terminated' -- x ./endless
 says 'a script without interpreter' 126 'lode: /nosuch/interpreter: .*ENOENT' -- x ./orphan
 says 'a script through a pipe' 126 'ENOENT.*no path' -- through script -
 says 'text through a pipe' 126 'ENOEXEC' -- through text -

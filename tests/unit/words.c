@@ -119,6 +119,12 @@ static void test_lines(void)
 	why.field = LODE_FIELD_RUN;
 	lode_diag_format(line, sizeof line, &why);
 	CHECK(strncmp(line, "run 4294967294: addr = 0x0: ", 28) == 0);
+	why.rule = LODE_RULE_NONE;
+	lode_diag_format(line, sizeof line, &why);
+	CHECK_STR(line, "run 4294967294: addr = 0x0");
+	why.field = LODE_FIELD_NONE;
+	CHECK_EQ(lode_diag_format(line, sizeof line, &why), 0);
+	CHECK_STR(line, "");
 }
 
 /** Any size of buffer: a prefix of the line with its NUL, the same length returned, not a byte behind it. */

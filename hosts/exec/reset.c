@@ -21,12 +21,12 @@ static int find_field(char value[STATUS_VALUE], const struct exec_state *state, 
 				value[length++] = *at;
 			}
 		}
-	return n < 0 ? (int)n : -E_IO;
+	return n < 0 ? (int)n : -EIO;
 }
 
 int lode_exec_status_(char value[STATUS_VALUE], const struct exec_state *state, const char *path, const char *field)
 {
-	int64_t fd = linux_open(path, O_CLOSE);
+	int64_t fd = linux_open(path, O_CLOEXEC);
 	int status;
 
 	if (failed(fd))
@@ -56,7 +56,7 @@ static void reset_handlers(const struct exec_state *state)
 
 	if (lode_exec_status_(value, state, "/proc/self/status", "\nSigCgt:") == 0)
 		caught = parse_hex(&digits);
-	caught |= UINT64_C(1) << (SIGNAL_CHILD - 1);
+	caught |= UINT64_C(1) << (SIGCHLD - 1);
 	for (uint64_t signal = 1; signal <= SIGNALS; signal++)
 		if (caught >> (signal - 1) & 1)
 			reset_signal(signal);
@@ -69,7 +69,7 @@ static void delete_timers(const struct exec_state *state)
 	bool any = true;
 
 	while (any) {
-		int64_t fd = linux_open("/proc/self/timers", O_CLOSE), n;
+		int64_t fd = linux_open("/proc/self/timers", O_CLOEXEC), n;
 
 		if (failed(fd))
 			return;
@@ -89,11 +89,11 @@ static void delete_timers(const struct exec_state *state)
 
 static bool close_if_asked(const struct exec_state *state, uint64_t fd)
 {
-	int64_t flags = call3(NR_fcntl, fd, FD_GETFD, 0);
+	int64_t flags = call3(NR_fcntl, fd, F_GETFD, 0);
 
 	if (flags < 0)
 		return false;
-	if ((flags & 1) && (int64_t)fd != state->program.file.fd)
+	if ((flags & FD_CLOEXEC) && (int64_t)fd != state->program.file.fd)
 		linux_close((int64_t)fd);
 	return true;
 }
@@ -101,7 +101,7 @@ static bool close_if_asked(const struct exec_state *state, uint64_t fd)
 static void close_listed(const struct exec_state *state)
 {
 	uint64_t *buf = state->scratch->entries;
-	int64_t dir = linux_open("/proc/self/fd", O_CLOSE | O_DIR), size;
+	int64_t dir = linux_open("/proc/self/fd", O_CLOEXEC | O_DIRECTORY), size;
 
 	if (failed(dir))
 		return;
@@ -129,7 +129,7 @@ static void close_descriptors(const struct exec_state *state)
 	struct kernel_stat stat;
 	int64_t left = 0;
 
-	if (!failed(call4(NR_newfstatat, AT_CWD, address("/proc/self/fd"), address(&stat), 0)))
+	if (!failed(call4(NR_newfstatat, AT_FDCWD, address("/proc/self/fd"), address(&stat), 0)))
 		left = stat.size;
 	if (left <= 0 || left > LOW) {
 		close_listed(state);
@@ -141,7 +141,7 @@ static void close_descriptors(const struct exec_state *state)
 		close_listed(state);
 }
 
-void lode_exec_sweep_(const struct exec_state *state)
+void lode_exec_reset_(const struct exec_state *state)
 {
 	reset_handlers(state);
 	delete_timers(state);

@@ -95,15 +95,16 @@ static unsigned char *map_program(int fd)
 	for (uint32_t i = 0; i < plan.nruns; i++) {
 		const struct lode_run *run = &runs[i];
 		unsigned char *at = base + (run->addr - plan.span.addr);
+		bool share = run->kind == LODE_SHARE;
 		int prot = (run->prot & LODE_PF_R ? PROT_READ : 0) | (run->prot & LODE_PF_W ? PROT_WRITE : 0) |
 			   (run->prot & LODE_PF_X ? PROT_EXEC : 0);
-		int flags = MAP_PRIVATE | MAP_FIXED_NOREPLACE | (run->kind == LODE_SHARE ? 0 : MAP_ANONYMOUS);
+		int flags = MAP_PRIVATE | MAP_FIXED_NOREPLACE | (share ? 0 : MAP_ANONYMOUS);
 
-		if (mmap(at, (size_t)run->size, prot, flags, run->kind == LODE_SHARE ? fd : -1, run->kind == LODE_SHARE ? (off_t)run->offset : 0) != at)
+		if (mmap(at, (size_t)run->size, prot, flags, share ? fd : -1, share ? (off_t)run->offset : 0) != at)
 			fail("mmap");
-		if (run->prot & LODE_PF_W && run->kind == LODE_SHARE)
+		if (share && run->prot & LODE_PF_W)
 			*(volatile unsigned char *)at = 1;
-		else if (run->kind == LODE_SHARE)
+		else if (share)
 			(void)*(volatile unsigned char *)at;
 	}
 	return base;

@@ -51,7 +51,8 @@ lint: everything      ## gcc -fanalyzer, clang-tidy, scan-build, cppcheck: no fi
 	@tools/lint $(BUILD)
 
 install: all          ## the command, library, headers and manual pages: make install PREFIX=/usr
-	@meson configure $(BUILD) --prefix=$(PREFIX)
+	@meson setup --reconfigure --prefix=$(PREFIX) $(BUILD) >/dev/null
+	@ninja --quiet -C $(BUILD) product
 	@meson install --no-rebuild -C $(BUILD)
 
 clean:                ## remove what was built

@@ -51,4 +51,14 @@ headers() {
 	done
 }
 try "every installed header stands alone" headers
+
+# A tree that is built already goes where the next PREFIX says.
+prefixes() {
+	for prefix in one two; do
+		make -s -C "$source" BUILD="$work/made" PREFIX="$work/$prefix" install || return 1
+		"$work/$prefix/bin/lode" --version && [ -e "$work/$prefix/include/lode/lode.h" ] || return 1
+	done
+	[ "$(find "$work/one" -type f | wc -l)" = "$(find "$work/two" -type f | wc -l)" ]
+}
+try "make install, and again to another PREFIX" prefixes
 finish

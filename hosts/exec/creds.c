@@ -119,16 +119,24 @@ static bool namespace_possible(void)
 	return status == 0;
 }
 
-static int own_exe(struct exec_state *state, const char *name)
+static bool may_set_exe(void)
 {
 	struct kernel_cap_data caps[2];
 
-	if (!(state->flags & LODE_EXEC_OWN_EXE))
+	read_caps(caps);
+	return has_cap(caps, CAP_SYS_ADMIN) || has_cap(caps, CAP_CHECKPOINT_RESTORE);
+}
+
+static int own_exe(struct exec_state *state, const char *name)
+{
+	if (!(state->flags & LODE_EXEC_OWN_EXE)) {
+		if (state->trace && state->program.file.fd >= 0 && !may_set_exe())
+			lode_exec_note_(state, "/proc/self/exe stays as it is: it takes CAP_SYS_ADMIN, or own exe");
 		return 0;
+	}
 	if (state->program.file.fd < 0)
 		return refuse(state, name, "own exe: a program in memory has no file");
-	read_caps(caps);
-	if (has_cap(caps, CAP_SYS_ADMIN) || has_cap(caps, CAP_CHECKPOINT_RESTORE))
+	if (may_set_exe())
 		return 0;
 	if (!namespace_possible())
 		return refuse(state, name, "own exe: no CAP_SYS_ADMIN, and no user namespace can be made");

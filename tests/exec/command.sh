@@ -144,6 +144,12 @@ says 'fd that is no number' 2 'descriptor' -- x --fd=x
 says 'stack size that is none' 2 'size' -- x --stack-size=12q true
 says 'cwd that is not there' 1 'lode: /nosuch: ' -- x --cwd /nosuch true
 
+if [ "$(id -u)" = 0 ]; then
+	trace=$(setpriv --reuid=65534 --clear-groups "$lode" exec --trace /bin/true 2>&1)
+	if grep -q 'note: /proc/self/exe stays' <<<"$trace"; then passed=$((passed + 1)); else fail "a trace says whose exe it is"; fi
+else
+	skip 'a trace says whose exe it is: needs root, to become somebody else'
+fi
 trace=$(x --trace ./script x 2>&1 >/dev/null)
 for word in 'open: ./script' 'script: interpreter: /bin/echo argument one  two' 'open: /bin/echo' 'program: ET_DYN' 'interpreter: ET_DYN' 'map  ' 'stack: ' \
 	'commit: munmap' 'commit: .*and start'; do

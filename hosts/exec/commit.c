@@ -67,6 +67,7 @@ static void trace_before(struct exec_state *state)
 		trace_step(state, "reset signal handlers");
 		trace_step(state, "delete POSIX timers");
 		trace_step(state, "close descriptors that close on exec");
+		trace_step(state, "give up robust futexes");
 	}
 }
 

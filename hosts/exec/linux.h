@@ -15,19 +15,20 @@ enum {
 	NR_read = 0, NR_write = 1, NR_close = 3, NR_fstat = 5, NR_mmap = 9, NR_mprotect = 10, NR_munmap = 11,
 	NR_rt_sigaction = 13, NR_rt_sigprocmask = 14, NR_ioctl = 16, NR_pread64 = 17, NR_sched_yield = 24, NR_mremap = 25,
 	NR_madvise = 28, NR_nanosleep = 35, NR_getpid = 39, NR_clone = 56, NR_exit = 60, NR_wait4 = 61, NR_fcntl = 72,
-	NR_ftruncate = 77, NR_readlink = 89, NR_setresuid = 117, NR_getresuid = 118, NR_setresgid = 119, NR_getresgid = 120,
-	NR_capget = 125, NR_capset = 126, NR_rt_sigtimedwait = 128, NR_sigaltstack = 131, NR_personality = 135,
-	NR_fstatfs = 138, NR_munlockall = 152, NR_prctl = 157, NR_arch_prctl = 158, NR_gettid = 186, NR_fgetxattr = 193,
-	NR_getdents64 = 217, NR_set_tid_address = 218, NR_timer_delete = 226, NR_exit_group = 231, NR_openat = 257,
-	NR_newfstatat = 262, NR_unshare = 272, NR_set_robust_list = 273, NR_rt_tgsigqueueinfo = 297, NR_prlimit64 = 302,
-	NR_getrandom = 318, NR_memfd_create = 319, NR_rseq = 334, NR_faccessat2 = 439,
+	NR_ftruncate = 77, NR_readlink = 89, NR_getppid = 110, NR_setresuid = 117, NR_getresuid = 118, NR_setresgid = 119,
+	NR_getresgid = 120, NR_capget = 125, NR_capset = 126, NR_rt_sigtimedwait = 128, NR_sigaltstack = 131,
+	NR_personality = 135, NR_fstatfs = 138, NR_munlockall = 152, NR_prctl = 157, NR_arch_prctl = 158, NR_gettid = 186,
+	NR_fgetxattr = 193, NR_futex = 202, NR_getdents64 = 217, NR_set_tid_address = 218, NR_timer_delete = 226,
+	NR_exit_group = 231, NR_openat = 257, NR_newfstatat = 262, NR_unshare = 272, NR_set_robust_list = 273,
+	NR_get_robust_list = 274, NR_rt_tgsigqueueinfo = 297, NR_prlimit64 = 302, NR_process_vm_readv = 310,
+	NR_process_vm_writev = 311, NR_getrandom = 318, NR_memfd_create = 319, NR_rseq = 334, NR_faccessat2 = 439,
 };
 
 enum {
 	EPERM = 1, ENOENT = 2, ESRCH = 3, EINTR = 4, EIO = 5, ENXIO = 6, E2BIG = 7, ENOEXEC = 8, EBADF = 9, EAGAIN = 11,
 	ENOMEM = 12, EACCES = 13, EFAULT = 14, EBUSY = 16, EEXIST = 17, ENODEV = 19, ENOTDIR = 20, EISDIR = 21, EINVAL = 22,
-	ENFILE = 23, EMFILE = 24, ENOTTY = 25, ETXTBSY = 26, ENAMETOOLONG = 36, ENOSYS = 38, ELOOP = 40, ELIBBAD = 80,
-	EOPNOTSUPP = 95,
+	ENFILE = 23, EMFILE = 24, ENOTTY = 25, ETXTBSY = 26, EFBIG = 27, ENAMETOOLONG = 36, ENOSYS = 38, ELOOP = 40,
+	ELIBBAD = 80, EOPNOTSUPP = 95,
 };
 
 #define AT_FDCWD ((uint64_t)-100)
@@ -50,7 +51,8 @@ enum {
 enum { ARCH_SET_FS = 0x1002, ARCH_GET_FS = 0x1003, ARCH_SET_GS = 0x1001, ARCH_GET_XCOMP_SUPP = 0x1021 };
 enum { CLONE_VM = 0x100, CLONE_FILES = 0x400, CLONE_SIGHAND = 0x800, CLONE_THREAD = 0x10000, CLONE_NEWUSER = 0x10000000 };
 enum { SIG_SETMASK = 2, SIGCHLD = 17, SIGNALS = 64, SIGNAL_SETS = 8 };
-enum { RLIMIT_STACK = 3, ADDR_NO_RANDOMIZE = 0x0040000 };
+enum { RLIMIT_FSIZE = 1, RLIMIT_STACK = 3 };
+enum { ADDR_NO_RANDOMIZE = 0x0040000, MMAP_PAGE_ZERO = 0x0100000, READ_IMPLIES_EXEC = 0x0400000 };
 enum { CAP_SETGID = 6, CAP_SETUID = 7, CAP_SYS_ADMIN = 21, CAP_CHECKPOINT_RESTORE = 40 };
 
 /* No byte of user space lies at or above it on a machine with 47-bit addresses. */
@@ -81,6 +83,10 @@ struct kernel_altstack {
 	uint64_t base;
 	uint32_t flags, pad;
 	uint64_t size;
+};
+
+struct kernel_iovec {
+	uint64_t base, size;
 };
 
 struct kernel_rlimit {

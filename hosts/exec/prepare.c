@@ -188,17 +188,10 @@ static int finish(struct exec_state *state)
 	return lode_exec_build_records_(state) ? lode_exec_fail_(state, ENOMEM, LODE_EXEC_STEP_HOST, NULL, NULL) : 0;
 }
 
-static int prepare(struct exec_state *state)
+static int load(struct exec_state *state)
 {
-	int (*const steps[])(struct exec_state *) = {lode_exec_look_, check_host, copy_code, lode_exec_arguments_, get_random};
-	int status = 0;
+	int status = open_program(state);
 
-	for (uint32_t i = 0; i < sizeof steps / sizeof *steps && status == 0; i++)
-		status = steps[i](state);
-	if (status)
-		return status;
-	name_program(state);
-	status = open_program(state);
 	if (status == 0)
 		status = lode_exec_scripts_(state);
 	if (status == 0)
@@ -206,6 +199,35 @@ static int prepare(struct exec_state *state)
 	if (status == 0)
 		status = lode_exec_images_(state);
 	return status ? status : finish(state);
+}
+
+static int look(struct exec_state *state)
+{
+	int (*const steps[])(struct exec_state *) = {lode_exec_look_, check_host, copy_code, lode_exec_arguments_, get_random};
+	int status = 0;
+
+	for (uint32_t i = 0; i < sizeof steps / sizeof *steps && status == 0; i++)
+		status = steps[i](state);
+	return status;
+}
+
+/* READ_IMPLIES_EXEC would make all that is mapped executable; execve takes it back. */
+static int prepare(struct exec_state *state)
+{
+	int status = look(state);
+	uint64_t personality = state->host.personality;
+
+	if (status)
+		return status;
+	name_program(state);
+	if (personality & MMAP_PAGE_ZERO)
+		lode_exec_note_(state, "MMAP_PAGE_ZERO is set: execve would map a page at address 0");
+	if (!(personality & READ_IMPLIES_EXEC))
+		return load(state);
+	call3(NR_personality, personality & ~(uint64_t)READ_IMPLIES_EXEC, 0, 0);
+	status = load(state);
+	call3(NR_personality, personality, 0, 0);
+	return status;
 }
 
 void lode_exec_cancel(struct lode_exec *exec)

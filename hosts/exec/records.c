@@ -4,7 +4,8 @@
 
 #include "state.h"
 
-enum { STACK_START = 128 << 10, FIXED_RECORDS = 32, RSEQ_UNREGISTER = 1, ALTSTACK_OFF = 2, ALL_LOCKS = 0 };
+enum { STACK_START = 128 << 10, FIXED_RECORDS = 32, RSEQ_UNREGISTER = 1, ALTSTACK_OFF = 2, ALL_LOCKS = 0,
+	LOWEST = 1 << 16 /* what vm.mmap_min_addr is as a rule: PR_SET_MM_MAP takes no address below it */ };
 
 /* Length of an instruction that clears a register which calls may change (xor with itself), or 0. */
 static uint32_t clears(const unsigned char *code)
@@ -90,13 +91,16 @@ static void add_identity(struct exec_state *state)
 	const struct exec_creds *creds = &state->creds;
 	uint32_t gid = creds->set_gid ? creds->gid : host->egid, uid = creds->set_uid ? creds->uid : host->euid;
 	const uint64_t same = UINT32_MAX;
+	uint64_t personality = host->personality & ~(uint64_t)READ_IMPLIES_EXEC;
 
+	if (state->flags & LODE_EXEC_NO_ASLR)
+		personality |= ADDR_NO_RANDOMIZE;
 	if (creds->set_gid || host->sgid != gid)
 		add(state, HOW_MUST, NR_setresgid, (uint64_t[4]){same, creds->set_gid ? gid : same, gid});
 	if (creds->set_uid || host->suid != uid)
 		add(state, HOW_MUST, NR_setresuid, (uint64_t[4]){same, creds->set_uid ? uid : same, uid});
-	if (state->flags & LODE_EXEC_NO_ASLR && !(host->personality & ADDR_NO_RANDOMIZE))
-		add(state, HOW_TRY, NR_personality, (uint64_t[4]){host->personality | ADDR_NO_RANDOMIZE});
+	if (personality != host->personality)
+		add(state, HOW_TRY, NR_personality, (uint64_t[4]){personality});
 }
 
 /* A soft stack limit for the new program; the hard one stays. */
@@ -215,6 +219,11 @@ static void add_stack(struct exec_state *state)
 		add(state, HOW_MUST, NR_mprotect, (uint64_t[4]){layout->top - PAGE, PAGE, prot | PROT_GROWSDOWN});
 }
 
+static uint64_t at_least(uint64_t value, uint64_t least)
+{
+	return value > least ? value : least;
+}
+
 /* Code and data as execve finds them: by the segments' flags and addresses alone. */
 static void set_code_and_data(struct kernel_mm_map *mm, const struct exec_object *object)
 {
@@ -239,6 +248,10 @@ static void set_code_and_data(struct kernel_mm_map *mm, const struct exec_object
 		mm->start_code = object->plan.span.addr;
 		mm->end_code = mm->start_code + 1;
 	}
+	mm->start_code = at_least(mm->start_code, LOWEST);
+	mm->end_code = at_least(mm->end_code, mm->start_code + 1);
+	mm->start_data = at_least(mm->start_data, LOWEST);
+	mm->end_data = at_least(mm->end_data, LOWEST);
 }
 
 /* The heap: behind the program; for static-PIE, which the mmap area leaves no room, where a PIE would be. */
@@ -249,6 +262,7 @@ static uint64_t heap_start(const struct exec_state *state)
 	bool moved = state->program.image.type == LODE_ET_DYN && !state->has_interpreter;
 	uint64_t start = moved ? pie_area : page_up(state->program.plan.end);
 
+	start = at_least(start, LOWEST);
 	if (!state->host.random)
 		return start;
 	return start + (moved ? 0 : PAGE) + page_down(state->random.heap % HEAP_RANDOM);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the old program has asked of the kernel is taken back: handlers, POSIX timers, descriptors that close on exec. */
+/* What the old program has asked of the kernel is taken back: handlers, POSIX timers, descriptors that close on exec, robust
+ * futexes. */
 #include "state.h"
 
 /* The file is read to its end in pieces: a list of groups may be long. A field begins with the end of the line before it. */
@@ -146,4 +147,5 @@ void lode_exec_reset_(const struct exec_state *state)
 	reset_handlers(state);
 	delete_timers(state);
 	close_descriptors(state);
+	lode_exec_release_robust_();
 }

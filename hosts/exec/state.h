@@ -200,6 +200,9 @@ int lode_exec_status_(char value[STATUS_VALUE], const struct exec_state *state, 
 /* Handlers, timers, descriptors, as exec resets them. */
 void lode_exec_reset_(const struct exec_state *state);
 
+/* robust.c */
+void lode_exec_release_robust_(void);
+
 /* trampoline.S */
 extern const unsigned char lode_exec_trampoline_[], lode_exec_trampoline_end_[], lode_exec_restorer_[];
 

@@ -3,7 +3,7 @@
 #include "state.h"
 
 /* Used by libcs inside, so that their sigprocmask does not block it. */
-enum { STOP = 33, SA_INFO = 4, SA_RESTORE = 0x04000000, SA_ALTSTACK = 0x08000000, CODE_QUEUE = -1, NAME = 64 };
+enum { SIG_IGN_VALUE = 1, STOP = 33, SA_INFO = 4, SA_RESTORE = 0x04000000, SA_ALTSTACK = 0x08000000, CODE_QUEUE = -1, NAME = 64 };
 
 /* The kernel's siginfo of a queued signal. */
 struct queued {
@@ -19,6 +19,8 @@ struct handover {
 	void (*rest)(struct exec_state *state);
 };
 static struct handover *handover;
+static struct kernel_sigaction former; /* whose signal it is */
+static bool stopping;                  /* decided: the threads end */
 
 _Noreturn void lode_exec_die_(void)
 {
@@ -26,19 +28,57 @@ _Noreturn void lode_exec_die_(void)
 		__asm__ volatile("hlt");
 }
 
-static int ask_shared(void)
+/* Pages of address space that the parent has; 0 if it is not to be seen. */
+static uint64_t parent_pages(void)
+{
+	char path[NAME], text[NAME];
+	int64_t fd, n;
+
+	memcpy(path, "/proc/", 6);
+	memcpy(put_decimal(path + 6, (uint64_t)call3(NR_getppid, 0, 0, 0)), "/statm", 7);
+	fd = linux_open(path, O_CLOEXEC);
+	if (failed(fd))
+		return 0;
+	n = linux_read(fd, text, sizeof text - 1);
+	linux_close(fd);
+	text[n > 0 ? n : 0] = 0;
+	return parse_decimal(&(const char *){text});
+}
+
+/* A vfork child's parent grows and shrinks with it. */
+static bool shares_with_parent(void)
+{
+	enum { SOME = 37 };
+	uint64_t before = parent_pages(), with, after;
+	int64_t pages = linux_map(0, SOME * PAGE, 0, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (failed(pages))
+		return true;
+	with = parent_pages();
+	linux_unmap((uint64_t)pages, SOME * PAGE);
+	after = parent_pages();
+	return before && with - before == SOME && after == before;
+}
+
+/* Where a filter forbids unshare: one link for each thread, two more for the directory. */
+static int ask_proc(void)
 {
 	struct kernel_stat stat;
+
+	if (failed(call4(NR_newfstatat, AT_FDCWD, address("/proc/self/task"), address(&stat), 0)) || stat.nlink != 3)
+		return -EAGAIN;
+	return shares_with_parent() ? -EBUSY : 0;
+}
+
+static int ask_shared(void)
+{
 	int64_t result = call3(NR_unshare, CLONE_THREAD | CLONE_SIGHAND | CLONE_VM, 0, 0);
 
 	if (result == 0)
 		return 0;
 	if (result == -EINVAL)
 		return call3(NR_unshare, CLONE_THREAD, 0, 0) == 0 ? -EBUSY : -EAGAIN;
-	/* A filter forbids unshare: one link for each thread, two more for the directory. */
-	if (failed(call4(NR_newfstatat, AT_FDCWD, address("/proc/self/task"), address(&stat), 0)))
-		return -EAGAIN;
-	return stat.nlink == 3 ? 0 : -EAGAIN;
+	return ask_proc();
 }
 
 /* A thread that has just left the process may hold its signal handlers a moment longer, which looks like another process. */
@@ -156,6 +196,7 @@ static void stop_others(struct exec_state *state)
 	const uint64_t pause[2] = {0, PAUSE};
 	int status = lode_exec_check_alone_();
 
+	__atomic_store_n(&stopping, true, __ATOMIC_SEQ_CST);
 	state->why = NULL;
 	for (int round = 0; status && round < ROUNDS; round += status == -EBUSY ? SHARED : 1) {
 		each_thread(state, stop_thread);
@@ -178,16 +219,31 @@ static void end_thread(void)
 		call3(NR_exit, 0, 0, 0);
 }
 
+/* The libc's own use of the signal goes on until it is decided that the threads end. */
+static void pass_on(int signal, const struct queued *info, void *context)
+{
+	void (*handler)(int signal, const struct queued *info, void *context);
+
+	if (former.handler <= SIG_IGN_VALUE)
+		return;
+	memcpy(&handler, &former.handler, sizeof handler);
+	handler(signal, info, context);
+}
+
 /* Runs on every thread but the caller's. */
 static void on_stop(int signal, const struct queued *info, void *context)
 {
 	struct handover *taken;
+	bool leader = call3(NR_getpid, 0, 0, 0) == call3(NR_gettid, 0, 0, 0);
 
-	(void)signal;
-	(void)info;
-	(void)context;
-	if (call3(NR_getpid, 0, 0, 0) != call3(NR_gettid, 0, 0, 0))
+	if (info->code != CODE_QUEUE) {
+		pass_on(signal, info, context);
+		return;
+	}
+	if (!leader && __atomic_load_n(&stopping, __ATOMIC_SEQ_CST))
 		end_thread();
+	if (!leader)
+		return;
 	taken = __atomic_exchange_n(&handover, NULL, __ATOMIC_SEQ_CST);
 	if (!taken)
 		return;
@@ -242,7 +298,6 @@ int lode_exec_take_over_(struct exec_state *state, void (*rest)(struct exec_stat
 	const struct kernel_sigaction action = {.handler = (uint64_t)(uintptr_t)on_stop,
 		.flags = SA_INFO | SA_RESTORE | SA_ALTSTACK,
 		.restorer = address(lode_exec_restorer_), .mask = UINT64_MAX};
-	struct kernel_sigaction before;
 	struct handover *mine = lode_exec_alloc_(state, sizeof *mine);
 	int64_t result;
 	int status = mine ? each_thread(state, check_thread) : refuse(state, ENOMEM, NULL);
@@ -252,7 +307,7 @@ int lode_exec_take_over_(struct exec_state *state, void (*rest)(struct exec_stat
 	if (status)
 		return status;
 	*mine = (struct handover){state, rest};
-	result = call4(NR_rt_sigaction, STOP, address(&action), address(&before), SIGNAL_SETS);
+	result = call4(NR_rt_sigaction, STOP, address(&action), address(&former), SIGNAL_SETS);
 	if (failed(result))
 		return refuse(state, -result, NULL);
 	if (call3(NR_getpid, 0, 0, 0) == call3(NR_gettid, 0, 0, 0)) {
@@ -260,6 +315,6 @@ int lode_exec_take_over_(struct exec_state *state, void (*rest)(struct exec_stat
 		rest(state);
 	}
 	status = hand_over(state, mine);
-	restore_action(&before);
+	restore_action(&former);
 	return status;
 }

@@ -68,7 +68,8 @@ struct lode_exec_event {
  * struct lode_exec_request - what is to be run, and how. Zero-initialise, then set what is needed.
  * @path, @fd, @bytes with @size: the source that @from names. For LODE_EXEC_FD and LODE_EXEC_MEMORY @path is a name for messages,
  *                                or NULL. @fd must stay open, and the same file, until commit or cancel. The reader's position of a
- *                                file is not used; a pipe or socket is consumed, even if prepare fails afterwards
+ *                                file is not used; a pipe or socket is consumed, even if prepare fails afterwards, and
+ *                                may bring 4 GiB at most (EFBIG); what begins neither as ELF nor with #! is refused at once
  * @argv, @envp: NULL-terminated; NULL: empty. An empty argv gets one empty string, as by the kernel
  * @argv0: replaces argv[0], or NULL
  * @execfn: AT_EXECFN's string; NULL: the path, "/dev/fd/N", or argv[0] for memory
@@ -160,6 +161,7 @@ void lode_exec_cancel(struct lode_exec *exec);
  * the kernel may still refuse a step (identities, capabilities, limits, moving pages, rseq); with other threads also one that does
  * not end within about ten seconds (it waits in the kernel or has begun to block the signal), and memory shared with another
  * process, which cannot be told from a thread before the threads have ended.
+ * Where a filter forbids unshare(2), memory that is shared with a child instead of the parent is not found out either.
  * Not cancelled, unlike by execve: asynchronous I/O contexts (io_setup), whose requests may still complete, and io_uring rings
  * whose descriptor does not close on exec.
  */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* adverse STATIC-HOST: a process in an adverse state, or a file that changes under prepare: refused as promised, or what execve
- * leaves is left. Each case acts in a child, whose exit status is 0 if what it became says so, the errno of a refusal, or a signal. */
+ * leaves is left. Each case acts in a child, whose exit status is 0 if what it became says so, the errno of a refusal, or a
+ * signal. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>

@@ -265,7 +265,7 @@ static void test_refused_commit_harms_nobody(void)
 static int executable_pages(void)
 {
 	static const char *const argv[] = {"/bin/sh", "-c",
-		"read p </proc/self/personality && test $p = 00000000 && ! grep -E ' r.x.* (\\[heap\\]|\\[stack\\])' /proc/self/maps", NULL};
+		"read p </proc/self/personality && test $p = 00000000 && ! grep -E ' r.x.* .(heap|stack)' /proc/self/maps", NULL};
 	const struct lode_exec_request request = request_of(argv);
 
 	personality(READ_IMPLIES_EXEC);

@@ -142,6 +142,8 @@ uint64_t check_search(const struct check *c, const void *pattern, size_t size, u
 /* check_open.c: base -> image, with every fault that can be told apart; false: there is nothing to look at */
 bool check_open(struct check *c);
 void check_close(struct check *c);
+/* check_other.c: a file whose first bytes break rule is named for what it is; false: it has no name, the rule has to do */
+bool check_other(struct check *c, enum lode_rule rule);
 /* check_plan.c: what the core refuses to plan or to relocate for the targets */
 void check_plan(struct check *c);
 /* check_guess.c */

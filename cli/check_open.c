@@ -118,7 +118,8 @@ bool check_open(struct check *c)
 	c->source = (struct lode_source){.size = c->base.size, .read = read_patched, .host = c};
 	c->budget = 8 * c->base.size + 1048576;
 	while (!open_once(c, &options, &why)) {
-		check_add_core(c, &why);
+		if (!check_other(c, why.rule))
+			check_add_core(c, &why);
 		if (!repair(c, &why, &options.flags)) {
 			free_tables(&options);
 			c->image.segments = NULL;

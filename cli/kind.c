@@ -21,39 +21,88 @@ static bool all_text(const unsigned char *bytes, size_t size)
 	return size > 0;
 }
 
-static struct lode_kind kind(enum lode_kind_id id, const char *words)
+static struct lode_kind kind(enum lode_kind_id id, const char *article, const char *words)
 {
-	struct lode_kind result = {.id = id};
+	struct lode_kind result = {.id = id, .article = article};
 
 	snprintf(result.words, sizeof result.words, "%s", words);
 	return result;
 }
 
-struct lode_kind lode_kind_of_bytes(const struct lode_input *input)
+/* What begins with fat Mach-O's magic and says more than 19 machines is a class file: their versions start at 45. */
+static bool is_fat_macho(const unsigned char *head, size_t have)
 {
-	static const struct { const char *magic; size_t length; enum lode_kind_id id; const char *words; } magics[] = {
-		{"#!", 2, KIND_SCRIPT, "script"},
-		{"!<arch>\n", 8, KIND_ARCHIVE, "archive"},
-		{"!<thin>\n", 8, KIND_ARCHIVE, "thin archive"},
-		{"MZ", 2, KIND_PE, "PE or DOS executable"},
-	};
-	unsigned char head[LODE_HEAD];
-	size_t have = lode_input_peek(input, head, 0, sizeof head);
-	const char *packed = lode_packed_name_(head, have);
-	struct lode_kind result = {.id = KIND_PACKED};
+	return have >= 8 && memcmp(head, "\xca\xfe\xba\xbe", 4) == 0 && be32(head + 4) < 20;
+}
 
-	if (input->source.size == 0)
-		return kind(KIND_EMPTY, "empty file");
-	if (lode_is_bzimage_(head, have))
-		return kind(KIND_BZIMAGE, "kernel in Linux's boot format (bzImage)");
+static const struct magic {
+	const char *bytes;
+	size_t length;
+	enum lode_kind_id id;
+	const char *article, *words;
+} magics[] = {
+	{"!<arch>\n", 8, KIND_ARCHIVE, "an ", "archive"},
+	{"!<thin>\n", 8, KIND_ARCHIVE, "a ", "thin archive"},
+	{"MZ", 2, KIND_PE, "a ", "PE or DOS executable"},
+	{"\xfe\xed\xfa\xce", 4, KIND_FOREIGN, "a ", "Mach-O file"},
+	{"\xfe\xed\xfa\xcf", 4, KIND_FOREIGN, "a ", "Mach-O file"},
+	{"\xce\xfa\xed\xfe", 4, KIND_FOREIGN, "a ", "Mach-O file"},
+	{"\xcf\xfa\xed\xfe", 4, KIND_FOREIGN, "a ", "Mach-O file"},
+	{"\0asm", 4, KIND_FOREIGN, "a ", "WebAssembly module"},
+	{"BC\xc0\xde", 4, KIND_FOREIGN, "", "LLVM bitcode"},
+};
+
+static const struct magic *find_magic(const unsigned char *head, size_t have)
+{
 	for (size_t i = 0; i < sizeof magics / sizeof *magics; i++)
-		if (have >= magics[i].length && memcmp(head, magics[i].magic, magics[i].length) == 0)
-			return kind(magics[i].id, magics[i].words);
+		if (have >= magics[i].length && memcmp(head, magics[i].bytes, magics[i].length) == 0)
+			return &magics[i];
+	return NULL;
+}
+
+/* The interpreter that the first line names, as Linux reads it: up to the first blank. */
+static struct lode_kind script(const unsigned char *head, size_t have)
+{
+	struct lode_kind result = kind(KIND_SCRIPT, "a ", "script");
+	size_t from = 2, to;
+
+	while (from < have && (head[from] == ' ' || head[from] == '\t'))
+		from++;
+	to = from;
+	while (to < have && head[to] != '\0' && strchr(" \t\r\n", head[to]) == NULL)
+		to++;
+	if (to > from)
+		snprintf(result.words, sizeof result.words, "script for %.*s", (int)(to - from), (const char *)head + from);
+	return result;
+}
+
+struct lode_kind lode_kind_of_bytes(const struct lode_source *source)
+{
+	unsigned char head[LODE_HEAD];
+	size_t have = source->size < sizeof head ? (size_t)source->size : sizeof head;
+	struct lode_kind result = {.id = KIND_PACKED, .article = ""};
+	const struct magic *magic;
+	const char *packed;
+
+	if (source->size == 0)
+		return kind(KIND_EMPTY, "an ", "empty file");
+	if (lode_source_read(head, source, 0, have, NULL) != LODE_OK)
+		have = 0;
+	if (lode_is_bzimage_(head, have))
+		return kind(KIND_BZIMAGE, "a ", "kernel in Linux's boot format (bzImage)");
+	if (have >= 2 && memcmp(head, "#!", 2) == 0)
+		return script(head, have);
+	if (is_fat_macho(head, have))
+		return kind(KIND_FOREIGN, "a ", "Mach-O file for several machines");
+	magic = find_magic(head, have);
+	if (magic != NULL)
+		return kind(magic->id, magic->article, magic->words);
+	packed = lode_packed_name_(head, have);
 	if (packed != NULL) {
 		snprintf(result.words, sizeof result.words, "%s data", packed);
 		return result;
 	}
-	return all_text(head, have) ? kind(KIND_TEXT, "text") : kind(KIND_UNKNOWN, "data of unknown kind");
+	return all_text(head, have) ? kind(KIND_TEXT, "", "text") : kind(KIND_UNKNOWN, "", "data of unknown kind");
 }
 
 static void find_multiboot(struct lode_kind *result, const struct lode_file *file)
@@ -159,8 +208,8 @@ static struct lode_kind of_object(const struct lode_file *file)
 
 	for (uint32_t i = 1; file->image.sections != NULL && i < file->image.nsections; i++)
 		if (strcmp(lode_file_section_name(name, sizeof name, file, i), ".modinfo") == 0)
-			return kind(KIND_MODULE, "Linux kernel module (relocatable object)");
-	return kind(KIND_OBJECT, "relocatable object");
+			return kind(KIND_MODULE, "a ", "Linux kernel module (relocatable object)");
+	return kind(KIND_OBJECT, "a ", "relocatable object");
 }
 
 /* Debug files keep the program headers but none of the bytes. */
@@ -212,22 +261,22 @@ static struct lode_kind of_program(const struct lode_file *file)
 	bool interp = lode_segment_find(image, LODE_PT_INTERP) != NULL;
 
 	if (image->type == LODE_ET_EXEC)
-		return interp ? kind(KIND_PROGRAM, "program at a fixed address, dynamically linked")
-			      : kind(KIND_STATIC, "program at a fixed address, statically linked");
+		return interp ? kind(KIND_PROGRAM, "a ", "program at a fixed address, dynamically linked")
+			      : kind(KIND_STATIC, "a ", "program at a fixed address, statically linked");
 	if (has_dynamic && dynamic.soname != LODE_NO_OFFSET && !(dynamic.flags_1 & LODE_DF_1_PIE)) {
 		if (interp)
-			return kind(KIND_LIBRARY, "shared library that is a program too");
+			return kind(KIND_LIBRARY, "a ", "shared library that is a program too");
 		return dynamic.needed == 0 && image->entry != 0
-			       ? kind(KIND_INTERPRETER, "shared library with an entry: a program interpreter")
-			       : kind(KIND_LIBRARY, "shared library");
+			       ? kind(KIND_INTERPRETER, "a ", "shared library with an entry: a program interpreter")
+			       : kind(KIND_LIBRARY, "a ", "shared library");
 	}
 	if (interp)
-		return kind(KIND_PROGRAM, "position-independent program, dynamically linked");
+		return kind(KIND_PROGRAM, "a ", "position-independent program, dynamically linked");
 	if (has_dynamic && (dynamic.flags_1 & LODE_DF_1_PIE))
-		return kind(KIND_STATIC_PIE, "position-independent program, statically linked");
+		return kind(KIND_STATIC_PIE, "a ", "position-independent program, statically linked");
 	if (dynamic.needed > 0 || image->entry == 0)
-		return kind(KIND_LIBRARY, "shared library");
-	return kind(KIND_STATIC_PIE, "position-independent program without interpreter");
+		return kind(KIND_LIBRARY, "a ", "shared library");
+	return kind(KIND_STATIC_PIE, "a ", "position-independent program without interpreter");
 }
 
 struct lode_kind lode_kind_of_image(const struct lode_file *file)
@@ -237,11 +286,11 @@ struct lode_kind lode_kind_of_image(const struct lode_file *file)
 	if (file->image.type == LODE_ET_REL)
 		return of_object(file);
 	if (file->image.type == LODE_ET_CORE)
-		return kind(KIND_CORE, "core dump");
+		return kind(KIND_CORE, "a ", "core dump");
 	if (file->image.type != LODE_ET_EXEC && file->image.type != LODE_ET_DYN)
-		return kind(KIND_ELF, "ELF file of unknown type");
+		return kind(KIND_ELF, "an ", "ELF file of unknown type");
 	if (debug_only(file))
-		return kind(KIND_DEBUG, "debug information for another file");
+		return kind(KIND_DEBUG, "", "debug information for another file");
 	result = of_program(file);
 	if (result.id != KIND_STATIC && result.id != KIND_STATIC_PIE)
 		return result;

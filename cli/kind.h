@@ -6,7 +6,7 @@
 #include "cli.h"
 
 enum lode_kind_id {
-	KIND_UNKNOWN, KIND_EMPTY, KIND_TEXT, KIND_SCRIPT, KIND_ARCHIVE, KIND_PE, KIND_BZIMAGE, KIND_PACKED,
+	KIND_UNKNOWN, KIND_EMPTY, KIND_TEXT, KIND_SCRIPT, KIND_ARCHIVE, KIND_PE, KIND_FOREIGN, KIND_BZIMAGE, KIND_PACKED,
 	KIND_PROGRAM, KIND_STATIC, KIND_STATIC_PIE, KIND_INTERPRETER, KIND_LIBRARY, KIND_KERNEL, KIND_OBJECT,
 	KIND_MODULE, KIND_CORE, KIND_DEBUG, KIND_ELF,
 };
@@ -15,11 +15,12 @@ struct lode_kind {
 	enum lode_kind_id id;
 	bool pvh, xen, multiboot, multiboot2, limine, linux_kernel; /* boot protocols that a kernel offers */
 	uint64_t pvh_entry;
+	const char *article; /* of the words: "a ", "an ", "" */
 	char words[160]; /* "position-independent program, dynamically linked" */
 };
 
 /* Of bytes that are no ELF file. */
-struct lode_kind lode_kind_of_bytes(const struct lode_input *input);
+struct lode_kind lode_kind_of_bytes(const struct lode_source *source);
 /* Of an opened ELF file. */
 struct lode_kind lode_kind_of_image(const struct lode_file *file);
 

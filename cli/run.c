@@ -26,6 +26,7 @@ static const struct {
 	[KIND_SCRIPT] = {true, NULL},
 	[KIND_ARCHIVE] = {false, "linking and running archives is not there yet; `lode show` lists its members"},
 	[KIND_PE] = {false, "lode runs ELF files"},
+	[KIND_FOREIGN] = {false, "lode runs ELF files"},
 	[KIND_BZIMAGE] = {false, "booting kernels is not there yet; `lode show` and `lode check` read it"},
 	[KIND_PACKED] = {false, "unpack it first; `lode show` looks inside"},
 	[KIND_PROGRAM] = {true, NULL},
@@ -73,7 +74,7 @@ static bool judge_other(const struct lode_file *file, const char *name)
 		lode_error(name, "%s", file->input.error);
 		return false;
 	}
-	kind = lode_kind_of_bytes(&file->input);
+	kind = lode_kind_of_bytes(&file->input.source);
 	if (file->why.rule != LODE_RULE_HEADER_MAGIC && (file->why.rule != LODE_RULE_HEADER_TRUNCATED || kind.id == KIND_UNKNOWN)) {
 		lode_file_error(file);
 		return false;

@@ -299,11 +299,11 @@ static int show_other(const struct show *show)
 		lode_file_error(file);
 		return LODE_EXIT_FAILED;
 	}
-	kind = lode_kind_of_bytes(&file->input);
+	kind = lode_kind_of_bytes(&file->input.source);
 	if (kind.id == KIND_ARCHIVE)
 		return show_archive(&file->input, show->wishes.json);
-	if (file->why.rule == LODE_RULE_HEADER_MAGIC)
-		lode_error(file->input.name, "not an ELF file, but %s", kind.words);
+	if (file->why.rule == LODE_RULE_HEADER_MAGIC || kind.id != KIND_UNKNOWN)
+		lode_error(file->input.name, "not an ELF file, but %s%s", kind.article, kind.words);
 	else
 		lode_file_error(file);
 	return LODE_EXIT_FAILED;

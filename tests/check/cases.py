@@ -61,6 +61,19 @@ case('segment-align-small', 'linux-process', lambda: three(align=16), three)
 case('segment-align-large', 'linux-process', lambda: image([TEXT, seg(PT_LOAD, R, 0x600000, b'const', align=0x200000), STK]), program)
 case('segment-low', 'linux-process', lambda: image([seg(PT_LOAD, R | X, 0x8000, CODE), STK]), lambda: image([seg(PT_LOAD, R | X, 0x10000, CODE), STK]))
 
+# Files that are no ELF files
+
+
+class Raw:
+	def __init__(self, data):
+		self.data = data
+
+
+case('file-empty', 'any', lambda: Raw(b''), program)
+case('file-script', 'linux-process', lambda: Raw(b'#! /bin/sh -e\n'), program)
+case('file-text', 'any', lambda: Raw(b'GROUP ( libc.so.6 )\n' * 8), program)
+case('file-foreign', 'pvh', lambda: Raw(b'MZ' + bytes(200)), lambda: pvh())
+
 # Multiboot and physical addresses
 
 
@@ -89,11 +102,6 @@ def mb32():
 	text = mb1() + bytes(4) + CODE
 	head = struct.pack('<16sHHIIIIIHHHHHH', b'\x7fELF\x01\x01\x01', 2, 3, 1, 0x100000 + 84, 52, 0, 0, 52, 32, 1, 40, 0, 0)
 	return head + struct.pack('<IIIIIIII', 1, 0, 0x100000, 0x100000, 84 + len(text), 84 + len(text), 5, 0x1000) + text
-
-
-class Raw:
-	def __init__(self, data):
-		self.data = data
 
 
 KERNEL_DATA = dict(type_=PT_LOAD, flags=R | W, data=b'data' * 16)

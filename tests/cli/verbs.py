@@ -97,12 +97,15 @@ def run_names():
         "bzImage": (write("bz", bytes(bzimage)), "(bzImage)"), "text": ("/etc/passwd", "text"), "empty": (write("empty", b""), "empty"),
         "packed object": (write("object.o.gz", gzip.compress(harness.read(path("object.o")))), "gzip data with a relocatable object in it"),
         "gzip": (write("gz", b"\x1f\x8b\x08" + bytes(40)), "gzip"), "data": (write("data", bytes(range(256))), "data of unknown kind"),
-        "PE": (write("exe", b"MZ" + bytes(200)), "PE"),
+        "PE": (write("exe", b"MZ" + bytes(200)), "PE"), "Mach-O": (write("macho", b"\xcf\xfa\xed\xfe" + bytes(200)), "Mach-O"),
     }
     for name, (file, words) in things.items():
         os.chmod(file, 0o755) if file.startswith(harness.FOLDER) else None
         result = lode("run", file)
         case("run names: " + name, equal(result.status, 1, "status"), (one_line_error(result), result.err), (words in result.err, result.err))
+        if name in ("text", "empty", "PE", "Mach-O"):
+            result = lode("show", file)
+            case("show names: " + name, equal(result.status, 1, "status"), (one_line_error(result), result.err), ("not an ELF file, but" in result.err and words in result.err, result.err))
     member = lode("run", path("lib.a") + ":object.o")
     case("run names: member", equal(member.status, 1), "relocatable object" in member.err)
 

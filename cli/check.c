@@ -70,6 +70,10 @@ static int status_of(const struct check *c, bool strict)
 
 static void check_image(struct check *c)
 {
+	const uint32_t asked = c->targets;
+
+	if (check_userland(c))
+		c->targets &= ~(uint32_t)(FOR_KERNELS | FOR_MODULE);
 	check_header(c);
 	check_segments(c);
 	check_pages(c);
@@ -84,6 +88,7 @@ static void check_image(struct check *c)
 	check_linux(c);
 	check_object(c);
 	check_plan(c);
+	c->targets = asked;
 }
 
 static void report(struct run *run, struct check *c)

@@ -148,6 +148,8 @@ bool check_other(struct check *c, enum lode_rule rule);
 void check_plan(struct check *c);
 /* check_guess.c */
 void check_guess(struct check *c);
+/* check_userland.c: true if kernels or modules are asked for, this is none, and that was told: nothing else of theirs holds */
+bool check_userland(struct check *c);
 
 /* The rules, by subject */
 void check_header(struct check *c);

@@ -18,9 +18,20 @@ def case(rule, targets, bad, good, also=(), name='file', also_good=()):
 
 case('target-type', 'linux-process', lambda: prog().set(e_type=4), prog)
 case('target-type', 'module', program, lambda: module())
+case('target-userland', 'linux-kernel', prog, lambda: vmlinux(notes=xen(0x1000300)))
+case('target-userland', 'pvh', prog, lambda: pvh())
+case('target-userland', 'limine', library, lambda: limine())
+case('target-userland', 'multiboot', lambda: abi_tagged(), lambda: mb())
+case('target-userland', 'module', prog, lambda: module())
 case('header-ehsize', 'any', lambda: program().set(e_ehsize=60), program)
 case('header-phoff-align', 'any', lambda: program(phoff=66), program)
 case('entry-zero', 'linux-process', lambda: program(entry=0), program)
+
+
+def abi_tagged():
+	"""What static programs have from the start-up code of their libc."""
+	tag = note(b'GNU', 1, struct.pack('<4I', 0, 3, 2, 0))
+	return image([seg(PT_LOAD, R | X, 0x400000, CODE), seg(PT_LOAD, R, 0x401000, tag), seg(PT_NOTE, R, 0x401000, inside=True, size=len(tag), align=4)])
 
 
 def debug_file():

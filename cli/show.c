@@ -289,13 +289,15 @@ static int show_archive(const struct lode_input *input, bool as_json)
 }
 
 /* The file could not be opened as ELF: it may be something else with a name. */
-static int show_other(const struct show *show)
+static int show_other(struct show *show)
 {
 	const struct lode_file *file = &show->file;
 	struct lode_kind kind;
 
 	if (file->input.error[0] != '\0' ||
 		(file->why.rule != LODE_RULE_HEADER_MAGIC && file->why.rule != LODE_RULE_HEADER_TRUNCATED)) {
+		if (file->input.error[0] == '\0' && show->wishes.svg == NULL)
+			show_refused(show);
 		lode_file_error(file);
 		return LODE_EXIT_FAILED;
 	}

@@ -103,6 +103,9 @@ void show_versions_read(struct show_versions *versions, const struct show *show)
 void show_versions_free(struct show_versions *versions);
 const char *show_version_of(char *buf, size_t size, const struct show_versions *versions, const struct show *show, uint64_t symbol);
 
+/* show_refused.c: of a file that open refused, what can be read of it; the reason stays in file.why */
+void show_refused(struct show *show);
+
 /* show_text.c */
 void show_identity_print(const struct show *show);
 /* "6.5 KiB"; the result is in buf. */
@@ -120,6 +123,8 @@ void show_json_notes(struct lode_json *json, const struct show *show);
 void show_json_relocations(struct lode_json *json, const struct show *show);
 void show_json_symbols(struct lode_json *json, const struct show *show);
 void show_json_print(const struct show *show);
+/* The members that a refused file has. */
+void show_json_refused(const struct show *show);
 /* svg.c: 0, or -1 after an error line. */
 int show_svg_write(const struct show *show, const char *path);
 

@@ -50,6 +50,10 @@ static void put_prot(struct lode_json *json, const char *key, uint32_t prot)
 
 static void put_segments(struct lode_json *json, const struct show *show)
 {
+	if (show->file.image.segments == NULL && show->file.image.nsegments > 0) {
+		lode_json_null(json, "program_headers");
+		return;
+	}
 	lode_json_array(json, "program_headers");
 	for (uint32_t i = 0; i < show->file.image.nsegments; i++) {
 		const struct lode_segment *s = &show->file.image.segments[i];
@@ -280,14 +284,12 @@ static void put_plan(struct lode_json *json, const struct show *show)
 	lode_json_object_end(json);
 }
 
-static void put_finding(struct lode_json *json, const char *what, const struct lode_diag *why)
+static void put_diag(struct lode_json *json, const char *key, const char *what, const struct lode_diag *why)
 {
 	char text[768];
 
-	if (why->status == LODE_OK)
-		return;
 	lode_diag_format(text, sizeof text, why);
-	lode_json_object(json, NULL);
+	lode_json_object(json, key);
 	lode_json_string(json, "about", what);
 	lode_json_string(json, "rule", lode_rule_name(why->rule));
 	lode_json_string(json, "structure", lode_field_structure(why->field));
@@ -301,16 +303,42 @@ static void put_finding(struct lode_json *json, const char *what, const struct l
 	lode_json_object_end(json);
 }
 
-void show_json_print(const struct show *show)
+static void put_finding(struct lode_json *json, const char *what, const struct lode_diag *why)
 {
-	struct lode_json writer, *json = &writer;
+	if (why->status != LODE_OK)
+		put_diag(json, NULL, what, why);
+}
 
+static void begin(struct lode_json *json, const struct show *show)
+{
 	lode_json_begin(json, stdout);
 	lode_json_object(json, NULL);
 	lode_json_string(json, "format", "lode-show");
 	lode_json_number(json, "version", JSON_VERSION);
 	put_file(json, show);
 	put_header(json, show);
+}
+
+void show_json_refused(const struct show *show)
+{
+	struct lode_json writer, *json = &writer;
+
+	begin(json, show);
+	put_segments(json, show);
+	if (show->file.image.sections != NULL)
+		put_sections(json, show);
+	else
+		lode_json_null(json, "sections");
+	put_diag(json, "refused", "file", &show->file.why);
+	lode_json_object_end(json);
+	lode_json_end(json);
+}
+
+void show_json_print(const struct show *show)
+{
+	struct lode_json writer, *json = &writer;
+
+	begin(json, show);
 	lode_json_string(json, "interpreter", show->has_interpreter ? show->interpreter : NULL);
 	put_segments(json, show);
 	put_sections(json, show);

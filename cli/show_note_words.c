@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A note's owner, type and descriptor -> its name and its meaning in words. */
 #include "show.h"
+#include "bytes.h"
 #include <inttypes.h>
 #include <string.h>
 
@@ -29,12 +30,7 @@ static void say(struct decode *decode, const char *format, ...)
 
 static uint64_t load(const struct decode *decode, size_t at, size_t size)
 {
-	bool big = decode->show->file.image.data == LODE_DATA2MSB;
-	uint64_t value = 0;
-
-	for (size_t i = 0; i < size; i++)
-		value = value << 8 | decode->desc[at + (big ? i : size - 1 - i)];
-	return value;
+	return load_number(decode->desc + at, (unsigned)size, decode->show->file.image.data == LODE_DATA2MSB);
 }
 
 static void say_hex(struct decode *decode)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Relocation tables -> how many there are of each type. */
 #include "show.h"
+#include "bytes.h"
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,15 +58,6 @@ void show_relocs_count(struct reloc_types *types, const struct show *show, const
 	}
 }
 
-static uint64_t load_word(const unsigned char *bytes, unsigned size, bool big)
-{
-	uint64_t word = 0;
-
-	for (unsigned i = 0; i < size; i++)
-		word = word << 8 | bytes[big ? i : size - 1 - i];
-	return word;
-}
-
 /* An even word is an address and stands for itself; an odd one is a bitmap of the words behind. */
 void show_relr_count(struct reloc_types *types, const struct show *show, const struct lode_range *range)
 {
@@ -80,7 +72,7 @@ void show_relr_count(struct reloc_types *types, const struct show *show, const s
 			types->bad = 1;
 			return;
 		}
-		word = load_word(raw, size, image->data == LODE_DATA2MSB);
+		word = load_number(raw, size, image->data == LODE_DATA2MSB);
 		types->total++;
 		types->relr += word & 1 ? (uint64_t)__builtin_popcountll(word >> 1) : 1;
 	}

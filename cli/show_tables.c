@@ -23,7 +23,7 @@ void show_segments_print(const struct show *show)
 	const struct lode_image *image = &show->file.image;
 	char prot[4];
 
-	if (image->nsegments == 0)
+	if (image->nsegments == 0 || image->segments == NULL)
 		return;
 	show_head(show, "Program headers");
 	printf("  %3s %-12s %-3s %10s %*s %10s %10s %8s\n", "#", "type", "", "offset", digits(show) + 2, "address", "in file",

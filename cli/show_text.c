@@ -105,11 +105,13 @@ static void print_input(const struct show *show)
 
 static void print_stack(const struct show *show)
 {
-	const struct lode_segment *stack = lode_segment_find(&show->file.image, LODE_PT_GNU_STACK);
+	const struct lode_segment *stack;
 	char prot[4], size[24];
 
-	if (show->kind.id == KIND_KERNEL || (show->file.image.type != LODE_ET_EXEC && show->file.image.type != LODE_ET_DYN))
+	if (show->kind.id == KIND_KERNEL || show->file.image.segments == NULL ||
+		(show->file.image.type != LODE_ET_EXEC && show->file.image.type != LODE_ET_DYN))
 		return;
+	stack = lode_segment_find(&show->file.image, LODE_PT_GNU_STACK);
 	line("stack");
 	if (stack == NULL) {
 		puts("no PT_GNU_STACK: the loader's default, executable for old programs");

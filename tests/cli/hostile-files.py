@@ -25,7 +25,7 @@ def judge(name, result, json_wanted):
     try:
         if not harmless(result.raw):
             return "%s: control bytes on stdout" % name
-        if json_wanted and result.status == 0:
+        if json_wanted and (result.status == 0 or result.raw):
             json.loads(result.raw.decode("utf-8"))
     except ValueError as error:
         return "%s: %s" % (name, error)
@@ -102,6 +102,38 @@ def trouble_with_sections():
          equal(shown["findings"][0]["index"], 5))
 
 
+def refused():
+    """What can be read of a refused file is shown before the refusal."""
+    header = {name: struct.unpack_from("<" + kind, TRUE, at)[0] for name, at, kind in (("e_phoff", 32, "Q"), ("e_shoff", 40, "Q"), ("e_phnum", 56, "H"), ("e_shnum", 60, "H"))}
+    whole = show_json("/bin/true")
+
+    def broken(at, kind, value):
+        data = bytearray(TRUE)
+        struct.pack_into("<" + kind, data, at, value)
+        return bytes(data)
+    memsz = broken(64 + 56 * 2 + 40, "Q", 1)
+    text, shown = lode("show", write("memsz", memsz)), show_json(path("memsz"))
+    table = [dict(p) for p in whole["program_headers"]]
+    table[2]["memsz"] = 1
+    case("refused program header: tables are shown", equal(text.status, 1), one_line_error(text), "[segment-size]" in text.err, "ELF64, little-endian, x86-64" in text.out,
+         *[("  %-13s 0x%x\n" % pair in text.out, pair) for pair in header.items()], equal(text.out.count(" LOAD "), 4), ".text" in text.out, "Memory of" not in text.out)
+    case("refused program header: JSON", equal(shown["program_headers"], table), equal(shown["sections"], whole["sections"]), equal(shown["header"], whole["header"]),
+         equal(shown["refused"]["rule"], "segment-size"), equal(shown["refused"]["index"], 2), "plan" not in shown, equal(lode("show", "--json", path("memsz")).status, 1))
+    for title, at, kind, value, rule in (("e_phoff", 32, "Q", 1 << 62, "header-phtable"), ("e_phentsize", 54, "H", 55, "header-phentsize")):
+        text, shown = lode("show", write("refused." + title, broken(at, kind, value))), show_json(path("refused." + title))
+        case("%s broken: the header is shown, no table" % title, equal(text.status, 1), "[%s]" % rule in text.err, "  %-13s 0x%x\n" % (title, value) in text.out, " LOAD " not in text.out,
+             equal(shown["program_headers"], None), equal(shown["sections"], whole["sections"]), equal(shown["refused"]["rule"], rule))
+    text = lode("show", write("refused.version", broken(20, "I", 7)))
+    case("e_version broken: all is shown", equal(text.status, 1), "  e_version     0x7\n" in text.out, " LOAD " in text.out, ".text" in text.out)
+    both = bytearray(memsz)
+    struct.pack_into("<Q", both, 40, 1 << 62)
+    shown = show_json(write("refused.both", bytes(both)))
+    case("sections broken too", equal(shown["sections"], None), equal(len(shown["program_headers"]), header["e_phnum"]))
+    text = lode("show", write("refused.class", broken(4, "B", 9)))
+    case("class broken: nothing can be read", equal(text.status, 1), equal(text.out, ""), "[header-class]" in text.err)
+    case("--svg of a refused file", equal(lode("show", "--svg", "-", path("memsz")).out, ""), equal(lode("show", "--svg", "-", path("memsz")).status, 1))
+
+
 def prefixes():
     small = write("small.c", b"int main(void) { return 0; }\n")
     tool("cc", "-s", "-o", path("small"), small)
@@ -172,6 +204,7 @@ def large_tables():
 
 names()
 trouble_with_sections()
+refused()
 prefixes()
 flips()
 limits()

@@ -124,6 +124,17 @@ struct check_place check_at(const char *structure, uint32_t index, const char *f
 /* A core rule at a place that the core did not name itself. */
 void check_add_rule(struct check *c, enum lode_rule rule, enum lode_field field, struct check_place place, uint64_t limit);
 
+/* check_symbol.c */
+enum { CHECK_RELOC_TEXT = 176 };
+/* Name of a symbol, a section's for that of a section, cut to size and then ended by "..."; false: it has none. */
+bool check_symbol_name(char *buf, size_t size, const struct check *c, const struct lode_symtab *table, uint64_t index);
+/* "R_X86_64_COPY of stdout" */
+void check_reloc_text(char *buf, size_t size, const struct check *c, const struct lode_symtab *table, const struct lode_rel *rel);
+/* The same of a diagnosis that points at a dynamic relocation, "" for others. */
+void check_diag_text(char *buf, size_t size, const struct check *c, const struct lode_diag *why);
+/* Adds the needed libraries, as many as there is room for, with before in front of them. */
+void check_needed_text(char *buf, size_t size, const struct check *c, const char *before);
+
 /* True while there is budget for n more steps. */
 bool check_spend(struct check *c, uint64_t n);
 /* Bytes of the file; false if they are not there. */

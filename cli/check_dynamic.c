@@ -235,6 +235,7 @@ static void check_versions(struct check *c)
 {
 	static struct known known;
 	uint64_t symbols = c->dynamic.counted ? c->dynamic.symbols.count : 0;
+	char name[120];
 
 	if (c->dynamic.versym.size == 0)
 		return;
@@ -250,9 +251,11 @@ static void check_versions(struct check *c)
 			check_add_core(c, &why);
 			return;
 		}
-		if (!(known.bits[index / 8] & 1u << index % 8))
-			check_add(c, CHECK_VERSION_UNKNOWN, check_at("symbol", (uint32_t)i, "version index", index,
-				c->dynamic.versym.addr + 2 * i), NULL);
+		if (known.bits[index / 8] & 1u << index % 8)
+			continue;
+		check_symbol_name(name, sizeof name, c, &c->dynamic.symbols, i);
+		check_add(c, CHECK_VERSION_UNKNOWN, check_at("symbol", (uint32_t)i, "version index", index,
+			c->dynamic.versym.addr + 2 * i), "%s", name);
 	}
 }
 

@@ -261,15 +261,29 @@ static bool applied(uint32_t type)
 
 static void check_table(struct check *c, const struct lode_reltab *table)
 {
+	char text[CHECK_RELOC_TEXT];
 	struct lode_rel rel;
 
 	for (uint64_t i = 0; i < table->count && check_spend(c, 24); i++) {
 		if (lode_rel_read(&rel, &c->image, table, i, NULL) != LODE_OK)
 			return;
-		if (!rel.has_addend || !applied(rel.type))
-			check_add(c, CHECK_LIMINE_RELOCATION, check_at("relocation", (uint32_t)i, "r_info type", rel.type,
-				table->offset + i * 24), NULL);
+		if (rel.has_addend && applied(rel.type))
+			continue;
+		check_reloc_text(text, sizeof text, c, &c->dynamic.symbols, &rel);
+		check_add(c, CHECK_LIMINE_RELOCATION, check_at("relocation", (uint32_t)i, "r_info type", rel.type,
+			table->offset + i * 24), "%s", text);
 	}
+}
+
+static void check_needed(struct check *c)
+{
+	char names[160] = "";
+
+	if (c->dynamic.needed == 0)
+		return;
+	check_needed_text(names, sizeof names, c, "");
+	check_add(c, CHECK_LIMINE_NEEDED, check_at("dynamic entry", LODE_NO_INDEX, "DT_NEEDED", c->dynamic.needed,
+		c->dynamic.offset), "%s", names);
 }
 
 static void check_moving(struct check *c)
@@ -280,9 +294,7 @@ static void check_moving(struct check *c)
 		check_add(c, CHECK_LIMINE_DYNAMIC, check_at_header(c, LODE_FIELD_EHDR_TYPE), NULL);
 	if (!c->has_dynamic)
 		return;
-	if (c->dynamic.needed > 0)
-		check_add(c, CHECK_LIMINE_NEEDED, check_at("dynamic entry", LODE_NO_INDEX, "DT_NEEDED", c->dynamic.needed,
-			c->dynamic.offset), NULL);
+	check_needed(c);
 	if (c->image.machine != LODE_EM_X86_64)
 		return;
 	check_table(c, &c->dynamic.rel);

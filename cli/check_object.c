@@ -86,20 +86,26 @@ static bool is_compressed(const struct table *table)
 	return (table->target->flags & LODE_SHF_COMPRESSED) != 0 || strstr(table->name, ".zdebug_") != NULL;
 }
 
+static void add_entry(struct check *c, enum check_id id, const struct table *table, struct check_place place,
+	const struct lode_rel *rel)
+{
+	char text[CHECK_RELOC_TEXT];
+
+	check_reloc_text(text, sizeof text, c, &table->symbols, rel);
+	check_add(c, id, place, "in section %u, %s: %s", table->index, table->name, text);
+}
+
 static void check_entry(struct check *c, const struct table *table, uint64_t i, const struct lode_rel *rel)
 {
 	uint32_t highest = highest_type(c->image.machine);
 
 	if (highest != 0 && rel->type > highest)
-		check_add(c, CHECK_OBJECT_RELOCATION, at_entry(table, i, "r_info type", rel->type), "in section %u, %s",
-			table->index, table->name);
+		add_entry(c, CHECK_OBJECT_RELOCATION, table, at_entry(table, i, "r_info type", rel->type), rel);
 	else if (c->kernel_module && c->image.machine == LODE_EM_X86_64 && (table->target->flags & LODE_SHF_ALLOC) &&
 		!linux_applies(rel->type))
-		check_add(c, CHECK_MODULE_RELOCATION, at_entry(table, i, "r_info type", rel->type), "in section %u, %s",
-			table->index, table->name);
+		add_entry(c, CHECK_MODULE_RELOCATION, table, at_entry(table, i, "r_info type", rel->type), rel);
 	if (!is_compressed(table) && !check_within(rel->offset, width_of(c->image.machine, rel->type), table->target->size))
-		check_add(c, CHECK_OBJECT_RELOCATION_RANGE, at_entry(table, i, "r_offset", rel->offset), "in section %u, %s",
-			table->index, table->name);
+		add_entry(c, CHECK_OBJECT_RELOCATION_RANGE, table, at_entry(table, i, "r_offset", rel->offset), rel);
 	if (rel->symbol >= table->symbols.count && rel->symbol != 0) {
 		struct lode_diag why = {.rule = LODE_RULE_SYMBOL_INDEX, .field = LODE_FIELD_REL_SYMBOL, .index = (uint32_t)i};
 
@@ -169,16 +175,28 @@ static void check_tables(struct check *c)
 	}
 }
 
-static void check_symbol(struct check *c, uint64_t offset, uint32_t i, const struct lode_symbol *symbol, uint32_t locals)
+/* "NAME", with what else is to be said behind it. */
+static void add_symbol(struct check *c, enum check_id id, const struct lode_symtab *table, struct check_place place,
+	const char *more)
 {
-	struct lode_diag why = {.index = i, .offset = offset};
+	char name[120];
+	bool named = check_symbol_name(name, sizeof name, c, table, place.index);
 
-	if (i != 0 && i < locals && symbol->bind != LODE_STB_LOCAL)
-		check_add(c, CHECK_OBJECT_LOCALS, check_at("symbol", i, "st_info", symbol->bind, offset), "sh_info is %u", locals);
-	if (i >= locals && symbol->bind == LODE_STB_LOCAL)
-		check_add(c, CHECK_OBJECT_LOCALS, check_at("symbol", i, "st_info", symbol->bind, offset), "sh_info is %u", locals);
+	check_add(c, id, place, "%s%s%s", name, named && *more != '\0' ? ", " : "", more);
+}
+
+static void check_symbol(struct check *c, const struct lode_symtab *table, uint32_t i, const struct lode_symbol *symbol,
+	uint32_t locals)
+{
+	uint64_t offset = table->offset + i * (uint64_t)(c->image.class_ == LODE_CLASS64 ? 24 : 16);
+	struct lode_diag why = {.index = i, .offset = offset};
+	char more[32];
+
+	snprintf(more, sizeof more, "sh_info is %u", locals);
+	if (i != 0 && (i < locals) != (symbol->bind == LODE_STB_LOCAL))
+		add_symbol(c, CHECK_OBJECT_LOCALS, table, check_at("symbol", i, "st_info", symbol->bind, offset), more);
 	if (symbol->reserved && symbol->shndx == LODE_SHN_COMMON)
-		check_add(c, CHECK_MODULE_COMMON, check_at("symbol", i, "st_shndx", symbol->shndx, offset), NULL);
+		add_symbol(c, CHECK_MODULE_COMMON, table, check_at("symbol", i, "st_shndx", symbol->shndx, offset), "");
 	if (!symbol->reserved && symbol->shndx >= c->image.nsections) {
 		why.rule = LODE_RULE_SECTION_INDEX, why.field = LODE_FIELD_SYM_SHNDX;
 		why.value = symbol->shndx, why.limit = c->image.nsections;
@@ -203,7 +221,7 @@ static void check_symtab(struct check *c, uint32_t index)
 			check_add_core(c, &why);
 			return;
 		}
-		check_symbol(c, table.offset + k * size, (uint32_t)k, &symbol, section->info);
+		check_symbol(c, &table, (uint32_t)k, &symbol, section->info);
 		if (symbol.name == 0 || symbol.name < table.strings.size)
 			continue;
 		why = (struct lode_diag){.rule = LODE_RULE_STRING_OUTSIDE, .field = LODE_FIELD_SYM_NAME, .index = (uint32_t)k};

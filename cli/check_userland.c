@@ -3,7 +3,7 @@
 #include "check.h"
 #include <string.h>
 
-enum { PATH = 64, NAME = 48 };
+enum { PATH = 64 };
 
 static void say(char *buf, size_t size, const char *before, const char *word)
 {
@@ -22,24 +22,6 @@ static void say_interpreter(struct check *c, char *buf, size_t size, const struc
 	say(buf, size, "it names the interpreter ", path);
 }
 
-/* As many names as there is room for. */
-static void say_needed(const struct check *c, char *buf, size_t size)
-{
-	const char *before = buf[0] != '\0' ? " and needs " : "it needs ";
-	char name[NAME];
-
-	for (uint32_t i = 0; i < c->dynamic.count && strlen(buf) + NAME + 16 < size; i++) {
-		struct lode_dyn entry;
-
-		if (lode_dynamic_entry(&entry, &c->image, &c->dynamic, i, NULL) != LODE_OK || entry.tag != LODE_DT_NEEDED)
-			continue;
-		if (lode_string_read(name, sizeof name, &c->image, &c->dynamic.symbols.strings, entry.value, NULL) != LODE_OK)
-			continue;
-		say(buf, size, before, name);
-		before = ", ";
-	}
-}
-
 /* Where it shows that the file belongs to a process, and what is seen there; false: it does not. */
 static bool find_mark(struct check *c, struct check_place *place, char *buf, size_t size)
 {
@@ -50,7 +32,7 @@ static bool find_mark(struct check *c, struct check_place *place, char *buf, siz
 	if (interp != NULL)
 		say_interpreter(c, buf, size, interp);
 	if (c->has_dynamic && c->dynamic.needed > 0)
-		say_needed(c, buf, size);
+		check_needed_text(buf, size, c, interp != NULL ? " and needs " : "it needs ");
 	if (interp != NULL)
 		*place = check_at_segment(c, lode_segment_index(&c->image, interp), LODE_FIELD_PHDR_TYPE);
 	else if (c->has_dynamic && (c->dynamic.needed > 0 || c->dynamic.soname != LODE_NO_OFFSET))
@@ -64,7 +46,15 @@ static bool find_mark(struct check *c, struct check_place *place, char *buf, siz
 	return true;
 }
 
-/* Kernels that name an interpreter or need a library for show (FreeBSD's) bear the marks of a boot protocol. */
+/* Kernels that name an interpreter or need a library for show (FreeBSD's) bear the marks of a boot protocol. Those of Limine are
+ * mere constants, which a boot loader's own tools hold as well. */
+static bool bears_marks(struct check *c)
+{
+	bool both = lode_segment_find(&c->image, LODE_PT_INTERP) != NULL && c->has_dynamic && c->dynamic.needed > 0;
+
+	return check_has_pvh(c) || check_has_multiboot(c) || (!both && check_has_limine(c));
+}
+
 bool check_userland(struct check *c)
 {
 	bool image = c->image.type == LODE_ET_EXEC || c->image.type == LODE_ET_DYN;
@@ -73,7 +63,7 @@ bool check_userland(struct check *c)
 
 	if (!(c->targets & (FOR_KERNELS | FOR_MODULE)) || !image || c->debug_file || c->bzimage || c->vmlinux)
 		return false;
-	if (!find_mark(c, &place, detail, sizeof detail) || check_has_pvh(c) || check_has_multiboot(c) || check_has_limine(c))
+	if (!find_mark(c, &place, detail, sizeof detail) || bears_marks(c))
 		return false;
 	place.has_value = place.field != NULL;
 	check_add(c, CHECK_TARGET_USERLAND, place, "%s", detail);

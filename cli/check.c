@@ -22,7 +22,7 @@ static const struct lode_option options[] = {
 	 "any            what holds for every loader"},
 	{OPT_JSON, 0, "json", NULL, "machine-readable output"},
 	{OPT_STRICT, 0, "strict", NULL, "hints count for the exit status"},
-	{OPT_NO_HINTS, 'q', "no-hints", NULL, "do not print hints"},
+	{OPT_NO_HINTS, 'q', "no-hints", NULL, "leave hints out, also of the count"},
 	{OPT_EXPLAIN, 0, "explain", "RULE", "print what a rule demands, why, and the remedy"},
 	{OPT_LIST, 0, "list", NULL, "list all rules"},
 };
@@ -94,9 +94,9 @@ static void check_image(struct check *c)
 static void report(struct run *run, struct check *c)
 {
 	if (run->json)
-		check_print_json(&run->out, c);
+		check_print_json(&run->out, c, run->hints);
 	else
-		check_print(c, run->hints);
+		check_print(c, run->hints, run->strict);
 	note_status(run, status_of(c, run->strict));
 }
 

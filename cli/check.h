@@ -112,8 +112,9 @@ void check_add(struct check *c, enum check_id id, struct check_place place, cons
 void check_add_core(struct check *c, const struct lode_diag *why);
 void check_seen(struct check *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
 enum check_severity check_worst(const struct check *c, bool strict, bool *clean);
-void check_print(const struct check *c, bool hints);
-void check_print_json(struct lode_json *json, const struct check *c);
+/* strict: hints count for the exit status, so that they are counted even where they are not shown. */
+void check_print(const struct check *c, bool hints, bool strict);
+void check_print_json(struct lode_json *json, const struct check *c, bool hints);
 
 /* Places */
 struct check_place check_at_file(uint64_t offset);

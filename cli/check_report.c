@@ -220,30 +220,30 @@ static unsigned count_of(const struct check *c, enum check_severity severity)
 	return count;
 }
 
-static void print_summary(const struct check *c)
+/* Hints that are not shown are not counted, unless the exit status counts them. */
+static void print_summary(const struct check *c, bool hints, bool strict)
 {
 	const char *comma = " ";
 
 	lode_put_name(stdout, c->name);
 	printf(":");
-	if (c->nfindings == 0)
-		printf(" clean");
-	for (int severity = CHECK_UNREADABLE; severity >= CHECK_HINT; severity--) {
+	for (int severity = CHECK_UNREADABLE; severity >= (hints || strict ? CHECK_HINT : CHECK_ODD); severity--) {
 		unsigned count = count_of(c, (enum check_severity)severity);
 
 		if (count == 0)
 			continue;
 		printf("%s%u %s%s", comma, count, check_severity_name((enum check_severity)severity), severity == CHECK_HINT &&
 			count > 1 ? "s" : "");
+		if (severity == CHECK_HINT && !hints)
+			printf(" not shown");
 		comma = ", ";
 	}
-	printf("\n");
+	printf("%s\n", *comma == ' ' ? " clean" : "");
 }
 
-void check_print(const struct check *c, bool hints)
+static void print_first_line(const struct check *c)
 {
 	char whom[128];
-	bool colour = lode_colour(stdout);
 
 	check_targets_text(whom, sizeof whom, c->targets);
 	lode_put_name(stdout, c->name);
@@ -255,13 +255,20 @@ void check_print(const struct check *c, bool hints)
 		lode_put_name(stdout, c->inside);
 	}
 	printf("\n");
+}
+
+void check_print(const struct check *c, bool hints, bool strict)
+{
+	bool colour = lode_colour(stdout);
+
+	print_first_line(c);
 	for (unsigned i = 0; i < c->nseen; i++)
 		printf("  %-10s %s\n", "seen", c->seen[i]);
 	for (int severity = CHECK_UNREADABLE; severity >= (hints ? CHECK_HINT : CHECK_ODD); severity--)
 		for (size_t i = 0; i < c->nfindings; i++)
 			if ((int)check_rule_at(c->findings[i].rule).severity == severity && first_of_rule(c, i))
 				print_rule(c, c->findings[i].rule, colour);
-	print_summary(c);
+	print_summary(c, hints, strict);
 }
 
 static void json_targets(struct lode_json *json, uint32_t bits)
@@ -305,8 +312,9 @@ static void json_finding(struct lode_json *json, const struct check *c, const st
 	lode_json_object_end(json);
 }
 
-void check_print_json(struct lode_json *json, const struct check *c)
+void check_print_json(struct lode_json *json, const struct check *c, bool hints)
 {
+	const enum check_severity least = hints ? CHECK_HINT : CHECK_ODD;
 	bool clean;
 	enum check_severity worst = check_worst(c, false, &clean);
 
@@ -324,14 +332,14 @@ void check_print_json(struct lode_json *json, const struct check *c)
 		lode_json_string(json, NULL, c->seen[i]);
 	lode_json_array_end(json);
 	lode_json_array(json, "findings");
-	for (int severity = CHECK_UNREADABLE; severity >= CHECK_HINT; severity--)
+	for (int severity = CHECK_UNREADABLE; severity >= (int)least; severity--)
 		for (size_t i = 0; i < c->nfindings; i++)
 			if ((int)check_rule_at(c->findings[i].rule).severity == severity)
 				json_finding(json, c, &c->findings[i]);
 	lode_json_array_end(json);
 	lode_json_object(json, "more");
 	for (uint32_t i = 1; i < CHECK_RULES; i++)
-		if (c->count[i] > CHECK_SAME_RULE)
+		if (c->count[i] > CHECK_SAME_RULE && check_rule_at(i).severity >= least)
 			lode_json_number(json, check_rule_at(i).name, c->count[i] - CHECK_SAME_RULE);
 	lode_json_object_end(json);
 	lode_json_object_end(json);

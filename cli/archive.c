@@ -170,7 +170,7 @@ static int take_thin(struct lode_input *input, const char *path, const struct lo
 static int take_bytes(struct lode_input *input, const struct lode_member *member)
 {
 	lode_input_note_(input, "member of an archive");
-	input->source.size = member->size;
+	input->source.size = input->own_size = member->size;
 	if (input->source.bytes != NULL)
 		input->source.bytes = (const unsigned char *)input->source.bytes + member->offset;
 	else

@@ -126,6 +126,7 @@ struct lode_input {
 	int fd;                    /* -1: none */
 	uint64_t window;           /* offset in the file where source begins (archive members) */
 	uint64_t file_size;        /* of the file itself, before anything was taken off */
+	uint64_t own_size;         /* of what the name stands for, still packed: the file, or the archive's member */
 	unsigned char *memory;     /* spooled or unpacked bytes, or NULL */
 	struct lode_cache *cache;
 };

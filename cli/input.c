@@ -172,7 +172,7 @@ static int spool(struct lode_input *input)
 		return lode_input_fail_(input, ENOMEM, "no memory for its bytes");
 	if (got < 0)
 		return lode_input_fail_(input, errno, "%s", strerror(errno));
-	input->file_size = output.size;
+	input->file_size = input->own_size = output.size;
 	input->source = (struct lode_source){.bytes = output.bytes, .size = output.size};
 	return 0;
 }
@@ -191,7 +191,7 @@ static int use_descriptor(struct lode_input *input)
 	input->cache = calloc(1, sizeof *input->cache);
 	if (input->cache == NULL)
 		return lode_input_fail_(input, ENOMEM, "no memory");
-	input->file_size = (uint64_t)st.st_size;
+	input->file_size = input->own_size = (uint64_t)st.st_size;
 	input->source = (struct lode_source){.size = input->file_size, .read = read_cached, .host = input};
 	return 0;
 }

@@ -12,6 +12,7 @@ static void put_file(struct lode_json *json, const struct show *show)
 	lode_json_object(json, "file");
 	lode_json_string(json, "name", input->name);
 	lode_json_number(json, "size", input->file_size);
+	lode_json_number(json, "own_size", input->own_size);
 	lode_json_string(json, "unpacked", input->peeled[0] != '\0' ? input->peeled : NULL);
 	lode_json_number(json, "image_size", input->source.size);
 	lode_json_string(json, "kind", show->kind.words);

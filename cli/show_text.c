@@ -97,10 +97,15 @@ static void print_input(const struct show *show)
 	const struct lode_input *input = &show->file.input;
 	char size[24];
 
-	if (input->peeled[0] != '\0') {
-		line("inside");
-		printf("%s: an ELF file of %s\n", input->peeled, show_size(size, input->source.size));
-	}
+	if (input->peeled[0] == '\0')
+		return;
+	line("inside");
+	printf("%s", input->peeled);
+	if (input->source.size != input->own_size)
+		printf(": an ELF file of %s", show_size(size, input->source.size));
+	if (input->own_size != input->file_size)
+		printf("; the archive has %s", show_size(size, input->file_size));
+	putchar('\n');
 }
 
 static void print_stack(const struct show *show)
@@ -167,7 +172,7 @@ void show_identity_print(const struct show *show)
 
 	printf("%s", show_sgr(show, "\033[1m"));
 	lode_put_name(stdout, show->file.input.name);
-	printf("%s: %s, %s\n", show_sgr(show, "\033[0m"), show->kind.words, show_size(size, show->file.input.file_size));
+	printf("%s: %s, %s\n", show_sgr(show, "\033[0m"), show->kind.words, show_size(size, show->file.input.own_size));
 	print_input(show);
 	print_header(show);
 	print_entry(show);

@@ -141,6 +141,13 @@ def archives():
         name, want = os.path.basename(member), show_json(member)
         same("member " + name[:12], show_json(path("lib.a") + ":" + name), "member of an archive", want)
         same("thin member " + name[:12], show_json(path("thin.a") + ":" + name), "member of a thin archive", want)
+        head = [lode("show", file).out.splitlines()[0].rsplit(", ", 1)[1] for file in (member, path("lib.a") + ":" + name, path("thin.a") + ":" + name)]
+        case("size of member " + name[:12], equal(head, head[:1] * 3), "the archive has" in lode("show", path("lib.a") + ":" + name).out,
+             "the archive has" not in lode("show", path("thin.a") + ":" + name).out)
+    write("packed.o", gzip.compress(read(members[0])))
+    tool("ar", "rc", path("packed.a"), path("packed.o"))
+    text = lode("show", path("packed.a") + ":packed.o").out
+    case("packed member", equal(text.splitlines()[0].rsplit(", ", 1)[1], "%d B" % os.path.getsize(path("packed.o"))), "member of an archive, gzip: an ELF file of " in text)
     bsd = b"!<arch>\n"
     for name in (b"bsd_name_that_is_long.o", b"second member.o"):
         data = read(members[0])

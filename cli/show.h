@@ -69,6 +69,53 @@ void show_note_words(struct show_note *out, const struct show *show, const unsig
 unsigned show_notes_each(const struct show *show, void (*each)(void *host, const struct show_note *note), void *host);
 void show_notes_print(const struct show *show);
 
+/*
+ * show_core.c: notes of owner "CORE" in a core of Linux. desc are the first size bytes of the descriptor; false: it is too short
+ */
+enum { CORE_PRSTATUS = 1, CORE_PRPSINFO = 3, CORE_AUXV = 6, CORE_FILES = 0x46494c45, CORE_SIGINFO = 0x53494749 };
+struct show_thread {
+	uint32_t signal, pid;
+	bool has_registers; /* known for this machine */
+	uint64_t pc, sp;
+};
+struct show_process {
+	char state;
+	uint32_t user, group, pid, parent;
+	char name[17], arguments[81];
+};
+struct show_siginfo {
+	uint32_t signal, sender;
+	int32_t code;
+	bool has_address, has_sender;
+	uint64_t address;
+};
+bool show_core_note(const struct show *show, const struct lode_note *note);
+bool show_core_thread(struct show_thread *thread, const struct show *show, const unsigned char *desc, size_t size);
+bool show_core_process(struct show_process *process, const struct show *show, const unsigned char *desc, size_t size);
+bool show_core_siginfo(struct show_siginfo *info, const struct show *show, const unsigned char *desc, size_t size);
+/* NULL: not known. */
+const char *show_signal_name(const struct show *show, uint32_t number);
+const char *show_auxv_name(uint64_t type);
+/* Type and value of entry index of NT_AUXV; false at its end. */
+bool show_auxv_at(uint64_t entry[2], const struct show *show, const struct lode_note *note, uint64_t index);
+/* The mappings of NT_FILE, one after the other. */
+struct show_mapping {
+	uint64_t begin, end, offset;
+	char name[4096];
+};
+struct show_files {
+	const struct lode_note *note;
+	uint64_t count, page, index;
+	uint64_t names; /* where in the descriptor the next name stands */
+};
+bool show_files_begin(struct show_files *files, const struct show *show, const struct lode_note *note);
+/* False at the end, or where the note is broken: then index < count. */
+bool show_files_next(struct show_mapping *mapping, struct show_files *files, const struct show *show);
+/* show_core_print.c: such a note as words, lists as lines of text, all of it as JSON; left as of show_afford. */
+void show_core_words(char *buf, size_t size, const struct show *show, uint32_t type, const unsigned char *desc, size_t desc_size);
+void show_core_print(const struct show *show, const struct lode_note *note, uint64_t *left);
+void show_core_json(struct lode_json *json, const struct show *show, const struct lode_note *note, uint64_t *left);
+
 /* show_relocs.c */
 void show_relocs_count(struct reloc_types *types, const struct show *show, const struct lode_reltab *table);
 void show_relr_count(struct reloc_types *types, const struct show *show, const struct lode_range *range);

@@ -10,6 +10,7 @@ enum { DESC_MOST = 4096 }; /* bytes of a note's descriptor */
 struct note_sink {
 	struct lode_json *json;
 	const struct show *show;
+	uint64_t left; /* bytes of a core's notes that may still be read */
 };
 
 static void put_desc(struct lode_json *json, const struct show *show, const struct lode_note *note)
@@ -51,12 +52,13 @@ static void put_note(void *host, const struct show_note *found)
 	lode_json_number(sink->json, "desc_size", note->desc_size);
 	put_desc(sink->json, sink->show, note);
 	lode_json_string(sink->json, "text", found->words[0] != '\0' ? found->words : NULL);
+	show_core_json(sink->json, sink->show, note, &sink->left);
 	lode_json_object_end(sink->json);
 }
 
 void show_json_notes(struct lode_json *json, const struct show *show)
 {
-	struct note_sink sink = {json, show};
+	struct note_sink sink = {json, show, show->file.image.source->size};
 	unsigned broken;
 
 	lode_json_array(json, "notes");

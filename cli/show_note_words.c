@@ -298,6 +298,9 @@ static void decode_core(struct decode *decode)
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
 		if (names[i].type == decode->out->note.type)
 			decode->out->type_name = names[i].name;
+	if (show_core_note(decode->show, &decode->out->note))
+		show_core_words(decode->out->words, sizeof decode->out->words, decode->show, decode->out->note.type, decode->desc,
+			decode->size);
 }
 
 static void decode_version(struct decode *decode)

@@ -82,6 +82,7 @@ struct print {
 	const struct show *show;
 	uint64_t seen[REMEMBER]; /* offset + 1 of the note last printed in this slot */
 	size_t printed, probes;
+	uint64_t left; /* bytes of lists that may still be read */
 };
 
 static bool seen_before(struct print *print, uint64_t offset)
@@ -137,6 +138,7 @@ static void print_note(void *host, const struct show_note *found)
 		printf(" type 0x%x", note->type);
 	printf(", %u bytes at 0x%" PRIx64 "\n", note->desc_size, note->desc_offset);
 	print_words(print, found->words);
+	show_core_print(print->show, note, &print->left);
 }
 
 void show_notes_print(const struct show *show)
@@ -147,6 +149,7 @@ void show_notes_print(const struct show *show)
 	if (print == NULL)
 		return;
 	print->show = show;
+	print->left = show->file.image.source->size;
 	broken = show_notes_each(show, print_note, print);
 	if (print->probes > PROBES_SHOWN)
 		printf("  ... and %zu more SystemTap probes\n", print->probes - PROBES_SHOWN);

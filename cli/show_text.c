@@ -166,6 +166,33 @@ static void print_entry(const struct show *show)
 	putchar('\n');
 }
 
+static void print_core_note(const struct show *show, const char *title, uint32_t type)
+{
+	unsigned char desc[1024];
+	char words[256] = "";
+	struct lode_note note;
+	size_t size;
+
+	if (lode_note_find(&note, &show->file.image, "CORE", type, NULL) != 1)
+		return;
+	size = note.desc_size < sizeof desc ? note.desc_size : sizeof desc;
+	show_core_words(words, sizeof words, show, type, desc, lode_input_peek(&show->file.input, desc, note.desc_offset, size));
+	if (words[0] == '\0')
+		return;
+	line(title);
+	lode_put_name(stdout, words);
+	putchar('\n');
+}
+
+/* The thread that died is the first one. */
+static void print_core(const struct show *show)
+{
+	if (show->file.image.type != LODE_ET_CORE || show->file.why.status != LODE_OK)
+		return;
+	print_core_note(show, "command", CORE_PRPSINFO);
+	print_core_note(show, "ended by", CORE_PRSTATUS);
+}
+
 void show_identity_print(const struct show *show)
 {
 	char size[24];
@@ -177,6 +204,7 @@ void show_identity_print(const struct show *show)
 	print_header(show);
 	print_entry(show);
 	print_boot(show);
+	print_core(show);
 	if (show->has_interpreter) {
 		line("interpreter");
 		lode_put_name(stdout, show->interpreter);

@@ -1,0 +1,157 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+# Cores of Linux, made field by field and dumped by the kernel: what `lode show` says of signal, process, auxiliary vector and mappings.
+import os
+import resource
+import struct
+import subprocess
+import harness
+from harness import FOLDER, case, cpu, done, equal, harmless, lode, one_line_error, path, show_json, skip, tool, write
+
+X86_64, I386, AARCH64, S390 = 62, 3, 183, 22
+FILE, SIGINFO = 0x46494c45, 0x53494749
+
+
+class Maker:
+    def __init__(self, wide=True, big=False, machine=X86_64):
+        self.wide, self.order, self.machine = wide, ">" if big else "<", machine
+        self.word = "Q" if wide else "I"
+
+    def pack(self, codes, *values):
+        return struct.pack(self.order + codes.replace("w", self.word), *values)
+
+    def note(self, kind, desc, owner=b"CORE\0"):
+        def pad(b):
+            return b + bytes(-len(b) % 4)
+        return self.pack("III", len(owner), len(desc), kind) + pad(owner) + pad(desc)
+
+    def status(self, signal=11, pid=4321, **registers):
+        count, places = {X86_64: (27, (16, 19)), I386: (17, (12, 15)), AARCH64: (34, (32, 31))}.get(self.machine, (27, (0, 0)))
+        words = [0] * count
+        words[places[0]], words[places[1]] = registers.get("pc", 0x401136), registers.get("sp", 0xbffe00)
+        return self.note(1, self.pack("IIIHHwwIIII8w", signal, 0, 0, signal, 0, 0, 0, pid, 1, pid, pid, *[0] * 8) + self.pack("%dw" % count, *words) + self.pack("I", 1))
+
+    def process(self, name=b"crash", arguments=b"./crash a b "):
+        ids = "HH" if self.machine == I386 else "II"
+        head = self.pack("BBBB" + ("4x" if self.wide else "") + "w" + ids + "IIII", 0, ord("R"), 0, 0, 0, 1000, 100, 4321, 4000, 4321, 4321)
+        return self.note(3, head + name.ljust(16, b"\0") + arguments.ljust(80, b"\0"))
+
+    def siginfo(self, signal=11, code=1, value=0x1234):
+        return self.note(SIGINFO, self.pack("iii" + ("4x" if self.wide else "") + "w", signal, 0, code, value) + bytes(100))
+
+    def auxv(self, *entries):
+        return self.note(6, b"".join(self.pack("ww", *e) for e in [*entries, (0, 0)]))
+
+    def files(self, *maps, count=None, page=4096, names=None):
+        table = b"".join(self.pack("www", begin, end, offset) for begin, end, offset, _ in maps)
+        return self.note(FILE, self.pack("ww", len(maps) if count is None else count, page) + table + (b"".join(m[3] + b"\0" for m in maps) if names is None else names))
+
+    def core(self, notes, memory=b"", address=0x7000, kind=4, copies=1):
+        """A PT_NOTE, or several over the same bytes, and a PT_LOAD."""
+        size = 56 if self.wide else 32
+        head = 64 if self.wide else 52
+        at = head + size * (copies + 1)
+        ident = b"\x7fELF" + bytes([2 if self.wide else 1, 2 if self.order == ">" else 1, 1]) + bytes(9)
+        out = ident + self.pack("HHIwwwIHHHHHH", kind, self.machine, 1, 0, head, 0, 0, head, size, copies + 1, 0, 0, 0)
+
+        def header(kind, flags, offset, address, length):
+            if self.wide:
+                return self.pack("IIQQQQQQ", kind, flags, offset, address, 0, length, length, 1)
+            return self.pack("IIIIIIII", kind, offset, address, 0, length, length, flags, 1)
+        out += header(4, 4, at, 0, len(notes)) * copies + header(1, 6, at + len(notes), address, len(memory))
+        return out + notes + memory
+
+
+def notes_of(maker):
+    return maker.status() + maker.process() + maker.siginfo() + maker.auxv((6, 4096), (15, 0x7000), (31, 0x7007), (9999, 7)) + maker.files(
+        (0x400000, 0x401000, 0, b"/tmp/crash"), (0x401000, 0x403000, 1, b"/tmp/crash"), (0x7f0000, 0x7f1000, 3, b"/lib/\x1b[31mred.so"))
+
+
+def made():
+    makers = {"x86-64": Maker(), "i386": Maker(False, machine=I386), "aarch64": Maker(machine=AARCH64), "s390, big-endian": Maker(big=True, machine=S390)}
+    for name, maker in makers.items():
+        file = write("core", maker.core(notes_of(maker), b"x86_64\0./crash\0"))
+        text, shown = lode("show", file), show_json(file)
+        notes = {n["type"]: n for n in shown["notes"]}
+        where = ", program counter 0x401136, stack pointer 0xbffe00" if maker.machine != S390 else ""
+        who = "crash (./crash a b), process 4321, parent 4000, user 1000, group 100"
+        case("core of %s: text" % name, equal(text.status, 0), harmless(text.raw), ("  command       %s\n" % who in text.out, text.out), ("  ended by      thread 4321, SIGSEGV%s\n" % where in text.out, text.out),
+             "    SIGSEGV, code 1, address 0x1234\n" in text.out, "    AT_PAGESZ            0x1000\n" in text.out, "    AT_PLATFORM          0x7000 x86_64\n" in text.out,
+             "    AT_EXECFN            0x7007 ./crash\n" in text.out, "    9999                 0x7\n" in text.out,
+             "    0x401000-0x403000 file 0x1000 /tmp/crash\n" in text.out, "    0x7f0000-0x7f1000 file 0x3000 /lib/\\x1b[31mred.so\n" in text.out)
+        thread = {"id": 4321, "signal": 11, "signal_name": "SIGSEGV", **({"program_counter": "0x401136", "stack_pointer": "0xbffe00"} if where else {})}
+        case("core of %s: JSON" % name, equal(notes[1]["thread"], thread), equal(notes[1]["text"], "thread 4321, SIGSEGV" + where),
+             equal(notes[3]["process"], {"command": "crash", "arguments": "./crash a b", "id": 4321, "parent": 4000, "user": 1000, "group": 100}),
+             equal(notes[SIGINFO]["siginfo"], {"signal": 11, "signal_name": "SIGSEGV", "code": "0x1", "address": "0x1234"}),
+             equal(notes[6]["auxv"], [{"type": 6, "name": "AT_PAGESZ", "value": "0x1000"}, {"type": 15, "name": "AT_PLATFORM", "value": "0x7000", "string": "x86_64"},
+                                      {"type": 31, "name": "AT_EXECFN", "value": "0x7007", "string": "./crash"}, {"type": 9999, "name": None, "value": "0x7"}]),
+             equal(notes[FILE]["mappings"][1], {"begin": "0x401000", "end": "0x403000", "offset": "0x1000", "file": "/tmp/crash"}), equal(len(notes[FILE]["mappings"]), 3))
+    maker = Maker()
+    shown = show_json(write("core", maker.core(maker.siginfo(6, -6, 77))))
+    case("a signal that a process sent", equal(shown["notes"][0]["siginfo"]["sender"], 77), equal(shown["notes"][0]["text"], "SIGABRT, code -6, sent by process 77"))
+    shown = show_json(write("core", Maker(machine=8).core(Maker(machine=8).status())))
+    case("a machine that numbers signals otherwise", equal(shown["notes"][0]["text"], "thread 4321, signal 11"), equal(shown["notes"][0]["thread"]["signal_name"], None))
+    shown = show_json(write("core", maker.core(notes_of(maker), kind=2)))
+    case("notes of what is no core", all("thread" not in n and "auxv" not in n and n["text"] is None for n in shown["notes"]))
+
+
+def broken():
+    """Notes that lie: never more than is there, never longer than the file's size justifies."""
+    maker = Maker()
+    whole = maker.core(notes_of(maker), b"x86_64\0./crash\0")
+    short = {"thread": maker.note(1, bytes(100)), "process": maker.note(3, bytes(100)), "siginfo": maker.note(SIGINFO, bytes(20)), "auxv": maker.note(6, bytes(10)), "mappings": maker.note(FILE, bytes(4))}
+    for key, note in short.items():
+        shown = show_json(write("core", maker.core(note)))["notes"][0]
+        case("note too short: " + key, equal(shown.get(key) or None, None), equal(shown["text"], None), equal(lode("show", path("core")).status, 0))
+    one = (0x1000, 0x2000, 0, b"/a")
+    for count in (2, 3, 1 << 32, 1 << 61, (1 << 64) - 1):
+        text = lode("show", write("core", maker.core(maker.files(one, one, count=count))))
+        case("NT_FILE says %d mappings" % count, equal(text.status, 0), equal(text.out.count("/a\n"), 2 if count == 2 else 0), equal(len(show_json(path("core"))["notes"][0]["mappings"]), 2 if count == 2 else 0))
+    text = lode("show", write("core", maker.core(maker.files(one, one, names=b"/a\0/without end"))))
+    case("a name without end", equal(text.out.count("/a\n"), 1), "and 1 more that cannot be read" in text.out)
+    for size in range(0, len(whole), 37):
+        for words in (("show",), ("show", "--json")):
+            result = lode(*words, write("core", whole[:size]))
+            if result.status not in (0, 1) or (result.status == 1 and not one_line_error(result)):
+                case("core cut to %d" % size, (False, result.err))
+    many = maker.files(*[(0x1000 * i, 0x1000 * i + 0x1000, 0, b"/%d" % i) for i in range(30000)])
+    for words in (("show",), ("show", "--json")):
+        result, took = cpu(lambda: lode(*words, write("core", maker.core(many, copies=2000))))
+        case("30000 mappings in 2000 segments: %s" % words[-1], equal(result.status, 0), (took < 10, "%.1f s" % took), (len(result.raw) < 40 << 20, len(result.raw)))
+
+
+def real():
+    """A program that the kernel dumped."""
+    with open("/proc/sys/kernel/core_pattern") as pattern:
+        if pattern.read().strip() != "core":
+            skip("a core of this machine", "core_pattern is not \"core\"")
+            return
+    os.mkdir(path("dump"))
+    source = write("crash.c", b"int main(void) { *(volatile int *)0x1234L = 1; return 0; }\n")
+    tool("cc", "-w", "-o", path("dump/crash"), source)
+
+    def limit():
+        resource.setrlimit(resource.RLIMIT_CORE, (64 << 20, 64 << 20))
+    try:
+        process = subprocess.Popen([path("dump/crash"), "one", "two"], cwd=path("dump"), preexec_fn=limit)
+    except subprocess.SubprocessError:
+        skip("a core of this machine", "cores are forbidden here")
+        return
+    process.wait()
+    found = [f for f in os.listdir(path("dump")) if f.startswith("core")]
+    if not found:
+        skip("a core of this machine", "the kernel wrote none")
+        return
+    shown = show_json(path("dump/" + found[0]))
+    notes = {n["type"]: n for n in shown["notes"]}
+    auxv = {e["name"]: e for e in notes[6]["auxv"]}
+    case("a core of this machine", equal(notes[1]["thread"]["id"], process.pid), equal(notes[1]["thread"]["signal_name"], "SIGSEGV"), equal(notes[3]["process"]["command"], "crash"),
+         equal(notes[3]["process"]["arguments"], path("dump/crash") + " one two"), equal(notes[SIGINFO]["siginfo"]["address"], "0x1234"),
+         equal(auxv["AT_EXECFN"]["string"], path("dump/crash")), any(m["file"] == path("dump/crash") for m in notes[FILE]["mappings"]),
+         any(int(m["begin"], 16) <= int(notes[1]["thread"]["program_counter"], 16) < int(m["end"], 16) and m["file"] == path("dump/crash") for m in notes[FILE]["mappings"]))
+
+
+made()
+broken()
+real()
+done()

@@ -8,7 +8,7 @@
 /* Exit status by verdict; several files: the worst. */
 enum { EXIT_CLEAN = 0, EXIT_MALFORMED = 1, EXIT_ODD = 3, EXIT_UNREADABLE = 4 };
 
-enum { OPT_FOR = 1, OPT_JSON, OPT_STRICT, OPT_NO_HINTS, OPT_EXPLAIN, OPT_LIST };
+enum { OPT_FOR = 1, OPT_JSON, OPT_STRICT, OPT_NO_HINTS, OPT_EXPLAIN, OPT_LIST, OPT_VERBOSE, OPT_COLOR };
 
 static const struct lode_option options[] = {
 	{OPT_FOR, 'f', "for", "TARGET[,TARGET]", "whom the file is for; may be given several times. Without it the file is\n"
@@ -20,11 +20,14 @@ static const struct lode_option options[] = {
 	 "linux-kernel   a bzImage or vmlinux\n"
 	 "module         a Linux kernel module\n"
 	 "any            what holds for every loader"},
-	{OPT_JSON, 0, "json", NULL, "machine-readable output"},
+	LODE_OPTION_JSON(OPT_JSON),
 	{OPT_STRICT, 0, "strict", NULL, "hints count for the exit status"},
-	{OPT_NO_HINTS, 'q', "no-hints", NULL, "leave hints out, also of the count"},
+	{OPT_VERBOSE, 'v', "verbose", NULL, "which specification each rule is from"},
+	{OPT_NO_HINTS, 'q', "quiet", NULL, "leave hints out, also of the count"},
+	{OPT_NO_HINTS, 0, "no-hints", NULL, "the same"},
 	{OPT_EXPLAIN, 0, "explain", "RULE", "print what a rule demands, why, and the remedy"},
 	{OPT_LIST, 0, "list", NULL, "list all rules"},
+	LODE_OPTION_COLOR(OPT_COLOR),
 };
 
 static const struct lode_command command = {
@@ -43,8 +46,11 @@ static const struct lode_command command = {
 /* The command line, and what became of it so far. */
 struct run {
 	uint32_t targets;
-	bool json, strict, hints;
+	bool json;
+	struct check_view view;
 	struct lode_json out;
+	const char *explain; /* a rule's name, NULL: none is asked for */
+	bool list;
 	int status;
 };
 
@@ -94,10 +100,10 @@ static void check_image(struct check *c)
 static void report(struct run *run, struct check *c)
 {
 	if (run->json)
-		check_print_json(&run->out, c, run->hints);
+		check_print_json(&run->out, c, &run->view);
 	else
-		check_print(c, run->hints, run->strict);
-	note_status(run, status_of(c, run->strict));
+		check_print(c, &run->view);
+	note_status(run, status_of(c, run->view.strict));
 }
 
 static void examine(struct check *c)
@@ -293,39 +299,51 @@ static int check_files(struct run *run, char **names, int count)
 	return run->status;
 }
 
+static int take_option(struct run *run, int option, const char *value)
+{
+	enum lode_when when = LODE_AUTO;
+
+	switch (option) {
+	case OPT_FOR:
+		return take_targets(&run->targets, value) ? 0 : lode_misuse_value(&command, "for", value,
+			"linux-process, pvh, limine, multiboot, linux-kernel, module or any");
+	case OPT_COLOR:
+		if (!lode_parse_when(&when, value))
+			return lode_misuse_value(&command, "color", value, LODE_WHEN_MUST);
+		run->view.colour = lode_colour(stdout, when);
+		return 0;
+	case OPT_JSON: run->json = true; break;
+	case OPT_STRICT: run->view.strict = true; break;
+	case OPT_NO_HINTS: run->view.hints = false; break;
+	case OPT_VERBOSE: run->view.verbose = true; break;
+	case OPT_EXPLAIN: run->explain = value; break;
+	default: run->list = true; break;
+	}
+	return 0;
+}
+
 int lode_cmd_check(int argc, char **argv)
 {
+	struct run run = {.view = {.hints = true, .colour = lode_colour(stdout, LODE_AUTO)}};
 	struct lode_options words;
-	struct run run = {.hints = true};
-	const char *explain = NULL;
-	bool list = false;
-	int option;
+	int option, status;
 
 	lode_options_begin(&words, &command, argc, argv);
 	while ((option = lode_options_next(&words)) > 0) {
-		switch (option) {
-		case OPT_FOR:
-			if (!take_targets(&run.targets, words.value))
-				return lode_misuse(&command,
-					"--for=%s: the targets are linux-process, pvh, limine, multiboot, "
-					"linux-kernel, module, any", words.value);
-			break;
-		case OPT_JSON: run.json = true; break;
-		case OPT_STRICT: run.strict = true; break;
-		case OPT_NO_HINTS: run.hints = false; break;
-		case OPT_EXPLAIN: explain = words.value; break;
-		default: list = true; break;
-		}
+		status = take_option(&run, option, words.value);
+		if (status != 0)
+			return status;
 	}
 	if (option == LODE_OPTIONS_EXIT)
 		return words.status;
-	if (explain != NULL)
-		return check_explain(explain);
-	if (list) {
+	if (run.explain != NULL)
+		return check_explain(run.explain) ? LODE_EXIT_DONE : lode_misuse_value(&command, "explain", run.explain,
+			"the name of a rule, as lode check --list prints them");
+	if (run.list) {
 		check_list(run.json);
 		return LODE_EXIT_DONE;
 	}
 	if (words.noperands == 0)
-		return lode_misuse(&command, "a FILE is missing");
+		return lode_misuse(&command, "FILE is missing");
 	return check_files(&run, words.operands, words.noperands);
 }

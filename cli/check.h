@@ -48,7 +48,8 @@ const char *check_target_name(uint32_t bit);
 uint32_t check_target_find(const char *name, size_t size);
 /* "linux-process, pvh" */
 void check_targets_text(char *buf, size_t size, uint32_t bits);
-int check_explain(const char *name);
+/* False: there is no such rule. */
+bool check_explain(const char *name);
 void check_list(bool json);
 
 /* Where something stands. Strings are constants. */
@@ -112,9 +113,13 @@ void check_add(struct check *c, enum check_id id, struct check_place place, cons
 void check_add_core(struct check *c, const struct lode_diag *why);
 void check_seen(struct check *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
 enum check_severity check_worst(const struct check *c, bool strict, bool *clean);
-/* strict: hints count for the exit status, so that they are counted even where they are not shown. */
-void check_print(const struct check *c, bool hints, bool strict);
-void check_print_json(struct lode_json *json, const struct check *c, bool hints);
+/* What of the findings is printed. strict: hints count for the exit status, and so in the last line even where they are not
+ * shown. */
+struct check_view {
+	bool hints, strict, verbose, colour;
+};
+void check_print(const struct check *c, const struct check_view *view);
+void check_print_json(struct lode_json *json, const struct check *c, const struct check_view *view);
 
 /* Places */
 struct check_place check_at_file(uint64_t offset);

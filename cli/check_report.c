@@ -184,12 +184,13 @@ static const char *colour_of(enum check_severity severity)
 }
 
 /* A rule with all places that break it. */
-static void print_rule(const struct check *c, uint32_t number, bool colour)
+static void print_rule(const struct check *c, uint32_t number, const struct check_view *view)
 {
 	struct check_rule rule = check_rule_at(number);
 	const char *severity = check_severity_name(rule.severity);
 
-	printf("  %s%-10s%s %s: %s\n", colour ? colour_of(rule.severity) : "", severity, colour ? "\033[0m" : "", rule.name,
+	printf("  %s%-10s%s %s: %s\n", view->colour ? colour_of(rule.severity) : "", severity, view->colour ? "\033[0m" : "",
+		rule.name,
 		rule.text);
 	for (size_t i = 0; i < c->nfindings; i++)
 		if (c->findings[i].rule == number)
@@ -199,6 +200,8 @@ static void print_rule(const struct check *c, uint32_t number, bool colour)
 	if (rule.severity > CHECK_HINT)
 		printf("             why: %s\n", rule.why);
 	printf("             fix: %s\n", rule.remedy);
+	if (view->verbose && strcmp(rule.ref, "-") != 0)
+		printf("             ref: %s\n", rule.ref);
 }
 
 /* True for the first finding of its rule. */
@@ -221,20 +224,20 @@ static unsigned count_of(const struct check *c, enum check_severity severity)
 }
 
 /* Hints that are not shown are not counted, unless the exit status counts them. */
-static void print_summary(const struct check *c, bool hints, bool strict)
+static void print_summary(const struct check *c, const struct check_view *view)
 {
 	const char *comma = " ";
 
 	lode_put_name(stdout, c->name);
 	printf(":");
-	for (int severity = CHECK_UNREADABLE; severity >= (hints || strict ? CHECK_HINT : CHECK_ODD); severity--) {
+	for (int severity = CHECK_UNREADABLE; severity >= (view->hints || view->strict ? CHECK_HINT : CHECK_ODD); severity--) {
 		unsigned count = count_of(c, (enum check_severity)severity);
 
 		if (count == 0)
 			continue;
 		printf("%s%u %s%s", comma, count, check_severity_name((enum check_severity)severity), severity == CHECK_HINT &&
 			count > 1 ? "s" : "");
-		if (severity == CHECK_HINT && !hints)
+		if (severity == CHECK_HINT && !view->hints)
 			printf(" not shown");
 		comma = ", ";
 	}
@@ -257,18 +260,16 @@ static void print_first_line(const struct check *c)
 	printf("\n");
 }
 
-void check_print(const struct check *c, bool hints, bool strict)
+void check_print(const struct check *c, const struct check_view *view)
 {
-	bool colour = lode_colour(stdout);
-
 	print_first_line(c);
 	for (unsigned i = 0; i < c->nseen; i++)
 		printf("  %-10s %s\n", "seen", c->seen[i]);
-	for (int severity = CHECK_UNREADABLE; severity >= (hints ? CHECK_HINT : CHECK_ODD); severity--)
+	for (int severity = CHECK_UNREADABLE; severity >= (view->hints ? CHECK_HINT : CHECK_ODD); severity--)
 		for (size_t i = 0; i < c->nfindings; i++)
 			if ((int)check_rule_at(c->findings[i].rule).severity == severity && first_of_rule(c, i))
-				print_rule(c, c->findings[i].rule, colour);
-	print_summary(c, hints, strict);
+				print_rule(c, c->findings[i].rule, view);
+	print_summary(c, view);
 }
 
 static void json_targets(struct lode_json *json, uint32_t bits)
@@ -312,9 +313,9 @@ static void json_finding(struct lode_json *json, const struct check *c, const st
 	lode_json_object_end(json);
 }
 
-void check_print_json(struct lode_json *json, const struct check *c, bool hints)
+void check_print_json(struct lode_json *json, const struct check *c, const struct check_view *view)
 {
-	const enum check_severity least = hints ? CHECK_HINT : CHECK_ODD;
+	const enum check_severity least = view->hints ? CHECK_HINT : CHECK_ODD;
 	bool clean;
 	enum check_severity worst = check_worst(c, false, &clean);
 

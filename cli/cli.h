@@ -49,6 +49,12 @@ struct lode_command {
 	bool in_order;        /* the first operand ends the options, as in `lode exec PROG -x` */
 };
 
+/* What several verbs have is called and told alike. */
+#define LODE_OPTION_JSON(id) {id, 'j', "json", NULL, "everything, for programs, as JSON"}
+#define LODE_OPTION_COLOR(id) {id, 0, "color", "WHEN", "colours: auto (on a terminal), always, never"}
+#define LODE_WHEN_MUST "auto, always or never"
+enum lode_when { LODE_AUTO, LODE_ALWAYS, LODE_NEVER };
+
 struct lode_options {
 	const struct lode_command *command;
 	int argc;
@@ -68,6 +74,10 @@ void lode_options_begin(struct lode_options *options, const struct lode_command 
 int lode_options_next(struct lode_options *options);
 /* One line to stderr that names the mistake and --help; returns LODE_EXIT_MISUSE. */
 int lode_misuse(const struct lode_command *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* The same for the value of an option: what it must be. */
+int lode_misuse_value(const struct lode_command *command, const char *option, const char *value, const char *must);
+/* The value of --color; false if it is none. */
+bool lode_parse_when(enum lode_when *when, const char *text);
 /* "4096", "0x1000", "4K", "2M", "1G"; false if it is anything else or too large. */
 bool lode_parse_size(uint64_t *value, const char *text);
 
@@ -75,8 +85,8 @@ bool lode_parse_size(uint64_t *value, const char *text);
  * Text (text.c)
  */
 
-/* True if colours are wanted on this stream: a terminal, NO_COLOR unset or empty, TERM not "dumb". */
-bool lode_colour(FILE *stream);
+/* True if colours are wanted on this stream. Of itself: a terminal, NO_COLOR unset or empty, TERM not "dumb". */
+bool lode_colour(FILE *stream, enum lode_when when);
 /* Bytes of the well-formed UTF-8 character at p, 0 if there is none; *code is its number. left > 0. */
 size_t lode_utf8_length(uint32_t *code, const unsigned char *p, size_t left);
 /* A character that cannot do a terminal or its reader harm. */

@@ -26,6 +26,7 @@ static const struct lode_option option_table[] = {
 	{OPT_NO_SETID, 0, "no-setid", NULL,
 		"run setuid, setgid and file-capability programs without\ntheir privilege instead of refusing them"},
 	{OPT_TRACE, 't', "trace", NULL, "print the plan and each step to stderr before it is taken"},
+	{OPT_TRACE, 'v', "verbose", NULL, "the same"},
 };
 
 static const struct lode_command command = {
@@ -230,16 +231,16 @@ static int take_option(struct wishes *wishes, int option, char *value)
 	case OPT_TRACE: launch->trace = true; break;
 	case OPT_ENV:
 		if (!strchr(value, '=') || *value == '=')
-			return lode_misuse(&command, "--env=%s: must be KEY=VALUE", value);
+			return lode_misuse_value(&command, "env", value, "KEY=VALUE");
 		wishes->variables[wishes->nvariables++] = value;
 		break;
 	case OPT_FD:
 		if (!take_fd(launch, value))
-			return lode_misuse(&command, "--fd=%s: must be the number of a descriptor", value);
+			return lode_misuse_value(&command, "fd", value, "the number of a descriptor");
 		break;
 	case OPT_STACK_SIZE:
 		if (!lode_parse_size(&launch->stack_size, value) || launch->stack_size < 64 << 10)
-			return lode_misuse(&command, "--stack-size=%s: must be a size of 64K at least, like 8M", value);
+			return lode_misuse_value(&command, "stack-size", value, "a size of 64K at least, like 8M");
 		break;
 	default:
 		break;
@@ -285,7 +286,7 @@ static int run(struct wishes *wishes, struct lode_options *words)
 	int status;
 
 	if (!wishes->launch.by_fd && words->noperands == 0)
-		return lode_misuse(&command, "a PROG is missing");
+		return lode_misuse(&command, "PROG is missing");
 	if (!wishes->launch.by_fd && strcmp(argv[0], "-") == 0)
 		wishes->launch.by_fd = true;
 	else if (wishes->launch.by_fd)

@@ -20,6 +20,24 @@ int lode_misuse(const struct lode_command *command, const char *format, ...)
 	return LODE_EXIT_MISUSE;
 }
 
+int lode_misuse_value(const struct lode_command *command, const char *option, const char *value, const char *must)
+{
+	return lode_misuse(command, "--%s=%s: must be %s", option, value, must);
+}
+
+bool lode_parse_when(enum lode_when *when, const char *text)
+{
+	static const char *const words[] = {[LODE_AUTO] = "auto", [LODE_ALWAYS] = "always", [LODE_NEVER] = "never"};
+
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+		if (strcmp(text, words[i]) == 0) {
+			*when = (enum lode_when)i;
+			return true;
+		}
+	}
+	return false;
+}
+
 static void print_option(const struct lode_option *option)
 {
 	int width = printf("  ");

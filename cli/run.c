@@ -6,9 +6,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { VERBOSE = 1 };
+
+static const struct lode_option options[] = {
+	{VERBOSE, 'v', "verbose", NULL, "say on stderr what FILE is, and each step of starting it"},
+};
+
 static const struct lode_command command = {
 	.name = "run",
-	.synopsis = "FILE [ARGS]",
+	.synopsis = "[OPTIONS] FILE [ARGS]",
+	.options = options,
+	.noptions = sizeof options / sizeof *options,
 	.summary = "Finds out what FILE is and does the right thing with it.",
 	.more = "Programs and scripts take the place of this process, as `lode exec` starts them. Kernels, objects,\n"
 		"libraries, archives and cores are recognised and named; running those is still to come.",
@@ -66,9 +74,10 @@ static void look_inside(struct lode_kind *kind, const char *name)
 }
 
 /* What could not be opened as ELF: true if it is to be started all the same. */
-static bool judge_other(const struct lode_file *file, const char *name)
+static bool judge_other(const struct lode_file *file, const char *name, bool verbose)
 {
 	struct lode_kind kind;
+	bool start;
 
 	if (file->input.error[0] != '\0') {
 		lode_error(name, "%s", file->input.error);
@@ -82,27 +91,30 @@ static bool judge_other(const struct lode_file *file, const char *name)
 	if (kind.id == KIND_PACKED)
 		look_inside(&kind, name);
 	/* Text that may be executed is a script of /bin/sh, as shells have it. */
-	if (kind.id == KIND_TEXT && access(name, X_OK) == 0)
-		return true;
-	if (!jobs[kind.id].exec)
+	start = jobs[kind.id].exec || (kind.id == KIND_TEXT && access(name, X_OK) == 0);
+	if (!start)
 		lode_error(name, "%s: %s", kind.words, jobs[kind.id].missing);
-	return jobs[kind.id].exec;
+	else if (verbose)
+		lode_error(name, "%s", kind.words);
+	return start;
 }
 
-/* True: start it. False: it was named on stderr. */
-static bool judge(const char *name)
+/* True: start it. False: it was named on stderr, as it is of itself if verbose. */
+static bool judge(const char *name, bool verbose)
 {
 	struct lode_file file;
 	struct lode_kind kind;
 	bool start;
 
 	if (lode_file_open(&file, name, LODE_INPUT_RAW) != 0) {
-		start = judge_other(&file, name);
+		start = judge_other(&file, name, verbose);
 	} else {
 		kind = lode_kind_of_image(&file);
 		start = runs(&file, &kind);
 		if (!start)
 			lode_error(name, "%s: %s", kind.words, jobs[kind.id].missing);
+		else if (verbose)
+			lode_error(name, "%s", kind.words);
 	}
 	lode_file_close(&file);
 	return start;
@@ -114,9 +126,12 @@ int lode_cmd_run(int argc, char **argv)
 	struct lode_options walk;
 	struct stat st;
 	const char *name;
+	int option;
 
 	lode_options_begin(&walk, &command, argc, argv);
-	if (lode_options_next(&walk) == LODE_OPTIONS_EXIT)
+	while ((option = lode_options_next(&walk)) > 0)
+		launch.trace = true;
+	if (option == LODE_OPTIONS_EXIT)
 		return walk.status;
 	if (walk.noperands == 0)
 		return lode_misuse(&command, "FILE is missing");
@@ -125,10 +140,10 @@ int lode_cmd_run(int argc, char **argv)
 	if (strcmp(name, "-") == 0) {
 		launch.by_fd = true;
 	} else if (stat(name, &st) == 0) {
-		if ((S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)) && !judge(name))
+		if ((S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)) && !judge(name, launch.trace))
 			return LODE_EXIT_FAILED;
 		launch.no_search = true;
-	} else if (strchr(name, ':') != NULL && !judge(name)) {
+	} else if (strchr(name, ':') != NULL && !judge(name, launch.trace)) {
 		/* "lib.a:member.o" is no path, but may be named. */
 		return LODE_EXIT_FAILED;
 	}

@@ -8,7 +8,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-enum { SECTIONS = 1, SYMBOLS, DYNAMIC_SYMBOLS, PLAN, FOR, PAGE_SIZE, BASE, PHYSICAL, VIRTUAL, JSON, SVG, RAW, ASCII };
+enum { SECTIONS = 1, SYMBOLS, DYNAMIC_SYMBOLS, PLAN, FOR, PAGE_SIZE, BASE, PHYSICAL, VIRTUAL, JSON, SVG, RAW, ASCII, COLOR,
+	QUIET, VERBOSE };
 
 static const struct lode_option options[] = {
 	{PLAN, 'p', "plan", NULL, "the plan: runs of pages and fills of bytes"},
@@ -21,10 +22,13 @@ static const struct lode_option options[] = {
 	{PHYSICAL, 0, "physical", NULL,
 		"plan physical addresses (p_paddr): the default for kernels\nwhose boot protocol loads them there"},
 	{VIRTUAL, 0, "virtual", NULL, "plan virtual addresses (p_vaddr)"},
-	{JSON, 'j', "json", NULL, "everything, for programs: see lode-show(1)"},
+	{VERBOSE, 'v', "verbose", NULL, "all tables: -p -S -s -d"},
+	{QUIET, 'q', "quiet", NULL, "only what FILE is: the first lines, and what is wrong with it"},
+	LODE_OPTION_JSON(JSON),
 	{SVG, 0, "svg", "FILE", "write the memory picture to FILE ('-': standard output)"},
 	{RAW, 0, "raw", NULL, "unpack nothing: take the bytes as they are"},
 	{ASCII, 0, "ascii", NULL, "draw the picture with ASCII characters"},
+	LODE_OPTION_COLOR(COLOR),
 };
 
 static const struct lode_command command = {
@@ -43,24 +47,30 @@ static int take_for(struct show_wishes *wishes, const char *value)
 	wishes->kernel = strcmp(value, "kernel") == 0;
 	if (wishes->kernel || strcmp(value, "process") == 0)
 		return LODE_EXIT_DONE;
-	return lode_misuse(&command, "--for takes process or kernel, not '%s'", value);
+	return lode_misuse_value(&command, "for", value, "process or kernel");
 }
 
 static int take_numbers(struct show_wishes *wishes, int id, const char *value)
 {
-	uint64_t number;
+	uint64_t number = 0;
+	bool good = lode_parse_size(&number, value);
 
-	if (!lode_parse_size(&number, value))
-		return lode_misuse(&command, "'%s' is no number", value);
 	if (id == BASE) {
 		wishes->base = number;
 		wishes->base_given = true;
-		return LODE_EXIT_DONE;
+		return good ? LODE_EXIT_DONE : lode_misuse_value(&command, "base", value, "an address, like 0x400000");
 	}
-	if (number < 4096 || (number & (number - 1)) != 0 || number > (1u << 30))
-		return lode_misuse(&command, "the page size must be a power of two from 4K to 1G, not %s", value);
+	if (!good || number < 4096 || (number & (number - 1)) != 0 || number > (1u << 30))
+		return lode_misuse_value(&command, "page-size", value, "a power of two from 4K to 1G");
 	wishes->page_size = number;
 	return LODE_EXIT_DONE;
+}
+
+static int take_color(struct show_wishes *wishes, const char *value)
+{
+	if (lode_parse_when(&wishes->colour, value))
+		return LODE_EXIT_DONE;
+	return lode_misuse_value(&command, "color", value, LODE_WHEN_MUST);
 }
 
 static int take_option(struct show_wishes *wishes, int id, const char *value)
@@ -76,6 +86,9 @@ static int take_option(struct show_wishes *wishes, int id, const char *value)
 	case SVG: wishes->svg = value; break;
 	case RAW: wishes->raw = true; break;
 	case ASCII: wishes->ascii = true; break;
+	case QUIET: wishes->quiet = true; break;
+	case VERBOSE: wishes->plan = wishes->sections = wishes->symbols = wishes->dynamic_symbols = true; break;
+	case COLOR: return take_color(wishes, value);
 	case FOR: return take_for(wishes, value);
 	default: return take_numbers(wishes, id, value);
 	}
@@ -185,9 +198,8 @@ static void print_findings(const struct show *show)
 		print_finding(show, "no plan", &show->plan_why, &first);
 }
 
-static void print_text(const struct show *show)
+static void print_tables(const struct show *show)
 {
-	show_identity_print(show);
 	if (show->plan_why.status == LODE_OK)
 		picture_print(show);
 	show_segments_print(show);
@@ -202,6 +214,13 @@ static void print_text(const struct show *show)
 		show_symbols_print(show);
 	if (show->wishes.dynamic_symbols)
 		show_dynamic_symbols_print(show);
+}
+
+static void print_text(const struct show *show)
+{
+	show_identity_print(show);
+	if (!show->wishes.quiet)
+		print_tables(show);
 	print_findings(show);
 }
 
@@ -330,7 +349,7 @@ static int show_file(struct show *show, const char *name)
 
 int lode_cmd_show(int argc, char **argv)
 {
-	struct show show = {.colour = lode_colour(stdout), .ascii = narrow_charset(), .width = terminal_width()};
+	struct show show = {.ascii = narrow_charset(), .width = terminal_width()};
 	struct lode_options walk;
 	int id, status;
 
@@ -345,6 +364,7 @@ int lode_cmd_show(int argc, char **argv)
 	if (walk.noperands != 1)
 		return lode_misuse(&command, walk.noperands == 0 ? "FILE is missing" : "one FILE at a time");
 	show.ascii |= show.wishes.ascii;
+	show.colour = lode_colour(stdout, show.wishes.colour);
 	status = show_file(&show, walk.operands[0]);
 	lode_file_close(&show.file);
 	return status;

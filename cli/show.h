@@ -8,7 +8,8 @@
 
 /* Options of the command line. */
 struct show_wishes {
-	bool sections, symbols, dynamic_symbols, plan, json, physical, virtual_, raw, ascii;
+	bool sections, symbols, dynamic_symbols, plan, json, physical, virtual_, raw, ascii, quiet;
+	enum lode_when colour;
 	bool for_given, kernel, base_given;
 	uint64_t page_size; /* 0: the machine's */
 	uint64_t base;

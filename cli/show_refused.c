@@ -139,6 +139,8 @@ static void print_fields(const struct show *show, const unsigned char ident[IDEN
 static void print_text(const struct show *show, const unsigned char ident[IDENT])
 {
 	show_identity_print(show);
+	if (show->wishes.quiet)
+		return;
 	print_fields(show, ident);
 	show_segments_print(show);
 	if (show->file.image.sections != NULL)

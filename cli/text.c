@@ -6,10 +6,12 @@
 #include <string.h>
 #include <unistd.h>
 
-bool lode_colour(FILE *stream)
+bool lode_colour(FILE *stream, enum lode_when when)
 {
 	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
 
+	if (when != LODE_AUTO)
+		return when == LODE_ALWAYS;
 	if (no_color != NULL && no_color[0] != '\0')
 		return false;
 	if (term == NULL || strcmp(term, "dumb") == 0)

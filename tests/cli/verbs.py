@@ -43,6 +43,36 @@ def help_and_misuse():
     misuse("run what", "run")
 
 
+def alike():
+    """What several verbs have is called, told and refused alike."""
+    helps = {verb: lode(verb, "--help").out for verb in ("run", "show", "check", "exec")}
+    lines = {word: {verb: [line for line in text.splitlines() if line.startswith("  ") and word in line.split("  ")[1]] for verb, text in helps.items()} for word in ("--json", "--color", "--quiet", "--verbose", "--help")}
+    case("--json and --color", *[equal(lines[w]["show"], lines[w]["check"]) for w in ("--json", "--color")], *[equal(len(lines[w]["show"]), 1) for w in ("--json", "--color")])
+    case("letters", *[(found[0].startswith("  -%s, %s" % (word[2], word)), found) for word in ("--json", "--quiet", "--verbose", "--help") for found in lines[word].values() if found],
+         *[equal(sorted(v for v in helps if lines[w][v]), want, w) for w, want in (("--quiet", ["check", "show"]), ("--verbose", ["check", "exec", "run", "show"]), ("--help", ["check", "exec", "run", "show"]))])
+    case("short forms", equal(lode("show", "-j", "/bin/true").out, lode("show", "--json", "/bin/true").out), equal(lode("check", "-j", "/bin/true").out, lode("check", "--json", "/bin/true").out),
+         equal(lode("check", "-q", "/bin/true").out, lode("check", "--no-hints", "/bin/true").out), equal(lode("check", "--quiet", "/bin/true").out, lode("check", "-q", "/bin/true").out),
+         equal(lode("show", "-v", "/bin/true").out, lode("show", "-pSsd", "/bin/true").out))
+    brief, whole = lode("show", "-q", "/bin/true").out, lode("show", "/bin/true").out
+    case("show -q", whole.startswith(brief), "\n\n" not in brief, brief.count("\n") > 3)
+    case("check -v", ("             ref: gABI-41" in lode("check", "-v", write("cut", harness.read("/bin/true")[:9000])).out), "ref:" not in lode("check", path("cut")).out)
+    for verb, wanted in (("run", "lode: /bin/true: position-independent program"), ("exec", "open: /bin/true")):
+        result = lode(verb, "-v", "/bin/true")
+        case(verb + " -v", equal(result.status, 0), result.err.startswith(wanted), "open: /bin/true" in result.err)
+    for verb in ("show", "check"):
+        file = path("cut") if verb == "check" else "/bin/true"
+        plain = lode(verb, file, env={"TERM": "xterm"}).raw
+        case("--color of " + verb, b"\x1b[" in lode(verb, "--color=always", file, env={"NO_COLOR": "1"}).raw, equal(lode(verb, "--color", "never", file).raw, plain), equal(lode(verb, "--color=auto", file).raw, plain),
+             b"\x1b" not in lode(verb, "--color=always", "--json", file).raw)
+    wrong = [("show", "for", "x"), ("show", "base", "up"), ("show", "page-size", "5000"), ("show", "color", "x"), ("check", "for", "x"), ("check", "color", "x"), ("check", "explain", "x"), ("exec", "env", "x"),
+             ("exec", "fd", "x"), ("exec", "stack-size", "x")]
+    for verb, option, value in wrong:
+        result = lode(verb, "--%s" % option, value, "/bin/true")
+        case("wrong value: %s --%s" % (verb, option), equal(result.status, 2), one_line_error(result), (result.err.startswith("lode %s: --%s=%s: must be " % (verb, option, value)), result.err),
+             result.err.endswith("; see lode %s --help\n" % verb))
+    case("operand missing", *[equal(lode(verb).err, "lode %s: %s is missing; see lode %s --help\n" % (verb, "PROG" if verb == "exec" else "FILE", verb)) for verb in helps])
+
+
 def option_forms():
     want = show_json("--for=kernel", "--page-size=65536", "/bin/true")
     case("--name=value and --name value", equal(show_json("--for", "kernel", "--page-size", "0x10000", "/bin/true"), want), equal(show_json("--for", "kernel", "--page-size", "64K", "/bin/true"), want),
@@ -153,6 +183,7 @@ if not os.path.exists("/bin/true"):
     skip("all", "no /bin/true")
     done()
 help_and_misuse()
+alike()
 option_forms()
 errors()
 run_programs()

@@ -11,6 +11,9 @@
 enum { SECTIONS = 1, SYMBOLS, DYNAMIC_SYMBOLS, PLAN, FOR, PAGE_SIZE, BASE, PHYSICAL, VIRTUAL, JSON, SVG, RAW, ASCII, COLOR,
 	QUIET, VERBOSE };
 
+/* Columns: into a pipe or file, and the limits of what a terminal may say. */
+enum { NO_TERMINAL = 100, NARROWEST = 60, WIDEST = 1000 };
+
 static const struct lode_option options[] = {
 	{PLAN, 'p', "plan", NULL, "the plan: runs of pages and fills of bytes"},
 	{SECTIONS, 'S', "sections", NULL, "section headers"},
@@ -183,18 +186,19 @@ static void print_finding(const struct show *show, const char *what, const struc
 	*first = false;
 	lode_diag_format(text, sizeof text, why);
 	printf("  %s%s: ", show_sgr(show, "\033[31m"), what);
-	lode_put_name(stdout, text);
+	show_wrap(show, text, strlen(what) + 4, 4);
 	printf("%s\n", show_sgr(show, "\033[0m"));
 }
 
 static void print_findings(const struct show *show)
 {
+	const struct lode_image *image = &show->file.image;
 	bool first = true;
 
 	print_finding(show, "sections", &show->file.sections_why, &first);
 	print_finding(show, "dynamic table", &show->dynamic_why, &first);
 	print_finding(show, "plan, made all the same", &show->strict_why, &first);
-	if (show->file.image.nload > 0 || show->file.image.type == LODE_ET_EXEC || show->file.image.type == LODE_ET_DYN)
+	if ((image->nload > 0 && image->type != LODE_ET_CORE) || image->type == LODE_ET_EXEC || image->type == LODE_ET_DYN)
 		print_finding(show, "no plan", &show->plan_why, &first);
 }
 
@@ -224,17 +228,18 @@ static void print_text(const struct show *show)
 	print_findings(show);
 }
 
+/* What the environment says goes before what the terminal says, as for other tools. */
 static int terminal_width(void)
 {
 	const char *columns = getenv("COLUMNS");
 	struct winsize size;
-	uint64_t number;
+	uint64_t number = 0;
 
-	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 60)
-		return size.ws_col;
-	if (columns != NULL && lode_parse_size(&number, columns) && number >= 60 && number < 1000)
-		return (int)number;
-	return 80;
+	if (columns == NULL || !lode_parse_size(&number, columns) || number == 0)
+		number = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+	if (number == 0)
+		return NO_TERMINAL;
+	return number < NARROWEST ? NARROWEST : number > WIDEST ? WIDEST : (int)number;
 }
 
 /* A charset other than UTF-8 is named by the environment. */

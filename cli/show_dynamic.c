@@ -56,6 +56,13 @@ static void print_needed(const struct show *show)
 		putchar('\n');
 }
 
+static void add_word(char *list, size_t size, const char *word)
+{
+	size_t used = strlen(list);
+
+	snprintf(list + used, size - used, "%s%s", used > 0 ? ", " : "", word);
+}
+
 static void print_flags(const struct show *show)
 {
 	static const struct { uint64_t bit; const char *name;
@@ -73,28 +80,24 @@ static void print_flags(const struct show *show)
 	};
 	const struct lode_dynamic *dynamic = &show->dynamic;
 	uint64_t rest = dynamic->flags_1 & ~UINT64_C(1);
-	const char *comma = "";
+	char list[256] = "", number[40];
 
-	if (rest == 0 && !dynamic->bind_now && !dynamic->textrel)
-		return;
-	printf("  %-13s ", "binding");
-	if (dynamic->bind_now || (dynamic->flags_1 & 1)) {
-		fputs("bind now", stdout);
-		comma = ", ";
-	}
-	if (dynamic->textrel) {
-		printf("%stext relocations", comma);
-		comma = ", ";
-	}
+	if (dynamic->bind_now || (dynamic->flags_1 & 1))
+		add_word(list, sizeof list, "bind now");
+	if (dynamic->textrel)
+		add_word(list, sizeof list, "text relocations");
 	for (size_t i = 1; i < sizeof words / sizeof *words; i++) {
-		if (!(rest & words[i].bit))
-			continue;
-		printf("%s%s", comma, words[i].name);
-		comma = ", ";
+		if (rest & words[i].bit)
+			add_word(list, sizeof list, words[i].name);
 		rest &= ~words[i].bit;
 	}
+	snprintf(number, sizeof number, "DT_FLAGS_1 0x%" PRIx64, rest);
 	if (rest != 0)
-		printf("%sDT_FLAGS_1 0x%" PRIx64, comma, rest);
+		add_word(list, sizeof list, number);
+	if (list[0] == '\0')
+		return;
+	printf("  %-13s ", "binding");
+	show_wrap(show, list, 16, 16);
 	putchar('\n');
 }
 

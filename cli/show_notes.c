@@ -96,27 +96,11 @@ static bool seen_before(struct print *print, uint64_t offset)
 
 static void print_words(const struct print *print, const char *words)
 {
-	size_t room = print->show->width > 40 ? (size_t)print->show->width - 4 : 36, length = strlen(words);
-	char safe[2100];
-
-	lode_escape(safe, sizeof safe, words, length);
-	/* Wide words go on lines of their own. */
-	for (const char *at = safe; *at != '\0';) {
-		size_t piece = strlen(at);
-
-		if (piece > room) {
-			piece = room;
-			while (piece > room / 2 && at[piece] != ' ')
-				piece--;
-			if (at[piece] != ' ')
-				for (piece = room; piece > 1 && ((unsigned char)at[piece] & 0xc0) == 0x80; piece--)
-					;
-		}
-		printf("    %.*s\n", (int)piece, at);
-		at += piece;
-		while (*at == ' ')
-			at++;
-	}
+	if (words[0] == '\0')
+		return;
+	printf("    ");
+	show_wrap(print->show, words, 4, 4);
+	putchar('\n');
 }
 
 static void print_note(void *host, const struct show_note *found)

@@ -4,6 +4,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+enum { VALUES = 16, NARROW = 20 }; /* column where values begin; a line is never made narrower than this */
+
 const char *show_size(char buf[24], uint64_t bytes)
 {
 	static const char *const units[] = {"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
@@ -59,37 +61,97 @@ void show_head(const struct show *show, const char *format, ...)
 	printf("%s\n", show_sgr(show, "\033[0m"));
 }
 
+/* Bytes of a text that take at most room columns, up to a blank where there is one. */
+static size_t fit(const char *text, size_t room)
+{
+	size_t blank = 0, columns = 0, i;
+
+	for (i = 0; text[i] != '\0'; i++) {
+		if (((unsigned char)text[i] & 0xc0) == 0x80)
+			continue;
+		if (text[i] == ' ')
+			blank = i;
+		if (columns++ == room)
+			return blank > 0 ? blank : i;
+	}
+	return i;
+}
+
+void show_wrap(const struct show *show, const char *text, size_t at, size_t indent)
+{
+	size_t width = (size_t)show->width;
+	char safe[4 * 768 + 1];
+
+	lode_escape(safe, sizeof safe, text, strlen(text));
+	for (const char *p = safe; *p != '\0';) {
+		size_t piece = fit(p, width > at + NARROW ? width - at : NARROW);
+
+		printf("%.*s", (int)piece, p);
+		p += piece;
+		while (*p == ' ')
+			p++;
+		if (*p == '\0')
+			return;
+		printf("\n%*s", (int)indent, "");
+		at = indent;
+	}
+}
+
 static void line(const char *name)
 {
 	printf("  %-13s ", name);
 }
 
+static void say(char *text, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
+static void say(char *text, size_t size, const char *format, ...)
+{
+	size_t used = strlen(text);
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text + used, size - used, format, args);
+	va_end(args);
+}
+
+static void print_format(const struct show *show)
+{
+	const struct lode_image *image = &show->file.image;
+	const char *machine = lode_machine_name(image->machine), *type = lode_type_name(image->type);
+	const char *abi = lode_osabi_name(image->osabi);
+	char text[256] = "";
+
+	say(text, sizeof text, "ELF%d, %s-endian, ", image->class_ == LODE_CLASS64 ? 64 : 32,
+		image->data == LODE_DATA2MSB ? "big" : "little");
+	if (machine != NULL)
+		say(text, sizeof text, "%s, ", machine);
+	else
+		say(text, sizeof text, "machine %u, ", image->machine);
+	if (type != NULL)
+		say(text, sizeof text, "%s, ", type);
+	else
+		say(text, sizeof text, "type 0x%x, ", image->type);
+	if (abi != NULL)
+		say(text, sizeof text, "%s ABI", abi);
+	else
+		say(text, sizeof text, "ABI %u", image->osabi);
+	if (image->flags != 0)
+		say(text, sizeof text, ", flags 0x%x", image->flags);
+	line("format");
+	show_wrap(show, text, VALUES, VALUES);
+	putchar('\n');
+}
+
 static void print_header(const struct show *show)
 {
 	const struct lode_image *image = &show->file.image;
-	const char *machine = lode_machine_name(image->machine), *type = lode_type_name(image->type),
-		   *abi = lode_osabi_name(image->osabi);
+	char text[256] = "";
 
-	line("format");
-	printf("ELF%d, %s-endian, ", image->class_ == LODE_CLASS64 ? 64 : 32, image->data == LODE_DATA2MSB ? "big" : "little");
-	if (machine != NULL)
-		printf("%s, ", machine);
-	else
-		printf("machine %u, ", image->machine);
-	if (type != NULL)
-		printf("%s, ", type);
-	else
-		printf("type 0x%x, ", image->type);
-	if (abi != NULL)
-		printf("%s ABI", abi);
-	else
-		printf("ABI %u", image->osabi);
-	if (image->flags != 0)
-		printf(", flags 0x%x", image->flags);
-	putchar('\n');
-	line("tables");
-	printf("%u program header%s at 0x%" PRIx64 ", %u section header%s at 0x%" PRIx64 "\n", image->nsegments,
+	print_format(show);
+	say(text, sizeof text, "%u program header%s at 0x%" PRIx64 ", %u section header%s at 0x%" PRIx64, image->nsegments,
 		image->nsegments == 1 ? "" : "s", image->phoff, image->nsections, image->nsections == 1 ? "" : "s", image->shoff);
+	line("tables");
+	show_wrap(show, text, VALUES, VALUES);
+	putchar('\n');
 }
 
 static void print_input(const struct show *show)
@@ -180,7 +242,7 @@ static void print_core_note(const struct show *show, const char *title, uint32_t
 	if (words[0] == '\0')
 		return;
 	line(title);
-	lode_put_name(stdout, words);
+	show_wrap(show, words, VALUES, VALUES);
 	putchar('\n');
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Executable sections -> how many instructions of a linear sweep use XMM registers. A length decoder of 64-bit x86, no more. */
+/* Executable sections -> how many instructions of a linear sweep use XMM registers and wider ones. A length decoder of 64-bit x86,
+ * no more. */
 #include "check.h"
 
 enum { CHUNK = 65536, LONGEST = 15, SURE = 8 };
@@ -159,6 +160,19 @@ static void vex(struct instruction *i, bool long_form)
 	operands(i, map == 3 ? M | B : map == 2 ? M : two_byte[opcode], 0);
 }
 
+/* EVEX: 62. Maps 1 to 3 are VEX's, 5 and 6 those of 16-bit floats; the three bytes hold two bits that never change. */
+static void evex(struct instruction *i)
+{
+	unsigned first = next(i), second = next(i), map = first & 7, opcode;
+
+	skip(i, 1);
+	opcode = next(i);
+	i->xmm = !(map != 1 && opcode >= 0xf0);
+	if (map == 0 || map == 4 || map == 7 || (first & 8) != 0 || (second & 4) == 0)
+		i->bad = true;
+	operands(i, map == 3 ? M | B : map == 1 ? two_byte[opcode] | M : M, 0);
+}
+
 /* Length of the instruction, 0 if it is none. */
 static size_t decode(struct instruction *i, const unsigned char *code, size_t size)
 {
@@ -176,6 +190,8 @@ static size_t decode(struct instruction *i, const unsigned char *code, size_t si
 		escape(i);
 	else if (byte == 0xc4 || byte == 0xc5)
 		vex(i, byte == 0xc4);
+	else if (byte == 0x62)
+		evex(i);
 	else
 		operands(i, one_byte[byte], byte);
 	return i->bad ? 0 : (size_t)(i->at - code);

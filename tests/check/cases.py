@@ -438,6 +438,12 @@ case('limine-dynamic', 'limine', lambda: limine(type_=3), limine)
 case('limine-page', 'limine', lambda: limine(extra=[seg(PT_LOAD, R, HIGH + 0x2800, b'const')]), limine)
 case('limine-align-covers', 'limine', lambda: image([seg(PT_LOAD, R | X, HIGH, CODE, align=0x200000), seg(PT_LOAD, R | W, HIGH + 0x2000, START + base() + MEMMAP + END)]), limine)
 case('limine-sse', 'limine', lambda: limine(code=bytes.fromhex('660fefc0') * 8 + bytes.fromhex('0f290424') + CODE), limine)
+# vaddps of ymm and of zmm registers
+case('limine-sse', 'limine', lambda: limine(code=bytes.fromhex('c5f458c2') * 8 + CODE), limine)
+case('limine-sse', 'limine', lambda: limine(code=bytes.fromhex('62f1744858c2') * 8 + CODE), limine)
+# andn, bzhi, rorx and mulx are VEX instructions of general registers
+case('limine-sse', 'limine', lambda: limine(code=bytes.fromhex('0f290424') * 8 + CODE),
+	lambda: limine(code=bytes.fromhex('c4e2f0f2c2' 'c4e2f0f5c2' 'c4e3fbf0c203' 'c4e2f3f6c2') * 8 + CODE))
 # movaps in base revision 3 is no fault
 case('limine-sse', 'limine', lambda: limine(code=bytes.fromhex('0f290424') * 8 + CODE),
 	lambda: limine(START + base(3) + MEMMAP + END, code=bytes.fromhex('0f290424') * 8 + CODE))

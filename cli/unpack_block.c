@@ -45,6 +45,8 @@ const char *lode_unpack_lz4_(struct lode_output *output, const unsigned char *in
 {
 	size_t at = 4;
 
+	if (size < at)
+		return CUT;
 	/* A block is more than its length; four bytes alone are the size that Linux appends. */
 	while (size - at > 4) {
 		uint32_t packed = le32(in + at);

@@ -93,6 +93,8 @@ def packed_files():
     refused("bzImage of an old protocol", write("bz.old", bzimage(gzip.compress(ELF), version=0x207)), words="names no payload")
     refused("bzImage, payload past the end", write("bz.end", bzimage(ELF, length=1 << 31)), words="past the end")
     refused("bzImage, payload offset wraps", write("bz.wrap", bzimage(ELF, offset=64)[:0x248] + b"\xff" * 8 + bzimage(ELF)[0x250:]), words="past the end")
+    for size in range(10):
+        refused("bzImage, lz4 payload of %d bytes" % size, write("bz.few", bzimage(b"\x02\x21\x4c\x18" + bytes([255] * 8), length=size)), words="bzImage 2.15")
     refused("bzImage of something else", write("bz.else", bzimage(b"nothing that anybody knows" * 9)), words="unknown kind")
     refused("gzip of no ELF", write("no.gz", gzip.compress(b"text " * 1000)), words="no ELF image")
 

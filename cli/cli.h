@@ -111,7 +111,7 @@ const char *lode_reloc_name(uint16_t machine, uint32_t type); /* "R_X86_64_RELAT
 const char *lode_dynamic_tag_name(uint64_t tag);      /* "NEEDED" */
 
 /*
- * Input (input.c, archive.c, unpack.c, unpack_block.c): a FILE argument -> bytes
+ * Input (input.c, archive.c, unpack.c, unpack_stream.c, unpack_block.c): a FILE argument -> bytes
  *
  * FILE is a path, "-" (standard input), or "lib.a:member.o". Regular files are read with pread through a small cache and never
  * mapped; pipes and devices are spooled into memory up to LODE_SPOOL_LIMIT. bzImages and compressed files are unpacked on the way.

@@ -42,6 +42,8 @@ int lode_archive_take_(struct lode_input *input, const char *path, const char *n
 enum { LODE_HEAD = 0x250 };
 /* True if they are those of a kernel in Linux's boot format, up to the place and length of its payload. */
 bool lode_is_bzimage_(const unsigned char *head, size_t have);
+/* True if they are those of a compressed kernel that is an EFI program of its own (vmlinuz.efi of arm64, riscv, loongarch). */
+bool lode_is_zboot_(const unsigned char *head, size_t have);
 /* Name of the compressed format that begins here, known even if this build cannot unpack it; NULL: none. */
 const char *lode_packed_name_(const unsigned char *head, size_t have);
 
@@ -55,6 +57,14 @@ struct lode_output {
 };
 /* Room for at least one more byte, at most want; NULL: the limit is reached, or no memory. *got is what there is. */
 unsigned char *lode_output_room_(struct lode_output *output, size_t want, size_t *got);
+
+/* unpack_stream.c: a compressed format; NULL: these bytes begin none. */
+struct lode_format;
+const struct lode_format *lode_format_of_(const unsigned char *head, size_t have);
+const char *lode_format_name_(const struct lode_format *format);
+/* Packed bytes of the input -> output, whose bytes are the caller's to free; NULL, or what is wrong. */
+const char *lode_unpack_bytes_(struct lode_output *output, const struct lode_input *input, const struct lode_format *format,
+	uint64_t offset, uint64_t size);
 
 /* Block formats of unpack_block.c: input and its size -> output; NULL, or what is wrong. */
 const char *lode_unpack_lz4_(struct lode_output *output, const unsigned char *in, size_t size);

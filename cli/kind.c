@@ -60,6 +60,22 @@ static const struct magic *find_magic(const unsigned char *head, size_t have)
 	return NULL;
 }
 
+/* Kernels that firmware or a boot loader starts as they are: Linux's Image, and the compressed form of it. Ref: Linux
+ * Documentation/arch/arm64/booting.rst, arch/riscv/boot-image-header.rst, zboot-header.S. */
+static bool is_flat(struct lode_kind *result, const unsigned char *head, size_t have)
+{
+	const char *machine = have < 0x3c ? NULL : memcmp(head + 0x38, "ARM\x64", 4) == 0 ? "arm64" :
+		memcmp(head + 0x38, "RSC\x05", 4) == 0 ? "riscv" : NULL;
+
+	*result = kind(KIND_FLAT, "a ", "");
+	if (lode_is_zboot_(head, have))
+		snprintf(result->words, sizeof result->words, "compressed kernel in the EFI zboot format (%.31s)",
+			(const char *)head + 24);
+	else if (machine != NULL)
+		snprintf(result->words, sizeof result->words, "kernel in Linux's flat format for %s (Image)", machine);
+	return result->words[0] != '\0';
+}
+
 /* The interpreter that the first line names, as Linux reads it: up to the first blank. */
 static struct lode_kind script(const unsigned char *head, size_t have)
 {
@@ -80,7 +96,7 @@ struct lode_kind lode_kind_of_bytes(const struct lode_source *source)
 {
 	unsigned char head[LODE_HEAD];
 	size_t have = source->size < sizeof head ? (size_t)source->size : sizeof head;
-	struct lode_kind result = {.id = KIND_PACKED, .article = ""};
+	struct lode_kind result;
 	const struct magic *magic;
 	const char *packed;
 
@@ -90,6 +106,8 @@ struct lode_kind lode_kind_of_bytes(const struct lode_source *source)
 		have = 0;
 	if (lode_is_bzimage_(head, have))
 		return kind(KIND_BZIMAGE, "a ", "kernel in Linux's boot format (bzImage)");
+	if (is_flat(&result, head, have))
+		return result;
 	if (have >= 2 && memcmp(head, "#!", 2) == 0)
 		return script(head, have);
 	if (is_fat_macho(head, have))
@@ -99,6 +117,7 @@ struct lode_kind lode_kind_of_bytes(const struct lode_source *source)
 		return kind(magic->id, magic->article, magic->words);
 	packed = lode_packed_name_(head, have);
 	if (packed != NULL) {
+		result = kind(KIND_PACKED, "", "");
 		snprintf(result.words, sizeof result.words, "%s data", packed);
 		return result;
 	}

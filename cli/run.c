@@ -34,6 +34,7 @@ static const struct {
 	[KIND_SCRIPT] = {true, NULL},
 	[KIND_ARCHIVE] = {false, "linking and running archives is not there yet; `lode show` lists its members"},
 	[KIND_PE] = {false, "lode runs ELF files"},
+	[KIND_FLAT] = {false, "booting kernels is not there yet"},
 	[KIND_FOREIGN] = {false, "lode runs ELF files"},
 	[KIND_BZIMAGE] = {false, "booting kernels is not there yet; `lode show` and `lode check` read it"},
 	[KIND_PACKED] = {false, "unpack it first; `lode show` looks inside"},

@@ -1,326 +1,25 @@
 /* SPDX-License-Identifier: MIT */
-/* A bzImage or a compressed file -> the ELF image inside, in memory; growth is bounded by what is plausible, never
- * by a field alone. */
+/* A bzImage, an EFI zboot image or a compressed file -> the ELF image inside. */
 #include "input.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#ifdef HAVE_ZLIB
-#include <zlib.h>
-#endif
-#ifdef HAVE_LZMA
-#include <lzma.h>
-#endif
-#ifdef HAVE_BZ2
-#include <bzlib.h>
-#endif
-#ifdef HAVE_ZSTD
-#include <zstd.h>
-#include <zstd_errors.h>
-#endif
 
-#define DAMAGED "its packed bytes are damaged"
-#define CUT "its packed bytes end too early"
-#define TOO_LARGE "it unpacks to more than is plausible for its size"
-#define NO_MEMORY "no memory to unpack it"
-#define WINDOW "its packed bytes ask for more memory than lode grants them: they need not be damaged"
-
-enum { PIECE = 65536, SMALL = 64 << 20, RATIO = 1024 };
-
-/* The packed bytes, taken piece by piece. */
-struct packed {
-	const struct lode_input *input;
-	uint64_t at, left;
-	unsigned char *next;
-	size_t have;
-	unsigned char piece[PIECE];
-};
-
-enum { STEP_GO_ON = 0, STEP_END = 1, STEP_DAMAGED = -1, STEP_NO_MEMORY = -2, STEP_WINDOW = -3 };
-
-/* One step of a stream decoder: takes from *in, writes to out; returns STEP_*. Both counts become what is left. */
-typedef int lode_step(void *state, const unsigned char *in, size_t *nin, unsigned char *out, size_t *nout);
-
-static bool is_elf(const struct lode_output *output)
+bool lode_is_zboot_(const unsigned char *head, size_t have)
 {
-	return output->size < 4 || memcmp(output->bytes, "\177ELF", 4) == 0;
-}
-
-__attribute__((unused)) static const char *run_steps(struct lode_output *output, struct packed *packed, lode_step *step,
-	void *state)
-{
-	for (int end = 0; end == 0;) {
-		size_t room = 0, taken, left;
-		unsigned char *to = lode_output_room_(output, SIZE_MAX >> 1, &room);
-
-		if (packed->have == 0 && packed->left > 0) {
-			packed->have = packed->left < PIECE ? (size_t)packed->left : PIECE;
-			packed->next = packed->piece;
-			if (!lode_input_exact_(packed->input, packed->piece, packed->at, packed->have))
-				return "its packed bytes cannot be read";
-			packed->at += packed->have;
-			packed->left -= packed->have;
-		}
-		if (to == NULL)
-			return output->size == output->limit ? TOO_LARGE : NO_MEMORY;
-		taken = packed->have;
-		left = room;
-		end = step(state, packed->next, &packed->have, to, &left);
-		packed->next += taken - packed->have;
-		output->size += room - left;
-		if (end < 0)
-			return end == STEP_NO_MEMORY ? NO_MEMORY : end == STEP_WINDOW ? WINDOW : DAMAGED;
-		if (!is_elf(output))
-			return NULL;
-		/* No progress and nothing more to give: the stream wants bytes that are not there. */
-		if (end == 0 && taken == packed->have && left == room && (packed->left == 0 || taken > 0))
-			return CUT;
-	}
-	return NULL;
-}
-
-#ifdef HAVE_ZLIB
-static int step_gzip(void *state, const unsigned char *in, size_t *nin, unsigned char *out, size_t *nout)
-{
-	z_stream *z = state;
-	int status;
-
-	z->next_in = (unsigned char *)(uintptr_t)in;
-	z->avail_in = (uInt)*nin;
-	z->next_out = out;
-	z->avail_out = (uInt)(*nout < UINT32_MAX ? *nout : UINT32_MAX);
-	*nout -= z->avail_out;
-	status = inflate(z, Z_NO_FLUSH);
-	*nin = z->avail_in;
-	*nout += z->avail_out;
-	switch (status) {
-	case Z_STREAM_END: return STEP_END;
-	case Z_OK:
-	case Z_BUF_ERROR: return STEP_GO_ON;
-	case Z_MEM_ERROR: return STEP_NO_MEMORY;
-	default: return STEP_DAMAGED;
-	}
-}
-
-static const char *unpack_gzip(struct lode_output *output, struct packed *packed)
-{
-	z_stream z = {0};
-	const char *wrong;
-
-	if (inflateInit2(&z, 15 + 16) != Z_OK)
-		return NO_MEMORY;
-	wrong = run_steps(output, packed, step_gzip, &z);
-	inflateEnd(&z);
-	return wrong;
-}
-#endif
-
-#ifdef HAVE_LZMA
-static int step_lzma(void *state, const unsigned char *in, size_t *nin, unsigned char *out, size_t *nout)
-{
-	lzma_stream *z = state;
-	lzma_ret status;
-
-	z->next_in = in;
-	z->avail_in = *nin;
-	z->next_out = out;
-	z->avail_out = *nout;
-	status = lzma_code(z, LZMA_RUN);
-	*nin = z->avail_in;
-	*nout = z->avail_out;
-	switch (status) {
-	case LZMA_STREAM_END: return STEP_END;
-	case LZMA_OK:
-	case LZMA_BUF_ERROR: return STEP_GO_ON;
-	case LZMA_MEM_ERROR: return STEP_NO_MEMORY;
-	case LZMA_MEMLIMIT_ERROR: return STEP_WINDOW;
-	default: return STEP_DAMAGED;
-	}
-}
-
-/* The dictionary is allocated by a field of the file: hence the limit, twice what the highest presets need. */
-static const char *unpack_xz_or_lzma(struct lode_output *output, struct packed *packed, bool alone)
-{
-	const uint64_t memory = 160 << 20;
-	lzma_stream z = LZMA_STREAM_INIT;
-	const char *wrong;
-
-	if ((alone ? lzma_alone_decoder(&z, memory) : lzma_stream_decoder(&z, memory, 0)) != LZMA_OK)
-		return NO_MEMORY;
-	wrong = run_steps(output, packed, step_lzma, &z);
-	lzma_end(&z);
-	return wrong;
-}
-
-static const char *unpack_xz(struct lode_output *output, struct packed *packed)
-{
-	return unpack_xz_or_lzma(output, packed, false);
-}
-
-static const char *unpack_lzma(struct lode_output *output, struct packed *packed)
-{
-	return unpack_xz_or_lzma(output, packed, true);
-}
-#endif
-
-#ifdef HAVE_BZ2
-static int step_bzip2(void *state, const unsigned char *in, size_t *nin, unsigned char *out, size_t *nout)
-{
-	bz_stream *z = state;
-	int status;
-
-	z->next_in = (char *)(uintptr_t)in;
-	z->avail_in = (unsigned)*nin;
-	z->next_out = (char *)out;
-	z->avail_out = (unsigned)(*nout < UINT32_MAX ? *nout : UINT32_MAX);
-	*nout -= z->avail_out;
-	status = BZ2_bzDecompress(z);
-	*nin = z->avail_in;
-	*nout += z->avail_out;
-	switch (status) {
-	case BZ_STREAM_END: return STEP_END;
-	case BZ_OK: return STEP_GO_ON;
-	case BZ_MEM_ERROR: return STEP_NO_MEMORY;
-	default: return STEP_DAMAGED;
-	}
-}
-
-static const char *unpack_bzip2(struct lode_output *output, struct packed *packed)
-{
-	bz_stream z = {0};
-	const char *wrong;
-
-	if (BZ2_bzDecompressInit(&z, 0, 0) != BZ_OK)
-		return NO_MEMORY;
-	wrong = run_steps(output, packed, step_bzip2, &z);
-	BZ2_bzDecompressEnd(&z);
-	return wrong;
-}
-#endif
-
-#ifdef HAVE_ZSTD
-static int step_zstd(void *state, const unsigned char *in, size_t *nin, unsigned char *out, size_t *nout)
-{
-	ZSTD_inBuffer from = {in, *nin, 0};
-	ZSTD_outBuffer to = {out, *nout, 0};
-	size_t status = ZSTD_decompressStream(state, &to, &from);
-
-	*nin -= from.pos;
-	*nout -= to.pos;
-	if (!ZSTD_isError(status))
-		return status == 0 ? STEP_END : STEP_GO_ON;
-	switch (ZSTD_getErrorCode(status)) {
-	case ZSTD_error_memory_allocation: return STEP_NO_MEMORY;
-	case ZSTD_error_frameParameter_windowTooLarge: return STEP_WINDOW;
-	default: return STEP_DAMAGED;
-	}
-}
-
-static const char *unpack_zstd(struct lode_output *output, struct packed *packed)
-{
-	ZSTD_DStream *z = ZSTD_createDStream();
-	const char *wrong = NO_MEMORY;
-
-	if (z != NULL && !ZSTD_isError(ZSTD_initDStream(z)))
-		wrong = run_steps(output, packed, step_zstd, z);
-	ZSTD_freeDStream(z);
-	return wrong;
-}
-#endif
-
-#if defined HAVE_LZ4 || defined HAVE_LZO
-/* Block formats want their bytes in one piece: as many as the file really has. */
-static const char *unpack_blocks(struct lode_output *output, struct packed *packed,
-	const char *(*unpack)(struct lode_output *, const unsigned char *, size_t))
-{
-	size_t size = (size_t)packed->left;
-	unsigned char *in = malloc(size);
-	const char *wrong = NO_MEMORY;
-
-	if (in != NULL)
-		wrong = lode_input_exact_(packed->input, in, packed->at, size) ? unpack(output, in, size)
-									       : "its packed bytes cannot be read";
-	free(in);
-	return wrong;
-}
-#endif
-
-#ifdef HAVE_LZ4
-static const char *unpack_lz4(struct lode_output *output, struct packed *packed)
-{
-	return unpack_blocks(output, packed, lode_unpack_lz4_);
-}
-#endif
-
-#ifdef HAVE_LZO
-static const char *unpack_lzo(struct lode_output *output, struct packed *packed)
-{
-	return unpack_blocks(output, packed, lode_unpack_lzo_);
-}
-#endif
-
-struct format {
-	const char *name;
-	const char *magic;
-	size_t length;
-	const char *(*unpack)(struct lode_output *, struct packed *);
-};
-
-#ifndef HAVE_ZLIB
-#define unpack_gzip NULL
-#endif
-#ifndef HAVE_LZMA
-#define unpack_xz NULL
-#define unpack_lzma NULL
-#endif
-#ifndef HAVE_BZ2
-#define unpack_bzip2 NULL
-#endif
-#ifndef HAVE_ZSTD
-#define unpack_zstd NULL
-#endif
-#ifndef HAVE_LZ4
-#define unpack_lz4 NULL
-#endif
-#ifndef HAVE_LZO
-#define unpack_lzo NULL
-#endif
-
-static const struct format formats[] = {
-	{"gzip", "\037\213\010", 3, unpack_gzip},
-	{"xz", "\3757zXZ\0", 6, unpack_xz},
-	{"zstd", "\050\265\057\375", 4, unpack_zstd},
-	{"lz4", "\002\041\114\030", 4, unpack_lz4},
-	{"bzip2", "BZh", 3, unpack_bzip2},
-	{"lzo", "\211LZO\0\r\n\032\n", 9, unpack_lzo},
-	{"lzma", "\135\0\0", 3, unpack_lzma},
-};
-
-static const struct format *format_of(const unsigned char *head, size_t have)
-{
-	for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
-		if (formats[i].length <= have && memcmp(formats[i].magic, head, formats[i].length) == 0)
-			return &formats[i];
-	return NULL;
-}
-
-static const struct format *find_format(const struct lode_input *input, uint64_t offset)
-{
-	unsigned char magic[9];
-
-	return format_of(magic, lode_input_peek(input, magic, offset, sizeof magic));
-}
-
-const char *lode_packed_name_(const unsigned char *head, size_t have)
-{
-	const struct format *format = format_of(head, have);
-
-	return format != NULL ? format->name : NULL;
+	return have >= 0x3c && memcmp(head, "MZ", 2) == 0 && memcmp(head + 4, "zimg", 4) == 0;
 }
 
 bool lode_is_bzimage_(const unsigned char *head, size_t have)
 {
 	return have >= LODE_HEAD && memcmp(head + 0x202, "HdrS", 4) == 0 && le16(head + 0x1fe) == 0xaa55;
+}
+
+static const struct lode_format *find_format(const struct lode_input *input, uint64_t offset)
+{
+	unsigned char magic[9];
+
+	return lode_format_of_(magic, lode_input_peek(input, magic, offset, sizeof magic));
 }
 
 /* The unpacked bytes become the source. */
@@ -332,35 +31,58 @@ static void replace(struct lode_input *input, const struct lode_output *output)
 	input->source = (struct lode_source){.bytes = output->bytes, .size = output->size};
 }
 
-static int unpack(struct lode_input *input, const struct format *format, uint64_t offset, uint64_t size)
+static bool holds_elf(const struct lode_output *output)
 {
-	struct lode_output output = {.limit = (size_t)LODE_UNPACK_LIMIT};
-	struct packed *packed = malloc(sizeof *packed);
+	return output->size >= 4 && memcmp(output->bytes, "\177ELF", 4) == 0;
+}
+
+static int refuse(struct lode_input *input, const struct lode_format *format, struct lode_output *output, const char *wrong)
+{
+	free(output->bytes);
+	return lode_input_fail_(input, 0, "%s%s%s: %s", input->peeled, input->peeled[0] != '\0' ? ", " : "",
+		lode_format_name_(format), wrong);
+}
+
+static int unpack(struct lode_input *input, const struct lode_format *format, uint64_t offset, uint64_t size)
+{
+	struct lode_output output;
+	const char *wrong = lode_unpack_bytes_(&output, input, format, offset, size);
+
+	if (wrong == NULL && !holds_elf(&output))
+		wrong = "no ELF image in it";
+	if (wrong != NULL)
+		return refuse(input, format, &output, wrong);
+	replace(input, &output);
+	return 0;
+}
+
+/* Ref: Linux drivers/firmware/efi/libstub/zboot-header.S: payload offset at 8, its size at 12. What is in it is mostly a flat
+ * image: then the file stays what it is. */
+static int unpack_zboot(struct lode_input *input, const unsigned char *header)
+{
+	struct lode_output output;
+	uint64_t offset = le32(header + 8), length = le32(header + 12);
+	const struct lode_format *format;
 	const char *wrong;
 
-	if (format->unpack == NULL)
-		wrong = "this build of lode cannot unpack that: it was built without the library";
-	else if (packed == NULL)
-		wrong = NO_MEMORY;
-	else {
-		if (size < LODE_UNPACK_LIMIT / RATIO)
-			output.limit = size < SMALL / RATIO ? SMALL : (size_t)size * RATIO;
-		packed->input = input;
-		packed->at = offset;
-		packed->left = size;
-		packed->have = 0;
-		packed->next = packed->piece;
-		wrong = format->unpack(&output, packed);
-	}
-	free(packed);
-	if (wrong == NULL && (output.size < 4 || !is_elf(&output)))
-		wrong = "no ELF image in it";
+	if (length > input->source.size || offset > input->source.size - length)
+		return lode_input_fail_(input, 0,
+			"EFI zboot: the payload (0x%llx bytes at 0x%llx) reaches past the end of the file: it is cut short",
+			(unsigned long long)length, (unsigned long long)offset);
+	format = find_format(input, offset);
+	if (format == NULL)
+		return 0;
+	wrong = lode_unpack_bytes_(&output, input, format, offset, length);
 	if (wrong != NULL) {
+		lode_input_note_(input, "EFI zboot");
+		return refuse(input, format, &output, wrong);
+	}
+	if (!holds_elf(&output)) {
 		free(output.bytes);
-		return lode_input_fail_(input, 0, "%s%s%s: %s", input->peeled, input->peeled[0] != '\0' ? ", " : "", format->name,
-			wrong);
+		return 0;
 	}
 	replace(input, &output);
+	lode_input_note_(input, "EFI zboot, %s payload", lode_format_name_(format));
 	return 0;
 }
 
@@ -371,7 +93,7 @@ static int unpack_bzimage(struct lode_input *input, const unsigned char *header)
 	uint16_t version = le16(header + 0x206);
 	uint32_t sectors = header[0x1f1] != 0 ? header[0x1f1] : 4;
 	uint64_t offset = (uint64_t)(sectors + 1) * 512 + le32(header + 0x248), length = le32(header + 0x24c);
-	const struct format *format;
+	const struct lode_format *format;
 	unsigned char elf[4];
 
 	lode_input_note_(input, "bzImage %u.%02u", version >> 8, version & 0xffu);
@@ -386,7 +108,7 @@ static int unpack_bzimage(struct lode_input *input, const unsigned char *header)
 	if (format != NULL) {
 		if (unpack(input, format, offset, length) != 0)
 			return -1;
-		lode_input_note_(input, "%s payload", format->name);
+		lode_input_note_(input, "%s payload", lode_format_name_(format));
 		return 0;
 	}
 	if (!lode_input_exact_(input, elf, offset, sizeof elf) || memcmp(elf, "\177ELF", 4) != 0)
@@ -404,17 +126,19 @@ int lode_input_unpack_(struct lode_input *input)
 {
 	unsigned char header[LODE_HEAD];
 	size_t have = lode_input_peek(input, header, 0, sizeof header);
-	const struct format *format;
+	const struct lode_format *format;
 
 	if (have >= 4 && memcmp(header, "\177ELF", 4) == 0)
 		return 0;
 	if (lode_is_bzimage_(header, have))
 		return unpack_bzimage(input, header);
+	if (lode_is_zboot_(header, have))
+		return unpack_zboot(input, header);
 	format = find_format(input, 0);
 	if (format == NULL)
 		return 0;
 	if (unpack(input, format, 0, input->source.size) != 0)
 		return -1;
-	lode_input_note_(input, "%s", format->name);
+	lode_input_note_(input, "%s", lode_format_name_(format));
 	return 0;
 }

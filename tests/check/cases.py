@@ -85,6 +85,8 @@ case('file-script', 'linux-process', lambda: Raw(b'#! /bin/sh -e\n'), program)
 case('file-text', 'any', lambda: Raw(b'GROUP ( libc.so.6 )\n' * 8), program)
 case('file-foreign', 'pvh', lambda: Raw(b'MZ' + bytes(200)), lambda: pvh())
 
+case('file-flat', 'any', lambda: Raw(bytes(0x38) + b'ARM\x64' + bytes(100)), program)
+
 # Multiboot and physical addresses
 
 

@@ -51,7 +51,7 @@ def packers():
     return {
         "gzip": gzip.compress, "bzip2": bz2.compress, "lzma": lambda d: lzma.compress(d, format=lzma.FORMAT_ALONE),
         "xz": lambda d: lzma.compress(d, check=lzma.CHECK_CRC32, filters=[{"id": lzma.FILTER_X86}, {"id": lzma.FILTER_LZMA2}]),
-        "zstd": by_tool("zstd", "-q", "-c", "--ultra", "-20"), "lz4": by_tool("lz4", "-q", "-l", "-c"), "lzo": lzop,
+        "zstd": by_tool("zstd", "-q", "-c", "--ultra", "-20"), "lz4": by_tool("lz4", "-q", "-l", "-c"), "lz4 frame": by_tool("lz4", "-q", "-c"), "lzo": lzop,
     }
 
 
@@ -70,14 +70,14 @@ def packed_files():
         if pack is None:
             skip(name, "no tool to make it")
             continue
-        packed = pack(ELF)
-        same("plain " + name, show_json(write("plain." + name, packed)), name)
+        packed, kind = pack(ELF), name.split()[0]
+        same("plain " + name, show_json(write("plain." + name, packed)), kind)
         image = bzimage(packed + struct.pack("<I", len(ELF)), tail=300)
-        same("bzImage " + name, show_json(write("bz." + name, image)), "bzImage 2.15, %s payload" % name)
+        same("bzImage " + name, show_json(write("bz." + name, image)), "bzImage 2.15, %s payload" % kind)
         text = lode("show", path("bz." + name)).out
-        case("bzImage %s is told" % name, "bzImage 2.15, %s payload: an ELF file of" % name in text)
+        case("bzImage %s is told" % name, "bzImage 2.15, %s payload: an ELF file of" % kind in text)
         raw = lode("show", "--raw", path("plain." + name))
-        case("--raw leaves %s alone" % name, equal(raw.status, 1), (name in raw.err, raw.err))
+        case("--raw leaves %s alone" % name, equal(raw.status, 1), (kind in raw.err, raw.err))
         for cut in (len(packed) // 2, len(packed) - 5, 40):
             refused("%s cut to %d" % (name, cut), write("cut." + name, packed[:cut]), words="")
         refused("bzImage %s cut" % name, write("cutbz." + name, image[:len(image) // 2]), words="cut short")
@@ -97,6 +97,30 @@ def packed_files():
         refused("bzImage, lz4 payload of %d bytes" % size, write("bz.few", bzimage(b"\x02\x21\x4c\x18" + bytes([255] * 8), length=size)), words="bzImage 2.15")
     refused("bzImage of something else", write("bz.else", bzimage(b"nothing that anybody knows" * 9)), words="unknown kind")
     refused("gzip of no ELF", write("no.gz", gzip.compress(b"text " * 1000)), words="no ELF image")
+
+
+def zboot(payload, offset=None, length=None, kind=b"gzip"):
+    """Linux's EFI zboot header, and the payload behind it."""
+    head = b"MZ\0\0zimg" + struct.pack("<IIII", 0x240 if offset is None else offset, len(payload) if length is None else length, 0, 0) + kind.ljust(32, b"\0") + b"\xcd\x23\x82\x81"
+    return head + bytes(0x240 - len(head)) + payload + bytes(100)
+
+
+def zboots():
+    """What is packed in it is shown if it is ELF; a flat kernel leaves the file what it is."""
+    flat = bytes(0x38) + b"ARM\x64" + bytes(5000)
+    same("zboot of an ELF image", show_json(write("zboot.elf", zboot(gzip.compress(ELF)))), "EFI zboot, gzip payload")
+    for name, payload in (("gzip", gzip.compress(flat)), ("xzkern", lzma.compress(flat))):
+        file = write("zboot", zboot(payload, kind=name.encode()))
+        words = "a compressed kernel in the EFI zboot format (%s)" % name
+        refused("zboot, %s" % name, file, words="not an ELF file, but " + words)
+        got = lode("check", file)
+        case("check: zboot, %s" % name, equal(got.status, 1), ("file-flat" in got.out and words in got.out, got.out))
+        case("run: zboot, %s" % name, equal(lode("run", file).status, 1), words[2:] in lode("run", file).err)
+    refused("zboot, payload past the end", write("zboot", zboot(b"", length=1 << 31)), words="past the end")
+    refused("zboot, payload offset wraps", write("zboot", zboot(b"", offset=0xfffffff0, length=0x7fffffff)), words="past the end")
+    refused("zboot, cut payload", write("zboot", zboot(gzip.compress(ELF)[:4000])[:-100]), words="EFI zboot, gzip: ")
+    refused("zboot, unknown payload", write("zboot", zboot(b"nothing known " * 9)), words="EFI zboot format")
+    refused("Image", write("image", flat), words="a kernel in Linux's flat format for arm64 (Image)")
 
 
 def bombs():
@@ -294,6 +318,7 @@ def same_magic():
 
 
 packed_files()
+zboots()
 bombs()
 real_kernels()
 archives()

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Bytes of either order come in, integers go out, and back; and exact reads of the caller's source. */
+/* Bytes of either order come in, integers go out, and back. */
 #include "core.h"
 
 uint8_t lode_take8_(struct lode_cursor *cursor)
@@ -57,22 +57,4 @@ uint64_t lode_divide_(uint64_t n, uint32_t d)
 		rest = part % d;
 	}
 	return quotient;
-}
-
-int lode_source_read(void *dst, const struct lode_source *source, uint64_t offset, size_t size, struct lode_diag *why)
-{
-	struct lode_diag place = lode_nowhere_(LODE_FIELD_FILE, source->size, 0);
-
-	place.offset = offset;
-	if (!within(offset, size, source->size)) {
-		place.limit = offset + size;
-		return lode_refuse_(why, LODE_RULE_SOURCE_PAST_END, place);
-	}
-	if (source->bytes != NULL) {
-		memcpy(dst, (const unsigned char *)source->bytes + offset, size);
-		return LODE_OK;
-	}
-	if (source->read(source->host, dst, offset, size) != 0)
-		return lode_refuse_(why, LODE_RULE_SOURCE_READ, place);
-	return LODE_OK;
 }

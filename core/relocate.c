@@ -7,18 +7,23 @@ enum { NAME = 1024 };
 
 /* Symbols */
 
+/* Nobody knows it: weak symbols are 0 then, others are needed. */
+static int leave_undefined(const struct lode_walk_ *walk, uint64_t *value, const struct lode_entry_ *entry, struct lode_diag *why)
+{
+	*value = 0;
+	if (entry->symbol.bind == LODE_STB_WEAK)
+		return LODE_OK;
+	return lode_entry_refuse_(walk, entry, LODE_RULE_SYMBOL_UNDEFINED, LODE_FIELD_REL_SYMBOL, entry->rel.symbol, why);
+}
+
 static int resolve_elsewhere(const struct lode_walk_ *walk, uint64_t *value, const struct lode_entry_ *entry, struct lode_diag *why)
 {
 	const struct lode_relocation *options = walk->options;
-	bool weak = entry->symbol.bind == LODE_STB_WEAK;
 	char name[NAME];
 	int status;
 
-	*value = 0;
 	if (options->resolve == NULL)
-		return weak ? LODE_OK
-			    : lode_entry_refuse_(walk, entry, LODE_RULE_SYMBOL_UNDEFINED, LODE_FIELD_REL_SYMBOL, entry->rel.symbol,
-				      why);
+		return leave_undefined(walk, value, entry, why);
 	status = lode_string_read(name, sizeof name, walk->image, &walk->dynamic.symbols.strings, entry->symbol.name, why);
 	if (status == LODE_ERR_ROOM)
 		return lode_entry_refuse_(walk, entry, LODE_RULE_SYMBOL_NAME, LODE_FIELD_REL_SYMBOL, entry->rel.symbol, why);
@@ -26,9 +31,7 @@ static int resolve_elsewhere(const struct lode_walk_ *walk, uint64_t *value, con
 		return status;
 	if (options->resolve(options->host, value, name, &entry->symbol) == 0)
 		return LODE_OK;
-	*value = 0;
-	return weak ? LODE_OK
-		    : lode_entry_refuse_(walk, entry, LODE_RULE_SYMBOL_UNDEFINED, LODE_FIELD_REL_SYMBOL, entry->rel.symbol, why);
+	return leave_undefined(walk, value, entry, why);
 }
 
 /* S: 0 for symbol 0; thread-local symbols give their offset in the block, absolute ones stay where they are. */
@@ -69,7 +72,7 @@ static bool names_resolver(const struct lode_entry_ *entry)
 	return entry->symbol.type == LODE_STT_GNU_IFUNC && entry->symbol.shndx != LODE_SHN_UNDEF;
 }
 
-static bool is_tls(uint8_t op)
+static bool needs_static_tls(uint8_t op)
 {
 	return op == LODE_OP_TPOFF || op == LODE_OP_TPNEG;
 }
@@ -99,7 +102,7 @@ static bool value_fits(const struct lode_walk_ *walk, const struct lode_entry_ *
 	return value <= UINT32_MAX || value >= UINT64_MAX - INT32_MAX;
 }
 
-static void count(struct lode_walk_ *walk, const struct lode_entry_ *entry)
+static void count_one(struct lode_walk_ *walk, const struct lode_entry_ *entry)
 {
 	switch (entry->op) {
 	case LODE_OP_NONE: walk->count.none++; break;
@@ -174,10 +177,10 @@ static int rel_one(struct lode_walk_ *walk, struct lode_entry_ *entry, struct lo
 	classify(walk, entry);
 	if (entry->op == LODE_OP_UNKNOWN)
 		return lode_entry_refuse_(walk, entry, LODE_RULE_RELOC_TYPE, LODE_FIELD_REL_TYPE, entry->rel.type, why);
-	count(walk, entry);
+	count_one(walk, entry);
 	if (entry->op == LODE_OP_NONE)
 		return LODE_OK;
-	if (is_tls(entry->op) && (!walk->options->static_tls || !walk->plan->has_tls))
+	if (needs_static_tls(entry->op) && (!walk->options->static_tls || !walk->plan->has_tls))
 		return lode_entry_refuse_(walk, entry, LODE_RULE_RELOC_TLS, LODE_FIELD_REL_TYPE, entry->rel.type, why);
 	status = lode_entry_target_(walk, entry, LODE_FIELD_REL_OFFSET, why);
 	return status == LODE_OK ? apply(walk, entry, why) : status;
@@ -237,14 +240,14 @@ static int walk_all(struct lode_walk_ *walk, struct lode_diag *why)
 
 static const struct lode_relocation defaults;
 
-int lode_relocations_check(struct lode_relocation_count *count_, const struct lode_image *image, const struct lode_plan *plan,
+int lode_relocations_check(struct lode_relocation_count *count, const struct lode_image *image, const struct lode_plan *plan,
 	const struct lode_relocation *relocation, struct lode_diag *why)
 {
 	struct lode_walk_ walk = {.image = image, .plan = plan, .options = relocation != NULL ? relocation : &defaults};
 	int status = walk_all(&walk, why);
 
 	walk.count.total = walk.count.relative + walk.count.symbolic + walk.count.irelative + walk.count.tls + walk.count.none;
-	*count_ = walk.count;
+	*count = walk.count;
 	return status;
 }
 

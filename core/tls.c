@@ -2,21 +2,6 @@
 /* A TLS template and a machine come in, the place of the main program's block relative to the thread pointer goes out. */
 #include "relocate.h"
 
-const struct lode_machine *lode_machine_(uint16_t machine, uint8_t class_)
-{
-	static const struct lode_machine *const machines[] = {
-		&lode_machine_x86_64_,
-		&lode_machine_i386_,
-		&lode_machine_aarch64_,
-		&lode_machine_riscv64_,
-	};
-
-	for (size_t i = 0; i < sizeof machines / sizeof machines[0]; i++)
-		if (machines[i]->machine == machine && machines[i]->class_ == class_)
-			return machines[i];
-	return NULL;
-}
-
 /* Both variants keep the block congruent to its address as linked, modulo its alignment: code has the offsets built in, and
  * the bias need not be a multiple of the template's alignment. */
 static uint64_t block_offset(const struct lode_machine *machine, const struct lode_tls *tls)

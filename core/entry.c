@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/* A relocation entry of any table comes in, a diagnosis of it, its checked target or the word that it names goes out. */
+#include "relocate.h"
+
+/* Which word of an entry a field is. Addends of REL entries stand elsewhere: r_info is named then. */
+static uint32_t word_of(const struct lode_entry_ *entry, enum lode_field field)
+{
+	switch (field) {
+	case LODE_FIELD_REL_OFFSET:
+	case LODE_FIELD_RELR_ENTRY: return 0;
+	case LODE_FIELD_REL_ADDEND: return entry->rel.has_addend ? 2 : 1;
+	default: return 1;
+	}
+}
+
+int lode_entry_refuse_(const struct lode_walk_ *walk, const struct lode_entry_ *entry, enum lode_rule rule, enum lode_field field,
+	uint64_t value, struct lode_diag *why)
+{
+	uint64_t offset = entry->offset + word_of(entry, field) * image_word(walk->image);
+
+	return lode_refuse_(why, rule, lode_at_entry_(field, entry->index, offset, value));
+}
+
+int lode_entry_target_(const struct lode_walk_ *walk, const struct lode_entry_ *entry, enum lode_field field, struct lode_diag *why)
+{
+	const struct lode_segment *segment = lode_segment_at(walk->image, entry->rel.offset, entry->width);
+
+	if (segment == NULL)
+		return lode_entry_refuse_(walk, entry, LODE_RULE_RELOC_RANGE, field, entry->rel.offset, why);
+	if (!(segment->flags & LODE_PF_W) && !(walk->plan->flags & LODE_PLAN_TEXTREL))
+		return lode_entry_refuse_(walk, entry, LODE_RULE_RELOC_TEXT, field, entry->rel.offset, why);
+	return LODE_OK;
+}
+
+static int space_failed(enum lode_field field, uint64_t addr, struct lode_diag *why)
+{
+	return lode_refuse_(why, LODE_RULE_SPACE_REFUSED, lode_nowhere_(field, addr, 0));
+}
+
+int lode_word_read_(const struct lode_walk_ *walk, uint64_t *value, uint64_t addr, uint32_t width, struct lode_diag *why)
+{
+	unsigned char raw[8];
+	struct lode_cursor cursor = image_cursor(walk->image, raw);
+
+	if (walk->space->read(walk->space->host, addr, raw, width) != 0)
+		return space_failed(LODE_FIELD_SPACE_READ, addr, why);
+	*value = width == 8 ? lode_take64_(&cursor) : (uint64_t)(int64_t)(int32_t)lode_take32_(&cursor);
+	return LODE_OK;
+}
+
+int lode_word_write_(const struct lode_walk_ *walk, uint64_t addr, uint64_t value, uint32_t width, struct lode_diag *why)
+{
+	unsigned char raw[8];
+
+	lode_store_(raw, value, width, image_big(walk->image));
+	if (walk->space->write(walk->space->host, addr, raw, width) != 0)
+		return space_failed(LODE_FIELD_SPACE_WRITE, addr, why);
+	return LODE_OK;
+}

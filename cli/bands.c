@@ -72,12 +72,12 @@ static void label_kind(struct band *band, const struct show *show)
 	char prot[4], size[24];
 	const char *what = words[run->kind];
 
-	if (run->kind == LODE_SHARE && (run->prot & LODE_PF_W))
+	if (run->kind == LODE_RUN_SHARE && (run->prot & LODE_PF_W))
 		what = "page cache until written";
 	else if (show->policy.use == LODE_USE_KERNEL)
-		what = run->kind == LODE_ZERO ? "zeros" : "copied from the file";
+		what = run->kind == LODE_RUN_ZERO ? "zeros" : "copied from the file";
 	label(band, MARK_FIRST, band->addr, "%s %s %s", show_prot(prot, run->prot), show_size(size, run->size), what);
-	if (run->kind == LODE_SHARE)
+	if (run->kind == LODE_RUN_SHARE)
 		label(band, MARK_FILE, band->addr, "file 0x%" PRIx64, run->offset);
 }
 

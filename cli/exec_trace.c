@@ -15,23 +15,23 @@ static const char *prot_text(uint32_t prot)
 
 static void trace_runs(const struct lode_plan *plan)
 {
-	static const char *const kinds[] = {[LODE_SHARE] = "file", [LODE_OWN] = "copy", [LODE_ZERO] = "zeros"};
+	static const char *const kinds[] = {[LODE_RUN_SHARE] = "file", [LODE_RUN_OWN] = "copy", [LODE_RUN_ZERO] = "zeros"};
 
 	for (uint32_t i = 0; i < plan->nruns; i++) {
 		const struct lode_run *run = &plan->runs[i];
 
 		fprintf(stderr, "  map    %012" PRIx64 "-%012" PRIx64 " %s %s", run->addr, run->addr + run->size,
 			prot_text(run->prot), kinds[run->kind]);
-		if (run->kind == LODE_SHARE)
+		if (run->kind == LODE_RUN_SHARE)
 			fprintf(stderr, " offset 0x%" PRIx64, run->offset);
 		fputc('\n', stderr);
 	}
 	for (uint32_t i = 0; i < plan->nfills; i++) {
 		const struct lode_fill *fill = &plan->fills[i];
 
-		fprintf(stderr, "  %s %012" PRIx64 "-%012" PRIx64, fill->offset == LODE_ZEROS ? "zero  " : "read  ", fill->addr,
-			fill->addr + fill->size);
-		if (fill->offset != LODE_ZEROS)
+		fprintf(stderr, "  %s %012" PRIx64 "-%012" PRIx64, fill->offset == LODE_FILL_ZEROS ? "zero  " : "read  ",
+			fill->addr, fill->addr + fill->size);
+		if (fill->offset != LODE_FILL_ZEROS)
 			fprintf(stderr, " offset 0x%" PRIx64, fill->offset);
 		fputc('\n', stderr);
 	}

@@ -156,7 +156,7 @@ static void make_plan(struct show *show)
 	lode_file_plan_free(&show->plan);
 	show->policy.flags |= LODE_PLAN_ENTRY_ANY | LODE_PLAN_ALIGN_LENIENT;
 	show->policy.wx = LODE_WX_ALLOW;
-	show->policy.page_share = LODE_PAGE_LAST;
+	show->policy.page_overlap = LODE_PAGE_LAST;
 	if (lode_file_plan(&show->plan, &show->file, &show->policy, &show->plan_why) == LODE_OK)
 		show->plan_why = (struct lode_diag){.status = LODE_OK};
 	else

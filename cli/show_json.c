@@ -215,7 +215,7 @@ static void put_runs(struct lode_json *json, const struct lode_plan *plan)
 		lode_json_number(json, "size", run->size);
 		put_prot(json, "permissions", run->prot);
 		lode_json_number(json, "segment", run->segment);
-		if (run->kind == LODE_SHARE)
+		if (run->kind == LODE_RUN_SHARE)
 			lode_json_number(json, "offset", run->offset);
 		lode_json_object_end(json);
 	}
@@ -227,7 +227,7 @@ static void put_runs(struct lode_json *json, const struct lode_plan *plan)
 		lode_json_object(json, NULL);
 		lode_json_hex(json, "addr", fill->addr);
 		lode_json_number(json, "size", fill->size);
-		if (fill->offset == LODE_ZEROS)
+		if (fill->offset == LODE_FILL_ZEROS)
 			lode_json_null(json, "offset");
 		else
 			lode_json_number(json, "offset", fill->offset);

@@ -136,10 +136,10 @@ static void count_memory(struct show_sizes *sizes, const struct show *show)
 		const struct lode_run *run = &show->plan.runs[i];
 
 		sizes->memory += run->size;
-		if (run->kind == LODE_SHARE)
+		if (run->kind == LODE_RUN_SHARE)
 			*(run->prot & LODE_PF_W ? &sizes->copied : &sizes->shared) += run->size;
 		else
-			*(run->kind == LODE_OWN ? &sizes->own : &sizes->zero) += run->size;
+			*(run->kind == LODE_RUN_OWN ? &sizes->own : &sizes->zero) += run->size;
 	}
 }
 

@@ -202,7 +202,7 @@ static void print_run(const struct show *show, const struct lode_run *run)
 	printf("  %-5s 0x%0*" PRIx64 "-0x%0*" PRIx64 " %s%s%s %9s  segment %u", kinds[run->kind], digits(show), run->addr,
 		digits(show), run->addr + run->size, show_prot_sgr(show, run->prot), show_prot(prot, run->prot),
 		show_sgr(show, "\033[0m"), show_size(size, run->size), run->segment);
-	if (run->kind == LODE_SHARE)
+	if (run->kind == LODE_RUN_SHARE)
 		printf(", file 0x%" PRIx64, run->offset);
 	putchar('\n');
 }
@@ -212,7 +212,7 @@ static void print_fill(const struct show *show, const struct lode_fill *fill)
 	char size[24];
 
 	printf("  0x%0*" PRIx64 " %9s ", digits(show), fill->addr, show_size(size, fill->size));
-	if (fill->offset == LODE_ZEROS)
+	if (fill->offset == LODE_FILL_ZEROS)
 		puts("zeros");
 	else
 		printf("from file 0x%" PRIx64 "\n", fill->offset);

@@ -33,7 +33,7 @@ struct lode_run lode_run_(const struct lode_part_ *part, uint64_t begin, uint64_
 		.segment = part->index};
 
 	run.prot = part->segment->flags & (LODE_PF_R | LODE_PF_W | LODE_PF_X);
-	if (kind == LODE_SHARE)
+	if (kind == LODE_RUN_SHARE)
 		run.offset = part->segment->offset + (begin - part->begin);
 	return run;
 }
@@ -60,19 +60,19 @@ uint32_t lode_part_runs_(struct lode_run runs[4], const struct lode_planner_ *pl
 {
 	uint64_t begin = align_down(part->begin, planner->page), file_end = align_up(part->file_end, planner->page);
 	uint64_t whole_begin = begin, whole_end = file_end;
-	enum lode_run_kind kind = may_share(planner, part) ? LODE_SHARE : LODE_OWN;
+	enum lode_run_kind kind = may_share(planner, part) ? LODE_RUN_SHARE : LODE_RUN_OWN;
 	uint32_t n = 0, kept = 0;
 
 	if (part->segment->filesz == 0) {
 		file_end = whole_end = begin;
-	} else if (kind == LODE_SHARE && !is_process(planner)) {
+	} else if (kind == LODE_RUN_SHARE && !is_process(planner)) {
 		whole_begin = min_u64(align_up(part->begin, planner->page), file_end);
 		whole_end = max_u64(align_down(part->file_end, planner->page), whole_begin);
 	}
-	runs[n++] = cut(part, (struct lode_range){begin, whole_begin - begin}, low, high, LODE_OWN);
+	runs[n++] = cut(part, (struct lode_range){begin, whole_begin - begin}, low, high, LODE_RUN_OWN);
 	runs[n++] = cut(part, (struct lode_range){whole_begin, whole_end - whole_begin}, low, high, kind);
-	runs[n++] = cut(part, (struct lode_range){whole_end, file_end - whole_end}, low, high, LODE_OWN);
-	runs[n] = lode_run_(part, max_u64(file_end, low), high, LODE_ZERO);
+	runs[n++] = cut(part, (struct lode_range){whole_end, file_end - whole_end}, low, high, LODE_RUN_OWN);
+	runs[n] = lode_run_(part, max_u64(file_end, low), high, LODE_RUN_ZERO);
 	runs[n++].prot = lode_zero_prot_(planner, part->segment);
 	for (uint32_t i = 0; i < n; i++)
 		if (runs[i].size > 0)
@@ -88,7 +88,7 @@ static bool extends(const struct lode_plan *plan, uint64_t addr, uint64_t offset
 	if (plan->nfills == 0)
 		return false;
 	last = &plan->fills[plan->nfills - 1];
-	return offset != LODE_ZEROS && last->offset != LODE_ZEROS && last->addr + last->size == addr &&
+	return offset != LODE_FILL_ZEROS && last->offset != LODE_FILL_ZEROS && last->addr + last->size == addr &&
 	       last->offset + last->size == offset;
 }
 
@@ -132,7 +132,7 @@ static int fill_pages(struct lode_planner_ *planner, const struct lode_part_ *pa
 
 int lode_fill_run_(struct lode_planner_ *planner, const struct lode_part_ *part, const struct lode_run *run, struct lode_diag *why)
 {
-	if (run->kind != LODE_OWN)
+	if (run->kind != LODE_RUN_OWN)
 		return LODE_OK;
 	if (is_process(planner))
 		return fill_pages(planner, part, run, why);
@@ -143,18 +143,18 @@ int lode_fill_tail_(struct lode_planner_ *planner, const struct lode_part_ *part
 {
 	uint64_t page_end = align_up(part->file_end, planner->page);
 
-	if (!is_process(planner) || run->kind == LODE_ZERO || part->segment->memsz == part->segment->filesz)
+	if (!is_process(planner) || run->kind == LODE_RUN_ZERO || part->segment->memsz == part->segment->filesz)
 		return LODE_OK;
 	if (!(part->segment->flags & LODE_PF_W) || page_end != run->addr + run->size)
 		return LODE_OK;
-	return add_fill(planner, part->file_end, page_end - part->file_end, LODE_ZEROS, why);
+	return add_fill(planner, part->file_end, page_end - part->file_end, LODE_FILL_ZEROS, why);
 }
 
 static bool continues(const struct lode_run *last, const struct lode_run *run)
 {
 	if (last->addr + last->size != run->addr || last->kind != run->kind || last->prot != run->prot)
 		return false;
-	return run->kind != LODE_SHARE || last->offset + last->size == run->offset;
+	return run->kind != LODE_RUN_SHARE || last->offset + last->size == run->offset;
 }
 
 int lode_add_run_(struct lode_planner_ *planner, const struct lode_run *run, struct lode_diag *why)

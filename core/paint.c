@@ -33,7 +33,7 @@ static void erase(struct lode_plan *plan, uint32_t at, uint32_t count)
 /* The run without its first pages. */
 static struct lode_run behind(struct lode_run run, uint64_t addr)
 {
-	if (run.kind == LODE_SHARE)
+	if (run.kind == LODE_RUN_SHARE)
 		run.offset += addr - run.addr;
 	run.size -= addr - run.addr;
 	run.addr = addr;

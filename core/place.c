@@ -19,7 +19,7 @@ static int failed(enum lode_field field, uint64_t addr, uint32_t index, struct l
 static int check_space(const struct lode_space *space, const struct lode_plan *plan, struct lode_diag *why)
 {
 	for (uint32_t i = 0; i < plan->nruns; i++)
-		if (plan->runs[i].kind == LODE_SHARE && space->share == NULL)
+		if (plan->runs[i].kind == LODE_RUN_SHARE && space->share == NULL)
 			return lode_refuse_(why, LODE_RULE_SPACE_CANNOT,
 				lode_nowhere_(LODE_FIELD_SPACE_SHARE, plan->runs[i].addr, 0));
 	if (plan->relocate == LODE_RELOCATE_LOADER && space->read == NULL)
@@ -30,9 +30,9 @@ static int check_space(const struct lode_space *space, const struct lode_plan *p
 static int place_run(struct lode_space *space, const struct lode_run *run, uint32_t index, struct lode_diag *why)
 {
 	switch (run->kind) {
-	case LODE_SHARE:
+	case LODE_RUN_SHARE:
 		return space->share(space->host, run) == 0 ? LODE_OK : failed(LODE_FIELD_SPACE_SHARE, run->addr, index, why);
-	case LODE_ZERO:
+	case LODE_RUN_ZERO:
 		if (space->zero != NULL)
 			return space->zero(space->host, run) == 0 ? LODE_OK : failed(LODE_FIELD_SPACE_ZERO, run->addr, index, why);
 		break;
@@ -98,7 +98,7 @@ static int write_bytes(struct lode_space *space, const struct lode_source *sourc
 static int place_fill(struct lode_space *space, const struct lode_source *source, const struct lode_fill *fill, uint32_t index,
 	struct lode_diag *why)
 {
-	if (fill->offset == LODE_ZEROS)
+	if (fill->offset == LODE_FILL_ZEROS)
 		return write_zeros(space, *fill, index, why);
 	if (!within(fill->offset, fill->size, source->size)) {
 		struct lode_diag place = lode_nowhere_(LODE_FIELD_FILE, source->size, fill->offset + fill->size);
@@ -121,7 +121,7 @@ static int protect(struct lode_space *space, const struct lode_plan *plan, struc
 	for (uint32_t i = 0; i < plan->nruns; i++) {
 		const struct lode_run *run = &plan->runs[i];
 
-		if (run->kind != LODE_SHARE && space->protect(space->host, run->addr, run->size, run->prot) != 0)
+		if (run->kind != LODE_RUN_SHARE && space->protect(space->host, run->addr, run->size, run->prot) != 0)
 			return failed(LODE_FIELD_SPACE_PROTECT, run->addr, i, why);
 	}
 	/* An image that relocates itself still has to write there. */

@@ -10,7 +10,7 @@ struct lode_policy lode_policy_process(uint64_t page_size)
 	return (struct lode_policy){
 		.domain = LODE_VIRTUAL,
 		.use = LODE_USE_PROCESS,
-		.page_share = LODE_PAGE_LAST,
+		.page_overlap = LODE_PAGE_LAST,
 		.wx = LODE_WX_AS_ASKED,
 		.relocate = LODE_RELOCATE_NONE,
 		.flags = LODE_PLAN_ENTRY_ANY | LODE_PLAN_ALIGN_LENIENT,
@@ -24,7 +24,7 @@ struct lode_policy lode_policy_kernel(uint64_t page_size)
 	return (struct lode_policy){
 		.domain = LODE_VIRTUAL,
 		.use = LODE_USE_KERNEL,
-		.page_share = LODE_PAGE_UNION,
+		.page_overlap = LODE_PAGE_UNION,
 		.wx = LODE_WX_AS_ASKED,
 		.relocate = LODE_RELOCATE_LOADER,
 		.page_size = page_size,
@@ -76,7 +76,7 @@ static int make_lists(struct lode_planner_ *planner, struct lode_diag *why)
 	int status;
 
 	plan->nruns = plan->nfills = 0;
-	status = planner->policy->page_share == LODE_PAGE_LAST ? lode_plan_paint_(planner, why) : lode_plan_sweep_(planner, why);
+	status = planner->policy->page_overlap == LODE_PAGE_LAST ? lode_plan_paint_(planner, why) : lode_plan_sweep_(planner, why);
 	if (status == LODE_ERR_ROOM) {
 		plan->nruns = LODE_PLAN_RUNS(planner->image->nload);
 		plan->nfills = LODE_PLAN_FILLS(planner->image->nload);

@@ -34,7 +34,7 @@ struct lode_part_ lode_part_(const struct lode_planner_ *planner, uint32_t index
 uint32_t lode_zero_prot_(const struct lode_planner_ *planner, const struct lode_segment *segment);
 /* The pages of [begin, end) as one run of the segment; the caller says which kind and permissions. Empty: an empty run. */
 struct lode_run lode_run_(const struct lode_part_ *part, uint64_t begin, uint64_t end, enum lode_run_kind kind);
-/* The pages of a segment that are not shared with others, [low, high) of them, as up to four runs in ascending order. */
+/* The pages of a segment that no other touches, [low, high) of them, as up to four runs in ascending order. */
 uint32_t lode_part_runs_(struct lode_run runs[4], const struct lode_planner_ *planner, const struct lode_part_ *part, uint64_t low,
 	uint64_t high);
 /* The fills that an own run of a segment needs, and the zeros behind its file part. */

@@ -2,8 +2,8 @@
 /* Segments in order of address come in, runs and fills go out: pages that several segments touch are joined, or refused. */
 #include "plan.h"
 
-/* The page that the segments so far share with the next one. It is held back until the last of them has added to it. */
-struct shared {
+/* The page that the segments so far have in common with the next one. It is held back until the last of them has added to it. */
+struct common {
 	bool open;
 	struct lode_run run;
 	bool wx_alone;             /* one of them asks for writable and executable by itself */
@@ -25,47 +25,47 @@ static struct lode_diag at_conflict(const struct lode_planner_ *planner, uint32_
 	return place;
 }
 
-/* Permissions of a segment's part of a shared page: pages with no file bytes are as zero pages are. */
+/* Permissions of a segment's part of a common page: pages with no file bytes are as zero pages are. */
 static uint32_t page_prot(const struct lode_planner_ *planner, const struct lode_part_ *part, bool bytes)
 {
 	return bytes ? part->segment->flags & (LODE_PF_R | LODE_PF_W | LODE_PF_X) : lode_zero_prot_(planner, part->segment);
 }
 
-/* Add what a segment has on the shared page. */
-static int join(struct lode_planner_ *planner, struct shared *shared, const struct lode_part_ *part, struct lode_diag *why)
+/* Add what a segment has on the common page. */
+static int join(struct lode_planner_ *planner, struct common *common, const struct lode_part_ *part, struct lode_diag *why)
 {
-	struct lode_run *run = &shared->run;
+	struct lode_run *run = &common->run;
 	bool bytes = part->segment->filesz > 0 && part->file_end > run->addr;
 	uint32_t prot = page_prot(planner, part, bytes);
 
 	run->prot |= prot;
-	shared->wx_alone = shared->wx_alone || writable_executable(prot);
+	common->wx_alone = common->wx_alone || writable_executable(prot);
 	if (prot & LODE_PF_W)
-		shared->writer = part->index;
+		common->writer = part->index;
 	if (prot & LODE_PF_X)
-		shared->executor = part->index;
+		common->executor = part->index;
 	if (bytes)
-		run->kind = LODE_OWN;
+		run->kind = LODE_RUN_OWN;
 	return lode_fill_bytes_(planner, part, run->addr, run->addr + run->size, why);
 }
 
-static void hold(struct lode_planner_ *planner, struct shared *shared, const struct lode_part_ *part, uint64_t page)
+static void hold(struct lode_planner_ *planner, struct common *common, const struct lode_part_ *part, uint64_t page)
 {
-	shared->open = true;
-	shared->wx_alone = false;
-	shared->run = lode_run_(part, page, page + planner->page, LODE_ZERO);
-	shared->run.prot = 0;
+	common->open = true;
+	common->wx_alone = false;
+	common->run = lode_run_(part, page, page + planner->page, LODE_RUN_ZERO);
+	common->run.prot = 0;
 }
 
-/* Write the shared page down, now that everybody has joined. */
-static int flush(struct lode_planner_ *planner, struct shared *shared, struct lode_diag *why)
+/* Write the common page down, now that everybody has joined. */
+static int flush(struct lode_planner_ *planner, struct common *common, struct lode_diag *why)
 {
-	bool made = writable_executable(shared->run.prot) && !shared->wx_alone;
+	bool made = writable_executable(common->run.prot) && !common->wx_alone;
 
-	shared->open = false;
+	common->open = false;
 	if (made && planner->policy->wx != LODE_WX_ALLOW)
-		return lode_refuse_(why, LODE_RULE_PLAN_PAGE_WX, at_conflict(planner, shared->writer, shared->executor));
-	return lode_add_run_(planner, &shared->run, why);
+		return lode_refuse_(why, LODE_RULE_PLAN_PAGE_WX, at_conflict(planner, common->writer, common->executor));
+	return lode_add_run_(planner, &common->run, why);
 }
 
 /* Pages [low, high) that the segment has for itself. */
@@ -96,45 +96,45 @@ static int look_ahead(const struct lode_planner_ *planner, struct lode_part_ *ne
 	*next = lode_part_(planner, lode_nth_(planner->image, planner->policy->domain, k + 1));
 	if (next->begin < part->mem_end)
 		return lode_refuse_(why, LODE_RULE_SEGMENT_OVERLAP, at_conflict(planner, next->index, part->index));
-	if (planner->policy->page_share == LODE_PAGE_DENY && next->begin < align_up(part->mem_end, planner->page))
-		return lode_refuse_(why, LODE_RULE_PLAN_PAGE_SHARED, at_conflict(planner, next->index, part->index));
+	if (planner->policy->page_overlap == LODE_PAGE_DENY && next->begin < align_up(part->mem_end, planner->page))
+		return lode_refuse_(why, LODE_RULE_PLAN_PAGE_OVERLAP, at_conflict(planner, next->index, part->index));
 	return LODE_OK;
 }
 
-static int sweep_one(struct lode_planner_ *planner, struct shared *shared, const struct lode_part_ *part, uint64_t next_begin,
+static int sweep_one(struct lode_planner_ *planner, struct common *common, const struct lode_part_ *part, uint64_t next_begin,
 	struct lode_diag *why)
 {
 	uint64_t low = align_down(part->begin, planner->page), high = align_up(part->mem_end, planner->page);
 	uint64_t last = high - planner->page;
-	bool tail_shared = next_begin < high;
+	bool tail_common = next_begin < high;
 	int status = LODE_OK;
 
-	if (shared->open) {
-		status = join(planner, shared, part, why);
+	if (common->open) {
+		status = join(planner, common, part, why);
 		low += planner->page;
-		if (status != LODE_OK || (tail_shared && last < low))
+		if (status != LODE_OK || (tail_common && last < low))
 			return status;
-		status = flush(planner, shared, why);
+		status = flush(planner, common, why);
 	}
 	if (status == LODE_OK)
-		status = place_alone(planner, part, low, tail_shared ? last : high, why);
-	if (status != LODE_OK || !tail_shared)
+		status = place_alone(planner, part, low, tail_common ? last : high, why);
+	if (status != LODE_OK || !tail_common)
 		return status;
-	hold(planner, shared, part, last);
-	return join(planner, shared, part, why);
+	hold(planner, common, part, last);
+	return join(planner, common, part, why);
 }
 
 int lode_plan_sweep_(struct lode_planner_ *planner, struct lode_diag *why)
 {
 	const struct lode_image *image = planner->image;
-	struct shared shared = {.open = false};
+	struct common common = {.open = false};
 
 	for (uint32_t k = 0; k < image->nload; k++) {
 		struct lode_part_ part = lode_part_(planner, lode_nth_(image, planner->policy->domain, k)), next;
 		int status = look_ahead(planner, &next, &part, k, why);
 
 		if (status == LODE_OK)
-			status = sweep_one(planner, &shared, &part, next.begin, why);
+			status = sweep_one(planner, &common, &part, next.begin, why);
 		if (status != LODE_OK)
 			return status;
 	}

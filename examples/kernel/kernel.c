@@ -81,7 +81,7 @@ static void print_pages(const struct lode_plan *plan)
 	for (uint32_t i = 0; i < plan->nruns; i++) {
 		kernel_print("kernel: pages ");
 		kernel_print(prots[plan->runs[i].prot & 7]);
-		kernel_print(plan->runs[i].kind == LODE_ZERO ? " of zeros\n" : " with bytes\n");
+		kernel_print(plan->runs[i].kind == LODE_RUN_ZERO ? " of zeros\n" : " with bytes\n");
 	}
 }
 

@@ -22,7 +22,7 @@ enum lode_domain { LODE_VIRTUAL, LODE_PHYSICAL };
 enum lode_use { LODE_USE_PROCESS, LODE_USE_KERNEL };
 
 /** A page that two segments touch. */
-enum lode_page_share {
+enum lode_page_overlap {
 	LODE_PAGE_UNION, /* one own page with both segments' bytes and the union of their permissions */
 	LODE_PAGE_DENY,  /* refused */
 	LODE_PAGE_LAST,  /* the segment that stands later in the table takes the whole page, as MAP_FIXED does */
@@ -42,7 +42,7 @@ enum lode_relocate {
 };
 
 enum {
-	LODE_PLAN_SHARE = 1,        /* the host can map file pages: plan LODE_SHARE runs */
+	LODE_PLAN_SHARE = 1,        /* the host can map file pages: plan LODE_RUN_SHARE runs */
 	LODE_PLAN_SORTED = 2,       /* PT_LOADs must stand in ascending order (gABI); without it any order is taken */
 	LODE_PLAN_ENTRY_ANY = 4,    /* do not demand that e_entry lies in the bytes of an executable segment */
 	LODE_PLAN_ALIGN_LENIENT = 8, /* a p_align that is no power of two counts as none, as on Linux; else it is refused */
@@ -54,7 +54,7 @@ enum {
 struct lode_policy {
 	enum lode_domain domain;
 	enum lode_use use;
-	enum lode_page_share page_share;
+	enum lode_page_overlap page_overlap;
 	enum lode_wx wx;
 	enum lode_relocate relocate;
 	uint32_t flags;     /* LODE_PLAN_* */
@@ -76,27 +76,27 @@ struct lode_policy lode_policy_process(uint64_t page_size);
 struct lode_policy lode_policy_kernel(uint64_t page_size);
 
 enum lode_run_kind {
-	LODE_SHARE, /* whole pages that equal file pages at @offset and may be mapped privately from there */
-	LODE_OWN,   /* private pages, zero but for the fills */
-	LODE_ZERO,  /* private pages of zeros */
+	LODE_RUN_SHARE, /* whole pages that equal file pages at @offset and may be mapped privately from there */
+	LODE_RUN_OWN,   /* private pages, zero but for the fills */
+	LODE_RUN_ZERO,  /* private pages of zeros */
 };
 
 /** Whole pages of one kind. Runs are ascending and disjoint. */
 struct lode_run {
 	uint64_t addr;
 	uint64_t size;
-	uint64_t offset;  /* LODE_SHARE: of the first page in the file, whose end the last may pass; else LODE_NO_OFFSET */
+	uint64_t offset;  /* LODE_RUN_SHARE: of the first page in the file, whose end the last may pass; else LODE_NO_OFFSET */
 	uint32_t prot;    /* LODE_PF_* when all is done */
 	enum lode_run_kind kind;
 	uint32_t segment; /* first segment of it, an index into image->segments */
 };
 
-#define LODE_ZEROS UINT64_MAX
+#define LODE_FILL_ZEROS UINT64_MAX
 
 /** Bytes to put into own pages, or zeros over the tail of a shared one. In the order in which they are to be written. */
 struct lode_fill {
 	uint64_t addr;
-	uint64_t offset; /* in the file, or LODE_ZEROS */
+	uint64_t offset; /* in the file, or LODE_FILL_ZEROS */
 	uint64_t size;
 };
 

@@ -71,7 +71,7 @@ static void imagine(struct scene *scene)
 
 			scene->held[at] = 1;
 			scene->want[at] =
-				run->kind == LODE_SHARE && run->offset + k < file->size ? file->bytes[run->offset + k] : 0;
+				run->kind == LODE_RUN_SHARE && run->offset + k < file->size ? file->bytes[run->offset + k] : 0;
 		}
 	}
 	for (uint32_t i = 0; i < plan->nfills; i++) {
@@ -79,7 +79,7 @@ static void imagine(struct scene *scene)
 
 		for (uint64_t k = 0; k < fill->size; k++)
 			scene->want[fill->addr - plan->span.addr + k] =
-				fill->offset == LODE_ZEROS ? 0 : file->bytes[fill->offset + k];
+				fill->offset == LODE_FILL_ZEROS ? 0 : file->bytes[fill->offset + k];
 	}
 }
 

@@ -190,7 +190,7 @@ static void test_empty_segments(void)
 	expect_both("");
 	CHECK_EQ(file.image.nload, 2);
 	CHECK_EQ(file.plan.nruns, 2);
-	CHECK_EQ(file.plan.runs[1].kind, LODE_ZERO);
+	CHECK_EQ(file.plan.runs[1].kind, LODE_RUN_ZERO);
 	CHECK_EQ(file.plan.runs[1].size, 0x2000);
 	write_loads(empty + 2, 1, 0);
 	expect_both("segment-none");

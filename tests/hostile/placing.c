@@ -104,7 +104,7 @@ static void compare_with_reference(const struct lode_image *image, const struct 
 		.page = policy->page_size,
 		.process = policy->use == LODE_USE_PROCESS,
 		.physical = policy->domain == LODE_PHYSICAL,
-		.share = policy->page_share == LODE_PAGE_LAST ? REF_LAST : REF_UNION,
+		.share = policy->page_overlap == LODE_PAGE_LAST ? REF_LAST : REF_UNION,
 	};
 	struct ref_memory m = {.first = plan->span.addr - plan->bias, .size = plan->span.size, .prot = prot};
 	struct ref_file file;

@@ -13,7 +13,7 @@ enum { PAGE4K = 4096, PAGE2M = 2 << 20 };
 
 static const struct wish {
 	bool process;
-	enum lode_page_share share;
+	enum lode_page_overlap share;
 	uint32_t page;
 	uint32_t flags; /* exclusive-or with the policy's own */
 	bool physical;
@@ -54,7 +54,7 @@ struct lode_policy hostile_policy(uint32_t index)
 	const struct wish *wish = &wishes[index];
 	struct lode_policy policy = wish->process ? lode_policy_process(wish->page) : lode_policy_kernel(wish->page);
 
-	policy.page_share = wish->share;
+	policy.page_overlap = wish->share;
 	policy.wx = wish->wx;
 	policy.flags ^= wish->flags;
 	if (wish->physical) {
@@ -167,7 +167,7 @@ static void check_room(const struct hostile_plan *p, const struct lode_image *im
 	struct hostile_plan other;
 	int status = try_plan(&other, image, policy, p->plan.nruns, p->plan.nfills);
 
-	HOLDS(status == LODE_OK || (status == LODE_ERR_ROOM && policy->page_share == LODE_PAGE_LAST));
+	HOLDS(status == LODE_OK || (status == LODE_ERR_ROOM && policy->page_overlap == LODE_PAGE_LAST));
 	if (status == LODE_OK) {
 		HOLDS(same_runs(&other.plan, &p->plan));
 		HOLDS(memcmp(other.fills, p->fills, p->plan.nfills * sizeof *p->fills) == 0);

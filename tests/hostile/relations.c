@@ -98,7 +98,7 @@ static void check_run(const struct lode_plan *plan, const struct lode_image *ima
 	HOLDS(i == 0 || (run[-1].addr < run->addr && run->addr - run[-1].addr >= run[-1].size));
 	HOLDS((run->prot & ~(LODE_PF_R | LODE_PF_W | LODE_PF_X)) == 0);
 	HOLDS(run->segment < image->nsegments && image->segments[run->segment].type == LODE_PT_LOAD);
-	if (run->kind != LODE_SHARE) {
+	if (run->kind != LODE_RUN_SHARE) {
 		HOLDS(run->offset == LODE_NO_OFFSET);
 		return;
 	}
@@ -113,13 +113,13 @@ static void check_fill(const struct lode_plan *plan, const struct lode_image *im
 	uint64_t addr = fill->addr, left = fill->size;
 
 	HOLDS(fill->size > 0);
-	HOLDS(fill->offset == LODE_ZEROS || inside(fill->offset, fill->size, image->source->size));
+	HOLDS(fill->offset == LODE_FILL_ZEROS || inside(fill->offset, fill->size, image->source->size));
 	while (left > 0) {
 		const struct lode_run *run = lode_plan_run_at(plan, addr, 1);
 		uint64_t part;
 
-		HOLDS(run != NULL && run->kind != LODE_ZERO);
-		HOLDS(run == NULL || run->kind != LODE_SHARE || fill->offset == LODE_ZEROS);
+		HOLDS(run != NULL && run->kind != LODE_RUN_ZERO);
+		HOLDS(run == NULL || run->kind != LODE_RUN_SHARE || fill->offset == LODE_FILL_ZEROS);
 		if (run == NULL)
 			return;
 		part = run->size - (addr - run->addr);

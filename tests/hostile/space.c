@@ -39,7 +39,7 @@ static int share(void *host, const struct lode_run *run)
 	struct hostile_space *s = host;
 	uint64_t there = s->source->size - run->offset;
 
-	HOLDS(run->kind == LODE_SHARE && run->offset < s->source->size);
+	HOLDS(run->kind == LODE_RUN_SHARE && run->offset < s->source->size);
 	if (enter_run(s, run) || run->offset >= s->source->size)
 		return -1;
 	there = there < run->size ? there : run->size;
@@ -52,7 +52,7 @@ static int own(void *host, const struct lode_run *run)
 {
 	struct hostile_space *s = host;
 
-	HOLDS(run->kind == LODE_OWN);
+	HOLDS(run->kind == LODE_RUN_OWN);
 	return enter_run(s, run) ? -1 : s->under.own(s->under.host, run);
 }
 
@@ -60,7 +60,7 @@ static int zero(void *host, const struct lode_run *run)
 {
 	struct hostile_space *s = host;
 
-	HOLDS(run->kind == LODE_ZERO);
+	HOLDS(run->kind == LODE_RUN_ZERO);
 	return enter_run(s, run) ? -1 : s->under.own(s->under.host, run);
 }
 

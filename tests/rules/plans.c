@@ -156,10 +156,10 @@ void rule_PLAN_WINDOW(struct bad *b)
 	fit(b, (struct lode_range){UINT64_MAX - 5, 7});
 }
 
-void rule_PLAN_PAGE_SHARED(struct bad *b)
+void rule_PLAN_PAGE_OVERLAP(struct bad *b)
 {
 	bad_sample(b, "pages");
-	b->policy.page_share = LODE_PAGE_DENY;
+	b->policy.page_overlap = LODE_PAGE_DENY;
 	bad_want(b, LODE_FIELD_PHDR_VADDR, 2, 0x401100, at(b, 2, "p_vaddr"));
 	b->want.other = 1;
 	bad_plan(b);

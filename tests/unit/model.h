@@ -144,8 +144,8 @@ static inline enum lode_rule model_union(struct model *m, const struct model_ima
 	}
 	if (touching == 1 && policy->use == LODE_USE_PROCESS)
 		model_map(m, image, only, page_addr);
-	if (touching > 1 && policy->page_share == LODE_PAGE_DENY)
-		return LODE_RULE_PLAN_PAGE_SHARED;
+	if (touching > 1 && policy->page_overlap == LODE_PAGE_DENY)
+		return LODE_RULE_PLAN_PAGE_OVERLAP;
 	if (touching > 1 && model_wx(m->prot[p]) && !alone && policy->wx != LODE_WX_ALLOW)
 		return LODE_RULE_PLAN_PAGE_WX;
 	return LODE_RULE_NONE;
@@ -187,10 +187,10 @@ static inline uint64_t model_build(struct model *m, const struct model_image *im
 		if (policy->use == LODE_USE_PROCESS && s->filesz && (s->offset - s->addr) % policy->page_size)
 			broken[LODE_RULE_SEGMENT_CONGRUENCE] = true;
 	}
-	if (policy->page_share != LODE_PAGE_LAST && model_overlaps(image))
+	if (policy->page_overlap != LODE_PAGE_LAST && model_overlaps(image))
 		broken[LODE_RULE_SEGMENT_OVERLAP] = true;
 	for (uint64_t p = 0; p < MODEL_PAGES && !broken[LODE_RULE_SEGMENT_CONGRUENCE]; p++) {
-		if (policy->page_share == LODE_PAGE_LAST)
+		if (policy->page_overlap == LODE_PAGE_LAST)
 			model_last(m, image, policy, p);
 		else
 			broken[model_union(m, image, policy, p)] = true;
@@ -211,13 +211,13 @@ static inline void model_execute(struct model *m, const struct lode_plan *plan, 
 		CHECK(run->addr >= end && run->size > 0 && run->addr % page == 0 && run->size % page == 0);
 		end = run->addr + run->size;
 		CHECK(end <= plan->span.addr + plan->span.size);
-		CHECK((run->kind == LODE_SHARE) == (run->offset != LODE_NO_OFFSET));
-		CHECK(run->kind != LODE_SHARE ||
+		CHECK((run->kind == LODE_RUN_SHARE) == (run->offset != LODE_NO_OFFSET));
+		CHECK(run->kind != LODE_RUN_SHARE ||
 			(may_share && run->offset % page == 0 && run->offset + run->size - page < image->file_size));
 		for (uint64_t a = run->addr - plan->bias; a < run->addr - plan->bias + run->size; a += page) {
 			m->there[(a - m->first) / page] = true;
 			m->prot[(a - m->first) / page] = (uint8_t)run->prot;
-			if (run->kind == LODE_SHARE)
+			if (run->kind == LODE_RUN_SHARE)
 				model_file_page(m, image, a, run->offset + (a + plan->bias - run->addr));
 		}
 	}
@@ -228,10 +228,10 @@ static inline void model_execute(struct model *m, const struct lode_plan *plan, 
 
 		CHECK(fill->size > 0 && run != NULL && last != NULL);
 		for (const struct lode_run *r = run; r != NULL && last != NULL && r <= last; r++)
-			CHECK(r->kind == (fill->offset == LODE_ZEROS && r->kind == LODE_SHARE ? LODE_SHARE : LODE_OWN));
-		CHECK(fill->offset == LODE_ZEROS ||
+			CHECK(r->kind == LODE_RUN_OWN || (r->kind == LODE_RUN_SHARE && fill->offset == LODE_FILL_ZEROS));
+		CHECK(fill->offset == LODE_FILL_ZEROS ||
 			(fill->size <= image->file_size && fill->offset <= image->file_size - fill->size));
-		if (fill->offset == LODE_ZEROS)
+		if (fill->offset == LODE_FILL_ZEROS)
 			memset(model_at(m, fill->addr - plan->bias), 0, (size_t)fill->size);
 		else
 			memcpy(model_at(m, fill->addr - plan->bias), image->file + fill->offset, (size_t)fill->size);

@@ -87,8 +87,8 @@ static void test_order(void)
 				continue;
 			CHECK_EQ(recorder.addr[i], f.runs[run].addr);
 			CHECK_EQ(recorder.prot[i], f.runs[run].prot);
-			CHECK_EQ(recorder.calls[i], f.runs[run].kind == LODE_SHARE ? SHARE
-						    : f.runs[run].kind == LODE_OWN ? OWN
+			CHECK_EQ(recorder.calls[i], f.runs[run].kind == LODE_RUN_SHARE ? SHARE
+						    : f.runs[run].kind == LODE_RUN_OWN ? OWN
 										   : ZERO);
 			run++;
 		}
@@ -109,7 +109,7 @@ static void test_protect(void)
 	CHECK(f.plan.relro.size > 0);
 	CHECK_EQ(lode_place(&space, &f.image, &f.plan, NULL, &f.why), LODE_OK);
 	for (uint32_t i = 0; i < f.plan.nruns; i++)
-		shared += f.runs[i].kind == LODE_SHARE;
+		shared += f.runs[i].kind == LODE_RUN_SHARE;
 	CHECK_EQ(count(PROTECT), f.plan.nruns - shared + 1);
 	last = recorder.ncalls - 2;
 	CHECK_EQ(recorder.calls[last], PROTECT);

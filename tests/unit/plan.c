@@ -65,9 +65,9 @@ static void test_page_sizes(void)
 		text = f.segments[0].offset;
 		data = f.segments[1].offset;
 		CHECK_EQ(f.plan.nruns, 3);
-		expect_run(0, 0x10000000, 2 * page, LODE_OWN, 5, 0);
-		expect_run(1, 0x10000000 + 4 * page, page, LODE_OWN, 6, 1);
-		expect_run(2, 0x10000000 + 5 * page, 2 * page, LODE_ZERO, 6, 1);
+		expect_run(0, 0x10000000, 2 * page, LODE_RUN_OWN, 5, 0);
+		expect_run(1, 0x10000000 + 4 * page, page, LODE_RUN_OWN, 6, 1);
+		expect_run(2, 0x10000000 + 5 * page, 2 * page, LODE_RUN_ZERO, 6, 1);
 		CHECK_EQ(f.plan.nfills, 2);
 		expect_fill(0, 0x10000000, text, page + 1);
 		expect_fill(1, 0x10000000 + 4 * page + 8, data, 16);
@@ -79,13 +79,13 @@ static void test_page_sizes(void)
 		policy.flags |= LODE_PLAN_SHARE;
 		CHECK_EQ(file_load(&f, &policy), LODE_OK);
 		CHECK_EQ(f.plan.nruns, 3);
-		expect_run(0, 0x10000000, 2 * page, LODE_SHARE, 5, 0);
+		expect_run(0, 0x10000000, 2 * page, LODE_RUN_SHARE, 5, 0);
 		CHECK_EQ(f.runs[0].offset, text);
-		expect_run(1, 0x10000000 + 4 * page, page, LODE_SHARE, 6, 1);
+		expect_run(1, 0x10000000 + 4 * page, page, LODE_RUN_SHARE, 6, 1);
 		CHECK_EQ(f.runs[1].offset, data - 8);
-		expect_run(2, 0x10000000 + 5 * page, 2 * page, LODE_ZERO, 6, 1);
+		expect_run(2, 0x10000000 + 5 * page, 2 * page, LODE_RUN_ZERO, 6, 1);
 		CHECK_EQ(f.plan.nfills, 1);
-		expect_fill(0, 0x10000000 + 4 * page + 24, LODE_ZEROS, page - 24);
+		expect_fill(0, 0x10000000 + 4 * page + 24, LODE_FILL_ZEROS, page - 24);
 	}
 }
 
@@ -105,7 +105,7 @@ static void test_bss_only(void)
 			policy.flags |= LODE_PLAN_SHARE;
 			CHECK_EQ(plan_of(segments, 1, &policy), LODE_OK);
 			CHECK_EQ(f.plan.nruns, 1);
-			expect_run(0, 0x20000, end > 0x23000 ? 0x4000 : 0x3000, LODE_ZERO, use ? 6 : 4, 0);
+			expect_run(0, 0x20000, end > 0x23000 ? 0x4000 : 0x3000, LODE_RUN_ZERO, use ? 6 : 4, 0);
 			CHECK_EQ(f.plan.nfills, 0);
 			CHECK_EQ(f.plan.end, end);
 		}
@@ -123,11 +123,11 @@ static void test_bss_behind_data(void)
 		policy.flags |= LODE_PLAN_SHARE;
 		CHECK_EQ(plan_of(segments, 1, &policy), LODE_OK);
 		CHECK_EQ(f.plan.nruns, 2);
-		expect_run(0, 0x20000, i == 2 ? 0x3000 : 0x2000, LODE_SHARE, 6, 0);
-		expect_run(1, i == 2 ? 0x23000 : 0x22000, 0x1000, LODE_ZERO, 6, 0);
+		expect_run(0, 0x20000, i == 2 ? 0x3000 : 0x2000, LODE_RUN_SHARE, 6, 0);
+		expect_run(1, i == 2 ? 0x23000 : 0x22000, 0x1000, LODE_RUN_ZERO, 6, 0);
 		CHECK_EQ(f.plan.nfills, i != 1);
 		if (i != 1)
-			expect_fill(0, 0x20000 + size, LODE_ZEROS, i == 2 ? 0xfff : 1);
+			expect_fill(0, 0x20000 + size, LODE_FILL_ZEROS, i == 2 ? 0xfff : 1);
 	}
 }
 
@@ -168,14 +168,14 @@ static void test_empty_segments(void)
 	for (unsigned share = 0; share < 3; share++) {
 		struct lode_policy policy = kernel(0x1000);
 
-		policy.page_share = (enum lode_page_share)share;
+		policy.page_overlap = (enum lode_page_overlap)share;
 		policy.wx = LODE_WX_DENY;
 		CHECK_EQ(plan_of(segments, 4, &policy), LODE_OK);
 		mkelf_set(&f.out, MKELF_PHDR, 3, "p_offset", UINT64_MAX);
 		mkelf_set(&f.out, MKELF_PHDR, 2, "p_align", 0x80000000);
 		CHECK_EQ(file_load(&f, &policy), LODE_OK);
 		CHECK_EQ(f.plan.nruns, 1);
-		expect_run(0, 0x20000, 0x1000, LODE_OWN, 5, 0);
+		expect_run(0, 0x20000, 0x1000, LODE_RUN_OWN, 5, 0);
 		CHECK_EQ(f.plan.span.size, 0x1000);
 		CHECK_EQ(f.plan.align, 0x1000);
 	}
@@ -193,19 +193,19 @@ static void test_three_in_a_page(void)
 
 	CHECK_EQ(plan_of(segments, 3, &policy), LODE_OK);
 	CHECK_EQ(f.plan.nruns, 1);
-	expect_run(0, 0x20000, 0x1000, LODE_OWN, 6, 0);
+	expect_run(0, 0x20000, 0x1000, LODE_RUN_OWN, 6, 0);
 	CHECK_EQ(f.plan.nfills, 2); /* the first two lie side by side in memory and in the file */
 	expect_fill(0, 0x20100, f.segments[0].offset, 0x200);
 	expect_fill(1, 0x20400, f.segments[2].offset, 0x100);
-	policy.page_share = LODE_PAGE_LAST;
+	policy.page_overlap = LODE_PAGE_LAST;
 	CHECK_EQ(file_load(&f, &policy), LODE_OK);
 	CHECK_EQ(f.plan.nruns, 1);
-	expect_run(0, 0x20000, 0x1000, LODE_OWN, 4, 2);
+	expect_run(0, 0x20000, 0x1000, LODE_RUN_OWN, 4, 2);
 	CHECK_EQ(f.plan.nfills, 1);
 	expect_fill(0, 0x20400, f.segments[2].offset, 0x100);
-	policy.page_share = LODE_PAGE_DENY;
+	policy.page_overlap = LODE_PAGE_DENY;
 	CHECK_EQ(file_load(&f, &policy), LODE_ERR_POLICY);
-	CHECK_WHY(f.why, "plan-page-shared", LODE_FIELD_PHDR_VADDR, 1, 0x20200, mkelf_at(&f.out, MKELF_PHDR, 1, "p_vaddr"));
+	CHECK_WHY(f.why, "plan-page-overlap", LODE_FIELD_PHDR_VADDR, 1, 0x20200, mkelf_at(&f.out, MKELF_PHDR, 1, "p_vaddr"));
 	CHECK_EQ(f.why.other, 0);
 	CHECK_EQ(f.why.limit, 0x1000);
 }
@@ -218,9 +218,9 @@ static void test_unsorted(void)
 	file_sample(&f, "pages", LODE_CLASS64, LODE_DATA2LSB, 0);
 	CHECK_EQ(file_load(&f, &policy), LODE_OK);
 	CHECK_EQ(f.plan.nruns, 3);
-	expect_run(0, 0x400000, 0x1000, LODE_OWN, 4, 1);
-	expect_run(1, 0x401000, 0x1000, LODE_OWN, 5, 1);
-	expect_run(2, 0x602000, 0x2000, LODE_OWN, 6, 0);
+	expect_run(0, 0x400000, 0x1000, LODE_RUN_OWN, 4, 1);
+	expect_run(1, 0x401000, 0x1000, LODE_RUN_OWN, 5, 1);
+	expect_run(2, 0x602000, 0x2000, LODE_RUN_OWN, 6, 0);
 	policy.flags |= LODE_PLAN_SORTED;
 	CHECK_EQ(file_load(&f, &policy), LODE_ERR_MALFORMED);
 	CHECK_WHY(f.why, "segment-order", LODE_FIELD_PHDR_VADDR, 2, 0x401100, mkelf_at(&f.out, MKELF_PHDR, 2, "p_vaddr"));
@@ -273,11 +273,11 @@ static void test_top(void)
 	struct lode_policy policy = kernel(0x1000);
 
 	for (unsigned share = 0; share < 3; share += 2) {
-		policy.page_share = (enum lode_page_share)share;
+		policy.page_overlap = (enum lode_page_overlap)share;
 		CHECK_EQ(plan_of(segments, 1, &policy), LODE_OK);
 		CHECK_EQ(f.plan.nruns, 2);
-		expect_run(0, UINT64_C(0xffffffffffffe000), 0x1000, LODE_OWN, 6, 0);
-		expect_run(1, UINT64_C(0xfffffffffffff000), 0x1000, LODE_ZERO, 6, 0);
+		expect_run(0, UINT64_C(0xffffffffffffe000), 0x1000, LODE_RUN_OWN, 6, 0);
+		expect_run(1, UINT64_C(0xfffffffffffff000), 0x1000, LODE_RUN_ZERO, 6, 0);
 		CHECK_EQ(f.plan.end, 0);
 		CHECK(lode_plan_run_at(&f.plan, UINT64_MAX, 1) == &f.runs[1]);
 		CHECK(lode_plan_run_at(&f.plan, UINT64_MAX, 2) == NULL);

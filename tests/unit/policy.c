@@ -257,7 +257,7 @@ static void test_room(void)
 			struct lode_policy policy = use ? lode_policy_process(0x1000) : lode_policy_kernel(0x1000);
 			uint32_t nruns, nfills;
 
-			policy.page_share = (enum lode_page_share)share;
+			policy.page_overlap = (enum lode_page_overlap)share;
 			policy.flags |= LODE_PLAN_ENTRY_ANY;
 			file_sample(&f, "dynamic", LODE_CLASS64, LODE_DATA2LSB, 0);
 			CHECK_EQ(file_load(&f, &policy), LODE_OK);
@@ -310,7 +310,7 @@ static void test_room_inside(void)
 	CHECK_EQ(lode_plan(&f.plan, &f.image, &policy, &f.why), LODE_ERR_ROOM);
 	elf.segments = split;
 	elf.nsegments = 2;
-	policy.page_share = LODE_PAGE_LAST;
+	policy.page_overlap = LODE_PAGE_LAST;
 	file_write(&f, &elf);
 	CHECK_EQ(file_load(&f, &policy), LODE_OK);
 	CHECK_EQ(f.plan.nruns, 3);
@@ -327,13 +327,13 @@ static void test_shared_text(void)
 
 	policy.flags |= LODE_PLAN_SHARE;
 	CHECK_EQ(file_plan(&f, &policy), LODE_OK);
-	CHECK_EQ(f.runs[0].kind, LODE_SHARE);
+	CHECK_EQ(f.runs[0].kind, LODE_RUN_SHARE);
 	policy.flags |= LODE_PLAN_TEXTREL;
 	CHECK_EQ(file_plan(&f, &policy), LODE_OK);
-	CHECK_EQ(f.runs[0].kind, LODE_OWN);
+	CHECK_EQ(f.runs[0].kind, LODE_RUN_OWN);
 	mkelf_set(&f.out, MKELF_PHDR, 0, "p_flags", 7);
 	CHECK_EQ(file_load(&f, &policy), LODE_OK);
-	CHECK_EQ(f.runs[0].kind, LODE_SHARE);
+	CHECK_EQ(f.runs[0].kind, LODE_RUN_SHARE);
 }
 
 /** A process's image through a pipe: nobody knows where the file ends, so the segments' own bytes end the pages. */

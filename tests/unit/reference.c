@@ -23,7 +23,7 @@ static struct lode_policy policy_of(unsigned k, const struct random_wish *wish)
 	policy.relocate = LODE_RELOCATE_NONE;
 	policy.flags = LODE_PLAN_ENTRY_ANY | (k & 1 ? LODE_PLAN_SHARE : 0);
 	policy.use = k / 2 % 2 ? LODE_USE_PROCESS : LODE_USE_KERNEL;
-	policy.page_share = (enum lode_page_share)(k / 4 % 3);
+	policy.page_overlap = (enum lode_page_overlap)(k / 4 % 3);
 	policy.wx = (enum lode_wx)(k / 12 % 3);
 	policy.domain = wish->physical ? LODE_PHYSICAL : LODE_VIRTUAL;
 	return policy;
@@ -68,7 +68,7 @@ static void check_planned(const struct lode_policy *policy)
 	model_execute(&got, &f.plan, &image, shares);
 	model_equal(&got, &want);
 	for (uint32_t i = 0; i < f.plan.nruns; i++)
-		tally.shared += f.plan.runs[i].kind == LODE_SHARE;
+		tally.shared += f.plan.runs[i].kind == LODE_RUN_SHARE;
 	tally.placed++;
 }
 
@@ -101,7 +101,7 @@ static void one(unsigned number, struct random_wish wish, uint8_t class_, uint16
 		else if (status == LODE_OK)
 			CHECK_EQ(f.plan.span.addr, base);
 		if (check_state_.failures > failures)
-			printf("     image %u, use %u, share %u, wx %u, flags %u\n", number, policy.use, policy.page_share,
+			printf("     image %u, use %u, share %u, wx %u, flags %u\n", number, policy.use, policy.page_overlap,
 				policy.wx, policy.flags);
 	}
 }
@@ -131,7 +131,7 @@ static void test_tally(void)
 	CHECK(tally.shared > IMAGES);
 	CHECK(tally.refused[LODE_RULE_SEGMENT_OVERLAP] > IMAGES / 10);
 	CHECK(tally.refused[LODE_RULE_SEGMENT_CONGRUENCE] > IMAGES / 10);
-	CHECK(tally.refused[LODE_RULE_PLAN_PAGE_SHARED] > IMAGES / 10);
+	CHECK(tally.refused[LODE_RULE_PLAN_PAGE_OVERLAP] > IMAGES / 10);
 	CHECK(tally.refused[LODE_RULE_PLAN_PAGE_WX] > IMAGES / 10);
 	CHECK(tally.refused[LODE_RULE_PLAN_WX] > IMAGES / 10);
 	printf("%lu plans compared, %lu runs of shared pages among them\n", tally.placed, tally.shared);

@@ -88,7 +88,7 @@ struct check {
 	unsigned npatches;
 	struct lode_image image;
 	bool opened, has_sections;
-	struct lode_range section_names;
+	struct lode_strings section_names;
 	struct lode_dynamic dynamic;
 	bool has_dynamic;           /* opened without an error */
 

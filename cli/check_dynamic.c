@@ -7,7 +7,7 @@ enum { NAME = 4096, MAX_NEEDED = 4096 };
 
 static bool string_at(const struct check *c, char *buf, size_t size, uint64_t index)
 {
-	return lode_string_read(buf, size, &c->image, &c->dynamic.symbols.strings, index, NULL) == LODE_OK;
+	return lode_string_read(buf, size, &c->dynamic.symbols.strings, index, NULL) == LODE_OK;
 }
 
 static struct check_place at_entry(const struct check *c, uint32_t index, const char *field, uint64_t value)
@@ -83,7 +83,7 @@ static void check_needed(struct check *c)
 		if (!entry_at(c, &entry, i) || entry.tag != LODE_DT_NEEDED)
 			continue;
 		seen++;
-		if (lode_string_read(name, sizeof name, &c->image, &c->dynamic.symbols.strings, entry.value, &why) != LODE_OK) {
+		if (lode_string_read(name, sizeof name, &c->dynamic.symbols.strings, entry.value, &why) != LODE_OK) {
 			check_add_core(c, &why);
 			continue;
 		}
@@ -147,7 +147,7 @@ static void check_soname(struct check *c)
 static void check_hash(struct check *c)
 {
 	const struct lode_dynamic *dynamic = &c->dynamic;
-	struct check_place place = check_at("dynamic entry", LODE_NO_INDEX, "DT_HASH", dynamic->hash.addr, dynamic->offset);
+	struct check_place place = check_at("dynamic entry", LODE_NO_INDEX, "DT_HASH", dynamic->hash.offset, dynamic->offset);
 
 	if (dynamic->gnu_hash.size > 0 || dynamic->symbols.offset == 0)
 		return;
@@ -243,19 +243,18 @@ static void check_versions(struct check *c)
 	if (!learn_versions(c, &known))
 		return;
 	for (uint64_t i = 1; i < symbols && check_spend(c, 2); i++) {
-		uint16_t index;
-		bool hidden;
+		struct lode_versym version;
 		struct lode_diag why;
 
-		if (lode_version_index(&index, &hidden, &c->image, &c->dynamic, i, &why) != LODE_OK) {
+		if (lode_versym_read(&version, &c->image, &c->dynamic, i, &why) != LODE_OK) {
 			check_add_core(c, &why);
 			return;
 		}
-		if (known.bits[index / 8] & 1u << index % 8)
+		if (known.bits[version.index / 8] & 1u << version.index % 8)
 			continue;
 		check_symbol_name(name, sizeof name, c, &c->dynamic.symbols, i);
-		check_add(c, CHECK_VERSION_UNKNOWN, check_at("symbol", (uint32_t)i, "version index", index,
-			c->dynamic.versym.addr + 2 * i), "%s", name);
+		check_add(c, CHECK_VERSION_UNKNOWN, check_at("symbol", (uint32_t)i, "version index", version.index,
+			c->dynamic.versym.offset + 2 * i), "%s", name);
 	}
 }
 

@@ -97,7 +97,7 @@ static void begin(struct search *search, struct check *c, uint64_t runpath)
 	snprintf(search->origin, sizeof search->origin, "%s", real != NULL ? dirname(real) : ".");
 	free(real);
 	if (runpath != LODE_NO_OFFSET &&
-	    lode_string_read(search->path, sizeof search->path, &c->image, &c->dynamic.symbols.strings, runpath, NULL) != LODE_OK)
+	    lode_string_read(search->path, sizeof search->path, &c->dynamic.symbols.strings, runpath, NULL) != LODE_OK)
 		search->path[0] = '\0';
 	read_cache(search);
 }
@@ -107,7 +107,7 @@ static void check_one(struct check *c, const struct search *search, uint32_t ind
 	uint64_t word = c->image.class_ == LODE_CLASS64 ? 8 : 4;
 	char name[NAME];
 
-	if (lode_string_read(name, sizeof name, &c->image, &c->dynamic.symbols.strings, entry->value, NULL) != LODE_OK)
+	if (lode_string_read(name, sizeof name, &c->dynamic.symbols.strings, entry->value, NULL) != LODE_OK)
 		return;
 	if (name[0] == '\0' || strchr(name, '/') != NULL || in_path(search, name) || in_cache(search, name) || in_defaults(name))
 		return;

@@ -21,13 +21,13 @@ static bool trailing(struct check *c, const struct lode_notes *notes)
 static void walk(struct check *c, uint32_t index)
 {
 	const struct lode_segment *segment = &c->image.segments[index];
-	const struct lode_range range = {segment->offset, segment->filesz};
+	const struct lode_extent extent = {segment->offset, segment->filesz};
 	struct lode_notes notes;
 	struct lode_note note;
 	struct lode_diag why;
 	int more;
 
-	lode_notes_begin(&notes, &c->image, &range, segment->align);
+	lode_notes_begin(&notes, &c->image, &extent, segment->align);
 	if (segment->align == 8 && notes.align == 4)
 		check_add(c, CHECK_NOTE_ALIGN, check_at_segment(c, index, LODE_FIELD_PHDR_ALIGN), NULL);
 	do {

@@ -107,7 +107,7 @@ static void find_section_names(struct check *c)
 	const struct lode_section *names = &image->sections[image->shstrndx];
 
 	if (image->shstrndx != LODE_SHN_UNDEF && image->shstrndx < image->nsections && names->type == LODE_SHT_STRTAB)
-		c->section_names = (struct lode_range){names->offset, names->size};
+		c->section_names = (struct lode_strings){image->source, names->offset, names->size};
 }
 
 bool check_open(struct check *c)

@@ -106,7 +106,7 @@ void check_section_name(char *buf, size_t size, const struct check *c, uint32_t 
 	buf[0] = '\0';
 	if (c->section_names.size == 0)
 		return;
-	if (lode_string_read(buf, size, &c->image, &c->section_names, c->image.sections[index].name, &why) != LODE_OK)
+	if (lode_string_read(buf, size, &c->section_names, c->image.sections[index].name, &why) != LODE_OK)
 		buf[0] = '\0';
 }
 

@@ -51,18 +51,18 @@ static void collect(struct check *c, struct hits *hits, struct lode_notes *notes
 }
 
 /* 4-aligned notes may look like 8-aligned ones that merely are not this one: then a reader that believes p_align sees nothing. */
-static void walk(struct check *c, struct hits *hits, struct lode_range range, uint64_t align, uint32_t segment)
+static void walk(struct check *c, struct hits *hits, struct lode_extent extent, uint64_t align, uint32_t segment)
 {
 	unsigned before = hits->count;
 	struct lode_notes notes;
 
-	if (!check_within(range.addr, range.size, c->source.size) || !check_spend(c, range.size))
+	if (!check_within(extent.offset, extent.size, c->source.size) || !check_spend(c, extent.size))
 		return;
-	lode_notes_begin(&notes, &c->image, &range, align);
+	lode_notes_begin(&notes, &c->image, &extent, align);
 	collect(c, hits, &notes, segment);
 	if (align != 8 || hits->count != before)
 		return;
-	lode_notes_begin(&notes, &c->image, &range, 4);
+	lode_notes_begin(&notes, &c->image, &extent, 4);
 	collect(c, hits, &notes, segment);
 	if (hits->count != before && segment != LODE_NO_INDEX)
 		check_add(c, CHECK_NOTE_ALIGN, check_at_segment(c, segment, LODE_FIELD_PHDR_ALIGN), NULL);
@@ -77,13 +77,13 @@ static void find(struct check *c, struct hits *hits)
 		if (segment->type != LODE_PT_NOTE)
 			continue;
 		hits->last = false;
-		walk(c, hits, (struct lode_range){segment->offset, segment->filesz}, segment->align, i);
+		walk(c, hits, (struct lode_extent){segment->offset, segment->filesz}, segment->align, i);
 	}
 	for (uint32_t i = 1; hits->count == 0 && c->has_sections && i < c->image.nsections; i++) {
 		const struct lode_section *section = &c->image.sections[i];
 
 		if (section->type == LODE_SHT_NOTE)
-			walk(c, hits, (struct lode_range){section->offset, section->size}, section->addralign, LODE_NO_INDEX);
+			walk(c, hits, (struct lode_extent){section->offset, section->size}, section->addralign, LODE_NO_INDEX);
 	}
 }
 

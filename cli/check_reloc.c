@@ -111,9 +111,9 @@ static void check_relr(struct check *c)
 	for (uint64_t at = 0; at + word <= c->dynamic.relr.size && check_spend(c, word); at += word) {
 		unsigned char raw[8];
 		uint64_t value;
-		struct lode_diag why = {.index = (uint32_t)(at / word), .offset = c->dynamic.relr.addr + at};
+		struct lode_diag why = {.index = (uint32_t)(at / word), .offset = c->dynamic.relr.offset + at};
 
-		if (c->image.data != LODE_DATA2LSB || !check_read(c, raw, c->dynamic.relr.addr + at, (size_t)word))
+		if (c->image.data != LODE_DATA2LSB || !check_read(c, raw, c->dynamic.relr.offset + at, (size_t)word))
 			return;
 		value = word == 8 ? le64(raw) : le32(raw);
 		why.value = value, why.field = LODE_FIELD_RELR_ENTRY;
@@ -143,7 +143,7 @@ static bool is_control(unsigned char byte, bool labels)
 }
 
 /* A string table as a whole: each control byte belongs to some name. */
-static void check_strings(struct check *c, const struct lode_range *table, const char *structure)
+static void check_strings(struct check *c, const struct lode_strings *table, const char *structure)
 {
 	unsigned char piece[4096];
 	bool labels = c->image.type == LODE_ET_REL;
@@ -151,12 +151,12 @@ static void check_strings(struct check *c, const struct lode_range *table, const
 	for (uint64_t at = 0; at < table->size && check_spend(c, sizeof piece);) {
 		size_t n = table->size - at < sizeof piece ? (size_t)(table->size - at) : sizeof piece;
 
-		if (!check_read(c, piece, table->addr + at, n))
+		if (!check_read(c, piece, table->offset + at, n))
 			return;
 		for (size_t i = 0; i < n; i++) {
 			if (!is_control(piece[i], labels))
 				continue;
-			check_add(c, CHECK_NAME_CONTROL, check_at(structure, LODE_NO_INDEX, "byte", piece[i], table->addr + at + i),
+			check_add(c, CHECK_NAME_CONTROL, check_at(structure, LODE_NO_INDEX, "byte", piece[i], table->offset + at + i),
 				NULL);
 			return;
 		}
@@ -170,9 +170,9 @@ void check_names(struct check *c)
 		check_strings(c, &c->dynamic.symbols.strings, "dynamic string table");
 	for (uint32_t i = 1; c->has_sections && i < c->image.nsections; i++) {
 		const struct lode_section *section = &c->image.sections[i];
-		const struct lode_range range = {section->offset, section->size};
+		const struct lode_strings strings = {&c->source, section->offset, section->size};
 
 		if (section->type == LODE_SHT_STRTAB && !(section->flags & LODE_SHF_ALLOC))
-			check_strings(c, &range, i == c->image.shstrndx ? "section name table" : "string table");
+			check_strings(c, &strings, i == c->image.shstrndx ? "section name table" : "string table");
 	}
 }

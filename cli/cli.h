@@ -156,7 +156,7 @@ struct lode_file {
 	struct lode_image image;      /* with sections unless sections_why says why not */
 	struct lode_diag why;         /* if lode_file_open failed after the input was read */
 	struct lode_diag sections_why; /* status LODE_OK: sections are there (image.sections may be NULL if the file has none) */
-	struct lode_range names;      /* section name table, size 0: none */
+	struct lode_strings names;    /* section name table, size 0: none */
 };
 
 /* 0, or -1: then lode_file_error prints why. Section trouble is no failure: the image is opened without, sections_why is set. */

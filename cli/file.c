@@ -43,11 +43,13 @@ static bool concerns_sections(enum lode_rule rule)
 static void find_names(struct lode_file *file)
 {
 	const struct lode_image *image = &file->image;
+	const struct lode_section *names;
 
 	if (image->sections == NULL || image->shstrndx == LODE_SHN_UNDEF || image->shstrndx >= image->nsections)
 		return;
-	if (image->sections[image->shstrndx].type == LODE_SHT_STRTAB)
-		file->names = (struct lode_range){image->sections[image->shstrndx].offset, image->sections[image->shstrndx].size};
+	names = &image->sections[image->shstrndx];
+	if (names->type == LODE_SHT_STRTAB)
+		file->names = (struct lode_strings){image->source, names->offset, names->size};
 }
 
 static int open_image(struct lode_file *file)
@@ -108,7 +110,7 @@ const char *lode_file_section_name(char *buf, size_t size, const struct lode_fil
 	buf[0] = '\0';
 	if (file->names.size == 0 || index >= file->image.nsections)
 		return buf;
-	status = lode_string_read(buf, size, &file->image, &file->names, file->image.sections[index].name, NULL);
+	status = lode_string_read(buf, size, &file->names, file->image.sections[index].name, NULL);
 	if (status == LODE_ERR_ROOM)
 		buf[size - 1] = '\0';
 	else if (status != LODE_OK)

@@ -119,7 +119,7 @@ void show_core_json(struct lode_json *json, const struct show *show, const struc
 
 /* show_relocs.c */
 void show_relocs_count(struct reloc_types *types, const struct show *show, const struct lode_reltab *table);
-void show_relr_count(struct reloc_types *types, const struct show *show, const struct lode_range *range);
+void show_relr_count(struct reloc_types *types, const struct show *show, const struct lode_extent *relr);
 void show_relocs_free(struct reloc_types *types);
 /* The relocation table that a section is; false if it is none, or its size or entry size is wrong. */
 bool show_relocs_section(struct lode_reltab *table, const struct show *show, uint32_t index);

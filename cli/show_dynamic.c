@@ -7,7 +7,7 @@
 
 const char *show_dynamic_string(char *buf, size_t size, const struct show *show, uint64_t offset)
 {
-	int status = lode_string_read(buf, size, &show->file.image, &show->dynamic.symbols.strings, offset, NULL);
+	int status = lode_string_read(buf, size, &show->dynamic.symbols.strings, offset, NULL);
 
 	if (status == LODE_ERR_ROOM)
 		buf[size - 1] = '\0';
@@ -150,14 +150,14 @@ void show_versions_free(struct show_versions *versions)
 /* Like other tools: @@ marks the version of a definition that a linker takes by default. */
 const char *show_version_of(char *buf, size_t size, const struct show_versions *versions, const struct show *show, uint64_t symbol)
 {
-	uint16_t index;
-	bool hidden;
+	struct lode_versym version;
 
 	buf[0] = '\0';
 	if (versions->names == NULL ||
-		lode_version_index(&index, &hidden, &show->file.image, &show->dynamic, symbol, NULL) != LODE_OK)
+		lode_versym_read(&version, &show->file.image, &show->dynamic, symbol, NULL) != LODE_OK)
 		return buf;
-	if (index < versions->n && versions->names[index].name[0] != '\0')
-		snprintf(buf, size, "%s%s", hidden || versions->names[index].needed ? "@" : "@@", versions->names[index].name);
+	if (version.index < versions->n && versions->names[version.index].name[0] != '\0')
+		snprintf(buf, size, "%s%s", version.hidden || versions->names[version.index].needed ? "@" : "@@",
+			versions->names[version.index].name);
 	return buf;
 }

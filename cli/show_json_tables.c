@@ -101,13 +101,13 @@ static void put_table(struct lode_json *json, const struct show *show, const cha
 	show_relocs_free(&types);
 }
 
-static void put_relr(struct lode_json *json, const struct show *show, const struct lode_range *range, uint32_t section)
+static void put_relr(struct lode_json *json, const struct show *show, const struct lode_extent *relr, uint32_t section)
 {
 	struct reloc_types types = {.n = 0};
 
-	if (range->size == 0)
+	if (relr->size == 0)
 		return;
-	show_relr_count(&types, show, range);
+	show_relr_count(&types, show, relr);
 	lode_json_object(json, NULL);
 	if (section == LODE_NO_INDEX)
 		lode_json_string(json, "dynamic", "relr");
@@ -131,7 +131,7 @@ static void put_section_relocations(struct lode_json *json, const struct show *s
 		struct lode_reltab table;
 
 		if (section->type == LODE_SHT_RELR && section->size > 0 && show_afford(&left, section->size))
-			put_relr(json, show, &(struct lode_range){section->offset, section->size}, i);
+			put_relr(json, show, &(struct lode_extent){section->offset, section->size}, i);
 		if (!show_relocs_section(&table, show, i) || !show_afford(&left, table.size))
 			continue;
 		show_relocs_count(&types, show, &table);
@@ -170,7 +170,7 @@ static void put_symbol(struct lode_json *json, const struct show *show, const st
 		return;
 	lode_json_object(json, NULL);
 	lode_json_number(json, "index", index);
-	status = lode_string_read(name, sizeof name, &show->file.image, &table->strings, symbol.name, NULL);
+	status = lode_string_read(name, sizeof name, &table->strings, symbol.name, NULL);
 	if (status == LODE_ERR_ROOM)
 		name[sizeof name - 1] = '\0';
 	lode_json_string(json, "name", status == LODE_OK || status == LODE_ERR_ROOM ? name : NULL);

@@ -18,17 +18,17 @@ struct walk {
 	unsigned broken, seen;
 };
 
-static void visit_range(struct walk *walk, const struct lode_range *range, uint64_t align)
+static void visit_extent(struct walk *walk, const struct lode_extent *extent, uint64_t align)
 {
 	const struct lode_image *image = &walk->show->file.image;
 	struct lode_notes notes;
 	int more;
 
-	if (range->size > image->source->size || range->addr > image->source->size - range->size) {
+	if (extent->size > image->source->size || extent->offset > image->source->size - extent->size) {
 		walk->broken++;
 		return;
 	}
-	lode_notes_begin(&notes, image, range, align);
+	lode_notes_begin(&notes, image, extent, align);
 	walk->note.align = notes.align;
 	while ((more = lode_note_next(&walk->note.note, &notes, NULL)) > 0 && ++walk->seen < NOTES_MOST) {
 		size_t size = walk->note.note.desc_size < DESC_MOST ? walk->note.note.desc_size : DESC_MOST;
@@ -60,7 +60,7 @@ unsigned show_notes_each(const struct show *show, void (*each)(void *host, const
 		walk->note.segment = i;
 		walk->note.section = LODE_NO_INDEX;
 		if (segment->type == LODE_PT_NOTE && show->kind.id != KIND_DEBUG)
-			visit_range(walk, &(struct lode_range){segment->offset, segment->filesz}, segment->align);
+			visit_extent(walk, &(struct lode_extent){segment->offset, segment->filesz}, segment->align);
 	}
 	for (uint32_t i = 1; image->sections != NULL && i < image->nsections && walk->broken < 16; i++) {
 		const struct lode_section *section = &image->sections[i];
@@ -68,7 +68,7 @@ unsigned show_notes_each(const struct show *show, void (*each)(void *host, const
 		walk->note.segment = LODE_NO_INDEX;
 		walk->note.section = i;
 		if (section->type == LODE_SHT_NOTE)
-			visit_range(walk, &(struct lode_range){section->offset, section->size}, section->addralign);
+			visit_extent(walk, &(struct lode_extent){section->offset, section->size}, section->addralign);
 	}
 	broken = walk->broken;
 	free(walk);

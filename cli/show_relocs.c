@@ -59,16 +59,16 @@ void show_relocs_count(struct reloc_types *types, const struct show *show, const
 }
 
 /* An even word is an address and stands for itself; an odd one is a bitmap of the words behind. */
-void show_relr_count(struct reloc_types *types, const struct show *show, const struct lode_range *range)
+void show_relr_count(struct reloc_types *types, const struct show *show, const struct lode_extent *relr)
 {
 	const struct lode_image *image = &show->file.image;
 	unsigned size = image->class_ == LODE_CLASS64 ? 8 : 4;
 	unsigned char raw[8];
 
-	for (uint64_t at = 0; range->size - at >= size; at += size) {
+	for (uint64_t at = 0; relr->size - at >= size; at += size) {
 		uint64_t word;
 
-		if (lode_source_read(raw, image->source, range->addr + at, size, NULL) != LODE_OK) {
+		if (lode_source_read(raw, image->source, relr->offset + at, size, NULL) != LODE_OK) {
 			types->bad = 1;
 			return;
 		}

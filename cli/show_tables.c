@@ -136,7 +136,7 @@ static void print_table(const struct show *show, const struct lode_symtab *table
 		put_or_number(show_symbol_bind(symbol.bind), symbol.bind, 6);
 		put_place(&symbol);
 		fputs("  ", stdout);
-		status = lode_string_read(name, sizeof name, &show->file.image, &table->strings, symbol.name, NULL);
+		status = lode_string_read(name, sizeof name, &table->strings, symbol.name, NULL);
 		if (status == LODE_ERR_ROOM)
 			name[sizeof name - 1] = '\0';
 		if (status == LODE_OK || status == LODE_ERR_ROOM)

@@ -101,7 +101,7 @@ static struct lode_diag at_tag(const struct tags *tags, uint32_t slot, uint64_t 
 }
 
 /* A table whose size nothing says: the rest of the file part of its segment. */
-static int locate(struct lode_range *range, const struct tags *tags, uint32_t slot, struct lode_diag *why)
+static int locate(struct lode_extent *extent, const struct tags *tags, uint32_t slot, struct lode_diag *why)
 {
 	const struct lode_image *image = tags->image;
 	uint64_t vaddr = tags->value[slot];
@@ -109,15 +109,16 @@ static int locate(struct lode_range *range, const struct tags *tags, uint32_t sl
 
 	if (!tags->seen[slot] || vaddr == 0)
 		return LODE_OK;
-	if (!lode_vaddr_to_offset(&range->addr, image, vaddr, 1))
+	if (!lode_vaddr_to_offset(&extent->offset, image, vaddr, 1))
 		return lode_refuse_(why, LODE_RULE_DYNAMIC_RANGE, at_tag(tags, slot, 1));
 	segment = lode_segment_at(image, vaddr, 1);
-	range->size = segment->offset + segment->filesz - range->addr;
+	extent->size = segment->offset + segment->filesz - extent->offset;
 	return LODE_OK;
 }
 
 /* A table whose size stands in another tag. Absent: size 0. A size alone says nothing. */
-static int locate_sized(struct lode_range *range, const struct tags *tags, uint32_t slot, uint32_t size_slot, struct lode_diag *why)
+static int locate_sized(struct lode_extent *extent, const struct tags *tags, uint32_t slot, uint32_t size_slot,
+	struct lode_diag *why)
 {
 	uint64_t size = tags->value[size_slot];
 
@@ -125,9 +126,9 @@ static int locate_sized(struct lode_range *range, const struct tags *tags, uint3
 		return LODE_OK;
 	if (!tags->seen[slot])
 		return lode_refuse_(why, LODE_RULE_DYNAMIC_RANGE, at_tag(tags, size_slot, 0));
-	if (!lode_vaddr_to_offset(&range->addr, tags->image, tags->value[slot], size))
+	if (!lode_vaddr_to_offset(&extent->offset, tags->image, tags->value[slot], size))
 		return lode_refuse_(why, LODE_RULE_DYNAMIC_RANGE, at_tag(tags, slot, size));
-	range->size = size;
+	extent->size = size;
 	return LODE_OK;
 }
 
@@ -147,23 +148,23 @@ static int check_entry_sizes(const struct tags *tags, struct lode_diag *why)
 static int locate_relocs(struct lode_reltab *table, const struct tags *tags, uint32_t slot, uint32_t size_slot,
 	struct lode_diag *why)
 {
-	struct lode_range range = {0};
+	struct lode_extent extent = {0};
 	uint32_t size = rel_size(tags->image, table->rela);
-	int status = locate_sized(&range, tags, slot, size_slot, why);
+	int status = locate_sized(&extent, tags, slot, size_slot, why);
 
 	if (status != LODE_OK)
 		return status;
-	table->offset = range.addr;
-	table->size = range.size;
-	table->count = lode_divide_(range.size, size);
-	if (table->count * size != range.size)
+	table->offset = extent.offset;
+	table->size = extent.size;
+	table->count = lode_divide_(extent.size, size);
+	if (table->count * size != extent.size)
 		return lode_refuse_(why, LODE_RULE_RELOC_TABLE, at_tag(tags, size_slot, size));
 	return LODE_OK;
 }
 
 static int locate_relr(const struct tags *tags, struct lode_diag *why)
 {
-	struct lode_range *relr = &tags->dynamic->relr;
+	struct lode_extent *relr = &tags->dynamic->relr;
 	int status = locate_sized(relr, tags, LODE_DT_RELR, LODE_DT_RELRSZ, why);
 
 	if (status == LODE_OK && (relr->size & (image_word(tags->image) - 1)) != 0)
@@ -220,21 +221,21 @@ static int locate_versions(const struct tags *tags, struct lode_diag *why)
 /* Without a hash table nobody says how many symbols there are: as many as lie before the strings, or in the file part. */
 static void bound_symbols(struct lode_symtab *symbols, const struct lode_image *image, uint64_t size)
 {
-	if (symbols->strings.addr > symbols->offset)
-		size = min_u64(size, symbols->strings.addr - symbols->offset);
+	if (symbols->strings.offset > symbols->offset)
+		size = min_u64(size, symbols->strings.offset - symbols->offset);
 	symbols->count = lode_divide_(size, symbol_size(image));
 }
 
 static int locate_symbols(const struct tags *tags, struct lode_diag *why)
 {
 	struct lode_dynamic *dynamic = tags->dynamic;
-	struct lode_range room = {0};
+	struct lode_extent room = {0}, strings = {0};
 	int status;
 
 	if (tags->seen[LODE_DT_STRTAB] != tags->seen[LODE_DT_STRSZ])
 		return lode_refuse_(why, LODE_RULE_DYNAMIC_STRINGS,
 			at_tag(tags, tags->seen[LODE_DT_STRTAB] ? LODE_DT_STRTAB : LODE_DT_STRSZ, 0));
-	status = locate_sized(&dynamic->symbols.strings, tags, LODE_DT_STRTAB, LODE_DT_STRSZ, why);
+	status = locate_sized(&strings, tags, LODE_DT_STRTAB, LODE_DT_STRSZ, why);
 	if (status == LODE_OK)
 		status = locate(&room, tags, LODE_DT_SYMTAB, why);
 	if (status == LODE_OK)
@@ -243,7 +244,9 @@ static int locate_symbols(const struct tags *tags, struct lode_diag *why)
 		status = locate(&dynamic->gnu_hash, tags, TAG_GNU_HASH, why);
 	if (status != LODE_OK)
 		return status;
-	dynamic->symbols.offset = room.addr;
+	dynamic->symbols.offset = room.offset;
+	dynamic->symbols.strings =
+		(struct lode_strings){.source = tags->image->source, .offset = strings.offset, .size = strings.size};
 	bound_symbols(&dynamic->symbols, tags->image, room.size);
 	return lode_hash_count_(dynamic, tags->image, lode_divide_(room.size, symbol_size(tags->image)), why);
 }

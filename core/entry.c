@@ -13,12 +13,12 @@ static uint32_t word_of(const struct lode_entry_ *entry, enum lode_field field)
 	}
 }
 
-int lode_entry_refuse_(const struct lode_walk_ *walk, const struct lode_entry_ *entry, enum lode_rule rule, enum lode_field field,
-	uint64_t value, struct lode_diag *why)
+struct lode_diag lode_at_reloc_(const struct lode_walk_ *walk, const struct lode_entry_ *entry, enum lode_field field,
+	uint64_t value)
 {
 	uint64_t offset = entry->offset + word_of(entry, field) * image_word(walk->image);
 
-	return lode_refuse_(why, rule, lode_at_entry_(field, entry->index, offset, value));
+	return lode_at_entry_(field, entry->index, offset, value);
 }
 
 int lode_entry_target_(const struct lode_walk_ *walk, const struct lode_entry_ *entry, enum lode_field field, struct lode_diag *why)
@@ -26,9 +26,9 @@ int lode_entry_target_(const struct lode_walk_ *walk, const struct lode_entry_ *
 	const struct lode_segment *segment = lode_segment_at(walk->image, entry->rel.offset, entry->width);
 
 	if (segment == NULL)
-		return lode_entry_refuse_(walk, entry, LODE_RULE_RELOC_RANGE, field, entry->rel.offset, why);
+		return lode_refuse_(why, LODE_RULE_RELOC_RANGE, lode_at_reloc_(walk, entry, field, entry->rel.offset));
 	if (!(segment->flags & LODE_PF_W) && !(walk->plan->flags & LODE_PLAN_TEXTREL))
-		return lode_entry_refuse_(walk, entry, LODE_RULE_RELOC_TEXT, field, entry->rel.offset, why);
+		return lode_refuse_(why, LODE_RULE_RELOC_TEXT, lode_at_reloc_(walk, entry, field, entry->rel.offset));
 	return LODE_OK;
 }
 

@@ -177,7 +177,7 @@ static int find_interp(struct lode_planner_ *planner, struct lode_diag *why)
 	const struct lode_segment *interp = lode_segment_find(image, LODE_PT_INTERP);
 	struct lode_diag place;
 
-	planner->plan->interp = (struct lode_range){0};
+	planner->plan->interp = (struct lode_extent){0};
 	if (interp == NULL || (planner->policy->flags & LODE_PLAN_INTERP_IGNORE) != 0)
 		return LODE_OK;
 	place = lode_at_segment_(image, lode_segment_index(image, interp), LODE_FIELD_PHDR_FILESZ);
@@ -188,7 +188,7 @@ static int find_interp(struct lode_planner_ *planner, struct lode_diag *why)
 	place.limit = image->source->size;
 	if (!within(interp->offset, interp->filesz, image->source->size))
 		return lode_refuse_(why, LODE_RULE_SEGMENT_PAST_END, place);
-	planner->plan->interp = (struct lode_range){.addr = interp->offset, .size = interp->filesz};
+	planner->plan->interp = (struct lode_extent){.offset = interp->offset, .size = interp->filesz};
 	return LODE_OK;
 }
 
@@ -214,9 +214,9 @@ static void find_property(struct lode_planner_ *planner)
 {
 	const struct lode_segment *property = lode_segment_find(planner->image, LODE_PT_GNU_PROPERTY);
 
-	planner->plan->property = (struct lode_range){0};
+	planner->plan->property = (struct lode_extent){0};
 	if (property != NULL && within(property->offset, property->filesz, planner->image->source->size))
-		planner->plan->property = (struct lode_range){.addr = property->offset, .size = property->filesz};
+		planner->plan->property = (struct lode_extent){.offset = property->offset, .size = property->filesz};
 }
 
 int lode_plan_facts_(struct lode_planner_ *planner, struct lode_diag *why)

@@ -27,19 +27,19 @@ static struct lode_diag at_hash(enum lode_field field, uint64_t offset, uint64_t
 }
 
 /* nbucket, nchain; nchain is the number of symbols. */
-static int sysv_count(uint64_t *count, const struct lode_image *image, const struct lode_range *table, struct lode_diag *why)
+static int sysv_count(uint64_t *count, const struct lode_image *image, const struct lode_extent *table, struct lode_diag *why)
 {
 	uint32_t words[2];
 	int status;
 
 	if (table->size < 8)
-		return lode_refuse_(why, LODE_RULE_HASH_SIZE, at_hash(LODE_FIELD_HASH_NBUCKET, table->addr, table->size, 8));
-	status = read_words(words, 2, image, table->addr, why);
+		return lode_refuse_(why, LODE_RULE_HASH_SIZE, at_hash(LODE_FIELD_HASH_NBUCKET, table->offset, table->size, 8));
+	status = read_words(words, 2, image, table->offset, why);
 	if (status != LODE_OK)
 		return status;
 	if (!within(8, 4 * ((uint64_t)words[0] + words[1]), table->size))
 		return lode_refuse_(why, LODE_RULE_HASH_SIZE,
-			at_hash(LODE_FIELD_HASH_NCHAIN, table->addr + 4, words[1], table->size));
+			at_hash(LODE_FIELD_HASH_NCHAIN, table->offset + 4, words[1], table->size));
 	*count = words[1];
 	return LODE_OK;
 }
@@ -67,11 +67,11 @@ static int highest_bucket(uint32_t *highest, const struct lode_image *image, uin
 }
 
 /* Follow a chain to its end (bit 0). chain is the file range of its words and all behind it; *count grows by its length. */
-static int follow_chain(uint64_t *count, const struct lode_image *image, const struct lode_range *chain, struct lode_diag *why)
+static int follow_chain(uint64_t *count, const struct lode_image *image, const struct lode_extent *chain, struct lode_diag *why)
 {
 	for (uint64_t at = 0; within(at, 4, chain->size); at += 4) {
 		uint32_t word;
-		int status = read_words(&word, 1, image, chain->addr + at, why);
+		int status = read_words(&word, 1, image, chain->offset + at, why);
 
 		if (status != LODE_OK)
 			return status;
@@ -79,38 +79,39 @@ static int follow_chain(uint64_t *count, const struct lode_image *image, const s
 		if (word & 1)
 			return LODE_OK;
 	}
-	return lode_refuse_(why, LODE_RULE_HASH_CHAIN, at_hash(LODE_FIELD_HASH_CHAIN, chain->addr, *count, chain->size));
+	return lode_refuse_(why, LODE_RULE_HASH_CHAIN, at_hash(LODE_FIELD_HASH_CHAIN, chain->offset, *count, chain->size));
 }
 
 /* Header: nbuckets, symoffset, bloom_size, bloom_shift; then bloom words, buckets, and a chain word for each hashed symbol.
  * A table that hashes nothing does not know how many undefined symbols there are (GNU ld writes symoffset 1): count 0. */
-static int gnu_count(uint64_t *count, const struct lode_image *image, const struct lode_range *table, struct lode_diag *why)
+static int gnu_count(uint64_t *count, const struct lode_image *image, const struct lode_extent *table, struct lode_diag *why)
 {
 	uint32_t words[4], highest;
 	uint64_t buckets, end;
-	struct lode_range chain;
+	struct lode_extent chain;
 	int status;
 
 	if (table->size < GNU_HEADER)
 		return lode_refuse_(why, LODE_RULE_HASH_SIZE,
-			at_hash(LODE_FIELD_HASH_NBUCKET, table->addr, table->size, GNU_HEADER));
-	status = read_words(words, 4, image, table->addr, why);
+			at_hash(LODE_FIELD_HASH_NBUCKET, table->offset, table->size, GNU_HEADER));
+	status = read_words(words, 4, image, table->offset, why);
 	if (status != LODE_OK)
 		return status;
 	buckets = GNU_HEADER + (uint64_t)words[2] * image_word(image);
 	end = buckets + 4 * (uint64_t)words[0];
 	if (end > table->size)
-		return lode_refuse_(why, LODE_RULE_HASH_SIZE, at_hash(LODE_FIELD_HASH_NBUCKET, table->addr, words[0], table->size));
-	status = highest_bucket(&highest, image, table->addr + buckets, words[0], why);
+		return lode_refuse_(why, LODE_RULE_HASH_SIZE,
+			at_hash(LODE_FIELD_HASH_NBUCKET, table->offset, words[0], table->size));
+	status = highest_bucket(&highest, image, table->offset + buckets, words[0], why);
 	if (status != LODE_OK)
 		return status;
 	if (highest == 0)
 		return LODE_OK;
-	chain = (struct lode_range){.addr = table->addr + end, .size = table->size - end};
+	chain = (struct lode_extent){.offset = table->offset + end, .size = table->size - end};
 	if (highest < words[1] || !within(4 * ((uint64_t)highest - words[1]), 4, chain.size))
 		return lode_refuse_(why, LODE_RULE_HASH_CHAIN,
-			at_hash(LODE_FIELD_HASH_CHAIN, table->addr + buckets, highest, words[1]));
-	chain.addr += 4 * ((uint64_t)highest - words[1]);
+			at_hash(LODE_FIELD_HASH_CHAIN, table->offset + buckets, highest, words[1]));
+	chain.offset += 4 * ((uint64_t)highest - words[1]);
 	chain.size -= 4 * ((uint64_t)highest - words[1]);
 	*count = highest;
 	return follow_chain(count, image, &chain, why);

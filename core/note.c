@@ -4,11 +4,11 @@
 
 enum { NOTE_HEADER = 12, MAX_NOTES = 65536 };
 
-static struct lode_notes walk(const struct lode_image *image, const struct lode_range *range, uint32_t align)
+static struct lode_notes walk(const struct lode_image *image, const struct lode_extent *extent, uint32_t align)
 {
-	struct lode_notes notes = {.image = image, .offset = range->addr, .end = range->addr, .align = align};
+	struct lode_notes notes = {.image = image, .offset = extent->offset, .end = extent->offset, .align = align};
 
-	if (add_ok(&notes.end, range->addr, range->size))
+	if (add_ok(&notes.end, extent->offset, extent->size))
 		return notes;
 	notes.end = UINT64_MAX;
 	return notes;
@@ -26,9 +26,9 @@ static bool fits(struct lode_notes notes)
 	return more == 0;
 }
 
-void lode_notes_begin(struct lode_notes *notes, const struct lode_image *image, const struct lode_range *range, uint64_t align)
+void lode_notes_begin(struct lode_notes *notes, const struct lode_image *image, const struct lode_extent *extent, uint64_t align)
 {
-	*notes = walk(image, range, 8);
+	*notes = walk(image, extent, 8);
 	if (align != 8 || !fits(*notes))
 		notes->align = 4;
 }
@@ -127,15 +127,15 @@ static int find_in_walk(struct wanted *wanted, struct lode_notes notes, struct l
 	return more == LODE_ERR_MALFORMED ? 0 : more;
 }
 
-static int find_in_range(struct wanted *wanted, const struct lode_image *image, struct lode_range range, uint64_t align,
+static int find_in_extent(struct wanted *wanted, const struct lode_image *image, struct lode_extent extent, uint64_t align,
 	struct lode_diag *why)
 {
 	int found = 0;
 
 	if (align == 8)
-		found = find_in_walk(wanted, walk(image, &range, 8), why);
+		found = find_in_walk(wanted, walk(image, &extent, 8), why);
 	if (found == 0)
-		found = find_in_walk(wanted, walk(image, &range, 4), why);
+		found = find_in_walk(wanted, walk(image, &extent, 4), why);
 	return found;
 }
 
@@ -148,14 +148,14 @@ int lode_note_find(struct lode_note *note, const struct lode_image *image, const
 		const struct lode_segment *segment = &image->segments[i];
 
 		if (segment->type == LODE_PT_NOTE)
-			found = find_in_range(&wanted, image, (struct lode_range){segment->offset, segment->filesz}, segment->align,
-				why);
+			found = find_in_extent(&wanted, image, (struct lode_extent){segment->offset, segment->filesz},
+				segment->align, why);
 	}
 	for (uint32_t i = 0; found == 0 && image->sections != NULL && i < image->nsections; i++) {
 		const struct lode_section *section = &image->sections[i];
 
 		if (section->type == LODE_SHT_NOTE)
-			found = find_in_range(&wanted, image, (struct lode_range){section->offset, section->size},
+			found = find_in_extent(&wanted, image, (struct lode_extent){section->offset, section->size},
 				section->addralign, why);
 	}
 	return found;

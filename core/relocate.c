@@ -13,7 +13,7 @@ static int leave_undefined(const struct lode_walk_ *walk, uint64_t *value, const
 	*value = 0;
 	if (entry->symbol.bind == LODE_STB_WEAK)
 		return LODE_OK;
-	return lode_entry_refuse_(walk, entry, LODE_RULE_SYMBOL_UNDEFINED, LODE_FIELD_REL_SYMBOL, entry->rel.symbol, why);
+	return lode_refuse_(why, LODE_RULE_SYMBOL_UNDEFINED, lode_at_reloc_(walk, entry, LODE_FIELD_REL_SYMBOL, entry->rel.symbol));
 }
 
 static int resolve_elsewhere(const struct lode_walk_ *walk, uint64_t *value, const struct lode_entry_ *entry, struct lode_diag *why)
@@ -24,9 +24,10 @@ static int resolve_elsewhere(const struct lode_walk_ *walk, uint64_t *value, con
 
 	if (options->resolve == NULL)
 		return leave_undefined(walk, value, entry, why);
-	status = lode_string_read(name, sizeof name, walk->image, &walk->dynamic.symbols.strings, entry->symbol.name, why);
+	status = lode_string_read(name, sizeof name, &walk->dynamic.symbols.strings, entry->symbol.name, why);
 	if (status == LODE_ERR_ROOM)
-		return lode_entry_refuse_(walk, entry, LODE_RULE_SYMBOL_NAME, LODE_FIELD_REL_SYMBOL, entry->rel.symbol, why);
+		return lode_refuse_(why, LODE_RULE_SYMBOL_NAME,
+			lode_at_reloc_(walk, entry, LODE_FIELD_REL_SYMBOL, entry->rel.symbol));
 	if (status != LODE_OK)
 		return status;
 	if (options->resolve(options->host, value, name, &entry->symbol) == 0)
@@ -48,7 +49,8 @@ static int symbol_value(const struct lode_walk_ *walk, uint64_t *value, struct l
 	if (entry->symbol.shndx == LODE_SHN_UNDEF)
 		return resolve_elsewhere(walk, value, entry, why);
 	if (entry->symbol.reserved && entry->symbol.shndx != LODE_SHN_ABS)
-		return lode_entry_refuse_(walk, entry, LODE_RULE_SYMBOL_UNDEFINED, LODE_FIELD_REL_SYMBOL, entry->rel.symbol, why);
+		return lode_refuse_(why, LODE_RULE_SYMBOL_UNDEFINED,
+			lode_at_reloc_(walk, entry, LODE_FIELD_REL_SYMBOL, entry->rel.symbol));
 	*value = entry->symbol.value;
 	if (entry->symbol.type != LODE_STT_TLS && !entry->symbol.reserved)
 		*value += walk->plan->bias;
@@ -121,12 +123,13 @@ static int apply_ifunc(struct lode_walk_ *walk, const struct lode_entry_ *entry,
 
 	*skip = options->irelative == LODE_IRELATIVE_SKIP || walk->space == NULL;
 	if (options->irelative == LODE_IRELATIVE_REFUSE)
-		return lode_entry_refuse_(walk, entry, LODE_RULE_RELOC_IRELATIVE, LODE_FIELD_REL_TYPE, entry->rel.type, why);
+		return lode_refuse_(why, LODE_RULE_RELOC_IRELATIVE,
+			lode_at_reloc_(walk, entry, LODE_FIELD_REL_TYPE, entry->rel.type));
 	walk->ifuncs = true;
 	if (*skip || !walk->irelative)
 		return LODE_OK;
 	if (options->ifunc == NULL || options->ifunc(options->host, value, *value) != 0)
-		return lode_entry_refuse_(walk, entry, LODE_RULE_RELOC_IFUNC, LODE_FIELD_REL_TYPE, entry->rel.type, why);
+		return lode_refuse_(why, LODE_RULE_RELOC_IFUNC, lode_at_reloc_(walk, entry, LODE_FIELD_REL_TYPE, entry->rel.type));
 	return LODE_OK;
 }
 
@@ -152,7 +155,7 @@ static int apply(struct lode_walk_ *walk, struct lode_entry_ *entry, struct lode
 	if ((irelative || resolver) != walk->irelative)
 		return LODE_OK;
 	if (!value_fits(walk, entry, value))
-		return lode_entry_refuse_(walk, entry, LODE_RULE_RELOC_VALUE, LODE_FIELD_REL_ADDEND, value, why);
+		return lode_refuse_(why, LODE_RULE_RELOC_VALUE, lode_at_reloc_(walk, entry, LODE_FIELD_REL_ADDEND, value));
 	if (skip)
 		return LODE_OK;
 	return lode_word_write_(walk, entry->rel.offset + walk->plan->bias, value, entry->width, why);
@@ -176,12 +179,12 @@ static int rel_one(struct lode_walk_ *walk, struct lode_entry_ *entry, struct lo
 
 	classify(walk, entry);
 	if (entry->op == LODE_OP_UNKNOWN)
-		return lode_entry_refuse_(walk, entry, LODE_RULE_RELOC_TYPE, LODE_FIELD_REL_TYPE, entry->rel.type, why);
+		return lode_refuse_(why, LODE_RULE_RELOC_TYPE, lode_at_reloc_(walk, entry, LODE_FIELD_REL_TYPE, entry->rel.type));
 	count_one(walk, entry);
 	if (entry->op == LODE_OP_NONE)
 		return LODE_OK;
 	if (needs_static_tls(entry->op) && (!walk->options->static_tls || !walk->plan->has_tls))
-		return lode_entry_refuse_(walk, entry, LODE_RULE_RELOC_TLS, LODE_FIELD_REL_TYPE, entry->rel.type, why);
+		return lode_refuse_(why, LODE_RULE_RELOC_TLS, lode_at_reloc_(walk, entry, LODE_FIELD_REL_TYPE, entry->rel.type));
 	status = lode_entry_target_(walk, entry, LODE_FIELD_REL_OFFSET, why);
 	return status == LODE_OK ? apply(walk, entry, why) : status;
 }

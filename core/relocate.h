@@ -51,7 +51,7 @@ struct lode_walk_ {
 	bool irelative; /* the pass for those, after all the others: resolvers may use what those wrote */
 };
 
-/* Where a relocation stands, for diagnoses. */
+/* A relocation and where it stands. */
 struct lode_entry_ {
 	struct lode_rel rel;
 	struct lode_symbol symbol;
@@ -61,8 +61,9 @@ struct lode_entry_ {
 	uint8_t width;
 };
 
-int lode_entry_refuse_(const struct lode_walk_ *walk, const struct lode_entry_ *entry, enum lode_rule rule, enum lode_field field,
-	uint64_t value, struct lode_diag *why);
+/* Where a field of the entry stands. */
+struct lode_diag lode_at_reloc_(const struct lode_walk_ *walk, const struct lode_entry_ *entry, enum lode_field field,
+	uint64_t value);
 /* Every byte that will be written lies in one segment, and in one that may be written. */
 int lode_entry_target_(const struct lode_walk_ *walk, const struct lode_entry_ *entry, enum lode_field field,
 	struct lode_diag *why);

@@ -41,7 +41,7 @@ int lode_walk_relr_(struct lode_walk_ *walk, struct lode_diag *why)
 		uint64_t value;
 		int status;
 
-		entry.offset = walk->dynamic.relr.addr + entry.index * word;
+		entry.offset = walk->dynamic.relr.offset + entry.index * word;
 		status = lode_source_read(raw, walk->image->source, entry.offset, word, why);
 		if (status != LODE_OK)
 			return status;
@@ -55,7 +55,7 @@ int lode_walk_relr_(struct lode_walk_ *walk, struct lode_diag *why)
 			status = relr_bitmap(walk, &entry, value, where, why);
 			where += (8 * (uint64_t)word - 1) * word;
 		} else {
-			return lode_entry_refuse_(walk, &entry, LODE_RULE_RELR_ORDER, LODE_FIELD_RELR_ENTRY, value, why);
+			return lode_refuse_(why, LODE_RULE_RELR_ORDER, lode_at_reloc_(walk, &entry, LODE_FIELD_RELR_ENTRY, value));
 		}
 		if (status != LODE_OK)
 			return status;

@@ -5,22 +5,21 @@
 enum { SYM64 = 24, RELA64 = 24, CHUNK = 64 };
 
 /* Copies up to the NUL in small pieces, so that a string near the table's end never asks for bytes behind it. */
-int lode_string_read(char *buf, size_t size, const struct lode_image *image, const struct lode_range *table, uint64_t index,
-	struct lode_diag *why)
+int lode_string_read(char *buf, size_t size, const struct lode_strings *table, uint64_t index, struct lode_diag *why)
 {
 	struct lode_diag place = lode_nowhere_(LODE_FIELD_STRING, index, table->size);
 	size_t length = 0;
 
 	if (index >= table->size)
 		return lode_refuse_(why, LODE_RULE_STRING_OUTSIDE, place);
-	place.offset = table->addr + index;
+	place.offset = table->offset + index;
 	while (length < size) {
 		size_t piece = (size_t)min_u64(min_u64(size - length, CHUNK), table->size - index - length);
 		int status;
 
 		if (piece == 0)
 			return lode_refuse_(why, LODE_RULE_STRING_UNTERMINATED, place);
-		status = lode_source_read(buf + length, image->source, place.offset + length, piece, why);
+		status = lode_source_read(buf + length, table->source, place.offset + length, piece, why);
 		if (status != LODE_OK)
 			return status;
 		for (size_t end = length + piece; length < end; length++)
@@ -123,7 +122,8 @@ int lode_symtab_of_section(struct lode_symtab *table, const struct lode_image *i
 	strings = &image->sections[section->link];
 	table->offset = section->offset;
 	table->count = lode_divide_(section->size, size);
-	table->strings = (struct lode_range){.addr = strings->offset, .size = strings->type == LODE_SHT_STRTAB ? strings->size : 0};
+	table->strings = (struct lode_strings){.source = image->source, .offset = strings->offset};
+	table->strings.size = strings->type == LODE_SHT_STRTAB ? strings->size : 0;
 	table->shndx_offset = find_extended_indices(image, index, table->count);
 	return LODE_OK;
 }

@@ -4,7 +4,10 @@
 
 enum { VERDEF = 20, VERDAUX = 8, VERNEED = 16, VERNAUX = 16, MIN_ENTRY = 8 };
 
-int lode_version_index(uint16_t *index, bool *hidden, const struct lode_image *image, const struct lode_dynamic *dynamic,
+/* Where vd_aux and vn_aux stand. */
+enum { VERDEF_AUX = 12, VERNEED_AUX = 8 };
+
+int lode_versym_read(struct lode_versym *version, const struct lode_image *image, const struct lode_dynamic *dynamic,
 	uint64_t symbol, struct lode_diag *why)
 {
 	unsigned char raw[2];
@@ -14,48 +17,70 @@ int lode_version_index(uint16_t *index, bool *hidden, const struct lode_image *i
 
 	if (symbol >= dynamic->versym.size >> 1)
 		return lode_refuse_(why, LODE_RULE_VERSION_RANGE,
-			lode_nowhere_(LODE_FIELD_REL_SYMBOL, symbol, dynamic->versym.size >> 1));
-	status = lode_source_read(raw, image->source, dynamic->versym.addr + 2 * symbol, sizeof raw, why);
+			lode_nowhere_(LODE_FIELD_SYMBOL_INDEX, symbol, dynamic->versym.size >> 1));
+	status = lode_source_read(raw, image->source, dynamic->versym.offset + 2 * symbol, sizeof raw, why);
 	if (status != LODE_OK)
 		return status;
 	word = lode_take16_(&cursor);
-	*index = word & 0x7fff;
-	*hidden = (word & 0x8000) != 0;
+	version->index = word & 0x7fff;
+	version->hidden = (word & 0x8000) != 0;
 	return LODE_OK;
 }
 
-/* More steps than the two tables have room for entries: counts come from the file, and an entry may be named again and again. */
-static bool too_many(const struct lode_versions *walk)
+/* What led out of the table: a field of the entry before, or the table, which is too small for the first one. */
+static int refuse_link(const struct lode_version_link *link, uint32_t size, struct lode_diag *why)
 {
-	return walk->steps > walk->dynamic->verdef.size / MIN_ENTRY + walk->dynamic->verneed.size / MIN_ENTRY;
+	struct lode_diag place = lode_nowhere_(link->field, link->step, link->table->size);
+
+	place.offset = link->at;
+	if (link->field == LODE_FIELD_VERSION_TABLE) {
+		place.value = link->table->size;
+		place.limit = size;
+	}
+	return lode_refuse_(why, LODE_RULE_VERSION_RANGE, place);
 }
 
-/* size bytes of an entry at a file offset, if they lie in the table. Offsets never go back, so none lies before it. */
-static int read_entry(unsigned char *raw, struct lode_versions *walk, const struct lode_range *table, uint64_t offset,
-	uint32_t size, struct lode_diag *why)
+/* size bytes of an entry, if they lie in the table. Offsets never go back, so none lies before it. No more entries are read than
+ * the two tables have room for: counts come from the file, and an entry may be named again and again. */
+static int read_entry(unsigned char *raw, struct lode_versions *walk, const struct lode_version_link *link, uint32_t size,
+	struct lode_diag *why)
 {
-	bool inside = within(offset - table->addr, size, table->size);
-	struct lode_diag place = lode_at_entry_(LODE_FIELD_VERSION_AUX, walk->steps, inside ? offset : table->addr, offset);
+	uint64_t most = walk->dynamic->verdef.size / MIN_ENTRY + walk->dynamic->verneed.size / MIN_ENTRY;
 
-	place.limit = table->addr + table->size;
-	walk->steps++;
-	if (!inside || too_many(walk))
+	if (!within(link->offset - link->table->offset, size, link->table->size))
+		return refuse_link(link, size, why);
+	if (++walk->steps > most) {
+		struct lode_diag place = lode_nowhere_(LODE_FIELD_VERSION_ENTRIES, walk->steps, most);
+
+		place.offset = link->offset;
 		return lode_refuse_(why, LODE_RULE_VERSION_RANGE, place);
-	return lode_source_read(raw, walk->image->source, offset, size, why);
+	}
+	return lode_source_read(raw, walk->image->source, link->offset, size, why);
 }
 
-/* Move *offset on by what vd_next, vn_next or vna_next says; 0 ends the list. */
-static void advance(uint64_t *offset, uint64_t *left, uint32_t next)
+/* Move on by what vd_next, vn_next or vna_next says, the last 4 bytes of an entry of that size; 0 ends the list. */
+static void advance(struct lode_version_link *link, enum lode_field field, uint32_t size, uint32_t next)
 {
-	*offset += next;
-	*left = next == 0 ? 0 : *left - 1;
+	link->field = field;
+	link->at = link->offset + size - 4;
+	link->step = next;
+	link->offset += next;
+	link->left = next == 0 ? 0 : link->left - 1;
+}
+
+/* The list that vd_aux or vn_aux of an entry begins. */
+static struct lode_version_link aux_of(const struct lode_version_link *entry, enum lode_field field, uint32_t at, uint32_t step)
+{
+	return (struct lode_version_link){
+		.table = entry->table, .offset = entry->offset + step, .field = field, .at = entry->offset + at, .step = step};
 }
 
 static int next_definition(struct lode_version *version, struct lode_versions *walk, struct lode_diag *why)
 {
 	unsigned char raw[VERDEF], aux[VERDAUX];
 	struct lode_cursor cursor = image_cursor(walk->image, raw), name = image_cursor(walk->image, aux);
-	int status = read_entry(raw, walk, &walk->dynamic->verdef, walk->def, VERDEF, why);
+	struct lode_version_link link;
+	int status = read_entry(raw, walk, &walk->def, VERDEF, why);
 
 	if (status != LODE_OK)
 		return status;
@@ -64,12 +89,13 @@ static int next_definition(struct lode_version *version, struct lode_versions *w
 	version->index = lode_take16_(&cursor);
 	lode_take16_(&cursor);
 	version->hash = lode_take32_(&cursor);
-	status = read_entry(aux, walk, &walk->dynamic->verdef, walk->def + lode_take32_(&cursor), VERDAUX, why);
+	link = aux_of(&walk->def, LODE_FIELD_VERDEF_AUX, VERDEF_AUX, lode_take32_(&cursor));
+	status = read_entry(aux, walk, &link, VERDAUX, why);
 	if (status != LODE_OK)
 		return status;
 	version->name = lode_take32_(&name);
 	version->file = LODE_NO_OFFSET;
-	advance(&walk->def, &walk->def_left, lode_take32_(&cursor));
+	advance(&walk->def, LODE_FIELD_VERDEF_NEXT, VERDEF, lode_take32_(&cursor));
 	return 1;
 }
 
@@ -78,15 +104,17 @@ static int next_library(struct lode_versions *walk, struct lode_diag *why)
 {
 	unsigned char raw[VERNEED];
 	struct lode_cursor cursor = image_cursor(walk->image, raw);
-	int status = read_entry(raw, walk, &walk->dynamic->verneed, walk->need, VERNEED, why);
+	uint16_t count;
+	int status = read_entry(raw, walk, &walk->need, VERNEED, why);
 
 	if (status != LODE_OK)
 		return status;
 	lode_take16_(&cursor);
-	walk->aux_left = lode_take16_(&cursor);
+	count = lode_take16_(&cursor);
 	walk->file = lode_take32_(&cursor);
-	walk->aux = walk->need + lode_take32_(&cursor);
-	advance(&walk->need, &walk->need_left, lode_take32_(&cursor));
+	walk->aux = aux_of(&walk->need, LODE_FIELD_VERNEED_AUX, VERNEED_AUX, lode_take32_(&cursor));
+	walk->aux.left = count;
+	advance(&walk->need, LODE_FIELD_VERNEED_NEXT, VERNEED, lode_take32_(&cursor));
 	return LODE_OK;
 }
 
@@ -94,7 +122,7 @@ static int next_need(struct lode_version *version, struct lode_versions *walk, s
 {
 	unsigned char raw[VERNAUX];
 	struct lode_cursor cursor = image_cursor(walk->image, raw);
-	int status = read_entry(raw, walk, &walk->dynamic->verneed, walk->aux, VERNAUX, why);
+	int status = read_entry(raw, walk, &walk->aux, VERNAUX, why);
 
 	if (status != LODE_OK)
 		return status;
@@ -103,8 +131,17 @@ static int next_need(struct lode_version *version, struct lode_versions *walk, s
 	version->index = lode_take16_(&cursor) & 0x7fff;
 	version->name = lode_take32_(&cursor);
 	version->file = walk->file;
-	advance(&walk->aux, &walk->aux_left, lode_take32_(&cursor));
+	advance(&walk->aux, LODE_FIELD_VERNAUX_NEXT, VERNAUX, lode_take32_(&cursor));
 	return 1;
+}
+
+static struct lode_version_link first_of(const struct lode_extent *table, uint64_t count)
+{
+	return (struct lode_version_link){.table = table,
+		.offset = table->offset,
+		.left = table->size == 0 ? 0 : count,
+		.field = LODE_FIELD_VERSION_TABLE,
+		.at = table->offset};
 }
 
 void lode_versions_begin(struct lode_versions *walk, const struct lode_image *image, const struct lode_dynamic *dynamic)
@@ -112,21 +149,19 @@ void lode_versions_begin(struct lode_versions *walk, const struct lode_image *im
 	*walk = (struct lode_versions){
 		.image = image,
 		.dynamic = dynamic,
-		.def = dynamic->verdef.addr,
-		.def_left = dynamic->verdef.size == 0 ? 0 : dynamic->verdefnum,
-		.need = dynamic->verneed.addr,
-		.need_left = dynamic->verneed.size == 0 ? 0 : dynamic->verneednum,
+		.def = first_of(&dynamic->verdef, dynamic->verdefnum),
+		.need = first_of(&dynamic->verneed, dynamic->verneednum),
 	};
 }
 
 int lode_version_next(struct lode_version *version, struct lode_versions *walk, struct lode_diag *why)
 {
-	if (walk->def_left > 0)
+	if (walk->def.left > 0)
 		return next_definition(version, walk, why);
-	while (walk->aux_left == 0) {
+	while (walk->aux.left == 0) {
 		int status;
 
-		if (walk->need_left == 0)
+		if (walk->need.left == 0)
 			return 0;
 		status = next_library(walk, why);
 		if (status != LODE_OK)

@@ -137,7 +137,7 @@ static void same_plan(const struct lode_plan *a, const struct lode_plan *b)
 	HOLDS(a->tls.mem_size == b->tls.mem_size && a->tls.align == b->tls.align);
 	HOLDS(a->relro.addr == b->relro.addr && a->relro.size == b->relro.size);
 	HOLDS(a->has_stack == b->has_stack && a->stack_prot == b->stack_prot && a->stack_size == b->stack_size);
-	HOLDS(a->interp.addr == b->interp.addr && a->interp.size == b->interp.size && a->property.size == b->property.size);
+	HOLDS(a->interp.offset == b->interp.offset && a->interp.size == b->interp.size && a->property.size == b->property.size);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

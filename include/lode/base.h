@@ -60,9 +60,15 @@ struct lode_diag {
 	uint64_t offset;       /* byte in the file where the field stands, or LODE_NO_OFFSET */
 };
 
-/** A range of addresses or of bytes: [addr, addr + size). */
+/** A range of addresses: [addr, addr + size). */
 struct lode_range {
 	uint64_t addr;
+	uint64_t size;
+};
+
+/** Bytes of the file: [offset, offset + size). */
+struct lode_extent {
+	uint64_t offset;
 	uint64_t size;
 };
 

@@ -25,10 +25,10 @@ struct lode_dynamic {
 	uint32_t count;         /* entries before DT_NULL */
 	uint32_t needed;        /* how many DT_NEEDED */
 	struct lode_symtab symbols; /* count from DT_HASH, else from DT_GNU_HASH, else as many as can lie there (see counted) */
-	struct lode_range hash, gnu_hash; /* file ranges */
+	struct lode_extent hash, gnu_hash;
 	struct lode_reltab rel, rela, jmprel;
-	struct lode_range relr; /* file range */
-	struct lode_range versym, verdef, verneed; /* file ranges, to the end of their segment's file part */
+	struct lode_extent relr;
+	struct lode_extent versym, verdef, verneed; /* to the end of their segment's file part */
 	uint64_t verdefnum, verneednum;
 	uint64_t relacount;     /* DT_RELACOUNT or DT_RELCOUNT: a hint, never a bound */
 	uint64_t init, fini;    /* addresses in the image, 0: none */
@@ -52,8 +52,13 @@ int lode_dynamic_open(struct lode_dynamic *dynamic, const struct lode_image *ima
 int lode_dynamic_entry(struct lode_dyn *entry, const struct lode_image *image, const struct lode_dynamic *dynamic, uint32_t index,
 	struct lode_diag *why);
 
-/** A symbol's version: index (bit 15 = hidden taken off) and whether it is hidden. Precondition: versym present. */
-int lode_version_index(uint16_t *index, bool *hidden, const struct lode_image *image, const struct lode_dynamic *dynamic,
+/** A symbol's version: an index into the version tables (bit 15 of the file's word taken off), and that bit. */
+struct lode_versym {
+	uint16_t index;
+	bool hidden;
+};
+/** Version of symbol number @symbol. Precondition: versym present. Errors: version-range, source-*. */
+int lode_versym_read(struct lode_versym *version, const struct lode_image *image, const struct lode_dynamic *dynamic,
 	uint64_t symbol, struct lode_diag *why);
 
 /** One entry of the version tables: a definition, or a need with its file. */
@@ -64,14 +69,22 @@ struct lode_version {
 	uint64_t name;   /* string table offset */
 	uint64_t file;   /* string table offset of the library, LODE_NO_OFFSET: a definition */
 };
+/** Where the next entry of a list lies, and what said so. */
+struct lode_version_link {
+	const struct lode_extent *table;
+	uint64_t offset;       /* of the entry in the file */
+	uint64_t left;         /* how many the file says there are */
+	enum lode_field field; /* that led here; LODE_FIELD_VERSION_TABLE: the table begins here */
+	uint64_t at;           /* file offset of that field */
+	uint32_t step;         /* its value */
+};
 /** A walk over verdef, then verneed. */
 struct lode_versions {
 	const struct lode_image *image;
 	const struct lode_dynamic *dynamic;
-	uint64_t def, need, aux;                /* file offsets of the next entries */
-	uint64_t def_left, need_left, aux_left; /* how many the file says there are */
-	uint64_t file;                          /* of the library whose needs are walked */
-	uint32_t steps;
+	struct lode_version_link def, need, aux;
+	uint64_t file; /* of the library whose needs are walked */
+	uint64_t steps;
 };
 /** Begin at the first definition. */
 void lode_versions_begin(struct lode_versions *walk, const struct lode_image *image, const struct lode_dynamic *dynamic);

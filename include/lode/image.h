@@ -132,15 +132,20 @@ bool lode_vaddr_to_offset(uint64_t *offset, const struct lode_image *image, uint
 /** The PT_LOAD whose memory holds all of [vaddr, vaddr + size), or NULL; where two overlap, the one that begins last. O(log n). */
 const struct lode_segment *lode_segment_at(const struct lode_image *image, uint64_t vaddr, uint64_t size);
 
+/** A string table: bytes of a source, which is borrowed. */
+struct lode_strings {
+	const struct lode_source *source;
+	uint64_t offset;
+	uint64_t size;
+};
+
 /**
  * lode_string_read - a NUL-terminated string out of a string table
  * @buf, @size: destination
- * @table: the string table's file range (addr is a file offset)
  * @index: byte of the table where the string begins
  * Errors: string-outside, string-unterminated, room-string, source-*.
  */
-int lode_string_read(char *buf, size_t size, const struct lode_image *image, const struct lode_range *table, uint64_t index,
-	struct lode_diag *why);
+int lode_string_read(char *buf, size_t size, const struct lode_strings *table, uint64_t index, struct lode_diag *why);
 
 /** A symbol, decoded; shndx with SHN_XINDEX resolved where a SYMTAB_SHNDX table was given. */
 struct lode_symbol {
@@ -156,8 +161,8 @@ struct lode_symbol {
 struct lode_symtab {
 	uint64_t offset;
 	uint64_t count;
-	struct lode_range strings; /* file range */
-	uint64_t shndx_offset;     /* file offset of the SYMTAB_SHNDX words, 0: none */
+	struct lode_strings strings;
+	uint64_t shndx_offset; /* file offset of the SYMTAB_SHNDX words, 0: none */
 };
 
 /** Symbol @index of a table. Errors: symbol-index, source-*. */

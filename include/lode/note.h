@@ -31,11 +31,11 @@ struct lode_notes {
 
 /**
  * lode_notes_begin - walk the notes in a file range
- * @range: file range (addr is an offset) of a PT_NOTE segment or SHT_NOTE section; within the source
+ * @extent: of a PT_NOTE segment or SHT_NOTE section; within the source
  * @align: p_align or sh_addralign as the file says it. 8 means 8 if the notes fit that, everything else means 4: linkers that
  *         merge an 8-aligned .note.gnu.property into a segment of 4-aligned notes write 8 (the p_align that lies).
  */
-void lode_notes_begin(struct lode_notes *notes, const struct lode_image *image, const struct lode_range *range, uint64_t align);
+void lode_notes_begin(struct lode_notes *notes, const struct lode_image *image, const struct lode_extent *extent, uint64_t align);
 
 /**
  * lode_note_next - the next note of a walk

@@ -134,8 +134,8 @@ struct lode_plan {
 	bool has_stack;
 	uint32_t stack_prot;     /* PT_GNU_STACK's flags */
 	uint64_t stack_size;     /* its p_memsz: 0 = no wish */
-	struct lode_range interp;   /* file range of PT_INTERP's string, NUL included; size 0: none */
-	struct lode_range property; /* file range of PT_GNU_PROPERTY; size 0: none */
+	struct lode_extent interp;   /* PT_INTERP's string, NUL included; size 0: none */
+	struct lode_extent property; /* PT_GNU_PROPERTY; size 0: none */
 	enum lode_relocate relocate;
 	uint32_t flags;
 	uint64_t page_size;

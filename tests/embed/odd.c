@@ -246,7 +246,7 @@ static void test_two_interpreters(void)
 	CHECK(interp < other);
 	lie(MKELF_PHDR, other, "p_type", LODE_PT_INTERP);
 	expect_both("");
-	CHECK_EQ(file.plan.interp.addr, truth(MKELF_PHDR, interp, "p_offset"));
+	CHECK_EQ(file.plan.interp.offset, truth(MKELF_PHDR, interp, "p_offset"));
 	lie(MKELF_PHDR, interp, "p_filesz", 1);
 	expect_both("interp-size");
 }

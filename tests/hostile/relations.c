@@ -187,7 +187,7 @@ static void check_facts(const struct lode_plan *plan, const struct lode_image *i
 	bool anywhere = (policy->flags & LODE_PLAN_ENTRY_ANY) != 0;
 
 	HOLDS(anywhere || policy->domain == LODE_PHYSICAL || code_at(image, plan->entry - plan->bias));
-	HOLDS(inside(plan->interp.addr, plan->interp.size, size) && inside(plan->property.addr, plan->property.size, size));
+	HOLDS(inside(plan->interp.offset, plan->interp.size, size) && inside(plan->property.offset, plan->property.size, size));
 	HOLDS(plan->tls.align > 0 && (plan->tls.align & (plan->tls.align - 1)) == 0);
 	HOLDS(plan->tls.file_size <= plan->tls.mem_size);
 	HOLDS(plan->tls.file_size == 0 || inside(plan->tls.offset, plan->tls.file_size, size));

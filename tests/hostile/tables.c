@@ -6,17 +6,19 @@
 
 #include "hostile.h"
 
-static bool in_file(const struct lode_image *image, const struct lode_range *range)
+static bool in_file(const struct lode_image *image, const struct lode_extent *extent)
 {
-	return range->size == 0 || (range->size <= image->source->size && range->addr <= image->source->size - range->size);
+	uint64_t size = image->source->size;
+
+	return extent->size == 0 || (extent->size <= size && extent->offset <= size - extent->size);
 }
 
 /* A string ends inside the buffer or is refused. */
-static void read_string(const struct lode_image *image, const struct lode_range *table, uint64_t index)
+static void read_string(const struct lode_image *image, const struct lode_strings *table, uint64_t index)
 {
 	struct lode_diag why = hostile_unfilled();
 	char name[40];
-	int status = lode_string_read(name, sizeof name, image, table, index, &why);
+	int status = lode_string_read(name, sizeof name, table, index, &why);
 
 	if (status == LODE_OK)
 		HOLDS(memchr(name, '\0', sizeof name) != NULL && index < table->size);
@@ -88,30 +90,30 @@ static void read_versions(const struct lode_image *image, const struct lode_dyna
 
 static void read_version_indices(const struct lode_image *image, const struct lode_dynamic *dynamic)
 {
-	uint16_t index;
-	bool hidden;
+	struct lode_versym version;
 
 	for (uint64_t i = 0; dynamic->versym.size > 0 && i <= dynamic->symbols.count; i++) {
 		struct lode_diag why = hostile_unfilled();
-		int status = lode_version_index(&index, &hidden, image, dynamic, i, &why);
+		int status = lode_versym_read(&version, image, dynamic, i, &why);
 
 		if (status != LODE_OK)
 			hostile_refusal(status, &why, image->source->size);
 		else
-			HOLDS(index < 0x8000);
+			HOLDS(version.index < 0x8000);
 	}
 }
 
 static void check_ranges(const struct lode_image *image, const struct lode_dynamic *d)
 {
-	HOLDS(in_file(image, &d->symbols.strings) && in_file(image, &d->hash) && in_file(image, &d->gnu_hash) &&
-		in_file(image, &d->relr));
+	HOLDS(in_file(image, &(struct lode_extent){d->symbols.strings.offset, d->symbols.strings.size}));
+	HOLDS(d->symbols.strings.size == 0 || d->symbols.strings.source == image->source);
+	HOLDS(in_file(image, &d->hash) && in_file(image, &d->gnu_hash) && in_file(image, &d->relr));
 	HOLDS(in_file(image, &d->versym) && in_file(image, &d->verdef) && in_file(image, &d->verneed));
-	HOLDS(in_file(image, &(struct lode_range){d->rel.offset, d->rel.size}) &&
-		in_file(image, &(struct lode_range){d->rela.offset, d->rela.size}));
-	HOLDS(in_file(image, &(struct lode_range){d->jmprel.offset, d->jmprel.size}));
+	HOLDS(in_file(image, &(struct lode_extent){d->rel.offset, d->rel.size}) &&
+		in_file(image, &(struct lode_extent){d->rela.offset, d->rela.size}));
+	HOLDS(in_file(image, &(struct lode_extent){d->jmprel.offset, d->jmprel.size}));
 	HOLDS(in_file(image,
-		&(struct lode_range){d->symbols.offset, d->symbols.count * (image->class_ == LODE_CLASS64 ? 24 : 16)}));
+		&(struct lode_extent){d->symbols.offset, d->symbols.count * (image->class_ == LODE_CLASS64 ? 24 : 16)}));
 	HOLDS(d->count <= image->source->size / 8 && d->needed <= d->count);
 }
 
@@ -156,17 +158,17 @@ void hostile_symbols(const struct lode_image *image)
 }
 
 /* Ascending, inside the range, and with an end. */
-static void walk_notes(const struct lode_image *image, struct lode_range range, uint64_t align)
+static void walk_notes(const struct lode_image *image, struct lode_extent extent, uint64_t align)
 {
 	struct lode_diag why = hostile_unfilled();
 	struct lode_notes notes;
 	struct lode_note note;
-	uint64_t last = range.addr, end = range.addr + range.size;
+	uint64_t last = extent.offset, end = extent.offset + extent.size;
 	int more;
 
-	if (!in_file(image, &range))
+	if (!in_file(image, &extent))
 		return;
-	lode_notes_begin(&notes, image, &range, align);
+	lode_notes_begin(&notes, image, &extent, align);
 	HOLDS(notes.align == 4 || notes.align == 8);
 	while ((more = lode_note_next(&note, &notes, &why)) == 1) {
 		HOLDS(note.offset >= last && end - note.offset >= 12 && memchr(note.owner, '\0', sizeof note.owner) != NULL);
@@ -186,11 +188,11 @@ void hostile_notes(const struct lode_image *image)
 
 	for (uint32_t i = 0; i < image->nsegments; i++)
 		if (image->segments[i].type == LODE_PT_NOTE)
-			walk_notes(image, (struct lode_range){image->segments[i].offset, image->segments[i].filesz},
+			walk_notes(image, (struct lode_extent){image->segments[i].offset, image->segments[i].filesz},
 				image->segments[i].align);
 	for (uint32_t i = 0; image->sections != NULL && i < image->nsections; i++)
 		if (image->sections[i].type == LODE_SHT_NOTE)
-			walk_notes(image, (struct lode_range){image->sections[i].offset, image->sections[i].size},
+			walk_notes(image, (struct lode_extent){image->sections[i].offset, image->sections[i].size},
 				image->sections[i].addralign);
 	found = lode_note_find(&note, image, "GNU", LODE_NT_GNU_BUILD_ID, &why);
 	HOLDS(found != 1 || (note.type == LODE_NT_GNU_BUILD_ID && strcmp(note.owner, "GNU") == 0));

@@ -12,9 +12,9 @@ void rule_SOURCE_PAST_END(struct bad *b)
 	bad_want(b, LODE_FIELD_FILE, LODE_NO_INDEX, b->file.source.size, b->file.out.parts[MKELF_NOTE].offset);
 	{
 		struct lode_notes notes;
-		const struct lode_range range = {b->file.out.parts[MKELF_NOTE].offset, 64};
+		const struct lode_extent extent = {b->file.out.parts[MKELF_NOTE].offset, 64};
 
-		lode_notes_begin(&notes, &b->file.image, &range, 4);
+		lode_notes_begin(&notes, &b->file.image, &extent, 4);
 		b->status = lode_note_next(&note, &notes, &b->why);
 	}
 }

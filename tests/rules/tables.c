@@ -61,19 +61,19 @@ void rule_SYMBOL_INDEX(struct bad *b)
 	b->status = lode_symbol_read(&symbol, &b->file.image, &table, 5, &b->why);
 }
 
-static void string(struct bad *b, struct lode_range table, uint64_t index, size_t room)
+static void string(struct bad *b, struct lode_strings table, uint64_t index, size_t room)
 {
 	char buf[64];
 
 	CHECK_EQ(file_open(&b->file, 0), LODE_OK);
-	b->status = lode_string_read(buf, room, &b->file.image, &table, index, &b->why);
+	b->status = lode_string_read(buf, room, &table, index, &b->why);
 }
 
 void rule_STRING_OUTSIDE(struct bad *b)
 {
 	bad_sample(b, "dynamic");
 	bad_want(b, LODE_FIELD_STRING, LODE_NO_INDEX, 20, LODE_NO_OFFSET);
-	string(b, (struct lode_range){b->file.out.parts[MKELF_STR].offset, 20}, 20, 64);
+	string(b, (struct lode_strings){&b->file.source, b->file.out.parts[MKELF_STR].offset, 20}, 20, 64);
 }
 
 void rule_STRING_UNTERMINATED(struct bad *b)
@@ -83,7 +83,7 @@ void rule_STRING_UNTERMINATED(struct bad *b)
 	bad_sample(b, "dynamic");
 	at = b->file.out.parts[MKELF_STR].offset;
 	bad_want(b, LODE_FIELD_STRING, LODE_NO_INDEX, 1, at + 1);
-	string(b, (struct lode_range){at, 9}, 1, 64); /* libc.so. */
+	string(b, (struct lode_strings){&b->file.source, at, 9}, 1, 64); /* libc.so. */
 }
 
 void rule_ROOM_STRING(struct bad *b)
@@ -91,20 +91,21 @@ void rule_ROOM_STRING(struct bad *b)
 	bad_sample(b, "dynamic");
 	bad_want(b, LODE_FIELD_BUFFER, LODE_NO_INDEX, 9, LODE_NO_OFFSET);
 	/* libc.so.6 */
-	string(b, (struct lode_range){b->file.out.parts[MKELF_STR].offset, b->file.out.parts[MKELF_STR].size}, 1, 9);
+	string(b, (struct lode_strings){&b->file.source, b->file.out.parts[MKELF_STR].offset, b->file.out.parts[MKELF_STR].size}, 1,
+		9);
 }
 
 void rule_NOTE_PAST_END(struct bad *b)
 {
 	struct lode_notes notes;
 	struct lode_note note;
-	struct lode_range range;
+	struct lode_extent extent;
 
 	bad_sample(b, "dynamic");
 	bad_lie(b, MKELF_NOTE, 1, "n_descsz", LODE_FIELD_NOTE_DESCSZ, 5);
 	bad_open(b, 0);
-	range = (struct lode_range){b->file.out.parts[MKELF_NOTE].offset, b->file.out.parts[MKELF_NOTE].size};
-	lode_notes_begin(&notes, &b->file.image, &range, 4);
+	extent = (struct lode_extent){b->file.out.parts[MKELF_NOTE].offset, b->file.out.parts[MKELF_NOTE].size};
+	lode_notes_begin(&notes, &b->file.image, &extent, 4);
 	CHECK_EQ(lode_note_next(&note, &notes, &b->why), 1);
 	b->status = lode_note_next(&note, &notes, &b->why);
 }
@@ -121,14 +122,14 @@ void rule_NOTE_COUNT(struct bad *b)
 		.tables = MKELF_NOWHERE};
 	struct lode_notes notes;
 	struct lode_note note;
-	struct lode_range range;
+	struct lode_extent extent;
 
 	file_write(&b->file, &elf);
 	bad_open(b, 0);
-	range = (struct lode_range){b->file.segments[0].offset, MANY * EMPTY};
-	memset(b->file.out.bytes + range.addr, 0, MANY * EMPTY);
-	bad_want(b, LODE_FIELD_NOTE_TYPE, 65536, 65536, range.addr + 65536 * EMPTY);
-	lode_notes_begin(&notes, &b->file.image, &range, 4);
+	extent = (struct lode_extent){b->file.segments[0].offset, MANY * EMPTY};
+	memset(b->file.out.bytes + extent.offset, 0, MANY * EMPTY);
+	bad_want(b, LODE_FIELD_NOTE_TYPE, 65536, 65536, extent.offset + 65536 * EMPTY);
+	lode_notes_begin(&notes, &b->file.image, &extent, 4);
 	do
 		b->status = lode_note_next(&note, &notes, &b->why);
 	while (b->status > 0);
@@ -223,7 +224,7 @@ void rule_VERSION_RANGE(struct bad *b)
 	CHECK_EQ(file_open(&b->file, 0), LODE_OK);
 	CHECK_EQ(lode_dynamic_open(&dynamic, &b->file.image, NULL), LODE_OK);
 	mkelf_set(&b->file.out, MKELF_VERNEED, 0, "vn_aux", 0x7ffffff0);
-	bad_want(b, LODE_FIELD_VERSION_AUX, 1, dynamic.verneed.addr + 0x7ffffff0, dynamic.verneed.addr);
+	bad_want(b, LODE_FIELD_VERNEED_AUX, LODE_NO_INDEX, 0x7ffffff0, mkelf_at(&b->file.out, MKELF_VERNEED, 0, "vn_aux"));
 	lode_versions_begin(&walk, &b->file.image, &dynamic);
 	b->status = lode_version_next(&version, &walk, &b->why);
 }

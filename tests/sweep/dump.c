@@ -53,13 +53,13 @@ static void put_name(const char *name)
 	}
 }
 
-static const char *string_of(const struct lode_range *strings, uint64_t index)
+static const char *string_of(const struct lode_strings *strings, uint64_t index)
 {
 	struct lode_diag why;
 
 	if (strings->size == 0)
 		return "";
-	if (lode_string_read(dump.name, sizeof dump.name, &dump.image, strings, index, &why) != LODE_OK)
+	if (lode_string_read(dump.name, sizeof dump.name, strings, index, &why) != LODE_OK)
 		return "<corrupt>";
 	return dump.name;
 }
@@ -83,10 +83,12 @@ static void put_header(void)
 static void put_sections(void)
 {
 	const struct lode_image *image = &dump.image;
-	struct lode_range names = {0};
+	struct lode_strings names = {.source = image->source};
 
-	if (image->shstrndx < image->nsections)
-		names = (struct lode_range){image->sections[image->shstrndx].offset, image->sections[image->shstrndx].size};
+	if (image->shstrndx < image->nsections) {
+		names.offset = image->sections[image->shstrndx].offset;
+		names.size = image->sections[image->shstrndx].size;
+	}
 	for (uint32_t i = 0; i < image->nsections; i++) {
 		const struct lode_section *s = &image->sections[i];
 
@@ -98,30 +100,29 @@ static void put_sections(void)
 }
 
 /* The version as readelf adds it to a dynamic symbol's name: of a need with its index, none to the symbol that names a version. */
-static void put_version(uint64_t symbol, const struct lode_range *strings, uint64_t symbol_name)
+static void put_version(uint64_t symbol, const struct lode_strings *strings, uint64_t symbol_name)
 {
 	static char name[NAME];
 	const struct lode_version *version;
+	struct lode_versym word;
 	struct lode_diag why;
-	uint16_t index;
-	bool hidden;
 
 	if (dump.dynamic.versym.size == 0)
 		return;
-	if (lode_version_index(&index, &hidden, &dump.image, &dump.dynamic, symbol, &why) != LODE_OK) {
+	if (lode_versym_read(&word, &dump.image, &dump.dynamic, symbol, &why) != LODE_OK) {
 		printf("<no version>");
 		return;
 	}
-	version = &dump.versions[index];
+	version = &dump.versions[word.index];
 	if (version->name == LODE_NO_OFFSET)
 		return;
 	snprintf(name, sizeof name, "%s", string_of(&dump.dynamic.symbols.strings, version->name));
 	if (strcmp(name, string_of(strings, symbol_name)) == 0)
 		return;
-	fputs(hidden || version->file != LODE_NO_OFFSET ? "@" : "@@", stdout);
+	fputs(word.hidden || version->file != LODE_NO_OFFSET ? "@" : "@@", stdout);
 	put_name(name);
 	if (version->file != LODE_NO_OFFSET)
-		printf(" (%u)", index);
+		printf(" (%u)", word.index);
 }
 
 static const char *pick(const char *const *names, size_t count, unsigned value, char *buf)
@@ -205,15 +206,15 @@ static void put_relocations_of(uint32_t index)
 	}
 }
 
-static void put_notes(const char *where, uint32_t index, struct lode_range range, uint64_t align)
+static void put_notes(const char *where, uint32_t index, struct lode_extent extent, uint64_t align)
 {
 	struct lode_notes notes;
 	struct lode_note note;
 	struct lode_diag why;
 	int more;
 
-	lode_notes_begin(&notes, &dump.image, &range, align);
-	printf("notes %s %u %" PRIx64 " %" PRIx64 "\n", where, index, range.addr, range.size);
+	lode_notes_begin(&notes, &dump.image, &extent, align);
+	printf("notes %s %u %" PRIx64 " %" PRIx64 "\n", where, index, extent.offset, extent.size);
 	while ((more = lode_note_next(&note, &notes, &why)) > 0) {
 		printf("note %" PRIx64 " %u %u %u ", note.offset, note.owner_size, note.desc_size, note.type);
 		put_name(note.owner);
@@ -329,7 +330,7 @@ static void put_tables(void)
 		else if (s->size != 0 && (s->type == LODE_SHT_REL || s->type == LODE_SHT_RELA))
 			put_relocations_of(i);
 		else if (s->type == LODE_SHT_NOTE)
-			put_notes("section", i, (struct lode_range){s->offset, s->size}, s->addralign);
+			put_notes("section", i, (struct lode_extent){s->offset, s->size}, s->addralign);
 	}
 }
 
@@ -366,7 +367,7 @@ static void put_image(void)
 		const struct lode_segment *s = &dump.image.segments[i];
 
 		if (s->type == LODE_PT_NOTE)
-			put_notes("segment", i, (struct lode_range){s->offset, s->filesz}, s->align);
+			put_notes("segment", i, (struct lode_extent){s->offset, s->filesz}, s->align);
 	}
 	put_plan();
 	free(dump.image.segments);

@@ -28,12 +28,12 @@ static void set_tag(uint64_t tag, uint64_t other)
 	mkelf_set(&f.out, MKELF_DYN, entry_of(tag), "d_tag", other);
 }
 
-static void compare_range(const struct lode_range *range, enum mkelf_structure structure)
+static void compare_extent(const struct lode_extent *extent, enum mkelf_structure structure)
 {
 	const struct mkelf_part *part = &f.out.parts[structure];
 
-	CHECK_EQ(range->addr, part->offset);
-	CHECK(range->size >= part->size);
+	CHECK_EQ(extent->offset, part->offset);
+	CHECK(extent->size >= part->size);
 }
 
 static void compare_relocs(const struct lode_reltab *table, enum mkelf_structure structure)
@@ -49,7 +49,7 @@ static void check_string(uint64_t index, const char *want)
 {
 	char buf[64] = "";
 
-	CHECK_EQ(lode_string_read(buf, sizeof buf, &f.image, &dynamic.symbols.strings, index, &f.why), LODE_OK);
+	CHECK_EQ(lode_string_read(buf, sizeof buf, &dynamic.symbols.strings, index, &f.why), LODE_OK);
 	CHECK_STR(buf, want);
 }
 
@@ -69,13 +69,13 @@ static void test_program(void)
 		CHECK(dynamic.counted);
 		CHECK_EQ(dynamic.symbols.count, 5);
 		CHECK_EQ(dynamic.symbols.offset, f.out.parts[MKELF_SYM].offset);
-		CHECK_EQ(dynamic.symbols.strings.addr, f.out.parts[MKELF_STR].offset);
+		CHECK_EQ(dynamic.symbols.strings.offset, f.out.parts[MKELF_STR].offset);
 		CHECK_EQ(dynamic.symbols.strings.size, f.out.parts[MKELF_STR].size);
 		CHECK_EQ(dynamic.symbols.shndx_offset, 0);
-		compare_range(&dynamic.hash, MKELF_HASH);
-		compare_range(&dynamic.gnu_hash, MKELF_GNU_HASH);
-		compare_range(&dynamic.versym, MKELF_VERSYM);
-		compare_range(&dynamic.verneed, MKELF_VERNEED);
+		compare_extent(&dynamic.hash, MKELF_HASH);
+		compare_extent(&dynamic.gnu_hash, MKELF_GNU_HASH);
+		compare_extent(&dynamic.versym, MKELF_VERSYM);
+		compare_extent(&dynamic.verneed, MKELF_VERNEED);
 		compare_relocs(&dynamic.rel, MKELF_REL);
 		compare_relocs(&dynamic.rela, MKELF_RELA);
 		compare_relocs(&dynamic.jmprel, MKELF_JMPREL);
@@ -139,7 +139,7 @@ static void test_library(void)
 		CHECK(dynamic.textrel && dynamic.bind_now && !dynamic.debug);
 		CHECK_EQ(dynamic.relacount, 7);
 		CHECK_EQ(dynamic.verdefnum, 1);
-		compare_range(&dynamic.verdef, MKELF_VERDEF);
+		compare_extent(&dynamic.verdef, MKELF_VERDEF);
 		set_tag(LODE_DT_TEXTREL, LODE_DT_FLAGS);
 		set_value(LODE_DT_FLAGS, LODE_DF_TEXTREL);
 		set_tag(LODE_DT_RELACOUNT, LODE_DT_RELCOUNT);

@@ -136,7 +136,7 @@ static void test_interpreter(void)
 
 	file_sample(&f, "dynamic", LODE_CLASS64, LODE_DATA2LSB, 0);
 	CHECK_EQ(file_load(&f, &policy), LODE_OK);
-	CHECK_EQ(f.plan.interp.addr, f.out.parts[MKELF_INTERP].offset);
+	CHECK_EQ(f.plan.interp.offset, f.out.parts[MKELF_INTERP].offset);
 	CHECK_EQ(f.plan.interp.size, f.out.parts[MKELF_INTERP].size);
 	for (unsigned i = 0; i < 5; i++) {
 		mkelf_set(&f.out, MKELF_PHDR, 1, "p_filesz", sizes[i].size);
@@ -167,7 +167,7 @@ static void test_property(void)
 	CHECK_EQ(f.plan.property.size, 0);
 	mkelf_set(&f.out, MKELF_PHDR, 6, "p_type", LODE_PT_GNU_PROPERTY);
 	CHECK_EQ(file_load(&f, &policy), LODE_OK);
-	CHECK_EQ(f.plan.property.addr, f.out.parts[MKELF_NOTE].offset);
+	CHECK_EQ(f.plan.property.offset, f.out.parts[MKELF_NOTE].offset);
 	CHECK_EQ(f.plan.property.size, f.out.parts[MKELF_NOTE].size);
 	mkelf_set(&f.out, MKELF_PHDR, 6, "p_offset", f.out.size);
 	CHECK_EQ(file_load(&f, &policy), LODE_OK); /* nobody needs it: left out, not refused */

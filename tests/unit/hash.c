@@ -43,7 +43,7 @@ static void test_counts(void)
 					CHECK(!dynamic.counted);
 					CHECK(dynamic.symbols.count >= n + 1);
 					CHECK(dynamic.symbols.count * (k & 1 ? 24 : 16) <=
-						dynamic.symbols.strings.addr - dynamic.symbols.offset);
+						dynamic.symbols.strings.offset - dynamic.symbols.offset);
 				} else {
 					CHECK(dynamic.counted);
 					CHECK_EQ(dynamic.symbols.count, n + 1);

@@ -45,10 +45,10 @@ static uint64_t put(uint64_t at, uint64_t align, const char *owner, uint32_t typ
 
 static struct lode_notes walk(uint64_t offset, uint64_t size, uint64_t align)
 {
-	const struct lode_range range = {offset, size};
+	const struct lode_extent extent = {offset, size};
 	struct lode_notes notes;
 
-	lode_notes_begin(&notes, &f.image, &range, align);
+	lode_notes_begin(&notes, &f.image, &extent, align);
 	return notes;
 }
 

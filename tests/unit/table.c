@@ -5,9 +5,9 @@
 
 static struct file f;
 
-static struct lode_range range_of(enum mkelf_structure structure)
+static struct lode_strings strings_of(enum mkelf_structure structure)
 {
-	return (struct lode_range){f.out.parts[structure].offset, f.out.parts[structure].size};
+	return (struct lode_strings){&f.source, f.out.parts[structure].offset, f.out.parts[structure].size};
 }
 
 static uint32_t section_of(uint32_t type)
@@ -20,26 +20,26 @@ static uint32_t section_of(uint32_t type)
 
 static void test_strings(void)
 {
-	struct lode_range table;
+	struct lode_strings table;
 	char buf[600];
 
 	file_sample(&f, "dynamic", LODE_CLASS64, LODE_DATA2LSB, 0);
 	CHECK_EQ(file_open(&f, 0), LODE_OK);
-	table = range_of(MKELF_STR);
-	CHECK_EQ(lode_string_read(buf, sizeof buf, &f.image, &table, 1, &f.why), LODE_OK);
+	table = strings_of(MKELF_STR);
+	CHECK_EQ(lode_string_read(buf, sizeof buf, &table, 1, &f.why), LODE_OK);
 	CHECK_STR(buf, "libc.so.6");
-	CHECK_EQ(lode_string_read(buf, 10, &f.image, &table, 1, &f.why), LODE_OK);
+	CHECK_EQ(lode_string_read(buf, 10, &table, 1, &f.why), LODE_OK);
 	CHECK_STR(buf, "libc.so.6");
-	CHECK_EQ(lode_string_read(buf, sizeof buf, &f.image, &table, 0, &f.why), LODE_OK);
+	CHECK_EQ(lode_string_read(buf, sizeof buf, &table, 0, &f.why), LODE_OK);
 	CHECK_STR(buf, "");
-	CHECK_EQ(lode_string_read(buf, 1, &f.image, &table, table.size - 1, &f.why), LODE_OK);
+	CHECK_EQ(lode_string_read(buf, 1, &table, table.size - 1, &f.why), LODE_OK);
 	CHECK_STR(buf, "");
-	CHECK_EQ(lode_string_read(buf, 9, &f.image, &table, 1, &f.why), LODE_ERR_ROOM);
+	CHECK_EQ(lode_string_read(buf, 9, &table, 1, &f.why), LODE_ERR_ROOM);
 	CHECK_WHY(f.why, "room-string", LODE_FIELD_BUFFER, LODE_NO_INDEX, 9, LODE_NO_OFFSET);
-	CHECK_EQ(lode_string_read(buf, 0, &f.image, &table, 1, &f.why), LODE_ERR_ROOM);
-	CHECK_EQ(lode_string_read(buf, sizeof buf, &f.image, &table, table.size, &f.why), LODE_ERR_MALFORMED);
+	CHECK_EQ(lode_string_read(buf, 0, &table, 1, &f.why), LODE_ERR_ROOM);
+	CHECK_EQ(lode_string_read(buf, sizeof buf, &table, table.size, &f.why), LODE_ERR_MALFORMED);
 	CHECK_WHY(f.why, "string-outside", LODE_FIELD_STRING, LODE_NO_INDEX, table.size, LODE_NO_OFFSET);
-	CHECK_EQ(lode_string_read(buf, sizeof buf, &f.image, &table, UINT64_MAX, &f.why), LODE_ERR_MALFORMED);
+	CHECK_EQ(lode_string_read(buf, sizeof buf, &table, UINT64_MAX, &f.why), LODE_ERR_MALFORMED);
 	file_free(&f);
 }
 
@@ -49,30 +49,30 @@ static void test_long_strings(void)
 	static char text[400];
 	const struct mkelf_section more[] = {{.name = ".long", .type = LODE_SHT_STRTAB, .bytes = text, .size = sizeof text}};
 	const struct mkelf elf = {.more = more, .nmore = 1, .tables = MKELF_NOWHERE};
-	struct lode_range table;
+	struct lode_strings table;
 	struct tape tape;
 	char buf[512];
 
 	memset(text, 'a', sizeof text);
 	file_write(&f, &elf);
 	CHECK_EQ(file_open(&f, LODE_OPEN_SECTIONS), LODE_OK);
-	table = (struct lode_range){f.sections[1].offset, sizeof text};
+	table = (struct lode_strings){&f.source, f.sections[1].offset, sizeof text};
 	for (uint64_t length = 0; length < sizeof text; length++) {
-		f.out.bytes[table.addr + length] = '\0';
-		CHECK_EQ(lode_string_read(buf, sizeof buf, &f.image, &table, 0, NULL), LODE_OK);
+		f.out.bytes[table.offset + length] = '\0';
+		CHECK_EQ(lode_string_read(buf, sizeof buf, &table, 0, NULL), LODE_OK);
 		CHECK_EQ(strlen(buf), length);
-		CHECK_EQ(lode_string_read(buf, (size_t)length + 1, &f.image, &table, 0, NULL), LODE_OK);
-		CHECK_EQ(lode_string_read(buf, (size_t)length, &f.image, &table, 0, NULL), LODE_ERR_ROOM);
-		f.out.bytes[table.addr + length] = 'a';
+		CHECK_EQ(lode_string_read(buf, (size_t)length + 1, &table, 0, NULL), LODE_OK);
+		CHECK_EQ(lode_string_read(buf, (size_t)length, &table, 0, NULL), LODE_ERR_ROOM);
+		f.out.bytes[table.offset + length] = 'a';
 	}
-	CHECK_EQ(lode_string_read(buf, sizeof buf, &f.image, &table, 5, &f.why), LODE_ERR_MALFORMED);
-	CHECK_WHY(f.why, "string-unterminated", LODE_FIELD_STRING, LODE_NO_INDEX, 5, table.addr + 5);
-	f.source = tape_begin(&tape, f.out.bytes, table.addr + table.size, false);
-	CHECK_EQ(lode_string_read(buf, sizeof buf, &f.image, &table, 5, &f.why), LODE_ERR_MALFORMED);
+	CHECK_EQ(lode_string_read(buf, sizeof buf, &table, 5, &f.why), LODE_ERR_MALFORMED);
+	CHECK_WHY(f.why, "string-unterminated", LODE_FIELD_STRING, LODE_NO_INDEX, 5, table.offset + 5);
+	f.source = tape_begin(&tape, f.out.bytes, table.offset + table.size, false);
+	CHECK_EQ(lode_string_read(buf, sizeof buf, &table, 5, &f.why), LODE_ERR_MALFORMED);
 	CHECK_EQ(f.why.rule, LODE_RULE_STRING_UNTERMINATED);
 	CHECK_EQ(tape.reads, 7); /* 395 bytes in pieces of 64 */
 	tape.fail_at = 8;
-	CHECK_EQ(lode_string_read(buf, sizeof buf, &f.image, &table, 5, &f.why), LODE_ERR_IO);
+	CHECK_EQ(lode_string_read(buf, sizeof buf, &table, 5, &f.why), LODE_ERR_IO);
 	tape_end(&tape);
 	file_free(&f);
 }
@@ -101,7 +101,7 @@ static void test_symbols(void)
 			CHECK_EQ(symbol.size, mkelf_get(&f.out, MKELF_SYM, i, "st_size"));
 			CHECK(!symbol.reserved);
 		}
-		CHECK_EQ(lode_string_read(name, sizeof name, &f.image, &table.strings, symbol.name, NULL), LODE_OK);
+		CHECK_EQ(lode_string_read(name, sizeof name, &table.strings, symbol.name, NULL), LODE_OK);
 		CHECK_STR(name, "table");
 		CHECK_EQ(lode_symbol_read(&symbol, &f.image, &table, 5, &f.why), LODE_ERR_MALFORMED);
 		CHECK_WHY(f.why, "symbol-index", LODE_FIELD_REL_SYMBOL, LODE_NO_INDEX, 5, table.offset);

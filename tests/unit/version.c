@@ -18,7 +18,7 @@ static void check_string(uint64_t index, const char *want)
 {
 	char buf[64] = "";
 
-	CHECK_EQ(lode_string_read(buf, sizeof buf, &f.image, &dynamic.symbols.strings, index, &f.why), LODE_OK);
+	CHECK_EQ(lode_string_read(buf, sizeof buf, &dynamic.symbols.strings, index, &f.why), LODE_OK);
 	CHECK_STR(buf, want);
 }
 
@@ -64,24 +64,23 @@ static void test_walk(void)
 
 static void test_index(void)
 {
-	uint16_t index = 0;
-	bool hidden = false;
+	struct lode_versym version = {0};
 	uint64_t room;
 
 	for (unsigned k = 0; k < 4; k++) {
 		CHECK_EQ(open_sample("library", k), LODE_OK);
-		CHECK_EQ(lode_version_index(&index, &hidden, &f.image, &dynamic, 0, &f.why), LODE_OK);
-		CHECK(index == 0 && !hidden);
-		CHECK_EQ(lode_version_index(&index, &hidden, &f.image, &dynamic, 1, &f.why), LODE_OK);
-		CHECK(index == 2 && !hidden);
-		CHECK_EQ(lode_version_index(&index, &hidden, &f.image, &dynamic, 2, &f.why), LODE_OK);
-		CHECK(index == 3 && hidden);
+		CHECK_EQ(lode_versym_read(&version, &f.image, &dynamic, 0, &f.why), LODE_OK);
+		CHECK(version.index == 0 && !version.hidden);
+		CHECK_EQ(lode_versym_read(&version, &f.image, &dynamic, 1, &f.why), LODE_OK);
+		CHECK(version.index == 2 && !version.hidden);
+		CHECK_EQ(lode_versym_read(&version, &f.image, &dynamic, 2, &f.why), LODE_OK);
+		CHECK(version.index == 3 && version.hidden);
 		room = dynamic.versym.size / 2;
-		CHECK_EQ(lode_version_index(&index, &hidden, &f.image, &dynamic, room - 1, &f.why), LODE_OK);
-		CHECK_EQ(lode_version_index(&index, &hidden, &f.image, &dynamic, room, &f.why), LODE_ERR_MALFORMED);
-		CHECK_WHY(f.why, "version-range", LODE_FIELD_REL_SYMBOL, LODE_NO_INDEX, room, LODE_NO_OFFSET);
-		f.source.size = dynamic.versym.addr;
-		CHECK_EQ(lode_version_index(&index, &hidden, &f.image, &dynamic, 1, &f.why), LODE_ERR_MALFORMED);
+		CHECK_EQ(lode_versym_read(&version, &f.image, &dynamic, room - 1, &f.why), LODE_OK);
+		CHECK_EQ(lode_versym_read(&version, &f.image, &dynamic, room, &f.why), LODE_ERR_MALFORMED);
+		CHECK_WHY(f.why, "version-range", LODE_FIELD_SYMBOL_INDEX, LODE_NO_INDEX, room, LODE_NO_OFFSET);
+		f.source.size = dynamic.versym.offset;
+		CHECK_EQ(lode_versym_read(&version, &f.image, &dynamic, 1, &f.why), LODE_ERR_MALFORMED);
 		CHECK_EQ(f.why.rule, LODE_RULE_SOURCE_PAST_END);
 	}
 	file_free(&f);
@@ -137,7 +136,10 @@ static void test_lies(void)
 			CHECK_EQ(steps, lie->versions);
 			if (lie->end != 0) {
 				CHECK_EQ(f.why.rule, LODE_RULE_VERSION_RANGE);
-				CHECK(f.why.offset < f.out.size);
+				CHECK_STR(lode_field_name(f.why.field), lie->field);
+				CHECK_EQ(f.why.value, lie->value);
+				CHECK_EQ(f.why.limit, *lie->sample == 'd' ? dynamic.verneed.size : dynamic.verdef.size);
+				CHECK_EQ(f.why.offset, mkelf_at(&f.out, lie->structure, lie->index, lie->field));
 			}
 		}
 	file_free(&f);
@@ -170,11 +172,38 @@ static void test_overlapping(void)
 
 	CHECK_EQ(open_sample("library", 1), LODE_OK);
 	dynamic.verdefnum = 1000000;
-	dynamic.verdef.size = 28; /* one entry; the next one, 4 bytes on, does not fit */
+	dynamic.verdef.size = 28; /* one entry and its name; the next one lies over them */
 	mkelf_set(&f.out, MKELF_VERDEF, 0, "vd_next", 4);
 	CHECK_EQ(count_versions(&steps), LODE_ERR_MALFORMED);
 	CHECK(steps <= 3);
 	CHECK_EQ(f.why.rule, LODE_RULE_VERSION_RANGE);
+	CHECK_EQ(f.why.limit, 28 / 8 + dynamic.verneed.size / 8);
+	dynamic.verdef.size = 80;
+	dynamic.verneed.size = 24;
+	for (uint64_t at = 0; at < 80; at += 4)
+		mkelf_poke(&f.out, dynamic.verdef.offset + at, 4, 4); /* every word links to the next one */
+	CHECK_EQ(count_versions(&steps), LODE_ERR_MALFORMED);
+	CHECK_EQ(steps, 6); /* two entries each: 13 are as many as 104 bytes have room for */
+	CHECK_WHY(f.why, "version-range", LODE_FIELD_VERSION_ENTRIES, LODE_NO_INDEX, 14, dynamic.verdef.offset + 28);
+	CHECK_EQ(f.why.limit, 13);
+	file_free(&f);
+}
+
+/** Tables that are too small for their first entry: that nobody has pointed at. */
+static void test_small_tables(void)
+{
+	uint64_t steps;
+
+	CHECK_EQ(open_sample("library", 1), LODE_OK);
+	dynamic.verdef.size = 19;
+	CHECK_EQ(count_versions(&steps), LODE_ERR_MALFORMED);
+	CHECK_WHY(f.why, "version-range", LODE_FIELD_VERSION_TABLE, LODE_NO_INDEX, 19, dynamic.verdef.offset);
+	CHECK_EQ(f.why.limit, 20);
+	CHECK_EQ(open_sample("dynamic", 2), LODE_OK);
+	dynamic.verneed.size = 15;
+	CHECK_EQ(count_versions(&steps), LODE_ERR_MALFORMED);
+	CHECK_WHY(f.why, "version-range", LODE_FIELD_VERSION_TABLE, LODE_NO_INDEX, 15, dynamic.verneed.offset);
+	CHECK_EQ(f.why.limit, 16);
 	file_free(&f);
 }
 
@@ -209,6 +238,7 @@ int main(void)
 	CASE(test_lies);
 	CASE(test_endless);
 	CASE(test_overlapping);
+	CASE(test_small_tables);
 	CASE(test_failing_reads);
 	return check_done();
 }

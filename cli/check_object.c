@@ -20,7 +20,7 @@ static void check_flags(struct check *c)
 
 		check_section_name(name, sizeof name, c, i);
 		if ((section->flags & wx) == wx)
-			check_add(c, CHECK_OBJECT_WX, check_at_section(c, i, LODE_FIELD_SHDR_TYPE), "%s", name);
+			check_add(c, CHECK_OBJECT_WX, check_at_section(c, i, LODE_FIELD_SHDR_FLAGS), "%s", name);
 		if ((section->addralign & (section->addralign - 1)) != 0)
 			check_add(c, CHECK_OBJECT_ALIGN, check_at_section(c, i, LODE_FIELD_SHDR_ADDRALIGN), "%s", name);
 	}
@@ -34,7 +34,7 @@ static void check_stack(struct check *c)
 		check_add(c, CHECK_OBJECT_STACK_MISSING, check_at_file(LODE_NO_OFFSET), NULL);
 	else if (stack->flags & LODE_SHF_EXECINSTR)
 		check_add(c, CHECK_OBJECT_STACK_EXEC, check_at_section(c, (uint32_t)(stack - c->image.sections),
-			LODE_FIELD_SHDR_TYPE), NULL);
+			LODE_FIELD_SHDR_FLAGS), NULL);
 }
 
 /* Highest type that the machine's supplement defines; 0: not known here. */
@@ -107,9 +107,10 @@ static void check_entry(struct check *c, const struct table *table, uint64_t i, 
 	if (!is_compressed(table) && !check_within(rel->offset, width_of(c->image.machine, rel->type), table->target->size))
 		add_entry(c, CHECK_OBJECT_RELOCATION_RANGE, table, at_entry(table, i, "r_offset", rel->offset), rel);
 	if (rel->symbol >= table->symbols.count && rel->symbol != 0) {
-		struct lode_diag why = {.rule = LODE_RULE_SYMBOL_INDEX, .field = LODE_FIELD_REL_SYMBOL, .index = (uint32_t)i};
+		struct lode_diag why = lode_diag_of(LODE_RULE_SYMBOL_INDEX, LODE_FIELD_REL_SYMBOL, rel->symbol,
+			table->symbols.count);
 
-		why.value = rel->symbol, why.limit = table->symbols.count;
+		why.index = i < LODE_NO_INDEX ? (uint32_t)i : LODE_NO_INDEX;
 		why.offset = table->section->offset + i * table->entry;
 
 		check_add_core(c, &why);
@@ -189,7 +190,6 @@ static void check_symbol(struct check *c, const struct lode_symtab *table, uint3
 	uint32_t locals)
 {
 	uint64_t offset = table->offset + i * (uint64_t)(c->image.class_ == LODE_CLASS64 ? 24 : 16);
-	struct lode_diag why = {.index = i, .offset = offset};
 	char more[32];
 
 	snprintf(more, sizeof more, "sh_info is %u", locals);
@@ -198,8 +198,11 @@ static void check_symbol(struct check *c, const struct lode_symtab *table, uint3
 	if (symbol->reserved && symbol->shndx == LODE_SHN_COMMON)
 		add_symbol(c, CHECK_MODULE_COMMON, table, check_at("symbol", i, "st_shndx", symbol->shndx, offset), "");
 	if (!symbol->reserved && symbol->shndx >= c->image.nsections) {
-		why.rule = LODE_RULE_SECTION_INDEX, why.field = LODE_FIELD_SYM_SHNDX;
-		why.value = symbol->shndx, why.limit = c->image.nsections;
+		struct lode_diag why = lode_diag_of(LODE_RULE_SECTION_INDEX, LODE_FIELD_SYM_SHNDX, symbol->shndx,
+			c->image.nsections);
+
+		why.index = i;
+		why.offset = offset;
 		check_add_core(c, &why);
 	}
 }
@@ -224,8 +227,9 @@ static void check_symtab(struct check *c, uint32_t index)
 		check_symbol(c, &table, (uint32_t)k, &symbol, section->info);
 		if (symbol.name == 0 || symbol.name < table.strings.size)
 			continue;
-		why = (struct lode_diag){.rule = LODE_RULE_STRING_OUTSIDE, .field = LODE_FIELD_SYM_NAME, .index = (uint32_t)k};
-		why.value = symbol.name, why.limit = table.strings.size, why.offset = table.offset + k * size;
+		why = lode_diag_of(LODE_RULE_STRING_OUTSIDE, LODE_FIELD_SYM_NAME, symbol.name, table.strings.size);
+		why.index = (uint32_t)k;
+		why.offset = table.offset + k * size;
 		check_add_core(c, &why);
 	}
 }

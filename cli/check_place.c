@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Fields of a file -> places for findings; bytes of the file, bounded; little-endian words; the work budget. */
 #include "check.h"
+#include <stdlib.h>
 #include <string.h>
 
 struct check_place check_at(const char *structure, uint32_t index, const char *field, uint64_t value, uint64_t offset)
@@ -64,11 +65,13 @@ static uint64_t section_value(const struct lode_section *section, enum lode_fiel
 {
 	switch (field) {
 	case LODE_FIELD_SHDR_NAME: *offset32 = 0, *offset64 = 0; return section->name;
+	case LODE_FIELD_SHDR_TYPE: *offset32 = 4, *offset64 = 4; return section->type;
+	case LODE_FIELD_SHDR_FLAGS: *offset32 = 8, *offset64 = 8; return section->flags;
 	case LODE_FIELD_SHDR_SIZE: *offset32 = 20, *offset64 = 32; return section->size;
 	case LODE_FIELD_SHDR_LINK: *offset32 = 24, *offset64 = 40; return section->link;
 	case LODE_FIELD_SHDR_INFO: *offset32 = 28, *offset64 = 44; return section->info;
 	case LODE_FIELD_SHDR_ADDRALIGN: *offset32 = 32, *offset64 = 48; return section->addralign;
-	default: *offset32 = 4, *offset64 = 4; return section->type;
+	default: abort(); /* a field that no finding points at */
 	}
 }
 

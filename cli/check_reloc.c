@@ -34,22 +34,34 @@ static uint32_t irelative_type(uint16_t machine)
 	}
 }
 
+/* The caller says where the entry stands. */
+static struct lode_diag at_entry(enum lode_rule rule, enum lode_field field, uint64_t value, uint64_t index)
+{
+	struct lode_diag why = lode_diag_of(rule, field, value, 0);
+
+	why.index = index < LODE_NO_INDEX ? (uint32_t)index : LODE_NO_INDEX;
+	return why;
+}
+
 /* Every entry writes into the image's memory and names a symbol that exists. */
 static bool check_entry(struct check *c, const struct lode_reltab *table, uint64_t index, const struct lode_rel *rel)
 {
 	uint64_t offset = table->offset + index * entry_size(c, table->rela);
 	uint64_t symbols = c->dynamic.symbols.count;
-	struct lode_diag why = {.index = index < LODE_NO_INDEX ? (uint32_t)index : LODE_NO_INDEX, .offset = offset};
+	struct lode_diag why;
 
 	if (rel->type == 0)
 		return true;
 	if (lode_segment_at(&c->image, rel->offset, c->image.class_ == LODE_CLASS64 ? 4 : 1) == NULL) {
-		why.rule = LODE_RULE_RELOC_RANGE, why.field = LODE_FIELD_REL_OFFSET, why.value = rel->offset;
+		why = at_entry(LODE_RULE_RELOC_RANGE, LODE_FIELD_REL_OFFSET, rel->offset, index);
+		why.offset = offset;
 		check_add_core(c, &why);
 		return false;
 	}
 	if (c->dynamic.counted && c->dynamic.hash.size > 0 && rel->symbol >= symbols && rel->symbol != 0) {
-		why.rule = LODE_RULE_SYMBOL_INDEX, why.field = LODE_FIELD_REL_SYMBOL, why.value = rel->symbol, why.limit = symbols;
+		why = at_entry(LODE_RULE_SYMBOL_INDEX, LODE_FIELD_REL_SYMBOL, rel->symbol, index);
+		why.limit = symbols;
+		why.offset = offset;
 		check_add_core(c, &why);
 		return false;
 	}
@@ -77,9 +89,8 @@ static void check_table(struct check *c, const struct lode_reltab *table)
 				"r_info type", rel.type, table->offset + i * entry_size(c, table->rela)), NULL);
 		if (rel.type == 0 || c->dynamic.textrel || writable(c, rel.offset))
 			continue;
-		why = (struct lode_diag){.rule = LODE_RULE_RELOC_TEXT, .field = LODE_FIELD_REL_OFFSET, .index = i < LODE_NO_INDEX
-			? (uint32_t)i : LODE_NO_INDEX,
-					 .value = rel.offset, .offset = table->offset + i * entry_size(c, table->rela)};
+		why = at_entry(LODE_RULE_RELOC_TEXT, LODE_FIELD_REL_OFFSET, rel.offset, i);
+		why.offset = table->offset + i * entry_size(c, table->rela);
 		check_add_core(c, &why);
 	}
 }
@@ -111,19 +122,16 @@ static void check_relr(struct check *c)
 	for (uint64_t at = 0; at + word <= c->dynamic.relr.size && check_spend(c, word); at += word) {
 		unsigned char raw[8];
 		uint64_t value;
-		struct lode_diag why = {.index = (uint32_t)(at / word), .offset = c->dynamic.relr.offset + at};
+		struct lode_diag why;
 
 		if (c->image.data != LODE_DATA2LSB || !check_read(c, raw, c->dynamic.relr.offset + at, (size_t)word))
 			return;
 		value = word == 8 ? le64(raw) : le32(raw);
-		why.value = value, why.field = LODE_FIELD_RELR_ENTRY;
-		if (at == 0 && (value & 1)) {
-			why.rule = LODE_RULE_RELR_ORDER;
+		why = at_entry(at == 0 && (value & 1) ? LODE_RULE_RELR_ORDER : LODE_RULE_RELOC_RANGE, LODE_FIELD_RELR_ENTRY, value,
+			at / word);
+		why.offset = c->dynamic.relr.offset + at;
+		if ((value & 1) ? at == 0 : lode_segment_at(&c->image, value, word) == NULL)
 			check_add_core(c, &why);
-		} else if (!(value & 1) && lode_segment_at(&c->image, value, word) == NULL) {
-			why.rule = LODE_RULE_RELOC_RANGE;
-			check_add_core(c, &why);
-		}
 	}
 }
 
@@ -156,8 +164,8 @@ static void check_strings(struct check *c, const struct lode_strings *table, con
 		for (size_t i = 0; i < n; i++) {
 			if (!is_control(piece[i], labels))
 				continue;
-			check_add(c, CHECK_NAME_CONTROL, check_at(structure, LODE_NO_INDEX, "byte", piece[i], table->offset + at + i),
-				NULL);
+			check_add(c, CHECK_NAME_CONTROL, check_at(structure, LODE_NO_INDEX, "byte", piece[i],
+				table->offset + at + i), NULL);
 			return;
 		}
 		at += n;

@@ -112,6 +112,11 @@ static inline uint32_t lode_nth_(const struct lode_image *image, enum lode_domai
 	return domain == LODE_PHYSICAL ? image->segments[k].by_paddr : image->segments[k].by_vaddr;
 }
 
+static inline enum lode_field lode_addr_field_(enum lode_domain domain)
+{
+	return domain == LODE_PHYSICAL ? LODE_FIELD_PHDR_PADDR : LODE_FIELD_PHDR_VADDR;
+}
+
 static inline uint64_t lode_segment_addr_(const struct lode_segment *segment, enum lode_domain domain)
 {
 	return domain == LODE_PHYSICAL ? segment->paddr : segment->vaddr;

@@ -63,6 +63,14 @@ static bool tls_in_image(const struct lode_image *image, const struct lode_segme
 	return lode_vaddr_to_offset(&offset, image, tls->vaddr, tls->filesz) && offset == tls->offset;
 }
 
+static struct lode_diag at_limit(const struct lode_image *image, uint32_t index, enum lode_field field, uint64_t limit)
+{
+	struct lode_diag place = lode_at_segment_(image, index, field);
+
+	place.limit = limit;
+	return place;
+}
+
 static int check_tls(const struct lode_image *image, const struct lode_segment *tls, struct lode_diag *why)
 {
 	uint32_t index = lode_segment_index(image, tls);
@@ -71,7 +79,7 @@ static int check_tls(const struct lode_image *image, const struct lode_segment *
 		if (image->segments[i].type == LODE_PT_TLS)
 			return lode_refuse_(why, LODE_RULE_TLS_COUNT, lode_at_segment_(image, i, LODE_FIELD_PHDR_TYPE));
 	if (tls->filesz > tls->memsz)
-		return lode_refuse_(why, LODE_RULE_SEGMENT_SIZE, lode_at_segment_(image, index, LODE_FIELD_PHDR_FILESZ));
+		return lode_refuse_(why, LODE_RULE_SEGMENT_SIZE, at_limit(image, index, LODE_FIELD_PHDR_FILESZ, tls->memsz));
 	if (tls->align != 0 && !power_of_two(tls->align))
 		return lode_refuse_(why, LODE_RULE_SEGMENT_ALIGN, lode_at_segment_(image, index, LODE_FIELD_PHDR_ALIGN));
 	if (!tls_in_image(image, tls))
@@ -175,19 +183,19 @@ static int find_interp(struct lode_planner_ *planner, struct lode_diag *why)
 {
 	const struct lode_image *image = planner->image;
 	const struct lode_segment *interp = lode_segment_find(image, LODE_PT_INTERP);
-	struct lode_diag place;
+	uint32_t index;
 
 	planner->plan->interp = (struct lode_extent){0};
 	if (interp == NULL || (planner->policy->flags & LODE_PLAN_INTERP_IGNORE) != 0)
 		return LODE_OK;
-	place = lode_at_segment_(image, lode_segment_index(image, interp), LODE_FIELD_PHDR_FILESZ);
-	place.limit = MAX_INTERP;
-	if (interp->filesz < MIN_INTERP || interp->filesz > MAX_INTERP)
-		return lode_refuse_(why, LODE_RULE_INTERP_SIZE, place);
-	place = lode_at_segment_(image, lode_segment_index(image, interp), LODE_FIELD_PHDR_OFFSET);
-	place.limit = image->source->size;
+	index = lode_segment_index(image, interp);
+	if (interp->filesz < MIN_INTERP)
+		return lode_refuse_(why, LODE_RULE_INTERP_SIZE, at_limit(image, index, LODE_FIELD_PHDR_FILESZ, MIN_INTERP));
+	if (interp->filesz > MAX_INTERP)
+		return lode_refuse_(why, LODE_RULE_INTERP_SIZE, at_limit(image, index, LODE_FIELD_PHDR_FILESZ, MAX_INTERP));
 	if (!within(interp->offset, interp->filesz, image->source->size))
-		return lode_refuse_(why, LODE_RULE_SEGMENT_PAST_END, place);
+		return lode_refuse_(why, LODE_RULE_SEGMENT_PAST_END,
+			at_limit(image, index, LODE_FIELD_PHDR_OFFSET, image->source->size));
 	planner->plan->interp = (struct lode_extent){.offset = interp->offset, .size = interp->filesz};
 	return LODE_OK;
 }

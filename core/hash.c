@@ -3,7 +3,7 @@
 #include "core.h"
 #include "dynamic.h"
 
-enum { GNU_HEADER = 16, WORDS = 32 };
+enum { SYSV_HEADER = 8, GNU_HEADER = 16, WORDS = 32 };
 
 static int read_words(uint32_t *words, uint32_t count, const struct lode_image *image, uint64_t offset, struct lode_diag *why)
 {
@@ -30,27 +30,37 @@ static struct lode_diag at_hash(enum lode_field field, uint64_t offset, uint64_t
 static int sysv_count(uint64_t *count, const struct lode_image *image, const struct lode_extent *table, struct lode_diag *why)
 {
 	uint32_t words[2];
+	uint64_t room;
 	int status;
 
-	if (table->size < 8)
-		return lode_refuse_(why, LODE_RULE_HASH_SIZE, at_hash(LODE_FIELD_HASH_NBUCKET, table->offset, table->size, 8));
+	if (table->size < SYSV_HEADER)
+		return lode_refuse_(why, LODE_RULE_HASH_SIZE,
+			at_hash(LODE_FIELD_HASH_TABLE, table->offset, table->size, SYSV_HEADER));
 	status = read_words(words, 2, image, table->offset, why);
 	if (status != LODE_OK)
 		return status;
-	if (!within(8, 4 * ((uint64_t)words[0] + words[1]), table->size))
+	room = (table->size - SYSV_HEADER) >> 2;
+	if (words[0] > room)
+		return lode_refuse_(why, LODE_RULE_HASH_SIZE, at_hash(LODE_FIELD_HASH_NBUCKET, table->offset, words[0], room));
+	if (words[1] > room - words[0])
 		return lode_refuse_(why, LODE_RULE_HASH_SIZE,
-			at_hash(LODE_FIELD_HASH_NCHAIN, table->offset + 4, words[1], table->size));
+			at_hash(LODE_FIELD_HASH_NCHAIN, table->offset + 4, words[1], room - words[0]));
 	*count = words[1];
 	return LODE_OK;
 }
 
-/* The highest symbol that a bucket begins with; 0 if all are empty. */
-static int highest_bucket(uint32_t *highest, const struct lode_image *image, uint64_t offset, uint32_t nbuckets,
+/* The highest symbol that a bucket begins with, and where it says so; 0 if all are empty. */
+struct highest {
+	uint32_t symbol;
+	uint64_t offset;
+};
+
+static int highest_bucket(struct highest *highest, const struct lode_image *image, uint64_t offset, uint32_t nbuckets,
 	struct lode_diag *why)
 {
 	uint32_t words[WORDS];
 
-	*highest = 0;
+	highest->symbol = 0;
 	while (nbuckets > 0) {
 		uint32_t piece = nbuckets < WORDS ? nbuckets : WORDS;
 		int status = read_words(words, piece, image, offset, why);
@@ -58,19 +68,21 @@ static int highest_bucket(uint32_t *highest, const struct lode_image *image, uin
 		if (status != LODE_OK)
 			return status;
 		for (uint32_t i = 0; i < piece; i++)
-			if (words[i] > *highest)
-				*highest = words[i];
+			if (words[i] > highest->symbol)
+				*highest = (struct highest){.symbol = words[i], .offset = offset + 4 * (uint64_t)i};
 		offset += 4 * (uint64_t)piece;
 		nbuckets -= piece;
 	}
 	return LODE_OK;
 }
 
-/* Follow a chain to its end (bit 0). chain is the file range of its words and all behind it; *count grows by its length. */
+/* Follow a chain to its end (bit 0). chain is its words and all behind them, one at least; *count grows by its length. */
 static int follow_chain(uint64_t *count, const struct lode_image *image, const struct lode_extent *chain, struct lode_diag *why)
 {
-	for (uint64_t at = 0; within(at, 4, chain->size); at += 4) {
-		uint32_t word;
+	uint32_t word = 0;
+	uint64_t at;
+
+	for (at = 0; within(at, 4, chain->size); at += 4) {
 		int status = read_words(&word, 1, image, chain->offset + at, why);
 
 		if (status != LODE_OK)
@@ -79,42 +91,58 @@ static int follow_chain(uint64_t *count, const struct lode_image *image, const s
 		if (word & 1)
 			return LODE_OK;
 	}
-	return lode_refuse_(why, LODE_RULE_HASH_CHAIN, at_hash(LODE_FIELD_HASH_CHAIN, chain->offset, *count, chain->size));
+	return lode_refuse_(why, LODE_RULE_HASH_CHAIN, at_hash(LODE_FIELD_HASH_CHAIN, chain->offset + at - 4, word, 0));
+}
+
+/* The chain words that a bucket begins: *chain, all of them, loses those of lower symbols. */
+static int find_chain(struct lode_extent *chain, const struct highest *highest, uint32_t first, struct lode_diag *why)
+{
+	uint64_t words = chain->size >> 2, skipped = (uint64_t)highest->symbol - first;
+
+	if (highest->symbol < first)
+		return lode_refuse_(why, LODE_RULE_HASH_CHAIN,
+			at_hash(LODE_FIELD_HASH_BUCKET, highest->offset, highest->symbol, first));
+	if (skipped >= words)
+		return lode_refuse_(why, LODE_RULE_HASH_CHAIN,
+			at_hash(LODE_FIELD_HASH_BUCKET, highest->offset, highest->symbol, first + words));
+	chain->offset += 4 * skipped;
+	chain->size -= 4 * skipped;
+	return LODE_OK;
 }
 
 /* Header: nbuckets, symoffset, bloom_size, bloom_shift; then bloom words, buckets, and a chain word for each hashed symbol.
  * A table that hashes nothing does not know how many undefined symbols there are (GNU ld writes symoffset 1): count 0. */
 static int gnu_count(uint64_t *count, const struct lode_image *image, const struct lode_extent *table, struct lode_diag *why)
 {
-	uint32_t words[4], highest;
-	uint64_t buckets, end;
+	uint32_t words[4];
+	uint64_t room, bloom;
+	struct highest highest;
 	struct lode_extent chain;
 	int status;
 
 	if (table->size < GNU_HEADER)
 		return lode_refuse_(why, LODE_RULE_HASH_SIZE,
-			at_hash(LODE_FIELD_HASH_NBUCKET, table->offset, table->size, GNU_HEADER));
+			at_hash(LODE_FIELD_HASH_TABLE, table->offset, table->size, GNU_HEADER));
 	status = read_words(words, 4, image, table->offset, why);
 	if (status != LODE_OK)
 		return status;
-	buckets = GNU_HEADER + (uint64_t)words[2] * image_word(image);
-	end = buckets + 4 * (uint64_t)words[0];
-	if (end > table->size)
+	room = table->size - GNU_HEADER;
+	bloom = (uint64_t)words[2] * image_word(image);
+	if (bloom > room)
 		return lode_refuse_(why, LODE_RULE_HASH_SIZE,
-			at_hash(LODE_FIELD_HASH_NBUCKET, table->offset, words[0], table->size));
-	status = highest_bucket(&highest, image, table->offset + buckets, words[0], why);
-	if (status != LODE_OK)
+			at_hash(LODE_FIELD_HASH_BLOOM, table->offset + 8, words[2], lode_divide_(room, image_word(image))));
+	if (words[0] > (room - bloom) >> 2)
+		return lode_refuse_(why, LODE_RULE_HASH_SIZE,
+			at_hash(LODE_FIELD_HASH_NBUCKET, table->offset, words[0], (room - bloom) >> 2));
+	chain.offset = table->offset + GNU_HEADER + bloom;
+	status = highest_bucket(&highest, image, chain.offset, words[0], why);
+	if (status != LODE_OK || highest.symbol == 0)
 		return status;
-	if (highest == 0)
-		return LODE_OK;
-	chain = (struct lode_extent){.offset = table->offset + end, .size = table->size - end};
-	if (highest < words[1] || !within(4 * ((uint64_t)highest - words[1]), 4, chain.size))
-		return lode_refuse_(why, LODE_RULE_HASH_CHAIN,
-			at_hash(LODE_FIELD_HASH_CHAIN, table->offset + buckets, highest, words[1]));
-	chain.offset += 4 * ((uint64_t)highest - words[1]);
-	chain.size -= 4 * ((uint64_t)highest - words[1]);
-	*count = highest;
-	return follow_chain(count, image, &chain, why);
+	chain.offset += 4 * (uint64_t)words[0];
+	chain.size = room - bloom - 4 * (uint64_t)words[0];
+	status = find_chain(&chain, &highest, words[1], why);
+	*count = highest.symbol;
+	return status == LODE_OK ? follow_chain(count, image, &chain, why) : status;
 }
 
 /* Words of DT_HASH have 8 bytes on s390x: DT_GNU_HASH, or the bound, counts its symbols. */
@@ -138,7 +166,7 @@ int lode_hash_count_(struct lode_dynamic *dynamic, const struct lode_image *imag
 		return status;
 	if (count > room)
 		return lode_refuse_(why, LODE_RULE_HASH_SIZE,
-			at_hash(LODE_FIELD_HASH_NCHAIN, dynamic->symbols.offset, count, room));
+			at_hash(LODE_FIELD_SYMBOL_COUNT, dynamic->symbols.offset, count, room));
 	dynamic->symbols.count = count;
 	dynamic->counted = true;
 	return LODE_OK;

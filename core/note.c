@@ -73,6 +73,14 @@ static int read_owner(struct lode_note *note, const struct lode_image *image, st
 	return lode_source_read(note->owner, image->source, note->offset + NOTE_HEADER, keep, why);
 }
 
+static int refuse_count(const struct lode_notes *notes, struct lode_diag *why)
+{
+	struct lode_diag place = lode_nowhere_(LODE_FIELD_NOTE_COUNT, (uint64_t)notes->index + 1, MAX_NOTES);
+
+	place.offset = notes->offset;
+	return lode_refuse_(why, LODE_RULE_NOTE_COUNT, place);
+}
+
 int lode_note_next(struct lode_note *note, struct lode_notes *notes, struct lode_diag *why)
 {
 	unsigned char raw[NOTE_HEADER];
@@ -81,8 +89,7 @@ int lode_note_next(struct lode_note *note, struct lode_notes *notes, struct lode
 	if (notes->end - notes->offset < NOTE_HEADER)
 		return 0;
 	if (notes->index == MAX_NOTES)
-		return lode_refuse_(why, LODE_RULE_NOTE_COUNT,
-			lode_at_entry_(LODE_FIELD_NOTE_TYPE, notes->index, notes->offset, MAX_NOTES));
+		return refuse_count(notes, why);
 	note->offset = notes->offset;
 	status = lode_source_read(raw, notes->image->source, notes->offset, sizeof raw, why);
 	if (status == LODE_OK)

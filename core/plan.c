@@ -35,7 +35,7 @@ struct lode_policy lode_policy_kernel(uint64_t page_size)
 static int choose_base(struct lode_planner_ *planner, const struct lode_span *span, struct lode_diag *why)
 {
 	const struct lode_policy *policy = planner->policy;
-	bool moves = planner->image->type == LODE_ET_DYN && policy->domain == LODE_VIRTUAL;
+	bool moves = lode_image_moves_(planner->image, policy);
 	uint64_t last = lode_last_possible_(planner->image, policy), bias;
 
 	planner->base = moves ? policy->base : span->range.addr;
@@ -57,11 +57,12 @@ static int check_runs(const struct lode_plan *plan, const struct lode_policy *po
 	for (uint32_t i = 0; i < plan->nruns; i++) {
 		const struct lode_range range = {.addr = plan->runs[i].addr, .size = plan->runs[i].size};
 		const struct lode_range *reserved = lode_reserved_at_(policy, &range);
-		struct lode_diag place = lode_nowhere_(LODE_FIELD_RUN, range.addr, range.size);
+		struct lode_diag place = lode_nowhere_(LODE_FIELD_RUN, range.addr, 0);
 
 		place.index = i;
 		if (reserved != NULL) {
 			place.other = (uint32_t)(reserved - policy->reserved);
+			place.limit = reserved->addr;
 			return lode_refuse_(why, LODE_RULE_PLAN_RESERVED, place);
 		}
 		if (!lode_allowed_at_(policy, &range))

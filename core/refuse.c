@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A rule and a place come in, a filled diagnosis and its status go out; every refusal of core/ passes here. */
+/* A rule and a place come in, a filled diagnosis and its status go out; every diagnosis is made here. */
 #include "core.h"
 
 static const signed char status_of[] = {
@@ -9,21 +9,11 @@ static const signed char status_of[] = {
 #undef LODE_RULE
 };
 
-int lode_refuse_(struct lode_diag *why, enum lode_rule rule, struct lode_diag place)
-{
-	enum lode_status status = (enum lode_status)status_of[rule];
-
-	if (why != NULL) {
-		place.rule = rule;
-		place.status = status;
-		*why = place;
-	}
-	return status;
-}
-
-struct lode_diag lode_nowhere_(enum lode_field field, uint64_t value, uint64_t limit)
+struct lode_diag lode_diag_of(enum lode_rule rule, enum lode_field field, uint64_t value, uint64_t limit)
 {
 	return (struct lode_diag){
+		.status = (enum lode_status)status_of[rule],
+		.rule = rule,
 		.field = field,
 		.index = LODE_NO_INDEX,
 		.other = LODE_NO_INDEX,
@@ -31,6 +21,20 @@ struct lode_diag lode_nowhere_(enum lode_field field, uint64_t value, uint64_t l
 		.limit = limit,
 		.offset = LODE_NO_OFFSET,
 	};
+}
+
+int lode_refuse_(struct lode_diag *why, enum lode_rule rule, struct lode_diag place)
+{
+	place.rule = rule;
+	place.status = (enum lode_status)status_of[rule];
+	if (why)
+		*why = place;
+	return place.status;
+}
+
+struct lode_diag lode_nowhere_(enum lode_field field, uint64_t value, uint64_t limit)
+{
+	return lode_diag_of(LODE_RULE_NONE, field, value, limit);
 }
 
 struct lode_diag lode_at_entry_(enum lode_field field, uint64_t index, uint64_t offset, uint64_t value)
@@ -87,6 +91,8 @@ uint64_t lode_segment_offset(const struct lode_image *image, uint32_t index, enu
 {
 	uint64_t entry = image->phoff + (uint64_t)index * image->phentsize;
 
+	if (field < LODE_FIELD_PHDR_TYPE || field > LODE_FIELD_PHDR_ALIGN)
+		return LODE_NO_OFFSET;
 	return entry + segment_fields[field - LODE_FIELD_PHDR_TYPE][image_wide(image)];
 }
 
@@ -119,6 +125,7 @@ struct lode_diag lode_at_segment_(const struct lode_image *image, uint32_t index
 static const unsigned char section_fields[][2] = {
 	[0] = {0, 0},
 	[LODE_FIELD_SHDR_TYPE - LODE_FIELD_SHDR_NAME] = {4, 4},
+	[LODE_FIELD_SHDR_FLAGS - LODE_FIELD_SHDR_NAME] = {8, 8},
 	[LODE_FIELD_SHDR_OFFSET - LODE_FIELD_SHDR_NAME] = {16, 24},
 	[LODE_FIELD_SHDR_ADDR - LODE_FIELD_SHDR_NAME] = {12, 16},
 	[LODE_FIELD_SHDR_SIZE - LODE_FIELD_SHDR_NAME] = {20, 32},

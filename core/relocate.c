@@ -43,6 +43,12 @@ static int symbol_value(const struct lode_walk_ *walk, uint64_t *value, struct l
 	*value = 0;
 	if (entry->rel.symbol == 0)
 		return LODE_OK;
+	if (entry->rel.symbol >= walk->dynamic.symbols.count) {
+		struct lode_diag place = lode_at_reloc_(walk, entry, LODE_FIELD_REL_SYMBOL, entry->rel.symbol);
+
+		place.limit = walk->dynamic.symbols.count;
+		return lode_refuse_(why, LODE_RULE_SYMBOL_INDEX, place);
+	}
 	status = lode_symbol_read(&entry->symbol, walk->image, &walk->dynamic.symbols, entry->rel.symbol, why);
 	if (status != LODE_OK)
 		return status;

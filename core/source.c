@@ -8,7 +8,8 @@ int lode_source_read(void *dst, const struct lode_source *source, uint64_t offse
 
 	place.offset = offset;
 	if (!within(offset, size, source->size)) {
-		place.limit = offset + size;
+		if (!add_ok(&place.limit, offset, size))
+			place.limit = UINT64_MAX;
 		return lode_refuse_(why, LODE_RULE_SOURCE_PAST_END, place);
 	}
 	if (source->bytes != NULL) {

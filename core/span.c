@@ -7,6 +7,15 @@
 
 enum { MIN_PAGE = 4096, MAX_SEGMENTS = 65536 };
 
+/* What the program headers come to, together. */
+static struct lode_diag at_table(const struct lode_image *image, enum lode_field field, uint64_t value, uint64_t limit)
+{
+	struct lode_diag place = lode_nowhere_(field, value, limit);
+
+	place.offset = image->phoff;
+	return place;
+}
+
 static int check_policy(const struct lode_image *image, const struct lode_policy *policy, struct lode_diag *why)
 {
 	uint32_t limit = policy->max_segments != 0 ? policy->max_segments : MAX_SEGMENTS;
@@ -21,11 +30,9 @@ static int check_policy(const struct lode_image *image, const struct lode_policy
 		return lode_refuse_(why, LODE_RULE_HEADER_TYPE,
 			lode_at_header_(image, LODE_FIELD_EHDR_TYPE, image->type, LODE_ET_DYN));
 	if (image->nload == 0)
-		return lode_refuse_(why, LODE_RULE_SEGMENT_NONE,
-			lode_at_header_(image, LODE_FIELD_EHDR_PHNUM, image->nsegments, 1));
+		return lode_refuse_(why, LODE_RULE_SEGMENT_NONE, at_table(image, LODE_FIELD_LOADS, 0, 1));
 	if (image->nload > limit)
-		return lode_refuse_(why, LODE_RULE_SEGMENT_LIMIT,
-			lode_at_header_(image, LODE_FIELD_EHDR_PHNUM, image->nload, limit));
+		return lode_refuse_(why, LODE_RULE_SEGMENT_LIMIT, at_table(image, LODE_FIELD_LOADS, image->nload, limit));
 	return LODE_OK;
 }
 
@@ -38,9 +45,9 @@ static int check_align(const struct lode_image *image, const struct lode_policy 
 	if (align == 0)
 		return LODE_OK;
 	place = lode_at_segment_(image, index, LODE_FIELD_PHDR_ALIGN);
-	place.limit = limit;
 	if (!power_of_two(align))
 		return policy->flags & LODE_PLAN_ALIGN_LENIENT ? LODE_OK : lode_refuse_(why, LODE_RULE_SEGMENT_ALIGN, place);
+	place.limit = limit;
 	if (align > limit)
 		return lode_refuse_(why, LODE_RULE_PLAN_ALIGN_LIMIT, place);
 	return LODE_OK;
@@ -73,6 +80,14 @@ static bool wants_wx(const struct lode_segment *segment, const struct lode_polic
 	return (segment->flags & LODE_PF_W) || (policy->use == LODE_USE_PROCESS && zeros);
 }
 
+static struct lode_diag at_wrap(const struct lode_image *image, uint32_t index)
+{
+	struct lode_diag place = lode_at_segment_(image, index, LODE_FIELD_PHDR_PADDR);
+
+	place.limit = image_last_addr(image);
+	return place;
+}
+
 static int check_segment(const struct lode_image *image, const struct lode_policy *policy, uint32_t index, struct lode_diag *why)
 {
 	const struct lode_segment *segment = &image->segments[index];
@@ -83,7 +98,7 @@ static int check_segment(const struct lode_image *image, const struct lode_polic
 	if (status != LODE_OK)
 		return status;
 	if (policy->domain == LODE_PHYSICAL && !within(segment->paddr, segment->memsz - 1, image_last_addr(image)))
-		return lode_refuse_(why, LODE_RULE_SEGMENT_WRAP, lode_at_segment_(image, index, LODE_FIELD_PHDR_PADDR));
+		return lode_refuse_(why, LODE_RULE_SEGMENT_WRAP, at_wrap(image, index));
 	if (policy->wx == LODE_WX_DENY && wants_wx(segment, policy))
 		return lode_refuse_(why, LODE_RULE_PLAN_WX, lode_at_segment_(image, index, LODE_FIELD_PHDR_FLAGS));
 	return LODE_OK;
@@ -98,9 +113,10 @@ static int check_order(const struct lode_image *image, const struct lode_policy 
 		uint32_t index = lode_nth_(image, policy->domain, k), before = lode_nth_(image, policy->domain, k - 1);
 
 		if (index < before) {
-			struct lode_diag place = lode_at_segment_(image, before, LODE_FIELD_PHDR_VADDR);
+			struct lode_diag place = lode_at_segment_(image, before, lode_addr_field_(policy->domain));
 
 			place.other = index;
+			place.limit = lode_segment_addr_(&image->segments[index], policy->domain);
 			return lode_refuse_(why, LODE_RULE_SEGMENT_ORDER, place);
 		}
 	}
@@ -148,16 +164,18 @@ int lode_plan_span(struct lode_span *span, const struct lode_image *image, const
 {
 	uint64_t limit = policy->max_size != 0 ? min_u64(policy->max_size, HALF) : HALF;
 	int status = check_segments(image, policy, why);
-	uint64_t first, last;
+	uint64_t first, last, size;
 
 	if (status != LODE_OK)
 		return status;
 	first = align_down(lode_segment_addr_(&image->segments[lode_nth_(image, policy->domain, 0)], policy->domain),
 		policy->page_size);
 	last = align_down(lode_last_address_(image, policy), policy->page_size);
-	if (last - first >= limit || last - first + policy->page_size > limit)
-		return lode_refuse_(why, LODE_RULE_PLAN_SIZE_LIMIT, lode_nowhere_(LODE_FIELD_PHDR_MEMSZ, last - first, limit));
-	span->range = (struct lode_range){.addr = first, .size = last - first + policy->page_size};
+	if (!add_ok(&size, last - first, policy->page_size))
+		size = UINT64_MAX;
+	if (size > limit)
+		return lode_refuse_(why, LODE_RULE_PLAN_SIZE_LIMIT, at_table(image, LODE_FIELD_SPAN, size, limit));
+	span->range = (struct lode_range){.addr = first, .size = size};
 	span->align = largest_align(image, policy);
 	return LODE_OK;
 }
@@ -224,6 +242,7 @@ int lode_plan_fit(uint64_t *base, const struct lode_image *image, const struct l
 	struct lode_span span = {.align = 1};
 	struct lode_range range;
 	uint64_t last = lode_last_possible_(image, policy);
+	bool moves = lode_image_moves_(image, policy);
 	int status = lode_plan_span(&span, image, policy, why);
 
 	if (status != LODE_OK)
@@ -231,8 +250,8 @@ int lode_plan_fit(uint64_t *base, const struct lode_image *image, const struct l
 	if (window->size == 0 || !within(window->addr, window->size - 1, UINT64_MAX))
 		return lode_refuse_(why, LODE_RULE_PLAN_WINDOW,
 			lode_nowhere_(LODE_FIELD_POLICY_WINDOW, window->addr, window->size));
-	range = (struct lode_range){.addr = window->addr, .size = span.range.size};
-	while (next_place(&range.addr, span.range.addr, span.align) &&
+	range = (struct lode_range){.addr = moves ? window->addr : span.range.addr, .size = span.range.size};
+	while (next_place(&range.addr, span.range.addr, span.align) && range.addr >= window->addr &&
 		within(range.addr - window->addr, range.size, window->size)) {
 		if (!within(range.addr, range.size - 1, last))
 			break;
@@ -240,8 +259,8 @@ int lode_plan_fit(uint64_t *base, const struct lode_image *image, const struct l
 			*base = range.addr;
 			return LODE_OK;
 		}
-		if (!skip(&range.addr, policy, &range))
+		if (!moves || !skip(&range.addr, policy, &range))
 			break;
 	}
-	return lode_refuse_(why, LODE_RULE_PLAN_NO_PLACE, lode_nowhere_(LODE_FIELD_POLICY_WINDOW, span.range.size, window->size));
+	return lode_refuse_(why, LODE_RULE_PLAN_NO_PLACE, at_table(image, LODE_FIELD_SPAN, span.range.size, window->size));
 }

@@ -17,11 +17,20 @@ static bool writable_executable(uint32_t prot)
 
 static struct lode_diag at_conflict(const struct lode_planner_ *planner, uint32_t index, uint32_t other)
 {
-	enum lode_field field = planner->policy->domain == LODE_PHYSICAL ? LODE_FIELD_PHDR_PADDR : LODE_FIELD_PHDR_VADDR;
-	struct lode_diag place = lode_at_segment_(planner->image, index, field);
+	struct lode_diag place = lode_at_segment_(planner->image, index, lode_addr_field_(planner->policy->domain));
 
 	place.other = other;
 	place.limit = planner->page;
+	return place;
+}
+
+/* A segment begins in front of the end of another one. */
+static struct lode_diag at_overlap(const struct lode_planner_ *planner, const struct lode_part_ *next,
+	const struct lode_part_ *part)
+{
+	struct lode_diag place = at_conflict(planner, next->index, part->index);
+
+	place.limit = planner->first + part->mem_end;
 	return place;
 }
 
@@ -95,7 +104,7 @@ static int look_ahead(const struct lode_planner_ *planner, struct lode_part_ *ne
 		return LODE_OK;
 	*next = lode_part_(planner, lode_nth_(planner->image, planner->policy->domain, k + 1));
 	if (next->begin < part->mem_end)
-		return lode_refuse_(why, LODE_RULE_SEGMENT_OVERLAP, at_conflict(planner, next->index, part->index));
+		return lode_refuse_(why, LODE_RULE_SEGMENT_OVERLAP, at_overlap(planner, next, part));
 	if (planner->policy->page_overlap == LODE_PAGE_DENY && next->begin < align_up(part->mem_end, planner->page))
 		return lode_refuse_(why, LODE_RULE_PLAN_PAGE_OVERLAP, at_conflict(planner, next->index, part->index));
 	return LODE_OK;

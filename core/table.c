@@ -71,7 +71,7 @@ int lode_symbol_read(struct lode_symbol *symbol, const struct lode_image *image,
 	int status;
 
 	if (index >= table->count) {
-		struct lode_diag place = lode_nowhere_(LODE_FIELD_REL_SYMBOL, index, table->count);
+		struct lode_diag place = lode_nowhere_(LODE_FIELD_SYMBOL_INDEX, index, table->count);
 
 		if (table->count > 0)
 			place.offset = table->offset;
@@ -103,19 +103,21 @@ int lode_symtab_of_section(struct lode_symtab *table, const struct lode_image *i
 {
 	const struct lode_section *section, *strings;
 	uint32_t size = symbol_size(image);
+	struct lode_diag place;
 
 	if (index >= image->nsections)
-		return lode_refuse_(why, LODE_RULE_SECTION_INDEX, lode_nowhere_(LODE_FIELD_SHDR_TYPE, index, image->nsections));
+		return lode_refuse_(why, LODE_RULE_SECTION_INDEX, lode_nowhere_(LODE_FIELD_SECTION_INDEX, index, image->nsections));
 	section = &image->sections[index];
 	if (section->type != LODE_SHT_SYMTAB && section->type != LODE_SHT_DYNSYM)
 		return lode_refuse_(why, LODE_RULE_SYMTAB_TYPE,
 			lode_at_section_(image, index, LODE_FIELD_SHDR_TYPE, section->type));
-	if (section->entsize != size)
-		return lode_refuse_(why, LODE_RULE_SYMTAB_ENTSIZE,
-			lode_at_section_(image, index, LODE_FIELD_SHDR_ENTSIZE, section->entsize));
+	if (section->entsize != size) {
+		place = lode_at_section_(image, index, LODE_FIELD_SHDR_ENTSIZE, section->entsize);
+		place.limit = size;
+		return lode_refuse_(why, LODE_RULE_SYMTAB_ENTSIZE, place);
+	}
 	if (section->link >= image->nsections) {
-		struct lode_diag place = lode_at_section_(image, index, LODE_FIELD_SHDR_LINK, section->link);
-
+		place = lode_at_section_(image, index, LODE_FIELD_SHDR_LINK, section->link);
 		place.limit = image->nsections;
 		return lode_refuse_(why, LODE_RULE_SECTION_INDEX, place);
 	}
@@ -166,7 +168,7 @@ int lode_rel_read(struct lode_rel *rel, const struct lode_image *image, const st
 	int status;
 
 	if (index >= table->count)
-		return lode_refuse_(why, LODE_RULE_RELOC_INDEX, lode_nowhere_(LODE_FIELD_REL_OFFSET, index, table->count));
+		return lode_refuse_(why, LODE_RULE_RELOC_INDEX, lode_nowhere_(LODE_FIELD_REL_INDEX, index, table->count));
 	status = lode_source_read(raw, image->source, table->offset + index * size, size, why);
 	if (status != LODE_OK)
 		return status;

@@ -20,7 +20,9 @@ int lode_tls_layout(struct lode_tls_layout *layout, const struct lode_tls *tls, 
 
 	if (table == NULL)
 		return lode_refuse_(why, LODE_RULE_MACHINE_UNSUPPORTED, lode_nowhere_(LODE_FIELD_EHDR_MACHINE, machine, 0));
-	if (!power_of_two(tls->align) || tls->align > limit || tls->mem_size > limit)
+	if (!power_of_two(tls->align) || tls->align > limit)
+		return lode_refuse_(why, LODE_RULE_TLS_TOO_LARGE, lode_nowhere_(LODE_FIELD_PHDR_ALIGN, tls->align, limit));
+	if (tls->mem_size > limit)
 		return lode_refuse_(why, LODE_RULE_TLS_TOO_LARGE, lode_nowhere_(LODE_FIELD_PHDR_MEMSZ, tls->mem_size, limit));
 	layout->offset = block_offset(table, tls);
 	layout->size = table->tls_above ? layout->offset + tls->mem_size : 0 - layout->offset;

@@ -80,8 +80,7 @@ static void take_words(struct lode_stack_layout *layout, struct room *room, cons
 static int refuse(struct lode_diag *why, uint64_t size, uint64_t room)
 {
 	if (why)
-		*why = (struct lode_diag){.status = LODE_ERR_POLICY, .rule = LODE_RULE_STACK_TOO_LARGE, .field = LODE_FIELD_STACK,
-			.index = LODE_NO_INDEX, .other = LODE_NO_INDEX, .value = size, .limit = room, .offset = LODE_NO_OFFSET};
+		*why = lode_diag_of(LODE_RULE_STACK_TOO_LARGE, LODE_FIELD_STACK, size, room);
 	return LODE_ERR_POLICY;
 }
 

@@ -56,9 +56,15 @@ struct lode_diag {
 	uint32_t index;        /* which structure of a table; LODE_NO_INDEX: there is only one */
 	uint32_t other;        /* the second structure of a conflict (rule's text says of which table), or LODE_NO_INDEX */
 	uint64_t value;        /* what the field holds */
-	uint64_t limit;        /* what it was compared with */
+	uint64_t limit;        /* what it was compared with; 0 too where that is no number */
 	uint64_t offset;       /* byte in the file where the field stands, or LODE_NO_OFFSET */
 };
+
+/**
+ * lode_diag_of - a refusal by @rule, with the rule's status
+ * Index, other and offset say that there is none: set what is known. Every diagnosis begins here.
+ */
+struct lode_diag lode_diag_of(enum lode_rule rule, enum lode_field field, uint64_t value, uint64_t limit);
 
 /** A range of addresses: [addr, addr + size). */
 struct lode_range {

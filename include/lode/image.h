@@ -119,7 +119,7 @@ int lode_open(struct lode_image *image, const struct lode_source *source, const 
 const struct lode_segment *lode_segment_find(const struct lode_image *image, uint32_t type);
 /** Index of a segment in the file's table. */
 uint32_t lode_segment_index(const struct lode_image *image, const struct lode_segment *segment);
-/** File offset of a field of the program header table's entry @index (for diagnoses). */
+/** File offset of a field of the program header table's entry @index (for diagnoses); LODE_NO_OFFSET if it has no such field. */
 uint64_t lode_segment_offset(const struct lode_image *image, uint32_t index, enum lode_field field);
 
 /**

@@ -150,8 +150,9 @@ struct lode_span {
 int lode_plan_span(struct lode_span *span, const struct lode_image *image, const struct lode_policy *policy, struct lode_diag *why);
 
 /**
- * lode_plan_fit - lowest base for an ET_DYN image in a window, clear of policy->reserved and inside policy->allowed
+ * lode_plan_fit - lowest base for an image in a window, its span clear of policy->reserved and inside one of policy->allowed
  * @window: addresses to choose from
+ * An image that does not move (ET_EXEC, or the physical domain) has one place: its first page as linked, tested like any other.
  * Errors: plan-no-place and those of lode_plan_span.
  */
 int lode_plan_fit(uint64_t *base, const struct lode_image *image, const struct lode_policy *policy, const struct lode_range *window,

@@ -61,6 +61,7 @@ void rule_RELOC_TABLE(struct bad *b)
 	bad_sample(b, "relocatable");
 	entry = bad_tag(b, b->wide ? LODE_DT_RELASZ : LODE_DT_RELSZ);
 	bad_lie(b, MKELF_DYN, entry, "d_val", LODE_FIELD_DYN_VALUE, mkelf_get(&b->file.out, MKELF_DYN, entry, "d_val") - 1);
+	b->want.limit = b->wide ? 24 : 8;
 	bad_dynamic(b);
 }
 
@@ -71,7 +72,8 @@ void rule_RELOC_INDEX(struct bad *b)
 
 	bad_sample(b, "relocatable");
 	CHECK_EQ(file_open(&b->file, 0), LODE_OK);
-	bad_want(b, LODE_FIELD_REL_OFFSET, LODE_NO_INDEX, 3, LODE_NO_OFFSET);
+	bad_want(b, LODE_FIELD_REL_INDEX, LODE_NO_INDEX, 3, LODE_NO_OFFSET);
+	b->want.limit = 3;
 	b->status = lode_rel_read(&rel, &b->file.image, &table, 3, &b->why);
 }
 

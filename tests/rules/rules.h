@@ -15,7 +15,7 @@ struct bad {
 	uint64_t last;     /* last address of the class */
 	struct file file;
 	struct lode_policy policy;
-	struct lode_diag want; /* field, index, other, value, offset */
+	struct lode_diag want; /* field, index, other, value, limit, offset */
 	int status;
 	struct lode_diag why;
 };

@@ -26,6 +26,7 @@ void rule_SECTION_INDEX(struct bad *b)
 	bad_sample(b, "dynamic");
 	index = dynsym(b);
 	bad_lie(b, MKELF_SHDR, index, "sh_link", LODE_FIELD_SHDR_LINK, b->file.out.parts[MKELF_SHDR].count);
+	b->want.limit = b->file.out.parts[MKELF_SHDR].count;
 	symtab(b, index, &table);
 }
 
@@ -37,6 +38,7 @@ void rule_SYMTAB_ENTSIZE(struct bad *b)
 	bad_sample(b, "dynamic");
 	index = dynsym(b);
 	bad_lie(b, MKELF_SHDR, index, "sh_entsize", LODE_FIELD_SHDR_ENTSIZE, b->wide ? 16 : 24);
+	b->want.limit = b->wide ? 24 : 16;
 	symtab(b, index, &table);
 }
 
@@ -57,7 +59,8 @@ void rule_SYMBOL_INDEX(struct bad *b)
 
 	bad_sample(b, "dynamic");
 	symtab(b, dynsym(b), &table);
-	bad_want(b, LODE_FIELD_REL_SYMBOL, LODE_NO_INDEX, 5, table.offset);
+	bad_want(b, LODE_FIELD_SYMBOL_INDEX, LODE_NO_INDEX, 5, table.offset);
+	b->want.limit = 5;
 	b->status = lode_symbol_read(&symbol, &b->file.image, &table, 5, &b->why);
 }
 
@@ -73,6 +76,7 @@ void rule_STRING_OUTSIDE(struct bad *b)
 {
 	bad_sample(b, "dynamic");
 	bad_want(b, LODE_FIELD_STRING, LODE_NO_INDEX, 20, LODE_NO_OFFSET);
+	b->want.limit = 20;
 	string(b, (struct lode_strings){&b->file.source, b->file.out.parts[MKELF_STR].offset, 20}, 20, 64);
 }
 
@@ -83,6 +87,7 @@ void rule_STRING_UNTERMINATED(struct bad *b)
 	bad_sample(b, "dynamic");
 	at = b->file.out.parts[MKELF_STR].offset;
 	bad_want(b, LODE_FIELD_STRING, LODE_NO_INDEX, 1, at + 1);
+	b->want.limit = 9;
 	string(b, (struct lode_strings){&b->file.source, at, 9}, 1, 64); /* libc.so. */
 }
 
@@ -90,6 +95,7 @@ void rule_ROOM_STRING(struct bad *b)
 {
 	bad_sample(b, "dynamic");
 	bad_want(b, LODE_FIELD_BUFFER, LODE_NO_INDEX, 9, LODE_NO_OFFSET);
+	b->want.limit = b->file.out.parts[MKELF_STR].size - 1;
 	/* libc.so.6 */
 	string(b, (struct lode_strings){&b->file.source, b->file.out.parts[MKELF_STR].offset, b->file.out.parts[MKELF_STR].size}, 1,
 		9);
@@ -103,6 +109,7 @@ void rule_NOTE_PAST_END(struct bad *b)
 
 	bad_sample(b, "dynamic");
 	bad_lie(b, MKELF_NOTE, 1, "n_descsz", LODE_FIELD_NOTE_DESCSZ, 5);
+	b->want.limit = 4;
 	bad_open(b, 0);
 	extent = (struct lode_extent){b->file.out.parts[MKELF_NOTE].offset, b->file.out.parts[MKELF_NOTE].size};
 	lode_notes_begin(&notes, &b->file.image, &extent, 4);
@@ -128,7 +135,8 @@ void rule_NOTE_COUNT(struct bad *b)
 	bad_open(b, 0);
 	extent = (struct lode_extent){b->file.segments[0].offset, MANY * EMPTY};
 	memset(b->file.out.bytes + extent.offset, 0, MANY * EMPTY);
-	bad_want(b, LODE_FIELD_NOTE_TYPE, 65536, 65536, extent.offset + 65536 * EMPTY);
+	bad_want(b, LODE_FIELD_NOTE_COUNT, LODE_NO_INDEX, 65537, extent.offset + 65536 * EMPTY);
+	b->want.limit = 65536;
 	lode_notes_begin(&notes, &b->file.image, &extent, 4);
 	do
 		b->status = lode_note_next(&note, &notes, &b->why);
@@ -146,6 +154,7 @@ void rule_PROPERTY_PAST_END(struct bad *b)
 	note.desc_offset = b->file.out.note_offset[0] + 16;
 	mkelf_poke(&b->file.out, note.desc_offset + 4, 4, 5);
 	bad_want(b, LODE_FIELD_PROPERTY_SIZE, LODE_NO_INDEX, 5, note.desc_offset + 4);
+	b->want.limit = 4;
 	b->status = lode_property_next(&property, &at, &b->file.image, &note, &b->why);
 }
 
@@ -153,6 +162,7 @@ void rule_DYNAMIC_SIZE(struct bad *b)
 {
 	bad_sample(b, "dynamic");
 	bad_lie(b, MKELF_PHDR, 5, "p_filesz", LODE_FIELD_PHDR_FILESZ, b->file.out.parts[MKELF_DYN].size - 1);
+	b->want.limit = b->wide ? 16 : 8;
 	bad_dynamic(b);
 }
 
@@ -166,6 +176,7 @@ void rule_DYNAMIC_RANGE(struct bad *b)
 {
 	bad_sample(b, "dynamic");
 	value(b, LODE_DT_JMPREL, b->last - 15);
+	b->want.limit = mkelf_get(&b->file.out, MKELF_DYN, bad_tag(b, LODE_DT_PLTRELSZ), "d_val");
 	bad_dynamic(b);
 }
 
@@ -173,6 +184,7 @@ void rule_DYNAMIC_ENTSIZE(struct bad *b)
 {
 	bad_sample(b, "dynamic");
 	value(b, b->wide ? LODE_DT_RELAENT : LODE_DT_RELENT, 20);
+	b->want.limit = b->wide ? 24 : 8;
 	bad_dynamic(b);
 }
 
@@ -195,12 +207,24 @@ void rule_DYNAMIC_STRINGS(struct bad *b)
 	bad_dynamic(b);
 }
 
+/** Words of 4 bytes from an offset to the end of the file part of its segment. */
+static uint64_t words_to_end(const struct bad *b, uint64_t offset)
+{
+	const struct lode_segment *segment = b->file.segments;
+
+	while (segment->type != LODE_PT_LOAD || offset - segment->offset >= segment->filesz)
+		segment++;
+	return (segment->offset + segment->filesz - offset) / 4;
+}
+
 void rule_HASH_SIZE(struct bad *b)
 {
 	bad_sample(b, "dynamic");
 	bad_lie(b, MKELF_HASH, 0, "nchain", LODE_FIELD_HASH_NCHAIN, 0xfffffffe);
 	b->want.index = LODE_NO_INDEX;
 	bad_dynamic(b);
+	b->want.limit =
+		words_to_end(b, b->file.out.parts[MKELF_HASH].offset) - 2 - mkelf_get(&b->file.out, MKELF_HASH, 0, "nbucket");
 }
 
 void rule_HASH_CHAIN(struct bad *b)
@@ -209,9 +233,11 @@ void rule_HASH_CHAIN(struct bad *b)
 
 	bad_sample(b, "dynamic");
 	bad_set(b, MKELF_DYN, bad_tag(b, LODE_DT_HASH), "d_tag", 0x60000000);
-	bad_lie(b, MKELF_GNU_HASH, bucket, "word", LODE_FIELD_HASH_CHAIN, 0xfffffff0);
+	bad_lie(b, MKELF_GNU_HASH, bucket, "word", LODE_FIELD_HASH_BUCKET, 0xfffffff0);
 	b->want.index = LODE_NO_INDEX;
 	bad_dynamic(b);
+	b->want.limit = mkelf_get(&b->file.out, MKELF_GNU_HASH, 1, "word") +
+			words_to_end(b, b->file.out.parts[MKELF_GNU_HASH].offset + 4 * (uint64_t)(bucket + 1));
 }
 
 void rule_VERSION_RANGE(struct bad *b)
@@ -225,6 +251,7 @@ void rule_VERSION_RANGE(struct bad *b)
 	CHECK_EQ(lode_dynamic_open(&dynamic, &b->file.image, NULL), LODE_OK);
 	mkelf_set(&b->file.out, MKELF_VERNEED, 0, "vn_aux", 0x7ffffff0);
 	bad_want(b, LODE_FIELD_VERNEED_AUX, LODE_NO_INDEX, 0x7ffffff0, mkelf_at(&b->file.out, MKELF_VERNEED, 0, "vn_aux"));
+	b->want.limit = dynamic.verneed.size;
 	lode_versions_begin(&walk, &b->file.image, &dynamic);
 	b->status = lode_version_next(&version, &walk, &b->why);
 }

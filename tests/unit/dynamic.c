@@ -209,6 +209,18 @@ static void test_absent(void)
 	file_free(&f);
 }
 
+/** Bytes that a table needs at its address: what its tag for the size says, or one. */
+static uint64_t size_of(uint64_t tag)
+{
+	static const uint64_t sizes[][2] = {
+		{LODE_DT_STRTAB, LODE_DT_STRSZ}, {LODE_DT_RELA, LODE_DT_RELASZ}, {LODE_DT_JMPREL, LODE_DT_PLTRELSZ}};
+
+	for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
+		if (sizes[i][0] == tag)
+			return mkelf_get(&f.out, MKELF_DYN, entry_of(sizes[i][1]), "d_val");
+	return 1;
+}
+
 /** A tag whose table does not lie in the file part of a segment: refused, and the entry's value named. */
 static void test_ranges(void)
 {
@@ -225,7 +237,7 @@ static void test_ranges(void)
 			CHECK_EQ(file_open(&f, 0), LODE_OK);
 			CHECK_EQ(lode_dynamic_open(&dynamic, &f.image, &f.why), LODE_ERR_MALFORMED);
 			CHECK_WHY(f.why, "dynamic-range", LODE_FIELD_DYN_VALUE, entry_of(tags[i]),
-				mkelf_get(&f.out, MKELF_DYN, entry_of(tags[i]), "d_val"),
+				mkelf_get(&f.out, MKELF_DYN, entry_of(tags[i]), "d_val"), size_of(tags[i]),
 				mkelf_at(&f.out, MKELF_DYN, entry_of(tags[i]), "d_val"));
 		}
 	file_free(&f);
@@ -244,6 +256,7 @@ static void test_relocation_tables(void)
 	CHECK_EQ(file_open(&f, 0), LODE_OK);
 	CHECK_EQ(lode_dynamic_open(&dynamic, &f.image, &f.why), LODE_ERR_MALFORMED);
 	CHECK_WHY(f.why, "dynamic-range", LODE_FIELD_DYN_VALUE, entry_of(LODE_DT_RELR), 0x10000,
+		mkelf_get(&f.out, MKELF_DYN, entry_of(LODE_DT_RELRSZ), "d_val"),
 		mkelf_at(&f.out, MKELF_DYN, entry_of(LODE_DT_RELR), "d_val"));
 	for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		file_sample(&f, "relocatable", LODE_CLASS64, LODE_DATA2LSB, 0);
@@ -298,7 +311,7 @@ static void test_half_named(void)
 		CHECK_EQ(file_open(&f, 0), LODE_OK);
 		CHECK_EQ(lode_dynamic_open(&dynamic, &f.image, &f.why), LODE_ERR_MALFORMED);
 		CHECK_WHY(f.why, "dynamic-range", LODE_FIELD_DYN_VALUE, entry_of(pairs[i][1]),
-			mkelf_get(&f.out, MKELF_DYN, entry_of(pairs[i][1]), "d_val"),
+			mkelf_get(&f.out, MKELF_DYN, entry_of(pairs[i][1]), "d_val"), 0,
 			mkelf_at(&f.out, MKELF_DYN, entry_of(pairs[i][1]), "d_val"));
 	}
 	file_sample(&f, "dynamic", LODE_CLASS64, LODE_DATA2LSB, LODE_EM_AARCH64);

@@ -92,10 +92,10 @@ static inline uint8_t encoding_data(unsigned k)
 }
 
 /** What a refusal says, piece by piece. */
-#define CHECK_WHY(why, rule_name, field_, index_, value_, offset_)                                                                 \
+#define CHECK_WHY(why, rule_name, field_, index_, value_, limit_, offset_)                                                         \
 	(CHECK_STR(lode_rule_name((why).rule), rule_name), CHECK_EQ((why).status, lode_rule_status((why).rule)),                   \
 		CHECK_STR(lode_field_name((why).field), lode_field_name(field_)), CHECK_EQ((why).index, index_),                   \
-		CHECK_EQ((why).value, value_), CHECK_EQ((why).offset, offset_))
+		CHECK_EQ((why).value, value_), CHECK_EQ((why).limit, limit_), CHECK_EQ((why).offset, offset_))
 
 /** Numbers that are the same in every run and on every machine. */
 static inline uint64_t random_next(uint64_t *state)

@@ -86,10 +86,9 @@ static void test_limits(void)
 	CHECK_EQ(lode_plan_fit(&base, &f.image, &policy, &whole, &f.why), LODE_OK);
 	CHECK_EQ(base, 0);
 	CHECK_EQ(lode_plan_fit(&base, &f.image, &policy, &small, &f.why), LODE_ERR_POLICY);
-	CHECK_WHY(f.why, "plan-no-place", LODE_FIELD_POLICY_WINDOW, LODE_NO_INDEX, 2 * PAGE, LODE_NO_OFFSET);
-	CHECK_EQ(f.why.limit, 2 * PAGE - 1);
+	CHECK_WHY(f.why, "plan-no-place", LODE_FIELD_SPAN, LODE_NO_INDEX, 2 * PAGE, 2 * PAGE - 1, 64);
 	CHECK_EQ(lode_plan_fit(&base, &f.image, &policy, &none, &f.why), LODE_ERR_USE);
-	CHECK_WHY(f.why, "plan-window", LODE_FIELD_POLICY_WINDOW, LODE_NO_INDEX, 0x1000, LODE_NO_OFFSET);
+	CHECK_WHY(f.why, "plan-window", LODE_FIELD_POLICY_WINDOW, LODE_NO_INDEX, 0x1000, 0, LODE_NO_OFFSET);
 	CHECK_EQ(lode_plan_fit(&base, &f.image, &policy, &wraps, &f.why), LODE_ERR_USE);
 	CHECK_EQ(lode_plan_fit(&base, &f.image, &policy, &top, &f.why), LODE_OK);
 	CHECK_EQ(base, UINT64_MAX - 0x1fff);
@@ -130,8 +129,48 @@ static void test_span(void)
 	CHECK_EQ(f.plan.align, span.align);
 }
 
+/** An image that stays where it was linked fits there or not at all. */
+static void test_fixed(void)
+{
+	struct lode_policy policy = begin(0x5000, 2, PAGE);
+	const struct lode_range exact = {0x5000, 2 * PAGE}, above = {0x5001, 0x100000}, below = {0, 0x5000 + 2 * PAGE - 1};
+	const struct lode_range wide = {0x100, 0x100000};
+	struct lode_range taken = {0x5000 + 2 * PAGE, PAGE};
+	uint64_t base = 0;
+
+	mkelf_set(&f.out, MKELF_EHDR, 0, "e_type", LODE_ET_EXEC);
+	for (unsigned physical = 0; physical < 2; physical++) {
+		CHECK_EQ(file_open(&f, 0), LODE_OK);
+		CHECK_EQ(lode_plan_fit(&base, &f.image, &policy, &exact, &f.why), LODE_OK);
+		CHECK_EQ(base, 0x5000);
+		CHECK_EQ(lode_plan_fit(&base, &f.image, &policy, &wide, &f.why), LODE_OK);
+		CHECK_EQ(base, 0x5000);
+		CHECK_EQ(lode_plan_fit(&base, &f.image, &policy, &above, &f.why), LODE_ERR_POLICY);
+		CHECK_EQ(f.why.rule, LODE_RULE_PLAN_NO_PLACE);
+		CHECK_EQ(lode_plan_fit(&base, &f.image, &policy, &below, &f.why), LODE_ERR_POLICY);
+		policy.reserved = &taken;
+		policy.nreserved = 1;
+		CHECK_EQ(lode_plan_fit(&base, &f.image, &policy, &wide, &f.why), LODE_OK);
+		taken.addr--;
+		CHECK_EQ(lode_plan_fit(&base, &f.image, &policy, &wide, &f.why), LODE_ERR_POLICY);
+		taken.addr++;
+		policy.reserved = NULL;
+		policy.nreserved = 0;
+		policy.allowed = &below;
+		policy.nallowed = 1;
+		CHECK_EQ(lode_plan_fit(&base, &f.image, &policy, &wide, &f.why), LODE_ERR_POLICY);
+		policy.allowed = NULL;
+		policy.nallowed = 0;
+		policy.domain = LODE_PHYSICAL;
+		policy.relocate = LODE_RELOCATE_NONE;
+		mkelf_set(&f.out, MKELF_EHDR, 0, "e_type", LODE_ET_DYN);
+	}
+	file_free(&f);
+}
+
 int main(void)
 {
+	CASE(test_fixed);
 	test_random();
 	CASE(test_limits);
 	CASE(test_span);

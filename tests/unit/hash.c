@@ -72,30 +72,37 @@ static void set_gnu(uint32_t index, uint32_t value)
 	mkelf_set(&f.out, MKELF_GNU_HASH, index, "word", value);
 }
 
-static void refused(const char *rule, enum lode_field field, uint64_t value, uint64_t offset)
+static void refused(const char *rule, enum lode_field field, uint64_t value, uint64_t limit, uint64_t offset)
 {
 	CHECK_EQ(lode_dynamic_open(&dynamic, &f.image, &f.why), LODE_ERR_MALFORMED);
-	CHECK_WHY(f.why, rule, field, LODE_NO_INDEX, value, offset);
+	CHECK_WHY(f.why, rule, field, LODE_NO_INDEX, value, limit, offset);
 }
 
 /** Layout at 64 bit: 4 header words, 2 bloom words, the bucket, the chains. */
 static void test_gnu_lies(void)
 {
-	uint64_t at;
+	uint64_t at, size;
 
 	CHECK_EQ(open_symbols(1, 4, false, true), LODE_OK);
 	at = f.out.parts[MKELF_GNU_HASH].offset;
+	size = f.segments[0].offset + f.segments[0].filesz - at;
 	set_gnu(0, 0xffffffff); /* nbuckets */
-	refused("hash-size", LODE_FIELD_HASH_NBUCKET, 0xffffffff, at);
+	refused("hash-size", LODE_FIELD_HASH_NBUCKET, 0xffffffff, (size - 24) / 4, at);
+	set_gnu(0, (uint32_t)(size - 24) / 4 + 1);
+	refused("hash-size", LODE_FIELD_HASH_NBUCKET, (size - 24) / 4 + 1, (size - 24) / 4, at);
 	set_gnu(0, 1);
 	set_gnu(2, 0xffffffff); /* bloom words */
-	refused("hash-size", LODE_FIELD_HASH_NBUCKET, 1, at);
+	refused("hash-size", LODE_FIELD_HASH_BLOOM, 0xffffffff, (size - 16) / 8, at + 8);
+	set_gnu(2, (uint32_t)(size - 16) / 8 + 1);
+	refused("hash-size", LODE_FIELD_HASH_BLOOM, (size - 16) / 8 + 1, (size - 16) / 8, at + 8);
 	set_gnu(2, 1);
 	set_gnu(1, 9); /* symoffset above the bucket's symbol */
-	refused("hash-chain", LODE_FIELD_HASH_CHAIN, 2, at + 24);
+	refused("hash-chain", LODE_FIELD_HASH_BUCKET, 2, 9, at + 24);
 	set_gnu(1, 2);
 	set_gnu(6, 0xfffffff0); /* a bucket far behind the chains */
-	refused("hash-chain", LODE_FIELD_HASH_CHAIN, 0xfffffff0, at + 24);
+	refused("hash-chain", LODE_FIELD_HASH_BUCKET, 0xfffffff0, 2 + (size - 28) / 4, at + 24);
+	set_gnu(6, 2 + (uint32_t)(size - 28) / 4); /* just behind them */
+	refused("hash-chain", LODE_FIELD_HASH_BUCKET, 2 + (size - 28) / 4, 2 + (size - 28) / 4, at + 24);
 	set_gnu(6, 2);
 	CHECK_EQ(lode_dynamic_open(&dynamic, &f.image, &f.why), LODE_OK);
 	CHECK_EQ(dynamic.symbols.count, 5);
@@ -142,28 +149,37 @@ static void test_endless_chain(void)
 		uint64_t at = open_table(28 + 4 * words + 3, 1, 5);
 
 		mkelf_poke(&f.out, at + 24, 4, 5);
-		refused("hash-chain", LODE_FIELD_HASH_CHAIN, words ? 5 + words : 5, words ? at + 28 : at + 24);
+		if (words == 0)
+			refused("hash-chain", LODE_FIELD_HASH_BUCKET, 5, 5, at + 24);
+		else
+			refused("hash-chain", LODE_FIELD_HASH_CHAIN, 0, 0, at + 24 + 4 * words);
 	}
 	file_free(&f);
 }
 
 static void test_sysv_lies(void)
 {
-	uint64_t at, most;
+	uint64_t at, most, room;
 
 	CHECK_EQ(open_symbols(2, 4, true, false), LODE_OK);
 	at = f.out.parts[MKELF_HASH].offset;
 	most = (f.segments[0].offset + f.segments[0].filesz - f.out.parts[MKELF_SYM].offset) / 16;
+	room = (f.segments[0].offset + f.segments[0].filesz - at - 8) / 4;
 	mkelf_set(&f.out, MKELF_HASH, 0, "nchain", 0xffffffff);
-	refused("hash-size", LODE_FIELD_HASH_NCHAIN, 0xffffffff, at + 4);
+	refused("hash-size", LODE_FIELD_HASH_NCHAIN, 0xffffffff, room - mkelf_get(&f.out, MKELF_HASH, 0, "nbucket"), at + 4);
 	mkelf_set(&f.out, MKELF_HASH, 0, "nbucket", 0xffffffff);
-	refused("hash-size", LODE_FIELD_HASH_NCHAIN, 0xffffffff, at + 4);
+	refused("hash-size", LODE_FIELD_HASH_NBUCKET, 0xffffffff, room, at);
+	mkelf_set(&f.out, MKELF_HASH, 0, "nbucket", room + 1);
+	refused("hash-size", LODE_FIELD_HASH_NBUCKET, room + 1, room, at);
+	mkelf_set(&f.out, MKELF_HASH, 0, "nbucket", room);
+	mkelf_set(&f.out, MKELF_HASH, 0, "nchain", 1);
+	refused("hash-size", LODE_FIELD_HASH_NCHAIN, 1, 0, at + 4);
 	mkelf_set(&f.out, MKELF_HASH, 0, "nbucket", 0);
 	mkelf_set(&f.out, MKELF_HASH, 0, "nchain", most);
 	CHECK_EQ(lode_dynamic_open(&dynamic, &f.image, &f.why), LODE_OK);
 	CHECK_EQ(dynamic.symbols.count, most);
 	mkelf_set(&f.out, MKELF_HASH, 0, "nchain", most + 1); /* fits behind the table's header, not behind the symbols' begin */
-	refused("hash-size", LODE_FIELD_HASH_NCHAIN, most + 1, f.out.parts[MKELF_SYM].offset);
+	refused("hash-size", LODE_FIELD_SYMBOL_COUNT, most + 1, most, f.out.parts[MKELF_SYM].offset);
 	file_free(&f);
 }
 
@@ -180,7 +196,8 @@ static void test_short(void)
 		for (uint32_t i = 0; i < f.out.parts[MKELF_DYN].count; i++)
 			if (mkelf_get(&f.out, MKELF_DYN, i, "d_tag") == tags[k])
 				mkelf_set(&f.out, MKELF_DYN, i, "d_val", last);
-		refused("hash-size", LODE_FIELD_HASH_NBUCKET, k ? 15 : 7, last - f.segments[0].vaddr + f.segments[0].offset);
+		refused("hash-size", LODE_FIELD_HASH_TABLE, k ? 15 : 7, k ? 16 : 8,
+			last - f.segments[0].vaddr + f.segments[0].offset);
 	}
 	file_free(&f);
 }

@@ -230,7 +230,8 @@ static void test_empty_sections(void)
 			mkelf_set(&f.out, MKELF_SHDR, 1, "sh_size", 0);
 		CHECK_EQ(file_open(&f, LODE_OPEN_SECTIONS), i < 3 ? LODE_OK : LODE_ERR_MALFORMED);
 	}
-	CHECK_WHY(f.why, "section-past-end", LODE_FIELD_SHDR_OFFSET, 1, UINT64_MAX, mkelf_at(&f.out, MKELF_SHDR, 1, "sh_offset"));
+	CHECK_WHY(f.why, "section-past-end", LODE_FIELD_SHDR_OFFSET, 1, UINT64_MAX, f.out.size,
+		mkelf_at(&f.out, MKELF_SHDR, 1, "sh_offset"));
 	file_free(&f);
 }
 
@@ -298,16 +299,15 @@ static void test_room(void)
 	nsections = f.out.parts[MKELF_SHDR].count;
 	for (options.max_segments = 0; options.max_segments < 9; options.max_segments++) {
 		CHECK_EQ(lode_open(&f.image, &f.source, &options, &f.why), LODE_ERR_ROOM);
-		CHECK_WHY(f.why, "room-segments", LODE_FIELD_OPEN_SEGMENTS, LODE_NO_INDEX, options.max_segments, LODE_NO_OFFSET);
-		CHECK_EQ(f.why.limit, 9);
+		CHECK_WHY(f.why, "room-segments", LODE_FIELD_OPEN_SEGMENTS, LODE_NO_INDEX, options.max_segments, 9, LODE_NO_OFFSET);
 		CHECK_EQ(f.image.nsegments, 9);
 		CHECK_EQ(f.image.nsections, nsections);
 		CHECK(f.image.segments == NULL);
 	}
 	for (options.max_sections = 0; options.max_sections < nsections; options.max_sections++) {
 		CHECK_EQ(lode_open(&f.image, &f.source, &options, &f.why), LODE_ERR_ROOM);
-		CHECK_WHY(f.why, "room-sections", LODE_FIELD_OPEN_SECTIONS, LODE_NO_INDEX, options.max_sections, LODE_NO_OFFSET);
-		CHECK_EQ(f.why.limit, nsections);
+		CHECK_WHY(f.why, "room-sections", LODE_FIELD_OPEN_SECTIONS, LODE_NO_INDEX, options.max_sections, nsections,
+			LODE_NO_OFFSET);
 		CHECK_EQ(f.image.nsections, nsections);
 	}
 	CHECK_EQ(lode_open(&f.image, &f.source, &options, &f.why), LODE_OK);
@@ -366,8 +366,25 @@ static void test_prefixes(void)
 	file_free(&f);
 }
 
+/** Fields of program headers have a place in the table; others have none there. */
+static void test_segment_offset(void)
+{
+	static struct file f;
+
+	file_sample(&f, "dynamic", LODE_CLASS32, LODE_DATA2LSB, 0);
+	CHECK_EQ(file_open(&f, 0), LODE_OK);
+	CHECK_EQ(lode_segment_offset(&f.image, 2, LODE_FIELD_PHDR_TYPE), mkelf_at(&f.out, MKELF_PHDR, 2, "p_type"));
+	CHECK_EQ(lode_segment_offset(&f.image, 2, LODE_FIELD_PHDR_ALIGN), mkelf_at(&f.out, MKELF_PHDR, 2, "p_align"));
+	CHECK_EQ(lode_segment_offset(&f.image, 2, LODE_FIELD_PHDR_TYPE - 1), LODE_NO_OFFSET);
+	CHECK_EQ(lode_segment_offset(&f.image, 2, LODE_FIELD_PHDR_ALIGN + 1), LODE_NO_OFFSET);
+	CHECK_EQ(lode_segment_offset(&f.image, 2, LODE_FIELD_NONE), LODE_NO_OFFSET);
+	CHECK_EQ(lode_segment_offset(&f.image, 2, LODE_FIELD_COUNT_), LODE_NO_OFFSET);
+	file_free(&f);
+}
+
 int main(void)
 {
+	CASE(test_segment_offset);
 	test_decoding();
 	CASE(test_order);
 	CASE(test_sorting);

@@ -35,7 +35,7 @@ static void test_page_size(void)
 	for (unsigned i = 0; i < 7; i++) {
 		policy.page_size = bad[i];
 		CHECK_EQ(file_plan(&f, &policy), LODE_ERR_USE);
-		CHECK_WHY(f.why, "plan-page-size", LODE_FIELD_POLICY_PAGE_SIZE, LODE_NO_INDEX, bad[i], LODE_NO_OFFSET);
+		CHECK_WHY(f.why, "plan-page-size", LODE_FIELD_POLICY_PAGE_SIZE, LODE_NO_INDEX, bad[i], 4096, LODE_NO_OFFSET);
 	}
 	policy.wx = LODE_WX_ALLOW; /* text and data share the larger pages */
 	for (uint64_t page = 0x1000; page <= UINT64_C(1) << 40; page *= 2) {
@@ -54,11 +54,11 @@ static void test_domain(void)
 	CHECK_EQ(file_plan(&f, &policy), LODE_OK);
 	policy.relocate = LODE_RELOCATE_LOADER;
 	CHECK_EQ(file_plan(&f, &policy), LODE_ERR_USE);
-	CHECK_WHY(f.why, "plan-domain", LODE_FIELD_POLICY_RELOCATE, LODE_NO_INDEX, LODE_RELOCATE_LOADER, LODE_NO_OFFSET);
+	CHECK_WHY(f.why, "plan-domain", LODE_FIELD_POLICY_RELOCATE, LODE_NO_INDEX, LODE_RELOCATE_LOADER, 0, LODE_NO_OFFSET);
 	policy.relocate = LODE_RELOCATE_NONE;
 	mkelf_set(&f.out, MKELF_PHDR, 1, "p_paddr", UINT64_MAX - 0xe);
 	CHECK_EQ(file_load(&f, &policy), LODE_ERR_MALFORMED);
-	CHECK_WHY(f.why, "segment-wrap", LODE_FIELD_PHDR_PADDR, 1, UINT64_MAX - 0xe, field_at(1, "p_paddr"));
+	CHECK_WHY(f.why, "segment-wrap", LODE_FIELD_PHDR_PADDR, 1, UINT64_MAX - 0xe, UINT64_MAX, field_at(1, "p_paddr"));
 	policy.domain = LODE_VIRTUAL; /* where nobody looks at it */
 	CHECK_EQ(file_load(&f, &policy), LODE_OK);
 	mkelf_set(&f.out, MKELF_EHDR, 0, "e_type", LODE_ET_DYN); /* physical addresses do not move */
@@ -82,7 +82,7 @@ static void test_types(void)
 			continue;
 		}
 		CHECK_EQ(file_load(&f, &policy), LODE_ERR_UNSUPPORTED);
-		CHECK_WHY(f.why, "header-type", LODE_FIELD_EHDR_TYPE, LODE_NO_INDEX, type, 16);
+		CHECK_WHY(f.why, "header-type", LODE_FIELD_EHDR_TYPE, LODE_NO_INDEX, type, LODE_ET_DYN, 16);
 	}
 }
 
@@ -94,13 +94,13 @@ static void test_limits(void)
 	CHECK_EQ(file_plan(&f, &policy), LODE_OK);
 	policy.max_segments = 1;
 	CHECK_EQ(file_plan(&f, &policy), LODE_ERR_POLICY);
-	CHECK_WHY(f.why, "segment-limit", LODE_FIELD_EHDR_PHNUM, LODE_NO_INDEX, 2, 56);
+	CHECK_WHY(f.why, "segment-limit", LODE_FIELD_LOADS, LODE_NO_INDEX, 2, 1, f.image.phoff);
 	policy.max_segments = 0;
 	policy.max_size = 0x11000;
 	CHECK_EQ(file_plan(&f, &policy), LODE_OK);
 	policy.max_size--;
 	CHECK_EQ(file_plan(&f, &policy), LODE_ERR_POLICY);
-	CHECK_EQ(f.why.rule, LODE_RULE_PLAN_SIZE_LIMIT);
+	CHECK_WHY(f.why, "plan-size-limit", LODE_FIELD_SPAN, LODE_NO_INDEX, 0x11000, 0x10fff, f.image.phoff);
 	policy.max_size = 0x10000; /* less than the distance of the pages */
 	CHECK_EQ(file_plan(&f, &policy), LODE_ERR_POLICY);
 	policy.max_size = 1;
@@ -111,8 +111,7 @@ static void test_limits(void)
 	CHECK_EQ(file_plan(&f, &policy), LODE_OK);
 	policy.max_align = 0x2000;
 	CHECK_EQ(file_plan(&f, &policy), LODE_ERR_POLICY);
-	CHECK_WHY(f.why, "plan-align-limit", LODE_FIELD_PHDR_ALIGN, 1, 0x4000, field_at(1, "p_align"));
-	CHECK_EQ(f.why.limit, 0x2000);
+	CHECK_WHY(f.why, "plan-align-limit", LODE_FIELD_PHDR_ALIGN, 1, 0x4000, 0x2000, field_at(1, "p_align"));
 	policy.max_align = 0;
 	mkelf_set(&f.out, MKELF_PHDR, 1, "p_align", UINT64_C(1) << 31);
 	CHECK_EQ(file_load(&f, &policy), LODE_ERR_POLICY);
@@ -128,12 +127,18 @@ static void test_wide_span(void)
 
 	mkelf_set(&f.out, MKELF_PHDR, 1, "p_vaddr", (UINT64_C(1) << 63) + 0x20000);
 	CHECK_EQ(file_load(&f, &policy), LODE_ERR_POLICY);
-	CHECK_EQ(f.why.rule, LODE_RULE_PLAN_SIZE_LIMIT);
+	CHECK_WHY(f.why, "plan-size-limit", LODE_FIELD_SPAN, LODE_NO_INDEX, (UINT64_C(1) << 63) + 0x1000, UINT64_C(1) << 63,
+		f.image.phoff);
 	mkelf_set(&f.out, MKELF_PHDR, 1, "p_vaddr", (UINT64_C(1) << 63) + 0x1f000);
 	CHECK_EQ(file_load(&f, &policy), LODE_OK);
 	CHECK_EQ(f.plan.span.size, UINT64_C(1) << 63);
 	mkelf_set(&f.out, MKELF_PHDR, 1, "p_vaddr", UINT64_C(0xffffffffffff0000));
 	CHECK_EQ(file_load(&f, &policy), LODE_ERR_POLICY);
+	CHECK_EQ(f.why.value, UINT64_C(0xfffffffffffd1000));
+	mkelf_set(&f.out, MKELF_PHDR, 0, "p_vaddr", 0);
+	mkelf_set(&f.out, MKELF_PHDR, 1, "p_vaddr", UINT64_C(0xfffffffffffff000)); /* all of 2^64 */
+	CHECK_EQ(file_load(&f, &policy), LODE_ERR_POLICY);
+	CHECK_EQ(f.why.value, UINT64_MAX);
 }
 
 /** A p_align that is no power of two: refused, or as none where Linux's leniency is asked for. */
@@ -143,7 +148,7 @@ static void test_odd_alignment(void)
 
 	mkelf_set(&f.out, MKELF_PHDR, 1, "p_align", 0x3000);
 	CHECK_EQ(file_load(&f, &policy), LODE_ERR_MALFORMED);
-	CHECK_WHY(f.why, "segment-align", LODE_FIELD_PHDR_ALIGN, 1, 0x3000, field_at(1, "p_align"));
+	CHECK_WHY(f.why, "segment-align", LODE_FIELD_PHDR_ALIGN, 1, 0x3000, 0, field_at(1, "p_align"));
 	policy.flags |= LODE_PLAN_ALIGN_LENIENT;
 	CHECK_EQ(file_load(&f, &policy), LODE_OK);
 	CHECK_EQ(f.plan.align, 0x1000);
@@ -157,7 +162,7 @@ static void test_address_limit(void)
 	CHECK_EQ(file_plan(&f, &policy), LODE_OK);
 	policy.address_limit--;
 	CHECK_EQ(file_plan(&f, &policy), LODE_ERR_POLICY);
-	CHECK_WHY(f.why, "plan-address", LODE_FIELD_RUN, LODE_NO_INDEX, 0x20000, LODE_NO_OFFSET);
+	CHECK_WHY(f.why, "plan-address", LODE_FIELD_RUN, LODE_NO_INDEX, 0x20000, 0x30ffe, LODE_NO_OFFSET);
 	policy.address_limit = 0x20000;
 	CHECK_EQ(file_plan(&f, &policy), LODE_ERR_POLICY);
 	policy.address_limit = 1;
@@ -187,7 +192,8 @@ static void test_reserved(void)
 			continue;
 		}
 		CHECK_EQ(file_plan(&f, &policy), LODE_ERR_POLICY);
-		CHECK_WHY(f.why, "plan-reserved", LODE_FIELD_RUN, cases[i].run, cases[i].run ? 0x30000 : 0x20000, LODE_NO_OFFSET);
+		CHECK_WHY(f.why, "plan-reserved", LODE_FIELD_RUN, cases[i].run, cases[i].run ? 0x30000 : 0x20000, cases[i].addr,
+			LODE_NO_OFFSET);
 		CHECK_EQ(f.why.other, 1);
 	}
 }
@@ -202,7 +208,7 @@ static void test_allowed(void)
 	CHECK_EQ(file_plan(&f, &policy), LODE_OK);
 	allowed[1].size--;
 	CHECK_EQ(file_plan(&f, &policy), LODE_ERR_POLICY);
-	CHECK_WHY(f.why, "plan-not-allowed", LODE_FIELD_RUN, 1, 0x30000, LODE_NO_OFFSET);
+	CHECK_WHY(f.why, "plan-not-allowed", LODE_FIELD_RUN, 1, 0x30000, 0, LODE_NO_OFFSET);
 	allowed[1].size++;
 	allowed[0].addr++;
 	CHECK_EQ(file_plan(&f, &policy), LODE_ERR_POLICY);
@@ -222,14 +228,14 @@ static void test_write_execute(void)
 	CHECK_EQ(file_plan(&f, &policy), LODE_OK);
 	mkelf_set(&f.out, MKELF_PHDR, 1, "p_flags", 7);
 	CHECK_EQ(file_load(&f, &policy), LODE_ERR_POLICY);
-	CHECK_WHY(f.why, "plan-wx", LODE_FIELD_PHDR_FLAGS, 1, 7, field_at(1, "p_flags"));
+	CHECK_WHY(f.why, "plan-wx", LODE_FIELD_PHDR_FLAGS, 1, 7, 0, field_at(1, "p_flags"));
 	policy.wx = LODE_WX_AS_ASKED;
 	CHECK_EQ(file_load(&f, &policy), LODE_OK);
 	CHECK_EQ(f.runs[f.plan.nruns - 1].prot, 7);
 	mkelf_set(&f.out, MKELF_PHDR, 1, "p_flags", 6);
 	mkelf_set(&f.out, MKELF_PHDR, 1, "p_vaddr", 0x21800);
 	CHECK_EQ(file_load(&f, &policy), LODE_ERR_POLICY);
-	CHECK_WHY(f.why, "plan-page-wx", LODE_FIELD_PHDR_VADDR, 1, 0x21800, field_at(1, "p_vaddr"));
+	CHECK_WHY(f.why, "plan-page-wx", LODE_FIELD_PHDR_VADDR, 1, 0x21800, 0x1000, field_at(1, "p_vaddr"));
 	CHECK_EQ(f.why.other, 0);
 	policy.wx = LODE_WX_ALLOW;
 	CHECK_EQ(file_load(&f, &policy), LODE_OK);
@@ -246,7 +252,7 @@ static void test_write_execute(void)
 	CHECK_EQ(file_load(&f, &policy), LODE_OK);
 	mkelf_set(&f.out, MKELF_PHDR, 0, "p_memsz", 0x2001);
 	CHECK_EQ(file_load(&f, &policy), LODE_ERR_POLICY);
-	CHECK_WHY(f.why, "plan-wx", LODE_FIELD_PHDR_FLAGS, 0, 5, field_at(0, "p_flags"));
+	CHECK_WHY(f.why, "plan-wx", LODE_FIELD_PHDR_FLAGS, 0, 5, 0, field_at(0, "p_flags"));
 }
 
 /** Too few entries: told how many are always enough; every smaller number is refused or holds the plan whole. */
@@ -266,7 +272,8 @@ static void test_room(void)
 			for (uint32_t n = 0; n < nruns; n++) {
 				f.plan.max_runs = n;
 				CHECK_EQ(lode_plan(&f.plan, &f.image, &policy, &f.why), LODE_ERR_ROOM);
-				CHECK_WHY(f.why, "room-runs", LODE_FIELD_PLAN_RUNS, LODE_NO_INDEX, n, LODE_NO_OFFSET);
+				CHECK_WHY(f.why, "room-runs", LODE_FIELD_PLAN_RUNS, LODE_NO_INDEX, n, LODE_PLAN_RUNS(f.image.nload),
+					LODE_NO_OFFSET);
 				CHECK_EQ(f.plan.nruns, LODE_PLAN_RUNS(f.image.nload));
 				CHECK_EQ(f.plan.nfills, LODE_PLAN_FILLS(f.image.nload));
 			}
@@ -274,7 +281,8 @@ static void test_room(void)
 			for (uint32_t n = 0; n < nfills; n++) {
 				f.plan.max_fills = n;
 				CHECK_EQ(lode_plan(&f.plan, &f.image, &policy, &f.why), LODE_ERR_ROOM);
-				CHECK_WHY(f.why, "room-fills", LODE_FIELD_PLAN_FILLS, LODE_NO_INDEX, n, LODE_NO_OFFSET);
+				CHECK_WHY(f.why, "room-fills", LODE_FIELD_PLAN_FILLS, LODE_NO_INDEX, n,
+					LODE_PLAN_FILLS(f.image.nload), LODE_NO_OFFSET);
 				CHECK_EQ(f.plan.nfills, LODE_PLAN_FILLS(f.image.nload));
 			}
 			f.plan.max_fills = nfills;
@@ -316,7 +324,8 @@ static void test_room_inside(void)
 	CHECK_EQ(f.plan.nruns, 3);
 	for (f.plan.max_runs = 0; f.plan.max_runs < 3; f.plan.max_runs++) {
 		CHECK_EQ(lode_plan(&f.plan, &f.image, &policy, &f.why), LODE_ERR_ROOM);
-		CHECK_WHY(f.why, "room-runs", LODE_FIELD_PLAN_RUNS, LODE_NO_INDEX, f.plan.max_runs, LODE_NO_OFFSET);
+		CHECK_WHY(f.why, "room-runs", LODE_FIELD_PLAN_RUNS, LODE_NO_INDEX, f.plan.max_runs, LODE_PLAN_RUNS(2),
+			LODE_NO_OFFSET);
 	}
 }
 

@@ -184,7 +184,7 @@ static void test_unknown_types(void)
 				continue;
 			}
 			CHECK_EQ(dyn_place(&options, 0), LODE_ERR_UNSUPPORTED);
-			CHECK_WHY(dyn.why, "reloc-type", LODE_FIELD_REL_TYPE, 1, wide ? type : type & 255,
+			CHECK_WHY(dyn.why, "reloc-type", LODE_FIELD_REL_TYPE, 1, wide ? type : type & 255, 0,
 				mkelf_at(&dyn.out, table, 1, "r_info"));
 		}
 }
@@ -201,7 +201,7 @@ static void test_machine(void)
 	image.nrelocs = 1;
 	dyn_write(&image);
 	CHECK_EQ(dyn_place(NULL, 0), LODE_ERR_UNSUPPORTED);
-	CHECK_WHY(dyn.why, "machine-unsupported", LODE_FIELD_EHDR_MACHINE, LODE_NO_INDEX, LODE_EM_S390, 18);
+	CHECK_WHY(dyn.why, "machine-unsupported", LODE_FIELD_EHDR_MACHINE, LODE_NO_INDEX, LODE_EM_S390, 0, 18);
 	image.machine = LODE_EM_X86_64; /* x32: the machine is known, the class is another */
 	image.class_ = LODE_CLASS32;
 	image.data = LODE_DATA2LSB;

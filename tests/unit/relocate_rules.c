@@ -25,12 +25,17 @@ static int place_one(uint32_t type, uint32_t symbol, uint64_t offset, const stru
 	return dyn_place(options, 0);
 }
 
-static void check_why(const char *rule, enum lode_field field, uint64_t value, const char *name)
+static void check_limit(const char *rule, enum lode_field field, uint64_t value, uint64_t limit, const char *name)
 {
-	CHECK_WHY(dyn.why, rule, field, 0, value, mkelf_at(&dyn.out, MKELF_RELA, 0, name));
+	CHECK_WHY(dyn.why, rule, field, 0, value, limit, mkelf_at(&dyn.out, MKELF_RELA, 0, name));
 	for (size_t i = 0; i < DYN_MEMORY; i++) /* refused before the first effect */
 		if (!CHECK_EQ(dyn_memory[i], 0x33))
 			break;
+}
+
+static void check_why(const char *rule, enum lode_field field, uint64_t value, const char *name)
+{
+	check_limit(rule, field, value, 0, name);
 }
 
 /** The last place that lies wholly in a segment's memory, and the first that does not. */
@@ -100,9 +105,9 @@ static void test_symbols(void)
 		CHECK_EQ(place_one(symbolic[i], DYN_COMMON, DYN_DATA, NULL), LODE_ERR_MALFORMED);
 		check_why("symbol-undefined", LODE_FIELD_REL_SYMBOL, DYN_COMMON, "r_info");
 		CHECK_EQ(place_one(symbolic[i], DYN_SYMBOLS, DYN_DATA, NULL), LODE_ERR_MALFORMED);
-		CHECK_STR(lode_rule_name(dyn.why.rule), "symbol-index");
+		check_limit("symbol-index", LODE_FIELD_REL_SYMBOL, DYN_SYMBOLS, DYN_SYMBOLS, "r_info");
 		CHECK_EQ(place_one(symbolic[i], UINT32_MAX, DYN_DATA, NULL), LODE_ERR_MALFORMED);
-		CHECK_STR(lode_rule_name(dyn.why.rule), "symbol-index");
+		check_limit("symbol-index", LODE_FIELD_REL_SYMBOL, UINT32_MAX, DYN_SYMBOLS, "r_info");
 	}
 }
 
@@ -171,7 +176,7 @@ static void test_irelative(void)
 	CHECK_EQ(dyn_word(DYN_DATA + 8, 8), DYN_BIAS + 0x77);
 	options.irelative = LODE_IRELATIVE_CALL;
 	CHECK_EQ(dyn_place(&options, 0), LODE_ERR_IO); /* no callback */
-	CHECK_WHY(dyn.why, "reloc-ifunc", LODE_FIELD_REL_TYPE, 0, 37, mkelf_at(&dyn.out, MKELF_RELA, 0, "r_info"));
+	CHECK_WHY(dyn.why, "reloc-ifunc", LODE_FIELD_REL_TYPE, 0, 37, 0, mkelf_at(&dyn.out, MKELF_RELA, 0, "r_info"));
 	options.ifunc = on_ifunc;
 	CHECK_EQ(dyn_place(&options, 0), LODE_OK);
 	CHECK_EQ(ifuncs.calls, 2);
@@ -247,7 +252,7 @@ static void test_values_in_place(void)
 	CHECK_EQ(dyn_word(DYN_DATA, 4), (uint32_t)(DYN_BASE + 0x1230) + UINT32_C(0x7fffffff));
 	dyn_base = UINT64_C(0x100000000);
 	CHECK_EQ(dyn_place(&options, 0), LODE_ERR_MALFORMED);
-	CHECK_WHY(dyn.why, "reloc-value", LODE_FIELD_REL_ADDEND, 0, dyn_base + 0x1230 + 0x7fffffff,
+	CHECK_WHY(dyn.why, "reloc-value", LODE_FIELD_REL_ADDEND, 0, dyn_base + 0x1230 + 0x7fffffff, 0,
 		mkelf_at(&dyn.out, MKELF_REL, 0, "r_info"));
 	CHECK_EQ(lode_relocations_check(&count, &dyn.image, &dyn.plan, &options, NULL), LODE_OK);
 	CHECK_EQ(count.symbolic, 1);

@@ -78,7 +78,7 @@ static void test_words(void)
 static void expect(unsigned encoding, const uint64_t *words, uint32_t n, const char *rule, uint32_t index, uint64_t value)
 {
 	CHECK(place_words(encoding, words, n) != LODE_OK);
-	CHECK_WHY(dyn.why, rule, LODE_FIELD_RELR_ENTRY, index, value, mkelf_at(&dyn.out, MKELF_RELR, index, "word"));
+	CHECK_WHY(dyn.why, rule, LODE_FIELD_RELR_ENTRY, index, value, 0, mkelf_at(&dyn.out, MKELF_RELR, index, "word"));
 	for (size_t i = 0; i < DYN_MEMORY; i++)
 		if (!CHECK_EQ(dyn_memory[i], 0x33))
 			break;
@@ -115,7 +115,7 @@ static void test_size(void)
 			if (mkelf_get(&dyn.out, MKELF_DYN, i, "d_tag") == LODE_DT_RELRSZ) {
 				mkelf_set(&dyn.out, MKELF_DYN, i, "d_val", k ? 12 : 6);
 				CHECK_EQ(dyn_place(NULL, 0), LODE_ERR_MALFORMED);
-				CHECK_WHY(dyn.why, "reloc-table", LODE_FIELD_DYN_VALUE, i, k ? 12 : 6,
+				CHECK_WHY(dyn.why, "reloc-table", LODE_FIELD_DYN_VALUE, i, k ? 12 : 6, k ? 8 : 4,
 					mkelf_at(&dyn.out, MKELF_DYN, i, "d_val"));
 			}
 	}

@@ -126,7 +126,7 @@ static void test_outside(void)
 	for (unsigned i = 0; i < 5; i++) {
 		policy = kernel();
 		CHECK_EQ(load(&outside[i], &policy), LODE_ERR_MALFORMED);
-		CHECK_WHY(f.why, "relro-range", LODE_FIELD_PHDR_VADDR, 2, outside[i].relro,
+		CHECK_WHY(f.why, "relro-range", LODE_FIELD_PHDR_VADDR, 2, outside[i].relro, 0,
 			mkelf_at(&f.out, MKELF_PHDR, 2, "p_vaddr"));
 		policy = lode_policy_process(PAGE);
 		CHECK_EQ(load(&outside[i], &policy), LODE_OK);

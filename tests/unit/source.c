@@ -153,17 +153,16 @@ static void test_bounds(void)
 	CHECK_EQ(lode_source_read(to, &memory, 15, 1, NULL), LODE_OK);
 	CHECK_EQ(to[0], 'f');
 	CHECK_EQ(lode_source_read(to, &memory, 15, 2, &why), LODE_ERR_MALFORMED);
-	CHECK_WHY(why, "source-past-end", LODE_FIELD_FILE, LODE_NO_INDEX, 16, 15);
-	CHECK_EQ(why.limit, 17);
+	CHECK_WHY(why, "source-past-end", LODE_FIELD_FILE, LODE_NO_INDEX, 16, 17, 15);
 	CHECK_EQ(lode_source_read(to, &memory, 17, 0, &why), LODE_ERR_MALFORMED);
 	CHECK_EQ(lode_source_read(to, &memory, UINT64_MAX, 1, &why), LODE_ERR_MALFORMED);
-	CHECK_WHY(why, "source-past-end", LODE_FIELD_FILE, LODE_NO_INDEX, 16, UINT64_MAX);
+	CHECK_WHY(why, "source-past-end", LODE_FIELD_FILE, LODE_NO_INDEX, 16, UINT64_MAX, UINT64_MAX);
 	CHECK_EQ(lode_source_read(to, &memory, UINT64_MAX - 3, 8, NULL), LODE_ERR_MALFORMED);
 	pipe = tape_begin(&tape, bytes, 16, false);
 	CHECK_EQ(lode_source_read(to, &pipe, 4, 4, NULL), LODE_OK);
 	CHECK_MEM(to, "4567", 4);
 	CHECK_EQ(lode_source_read(to, &pipe, 12, 8, &why), LODE_ERR_IO);
-	CHECK_WHY(why, "source-read", LODE_FIELD_FILE, LODE_NO_INDEX, LODE_SIZE_UNKNOWN, 12);
+	CHECK_WHY(why, "source-read", LODE_FIELD_FILE, LODE_NO_INDEX, LODE_SIZE_UNKNOWN, 0, 12);
 	CHECK_EQ(lode_source_read(to, &pipe, UINT64_MAX, 1, &why), LODE_ERR_MALFORMED);
 	tape_end(&tape);
 }

@@ -35,10 +35,10 @@ static void test_strings(void)
 	CHECK_EQ(lode_string_read(buf, 1, &table, table.size - 1, &f.why), LODE_OK);
 	CHECK_STR(buf, "");
 	CHECK_EQ(lode_string_read(buf, 9, &table, 1, &f.why), LODE_ERR_ROOM);
-	CHECK_WHY(f.why, "room-string", LODE_FIELD_BUFFER, LODE_NO_INDEX, 9, LODE_NO_OFFSET);
+	CHECK_WHY(f.why, "room-string", LODE_FIELD_BUFFER, LODE_NO_INDEX, 9, table.size - 1, LODE_NO_OFFSET);
 	CHECK_EQ(lode_string_read(buf, 0, &table, 1, &f.why), LODE_ERR_ROOM);
 	CHECK_EQ(lode_string_read(buf, sizeof buf, &table, table.size, &f.why), LODE_ERR_MALFORMED);
-	CHECK_WHY(f.why, "string-outside", LODE_FIELD_STRING, LODE_NO_INDEX, table.size, LODE_NO_OFFSET);
+	CHECK_WHY(f.why, "string-outside", LODE_FIELD_STRING, LODE_NO_INDEX, table.size, table.size, LODE_NO_OFFSET);
 	CHECK_EQ(lode_string_read(buf, sizeof buf, &table, UINT64_MAX, &f.why), LODE_ERR_MALFORMED);
 	file_free(&f);
 }
@@ -66,7 +66,7 @@ static void test_long_strings(void)
 		f.out.bytes[table.offset + length] = 'a';
 	}
 	CHECK_EQ(lode_string_read(buf, sizeof buf, &table, 5, &f.why), LODE_ERR_MALFORMED);
-	CHECK_WHY(f.why, "string-unterminated", LODE_FIELD_STRING, LODE_NO_INDEX, 5, table.offset + 5);
+	CHECK_WHY(f.why, "string-unterminated", LODE_FIELD_STRING, LODE_NO_INDEX, 5, table.size, table.offset + 5);
 	f.source = tape_begin(&tape, f.out.bytes, table.offset + table.size, false);
 	CHECK_EQ(lode_string_read(buf, sizeof buf, &table, 5, &f.why), LODE_ERR_MALFORMED);
 	CHECK_EQ(f.why.rule, LODE_RULE_STRING_UNTERMINATED);
@@ -104,7 +104,7 @@ static void test_symbols(void)
 		CHECK_EQ(lode_string_read(name, sizeof name, &table.strings, symbol.name, NULL), LODE_OK);
 		CHECK_STR(name, "table");
 		CHECK_EQ(lode_symbol_read(&symbol, &f.image, &table, 5, &f.why), LODE_ERR_MALFORMED);
-		CHECK_WHY(f.why, "symbol-index", LODE_FIELD_REL_SYMBOL, LODE_NO_INDEX, 5, table.offset);
+		CHECK_WHY(f.why, "symbol-index", LODE_FIELD_SYMBOL_INDEX, LODE_NO_INDEX, 5, 5, table.offset);
 		f.source.size = table.offset;
 		CHECK_EQ(lode_symbol_read(&symbol, &f.image, &table, 0, &f.why), LODE_ERR_MALFORMED);
 	}
@@ -154,7 +154,7 @@ static void test_no_symbols(void)
 	file_sample(&f, "static", LODE_CLASS64, LODE_DATA2LSB, 0);
 	CHECK_EQ(file_open(&f, 0), LODE_OK);
 	CHECK_EQ(lode_symbol_read(&symbol, &f.image, &table, 0, &f.why), LODE_ERR_MALFORMED);
-	CHECK_WHY(f.why, "symbol-index", LODE_FIELD_REL_SYMBOL, LODE_NO_INDEX, 0, LODE_NO_OFFSET);
+	CHECK_WHY(f.why, "symbol-index", LODE_FIELD_SYMBOL_INDEX, LODE_NO_INDEX, 0, 0, LODE_NO_OFFSET);
 	file_free(&f);
 }
 
@@ -169,17 +169,17 @@ static void test_symtab_refused(void)
 	index = section_of(LODE_SHT_DYNSYM);
 	at = mkelf_at(&f.out, MKELF_SHDR, index, "sh_name");
 	CHECK_EQ(lode_symtab_of_section(&table, &f.image, f.image.nsections, &f.why), LODE_ERR_MALFORMED);
-	CHECK_WHY(f.why, "section-index", LODE_FIELD_SHDR_TYPE, LODE_NO_INDEX, f.image.nsections, LODE_NO_OFFSET);
+	CHECK_WHY(f.why, "section-index", LODE_FIELD_SECTION_INDEX, LODE_NO_INDEX, f.image.nsections, f.image.nsections,
+		LODE_NO_OFFSET);
 	CHECK_EQ(lode_symtab_of_section(&table, &f.image, index + 1, &f.why), LODE_ERR_USE);
-	CHECK_WHY(f.why, "symtab-type", LODE_FIELD_SHDR_TYPE, index + 1, LODE_SHT_STRTAB, at + 40 + 4);
+	CHECK_WHY(f.why, "symtab-type", LODE_FIELD_SHDR_TYPE, index + 1, LODE_SHT_STRTAB, 0, at + 40 + 4);
 	f.sections[index].entsize = 24;
 	CHECK_EQ(lode_symtab_of_section(&table, &f.image, index, &f.why), LODE_ERR_MALFORMED);
-	CHECK_WHY(f.why, "symtab-entsize", LODE_FIELD_SHDR_ENTSIZE, index, 24, at + 36);
+	CHECK_WHY(f.why, "symtab-entsize", LODE_FIELD_SHDR_ENTSIZE, index, 24, 16, at + 36);
 	f.sections[index].entsize = 16;
 	f.sections[index].link = f.image.nsections;
 	CHECK_EQ(lode_symtab_of_section(&table, &f.image, index, &f.why), LODE_ERR_MALFORMED);
-	CHECK_WHY(f.why, "section-index", LODE_FIELD_SHDR_LINK, index, f.image.nsections, at + 24);
-	CHECK_EQ(f.why.limit, f.image.nsections);
+	CHECK_WHY(f.why, "section-index", LODE_FIELD_SHDR_LINK, index, f.image.nsections, f.image.nsections, at + 24);
 	f.sections[index].link = index; /* no strings there */
 	CHECK_EQ(lode_symtab_of_section(&table, &f.image, index, &f.why), LODE_OK);
 	CHECK_EQ(table.strings.size, 0);
@@ -220,7 +220,7 @@ static void test_relocations(void)
 				CHECK_EQ(rel.addend, rela ? (uint64_t)relocs[i].addend : 0);
 			}
 			CHECK_EQ(lode_rel_read(&rel, &f.image, &table, 3, &f.why), LODE_ERR_USE);
-			CHECK_WHY(f.why, "reloc-index", LODE_FIELD_REL_OFFSET, LODE_NO_INDEX, 3, LODE_NO_OFFSET);
+			CHECK_WHY(f.why, "reloc-index", LODE_FIELD_REL_INDEX, LODE_NO_INDEX, 3, 3, LODE_NO_OFFSET);
 			f.source.size = part->offset;
 			CHECK_EQ(lode_rel_read(&rel, &f.image, &table, 0, &f.why), LODE_ERR_MALFORMED);
 			f.source.size = f.out.size;

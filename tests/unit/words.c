@@ -154,8 +154,26 @@ static void test_truncation(void)
 	}
 }
 
+/** A diagnosis begins with the rule's status and points nowhere. */
+static void test_of(void)
+{
+	for (unsigned rule = 0; rule < LODE_RULE_COUNT_; rule++) {
+		struct lode_diag why = lode_diag_of((enum lode_rule)rule, LODE_FIELD_STACK, 7, 5);
+
+		CHECK_EQ(why.rule, rule);
+		CHECK_EQ(why.status, lode_rule_status((enum lode_rule)rule));
+		CHECK_EQ(why.field, LODE_FIELD_STACK);
+		CHECK_EQ(why.index, LODE_NO_INDEX);
+		CHECK_EQ(why.other, LODE_NO_INDEX);
+		CHECK_EQ(why.value, 7);
+		CHECK_EQ(why.limit, 5);
+		CHECK_EQ(why.offset, LODE_NO_OFFSET);
+	}
+}
+
 int main(void)
 {
+	CASE(test_of);
 	CASE(test_rules);
 	CASE(test_fields);
 	CASE(test_unknown);

@@ -32,9 +32,9 @@ static int array_write(void *host, uint64_t addr, const void *bytes, size_t size
 	return 0;
 }
 
-static int array_fill(void *host, uint64_t addr, const struct lode_source *source, uint64_t offset, uint64_t size)
+static int array_fill(void *host, const struct lode_fill *fill, const struct lode_source *source, struct lode_diag *why)
 {
-	return lode_source_read(at(host, addr), source, offset, (size_t)size, NULL);
+	return lode_source_read(at(host, fill->addr), source, fill->offset, (size_t)fill->size, why);
 }
 
 static int array_read(void *host, uint64_t addr, void *bytes, size_t size)

@@ -42,6 +42,8 @@ int lode_word_read_(const struct lode_walk_ *walk, uint64_t *value, uint64_t add
 	unsigned char raw[8];
 	struct lode_cursor cursor = image_cursor(walk->image, raw);
 
+	if (!walk->space->read) /* nothing had to be read when all was checked: the bytes have changed */
+		return lode_refuse_(why, LODE_RULE_SPACE_CANNOT, lode_nowhere_(LODE_FIELD_SPACE_READ, 0, 0));
 	if (walk->space->read(walk->space->host, addr, raw, width) != 0)
 		return space_failed(LODE_FIELD_SPACE_READ, addr, why);
 	*value = width == 8 ? lode_take64_(&cursor) : (uint64_t)(int64_t)(int32_t)lode_take32_(&cursor);

@@ -15,15 +15,23 @@ static int failed(enum lode_field field, uint64_t addr, uint32_t index, struct l
 	return lode_refuse_(why, LODE_RULE_SPACE_REFUSED, place);
 }
 
+static int cannot(enum lode_field field, uint64_t value, struct lode_diag *why)
+{
+	return lode_refuse_(why, LODE_RULE_SPACE_CANNOT, lode_nowhere_(field, value, 0));
+}
+
 /* The space can do what the plan asks for. */
 static int check_space(const struct lode_space *space, const struct lode_plan *plan, struct lode_diag *why)
 {
+	if (!space->own)
+		return cannot(LODE_FIELD_SPACE_OWN, 0, why);
+	if (!space->write)
+		return cannot(LODE_FIELD_SPACE_WRITE, 0, why);
+	if (!space->abort)
+		return cannot(LODE_FIELD_SPACE_ABORT, 0, why);
 	for (uint32_t i = 0; i < plan->nruns; i++)
 		if (plan->runs[i].kind == LODE_RUN_SHARE && space->share == NULL)
-			return lode_refuse_(why, LODE_RULE_SPACE_CANNOT,
-				lode_nowhere_(LODE_FIELD_SPACE_SHARE, plan->runs[i].addr, 0));
-	if (plan->relocate == LODE_RELOCATE_LOADER && space->read == NULL)
-		return lode_refuse_(why, LODE_RULE_SPACE_CANNOT, lode_nowhere_(LODE_FIELD_SPACE_READ, 0, 0));
+			return cannot(LODE_FIELD_SPACE_SHARE, plan->runs[i].addr, why);
 	return LODE_OK;
 }
 
@@ -94,6 +102,19 @@ static int write_bytes(struct lode_space *space, const struct lode_source *sourc
 	return LODE_OK;
 }
 
+/* It is the source or the destination that fails. */
+static int fill_straight(struct lode_space *space, const struct lode_source *source, const struct lode_fill *fill, uint32_t index,
+	struct lode_diag *why)
+{
+	struct lode_diag cause = {.rule = LODE_RULE_NONE};
+
+	if (space->fill(space->host, fill, source, &cause) == 0)
+		return LODE_OK;
+	if (cause.rule == LODE_RULE_NONE)
+		return failed(LODE_FIELD_SPACE_FILL, fill->addr, index, why);
+	return lode_refuse_(why, cause.rule, cause);
+}
+
 /* The plan proved that a fill lies in the file; a source that shrank since is found out here. */
 static int place_fill(struct lode_space *space, const struct lode_source *source, const struct lode_fill *fill, uint32_t index,
 	struct lode_diag *why)
@@ -108,9 +129,7 @@ static int place_fill(struct lode_space *space, const struct lode_source *source
 	}
 	if (source->bytes != NULL || space->fill == NULL)
 		return write_bytes(space, source, *fill, index, why);
-	if (space->fill(space->host, fill->addr, source, fill->offset, fill->size) != 0)
-		return failed(LODE_FIELD_SPACE_FILL, fill->addr, index, why);
-	return LODE_OK;
+	return fill_straight(space, source, fill, index, why);
 }
 
 /* Final permissions; shared pages have had theirs from the beginning. */
@@ -151,13 +170,15 @@ static int place_all(struct lode_space *space, const struct lode_image *image, c
 int lode_place(struct lode_space *space, const struct lode_image *image, const struct lode_plan *plan,
 	const struct lode_relocation *relocation, struct lode_diag *why)
 {
-	struct lode_relocation_count count;
+	struct lode_relocation_count count = {0};
 	int status = check_space(space, plan, why);
 
 	if (status == LODE_OK && plan->relocate == LODE_RELOCATE_LOADER)
 		status = lode_relocations_check(&count, image, plan, relocation, why);
 	if (status != LODE_OK)
 		return status;
+	if (count.in_place > 0 && !space->read)
+		return cannot(LODE_FIELD_SPACE_READ, 0, why);
 	if (space->begin != NULL && space->begin(space->host, &plan->span) != 0)
 		return failed(LODE_FIELD_SPACE_BEGIN, plan->span.addr, LODE_NO_INDEX, why);
 	status = place_all(space, image, plan, relocation, why);

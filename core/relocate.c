@@ -63,11 +63,17 @@ static int symbol_value(const struct lode_walk_ *walk, uint64_t *value, struct l
 	return LODE_OK;
 }
 
-/* REL addends stand in the place itself; while only checking, the place is not there yet. */
+/* REL addends stand in the place itself. */
+static bool addend_in_place(const struct lode_entry_ *entry)
+{
+	return !entry->rel.has_addend && entry->op != LODE_OP_NONE && entry->op != LODE_OP_VALUE && entry->op != LODE_OP_DTPMOD;
+}
+
+/* While only checking, the place is not there yet. */
 static int addend(const struct lode_walk_ *walk, uint64_t *value, const struct lode_entry_ *entry, struct lode_diag *why)
 {
 	*value = entry->rel.addend;
-	if (entry->rel.has_addend || walk->space == NULL)
+	if (!addend_in_place(entry) || walk->space == NULL)
 		return LODE_OK;
 	return lode_word_read_(walk, value, entry->rel.offset + walk->plan->bias, entry->width, why);
 }
@@ -103,7 +109,7 @@ static uint64_t compute(const struct lode_walk_ *walk, const struct lode_entry_ 
  * While an addend is not known the value is not either. */
 static bool value_fits(const struct lode_walk_ *walk, const struct lode_entry_ *entry, uint64_t value)
 {
-	bool known = entry->rel.has_addend || walk->space != NULL;
+	bool known = !addend_in_place(entry) || walk->space != NULL;
 
 	if (entry->width == 8 || !image_wide(walk->image) || !known)
 		return true;
@@ -112,6 +118,7 @@ static bool value_fits(const struct lode_walk_ *walk, const struct lode_entry_ *
 
 static void count_one(struct lode_walk_ *walk, const struct lode_entry_ *entry)
 {
+	walk->count.in_place += addend_in_place(entry);
 	switch (entry->op) {
 	case LODE_OP_NONE: walk->count.none++; break;
 	case LODE_OP_RELATIVE: walk->count.relative++; break;
@@ -131,10 +138,13 @@ static int apply_ifunc(struct lode_walk_ *walk, const struct lode_entry_ *entry,
 	if (options->irelative == LODE_IRELATIVE_REFUSE)
 		return lode_refuse_(why, LODE_RULE_RELOC_IRELATIVE,
 			lode_at_reloc_(walk, entry, LODE_FIELD_REL_TYPE, entry->rel.type));
+	if (options->irelative == LODE_IRELATIVE_CALL && options->ifunc == NULL)
+		return lode_refuse_(why, LODE_RULE_RELOC_RESOLVER,
+			lode_at_reloc_(walk, entry, LODE_FIELD_REL_TYPE, entry->rel.type));
 	walk->ifuncs = true;
 	if (*skip || !walk->irelative)
 		return LODE_OK;
-	if (options->ifunc == NULL || options->ifunc(options->host, value, *value) != 0)
+	if (options->ifunc(options->host, value, *value) != 0)
 		return lode_refuse_(why, LODE_RULE_RELOC_IFUNC, lode_at_reloc_(walk, entry, LODE_FIELD_REL_TYPE, entry->rel.type));
 	return LODE_OK;
 }

@@ -8,6 +8,7 @@ static int relr_one(struct lode_walk_ *walk, struct lode_entry_ *entry, struct l
 	int status = lode_entry_target_(walk, entry, LODE_FIELD_RELR_ENTRY, why);
 
 	walk->count.relative++;
+	walk->count.in_place++;
 	if (status != LODE_OK || walk->space == NULL)
 		return status;
 	status = lode_word_read_(walk, &value, addr, entry->width, why);

@@ -12,7 +12,8 @@ static struct lode_diag at_table(const struct lode_image *image, enum lode_field
 {
 	struct lode_diag place = lode_nowhere_(field, value, limit);
 
-	place.offset = image->phoff;
+	if (image->nsegments > 0)
+		place.offset = image->phoff;
 	return place;
 }
 

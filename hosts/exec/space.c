@@ -64,14 +64,15 @@ static int space_write(void *host, uint64_t addr, const void *bytes, size_t size
 	return failed(result);
 }
 
-static int space_fill(void *host, uint64_t addr, const struct lode_source *source, uint64_t offset, uint64_t size)
+static int space_fill(void *host, const struct lode_fill *fill, const struct lode_source *source, struct lode_diag *why)
 {
 	struct exec_object *object = host;
 
-	(void)source;
-	if (lode_exec_read_(&object->file, pointer(addr + object->delta), offset, (size_t)size) == 0)
+	if (lode_exec_read_(&object->file, pointer(fill->addr + object->delta), fill->offset, (size_t)fill->size) == 0)
 		return 0;
 	object->error = EIO;
+	*why = lode_diag_of(LODE_RULE_SOURCE_READ, LODE_FIELD_FILE, source->size, 0);
+	why->offset = fill->offset;
 	return -1;
 }
 

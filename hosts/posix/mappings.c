@@ -132,13 +132,15 @@ static int mappings_write(void *host, uint64_t addr, const void *bytes, size_t s
 	return 0;
 }
 
-static int mappings_fill(void *host, uint64_t addr, const struct lode_source *source, uint64_t offset, uint64_t size)
+static int mappings_fill(void *host, const struct lode_fill *fill, const struct lode_source *source, struct lode_diag *why)
 {
 	struct lode_mappings *mappings = host;
 
-	if (!inside(&mappings->span, addr, size))
+	if (!inside(&mappings->span, fill->addr, fill->size))
 		return failed(mappings, EFAULT);
-	return lode_source_read(pointer(addr), source, offset, (size_t)size, NULL) == LODE_OK ? 0 : failed(mappings, EIO);
+	if (lode_source_read(pointer(fill->addr), source, fill->offset, (size_t)fill->size, why) != LODE_OK)
+		return failed(mappings, EIO);
+	return 0;
 }
 
 static int mappings_read(void *host, uint64_t addr, void *bytes, size_t size)

@@ -26,21 +26,25 @@ struct lode_space {
 	int (*begin)(void *host, const struct lode_range *span);
 	/** Whole file pages at @offset. NULL: the space cannot share; plan without LODE_PLAN_SHARE. */
 	int (*share)(void *host, const struct lode_run *run);
-	/** Private pages that read as zeros. */
+	/** Private pages that read as zeros. Required. */
 	int (*own)(void *host, const struct lode_run *run);
 	/** Private pages of zeros that get no fill (demand-zero is fine; relocations may still write). NULL: @own. */
 	int (*zero)(void *host, const struct lode_run *run);
-	/** Bytes to @addr. */
+	/** Bytes to @addr. Required. */
 	int (*write)(void *host, uint64_t addr, const void *bytes, size_t size);
-	/** Bytes of the file straight into the destination. NULL: the core reads and writes through a small buffer. */
-	int (*fill)(void *host, uint64_t addr, const struct lode_source *source, uint64_t offset, uint64_t size);
-	/** Bytes from @addr, as placed so far. Needed for relocation only (REL addends, RELR). */
+	/**
+	 * Bytes of the file straight into the destination: @fill of @source. Called only for sources with @read; bytes that are in
+	 * memory come through @write. If the source is what fails, lode_source_read or the callback fills in @why, and the placing
+	 * is refused by that rule. NULL: the core reads and writes through a small buffer.
+	 */
+	int (*fill)(void *host, const struct lode_fill *fill, const struct lode_source *source, struct lode_diag *why);
+	/** Bytes from @addr, as placed so far. Required where addends stand in the place (lode_relocation_count.in_place). */
 	int (*read)(void *host, uint64_t addr, void *bytes, size_t size);
 	/** Final permissions of whole pages: own and zero runs, and the RELRO range. NULL: the space has no permissions. */
 	int (*protect)(void *host, uint64_t addr, uint64_t size, uint32_t prot);
 	/** All done: from here on nothing fails. NULL: nothing to do. */
 	void (*commit)(void *host);
-	/** Leave the destination as it was before begin. Called once after any failure that follows a successful begin. */
+	/** Leave the destination as it was before begin. Called once after any failure that follows a successful begin. Required. */
 	void (*abort)(void *host);
 };
 
@@ -56,7 +60,7 @@ struct lode_relocation {
 	/* Asked up to three times for a relocation: when checked, when applied, and again if ifuncs need a second pass. */
 	/** Address of an undefined symbol: 0 and *address set if it is known. NULL: none is. Weak ones that stay unknown are 0. */
 	int (*resolve)(void *host, uint64_t *address, const char *name, const struct lode_symbol *symbol);
-	/** Value of an IRELATIVE or of an ifunc symbol: calls the resolver at @address. Only with LODE_IRELATIVE_CALL. */
+	/** Value of an IRELATIVE or of an ifunc symbol: calls the resolver at @address. Required with LODE_IRELATIVE_CALL. */
 	int (*ifunc)(void *host, uint64_t *value, uint64_t address);
 	void *host;
 	enum lode_irelative irelative;
@@ -79,6 +83,7 @@ int lode_place(struct lode_space *space, const struct lode_image *image, const s
 /** What lode_relocations_check found. */
 struct lode_relocation_count {
 	uint64_t total, relative, symbolic, irelative, tls, none;
+	uint64_t in_place; /* of all those the ones whose addend stands in the place (REL, RELR): the space has to read it */
 };
 /**
  * lode_relocations_check - read every dynamic relocation of the image and check it without any effect

@@ -65,14 +65,14 @@ static int faulty_write(void *host, uint64_t addr, const void *bytes, size_t siz
 	return after(faulty, fine, faulty->inner.write(faulty->inner.host, addr, bytes, size));
 }
 
-static int faulty_fill(void *host, uint64_t addr, const struct lode_source *source, uint64_t offset, uint64_t size)
+static int faulty_fill(void *host, const struct lode_fill *fill, const struct lode_source *source, struct lode_diag *why)
 {
 	struct faulty *faulty = host;
 	bool fine = ready(faulty, FAULTY_BYTES);
 
 	if (!fine && !faulty->late)
 		return -1;
-	return after(faulty, fine, faulty->inner.fill(faulty->inner.host, addr, source, offset, size));
+	return after(faulty, fine, faulty->inner.fill(faulty->inner.host, fill, source, why));
 }
 
 static int faulty_read(void *host, uint64_t addr, void *bytes, size_t size)

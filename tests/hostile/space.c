@@ -86,11 +86,12 @@ static int write_bytes(void *host, uint64_t addr, const void *bytes, size_t size
 	return enter_bytes(s, addr, size) ? -1 : s->under.write(s->under.host, addr, bytes, size);
 }
 
-static int fill(void *host, uint64_t addr, const struct lode_source *source, uint64_t offset, uint64_t size)
+static int fill(void *host, const struct lode_fill *fill, const struct lode_source *source, struct lode_diag *why)
 {
 	struct hostile_space *s = host;
 
-	return enter_bytes(s, addr, size) ? -1 : s->under.fill(s->under.host, addr, source, offset, size);
+	HOLDS(why->rule == LODE_RULE_NONE);
+	return enter_bytes(s, fill->addr, fill->size) ? -1 : s->under.fill(s->under.host, fill, source, why);
 }
 
 static int read_bytes(void *host, uint64_t addr, void *bytes, size_t size)

@@ -143,6 +143,15 @@ void rule_RELOC_IFUNC(struct bad *b)
 	place(b, &options);
 }
 
+void rule_RELOC_RESOLVER(struct bad *b)
+{
+	const struct lode_relocation options = {.irelative = LODE_IRELATIVE_CALL};
+
+	write_image(b, type(b, 1032, 42), 0, DYN_DATA);
+	want_entry(b, LODE_FIELD_REL_TYPE, "r_info", type(b, 1032, 42));
+	place(b, &options);
+}
+
 void rule_RELR_ORDER(struct bad *b)
 {
 	static const uint64_t words[] = {7};
@@ -183,7 +192,7 @@ void rule_SPACE_CANNOT(struct bad *b)
 	b->policy.base = DYN_BASE;
 	write_image(b, type(b, 257, 1), 0, DYN_DATA);
 	CHECK_EQ(file_load(&dyn, &b->policy), LODE_OK);
-	space.read = NULL;
-	bad_want(b, LODE_FIELD_SPACE_READ, LODE_NO_INDEX, 0, LODE_NO_OFFSET);
+	space.write = NULL;
+	bad_want(b, LODE_FIELD_SPACE_WRITE, LODE_NO_INDEX, 0, LODE_NO_OFFSET);
 	b->status = lode_place(&space, &dyn.image, &dyn.plan, NULL, &b->why);
 }

@@ -198,7 +198,9 @@ static void test_failing_source(void)
 			space = recording(LODE_NO_INDEX);
 			space.fill = fill ? space.fill : NULL;
 			CHECK_EQ(lode_place(&space, &f.image, &f.plan, NULL, &f.why), LODE_ERR_IO);
-			CHECK(f.why.rule == LODE_RULE_SOURCE_READ || (fill && f.why.rule == LODE_RULE_SPACE_REFUSED));
+			CHECK_STR(lode_rule_name(f.why.rule), "source-read");
+			CHECK_EQ(f.why.field, LODE_FIELD_FILE);
+			CHECK(f.why.offset < f.out.size);
 			CHECK_EQ(tape.reads, i + 1);
 			CHECK_EQ(count(ABORT), recorder.ncalls > 0);
 			CHECK_EQ(count(COMMIT), 0);
@@ -249,6 +251,60 @@ static void test_shrunken_source(void)
 	f.source.size = f.fills[1].offset + f.fills[1].size - 1;
 	CHECK_EQ(lode_place(&space, &f.image, &f.plan, NULL, &f.why), LODE_ERR_MALFORMED);
 	CHECK_WHY(f.why, "source-past-end", LODE_FIELD_FILE, LODE_NO_INDEX, f.source.size, f.source.size + 1, f.fills[1].offset);
+	CHECK_EQ(count(ABORT), 1);
+	CHECK_MEM(memory, before, MEMORY);
+}
+
+/** The callbacks that every space needs. */
+static void test_required(void)
+{
+	begin(1, 0);
+	for (unsigned i = 0; i < 3; i++) {
+		struct lode_space space = recording(LODE_NO_INDEX);
+		enum lode_field fields[] = {LODE_FIELD_SPACE_OWN, LODE_FIELD_SPACE_WRITE, LODE_FIELD_SPACE_ABORT};
+
+		space.own = i == 0 ? NULL : space.own;
+		space.write = i == 1 ? NULL : space.write;
+		space.abort = i == 2 ? NULL : space.abort;
+		CHECK_EQ(lode_place(&space, &f.image, &f.plan, NULL, &f.why), LODE_ERR_USE);
+		CHECK_WHY(f.why, "space-cannot", fields[i], LODE_NO_INDEX, 0, 0, LODE_NO_OFFSET);
+		CHECK_EQ(recorder.ncalls, 0);
+	}
+}
+
+/** The dynamic table's entry with a tag says that it is another. */
+static void set_tag(uint64_t tag, uint64_t other)
+{
+	for (uint32_t i = 0; i < f.out.parts[MKELF_DYN].count; i++)
+		if (mkelf_get(&f.out, MKELF_DYN, i, "d_tag") == tag)
+			mkelf_set(&f.out, MKELF_DYN, i, "d_tag", other);
+}
+
+/** The RELA table becomes two REL tables of nothing but offsets and types, after all was checked. */
+static int change_at_begin(void *host, const struct lode_range *span)
+{
+	set_tag(LODE_DT_RELA, LODE_DT_REL);
+	set_tag(LODE_DT_RELASZ, LODE_DT_RELSZ);
+	set_tag(LODE_DT_RELAENT, 0x60000000);
+	return on_begin(host, span);
+}
+
+/** A space without read takes every image whose addends stand in the file, and refuses if that changes. */
+static void test_no_read(void)
+{
+	struct lode_space space = recording(LODE_NO_INDEX);
+
+	space.read = NULL;
+	begin(1, 0);
+	set_tag(LODE_DT_RELR, 0x60000000);
+	set_tag(LODE_DT_RELRSZ, 0x60000001);
+	CHECK_EQ(lode_place(&space, &f.image, &f.plan, NULL, &f.why), LODE_OK);
+	CHECK_EQ(count(COMMIT), 1);
+	space = recording(LODE_NO_INDEX);
+	space.read = NULL;
+	space.begin = change_at_begin;
+	CHECK_EQ(lode_place(&space, &f.image, &f.plan, NULL, &f.why), LODE_ERR_USE);
+	CHECK_WHY(f.why, "space-cannot", LODE_FIELD_SPACE_READ, LODE_NO_INDEX, 0, 0, LODE_NO_OFFSET);
 	CHECK_EQ(count(ABORT), 1);
 	CHECK_MEM(memory, before, MEMORY);
 }
@@ -339,6 +395,8 @@ int main(void)
 	CASE(test_changing_source);
 	CASE(test_shrunken_source);
 	CASE(test_missing);
+	CASE(test_required);
+	CASE(test_no_read);
 	CASE(test_zero_tails);
 	CASE(test_array);
 	file_free(&f);

@@ -66,9 +66,9 @@ static int on_write(void *host, uint64_t addr, const void *bytes, size_t size)
 	return record(WRITE, addr, 0) ? recorder.inner.write(host, addr, bytes, size) : 1;
 }
 
-static int on_fill(void *host, uint64_t addr, const struct lode_source *source, uint64_t offset, uint64_t size)
+static int on_fill(void *host, const struct lode_fill *fill, const struct lode_source *source, struct lode_diag *why)
 {
-	return record(FILL, addr, 0) ? recorder.inner.fill(host, addr, source, offset, size) : 1;
+	return record(FILL, fill->addr, 0) ? recorder.inner.fill(host, fill, source, why) : 1;
 }
 
 static int on_read(void *host, uint64_t addr, void *bytes, size_t size)

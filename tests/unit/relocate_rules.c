@@ -175,8 +175,8 @@ static void test_irelative(void)
 	CHECK_EQ(dyn_word(DYN_DATA, 8), before);
 	CHECK_EQ(dyn_word(DYN_DATA + 8, 8), DYN_BIAS + 0x77);
 	options.irelative = LODE_IRELATIVE_CALL;
-	CHECK_EQ(dyn_place(&options, 0), LODE_ERR_IO); /* no callback */
-	CHECK_WHY(dyn.why, "reloc-ifunc", LODE_FIELD_REL_TYPE, 0, 37, 0, mkelf_at(&dyn.out, MKELF_RELA, 0, "r_info"));
+	CHECK_EQ(dyn_place(&options, 0), LODE_ERR_USE); /* no callback */
+	check_why("reloc-resolver", LODE_FIELD_REL_TYPE, 37, "r_info");
 	options.ifunc = on_ifunc;
 	CHECK_EQ(dyn_place(&options, 0), LODE_OK);
 	CHECK_EQ(ifuncs.calls, 2);
@@ -257,14 +257,42 @@ static void test_values_in_place(void)
 	CHECK_EQ(lode_relocations_check(&count, &dyn.image, &dyn.plan, &options, NULL), LODE_OK);
 	CHECK_EQ(count.symbolic, 1);
 	CHECK_EQ(count.irelative, 1);
+	CHECK_EQ(count.in_place, 2);
 	for (size_t i = 0; i < dyn.plan.span.size; i++)
 		CHECK_EQ(dyn_memory[i], 0);
 	CHECK_EQ(dyn_memory[dyn.plan.span.size], 0x33);
 	dyn_base = DYN_BASE;
 }
 
+/** Of i386's REL entries these have no addend: nothing is read from the place. */
+static void test_no_addends(void)
+{
+	static const struct mkelf_reloc relocs[] = {
+		{DYN_DATA, 0, 0, 0}, {DYN_DATA, 6, DYN_OWN, 7}, {DYN_DATA + 4, 7, DYN_OWN, 7}, {DYN_DATA + 8, 35, DYN_VAR, 7}};
+	struct lode_array array = {.memory = dyn_memory, .base = DYN_BASE, .size = DYN_MEMORY};
+	struct lode_space space = lode_array_space(&array);
+	struct lode_policy policy = lode_policy_kernel(0x1000);
+	struct dyn_image image = image_of(relocs, 4);
+
+	image.class_ = LODE_CLASS32;
+	image.machine = LODE_EM_386;
+	image.rela = false;
+	dyn_write(&image);
+	policy.base = DYN_BASE;
+	CHECK_EQ(file_load(&dyn, &policy), LODE_OK);
+	CHECK_EQ(lode_relocations_check(&count, &dyn.image, &dyn.plan, NULL, NULL), LODE_OK);
+	CHECK_EQ(count.total, 4);
+	CHECK_EQ(count.in_place, 0);
+	space.read = NULL;
+	CHECK_EQ(lode_place(&space, &dyn.image, &dyn.plan, NULL, NULL), LODE_OK);
+	CHECK_EQ(mkelf_peek(&dyn.out, dyn.segments[1].offset, 4), 7);
+	CHECK_EQ(dyn_memory[DYN_DATA - DYN_LINKED] | dyn_memory[DYN_DATA - DYN_LINKED + 1] << 8, (DYN_BASE + 0x1230) & 0xffff);
+	CHECK_EQ(dyn_memory[DYN_DATA - DYN_LINKED + 8], 1); /* the module's number */
+}
+
 int main(void)
 {
+	CASE(test_no_addends);
 	CASE(test_range);
 	CASE(test_text);
 	CASE(test_symbols);

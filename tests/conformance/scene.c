@@ -191,13 +191,13 @@ bool scene_begin(struct scene *scene, const struct scenario *scenario, struct su
 	return true;
 }
 
-static int wanted_prot(const struct scene *scene, uint64_t addr)
+static int wanted_prot(const struct scene *scene, const struct subject *subject, uint64_t addr)
 {
 	const struct lode_run *run = lode_plan_run_at(&scene->plan, addr, 1);
 	const struct lode_range *relro = &scene->plan.relro;
 
 	if (!run)
-		return 0;
+		return (int)subject->between;
 	if (scene->plan.relocate == LODE_RELOCATE_LOADER && addr >= relro->addr && addr - relro->addr < relro->size)
 		return (int)LODE_PF_R;
 	return (int)run->prot;
@@ -211,7 +211,8 @@ void scene_check(struct scene *scene, struct subject *subject)
 	for (uint64_t at = 0; at < span->size; at += sizeof page) {
 		int prot = subject->prot(subject, span->addr + at);
 
-		if (prot != SUBJECT_NO_PROT && !CHECK_EQ(prot, wanted_prot(scene, span->addr + at) & ~(int)subject->hidden))
+		if (prot != SUBJECT_NO_PROT &&
+			!CHECK_EQ(prot, wanted_prot(scene, subject, span->addr + at) & ~(int)subject->hidden))
 			return;
 	}
 	for (uint64_t at = 0; at < span->size; at += sizeof page) {

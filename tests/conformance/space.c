@@ -88,8 +88,12 @@ static void test_reads(struct subject *subject, const struct scenario *scenario,
 			scene.flaky.spoil = spoil;
 			status = place(&scene, subject, &faulty, &why);
 			if (scene.flaky.calls > at) {
-				if (spoil == SPOIL_FAIL)
+				if (spoil == SPOIL_FAIL) {
 					CHECK_EQ(status, LODE_ERR_IO);
+					CHECK_STR(lode_rule_name(why.rule), "source-read");
+					CHECK_EQ(why.field, LODE_FIELD_FILE);
+					CHECK(why.offset < scene.file.size);
+				}
 				calls = at + 2;
 			} else {
 				CHECK_EQ(status, LODE_OK);
@@ -99,6 +103,32 @@ static void test_reads(struct subject *subject, const struct scenario *scenario,
 		}
 		scene_end(&scene);
 	}
+}
+
+/** A space that reads the file by itself, and finds nothing there: it says so like any source. */
+static void test_lost_file(struct subject *subject)
+{
+	struct faulty faulty = {.at = NEVER};
+	struct lode_diag why = {.status = LODE_OK};
+	struct lode_space space;
+	struct scene scene;
+	bool shares = subject->shares;
+
+	subject->shares = false; /* mapped pages of a file that is gone would be a signal */
+	if (scene_begin(&scene, &scenarios[0], subject, true)) {
+		faulty.inner = subject->open(subject, &scene.plan, &scene.file);
+		subject->lose(subject);
+		space = faulty_space(&faulty);
+		CHECK_EQ(lode_place(&space, &scene.image, &scene.plan, NULL, &why), LODE_ERR_IO);
+		CHECK_STR(lode_rule_name(why.rule), "source-read");
+		CHECK_EQ(why.field, LODE_FIELD_FILE);
+		CHECK_EQ(why.offset, scene.plan.fills[0].offset);
+		CHECK_EQ(faulty.aborts, 1);
+		CHECK(subject->same(subject));
+		subject->close(subject);
+	}
+	scene_end(&scene);
+	subject->shares = shares;
 }
 
 /** A plan with share runs and a space that cannot share: refused before any callback. */
@@ -122,10 +152,17 @@ static void test_cannot_share(struct subject *subject)
 	scene_end(&scene);
 }
 
+/** A space has room for a span: begin says so, or where there is none the run that would fill it. */
+static bool takes(const struct lode_space *space, const struct lode_range *span)
+{
+	const struct lode_run run = {.addr = span->addr, .size = span->size, .kind = LODE_RUN_OWN, .prot = LODE_PF_R};
+
+	return space->begin ? space->begin(space->host, span) == 0 : space->own(space->host, &run) == 0;
+}
+
 /** A span that the destination does not have, or that is taken already: begin refuses, and what was there stays. */
 static void test_no_room(struct subject *subject)
 {
-	struct lode_diag why = {.status = LODE_OK};
 	struct faulty faulty = {.at = NEVER};
 	struct lode_range elsewhere;
 	struct lode_space space;
@@ -137,11 +174,10 @@ static void test_no_room(struct subject *subject)
 		space = faulty_space(&faulty);
 		CHECK_EQ(lode_place(&space, &scene.image, &scene.plan, NULL, NULL), LODE_OK);
 		elsewhere.addr = UINT64_MAX - elsewhere.size + 1;
-		CHECK(!faulty.inner.begin || faulty.inner.begin(faulty.inner.host, &elsewhere) != 0);
+		CHECK(!takes(&faulty.inner, &elsewhere));
 		elsewhere = (struct lode_range){scene.plan.span.addr, UINT64_C(1) << 62};
-		CHECK(!faulty.inner.begin || faulty.inner.begin(faulty.inner.host, &elsewhere) != 0);
+		CHECK(!takes(&faulty.inner, &elsewhere));
 		scene_check(&scene, subject);
-		CHECK_EQ(why.rule, LODE_RULE_NONE);
 		subject->close(subject);
 	}
 	scene_end(&scene);
@@ -197,6 +233,10 @@ static void test_subject(struct subject *subject)
 	}
 	check_case("%s: a space that cannot share", subject->name);
 	test_cannot_share(subject);
+	if (subject->lose) {
+		check_case("%s: a file that is gone", subject->name);
+		test_lost_file(subject);
+	}
 	check_case("%s: a span that it has not", subject->name);
 	test_no_room(subject);
 }
@@ -246,6 +286,7 @@ int main(void)
 	test_parts_of_pages();
 	test_subject(&subject_array);
 	test_subject(&subject_array_without_undo);
+	test_subject(&subject_arena);
 	test_subject(&subject_mappings);
 	test_subject(&subject_reserved_mappings);
 	check_case("mappings: a span that is taken");

@@ -30,18 +30,24 @@ struct subject {
 	/** Bytes as placed, whatever the permissions are. Called after prot. */
 	void (*look)(struct subject *subject, uint64_t addr, void *bytes, size_t size);
 	void (*close)(struct subject *subject);
+	/** The file that bytes are read of loses all of them, or NULL: they come from the plan's source. Called after open. */
+	void (*lose)(struct subject *subject);
 	uint32_t hidden;
+	uint32_t between; /* permissions of the span's pages that lie between runs */
 	void *state;
 };
 
-extern struct subject subject_array, subject_array_without_undo, subject_mappings, subject_reserved_mappings, subject_exec;
+extern struct subject subject_arena, subject_array, subject_array_without_undo, subject_mappings, subject_reserved_mappings,
+	subject_exec;
 
 /* Shared by those whose destination is this process. */
 bool subject_choose_free(struct subject *subject, uint64_t *base, const struct lode_span *span, bool low);
 int subject_prot(struct subject *subject, uint64_t addr);
 void subject_look(struct subject *subject, uint64_t addr, void *bytes, size_t size);
-enum { SUBJECT_PICTURE = 1 << 16 };
+enum { SUBJECT_PICTURE = 1 << 16, SUBJECT_NEIGHBOURS = 2 * SUBJECT_PICTURE };
 /** The lines of /proc/self/maps that touch a range, cut to it, so that neighbours that merge with it do not show. */
 void subject_picture(char *text, const struct lode_range *span);
+/** The same of the megabyte on each side of the range. */
+void subject_neighbours(char *text, const struct lode_range *span);
 
 #endif

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../../hosts/exec/state.h"
 #include "subject.h"
@@ -10,7 +11,7 @@
 struct exec_subject {
 	struct exec_object object;
 	FILE *file;
-	char before[SUBJECT_PICTURE];
+	char before[SUBJECT_PICTURE], beside[SUBJECT_NEIGHBOURS];
 };
 
 static struct lode_space open_exec(struct subject *subject, const struct lode_plan *plan, const struct mkelf_out *file)
@@ -26,6 +27,7 @@ static struct lode_space open_exec(struct subject *subject, const struct lode_pl
 	state->object.file.size = file->size;
 	state->object.plan = *plan;
 	subject_picture(state->before, &plan->span);
+	subject_neighbours(state->beside, &plan->span);
 	subject->state = state;
 	return lode_exec_space_(&state->object);
 }
@@ -41,9 +43,19 @@ static bool same(struct subject *subject)
 
 static bool same_beside(struct subject *subject, const struct lode_range *span)
 {
-	(void)subject;
-	(void)span;
-	return true;
+	const struct exec_subject *state = subject->state;
+	static char now[SUBJECT_NEIGHBOURS];
+
+	subject_neighbours(now, span);
+	return strcmp(now, state->beside) == 0;
+}
+
+static void lose(struct subject *subject)
+{
+	struct exec_subject *state = subject->state;
+
+	if (ftruncate(fileno(state->file), 0) != 0)
+		abort();
 }
 
 static void close_exec(struct subject *subject)
@@ -67,4 +79,5 @@ struct subject subject_exec = {
 	.prot = subject_prot,
 	.look = subject_look,
 	.close = close_exec,
+	.lose = lose,
 };

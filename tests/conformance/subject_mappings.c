@@ -17,6 +17,7 @@ struct mappings_state {
 	struct lode_range span; /* what was asked for, rounded to the host's pages */
 	FILE *file;
 	char before[SUBJECT_PICTURE]; /* lines of /proc/self/maps that touch the span */
+	char beside[SUBJECT_NEIGHBOURS];
 };
 
 static struct lode_mappings reserved; /* between choose and open */
@@ -39,6 +40,17 @@ void subject_picture(char *text, const struct lode_range *span)
 	}
 	if (maps)
 		fclose(maps);
+}
+
+void subject_neighbours(char *text, const struct lode_range *span)
+{
+	const uint64_t size = 1 << 20;
+	struct lode_range side = {span->addr > size ? span->addr - size : 0, 0};
+
+	side.size = span->addr - side.addr;
+	subject_picture(text, &side);
+	side = (struct lode_range){span->addr + span->size, size};
+	subject_picture(text + strlen(text), &side);
 }
 
 /** Free addresses: those of a mapping that was there a moment ago. */
@@ -84,6 +96,7 @@ static struct lode_space open_mappings(struct subject *subject, const struct lod
 		abort();
 	state->mappings.fd = fileno(state->file);
 	subject_picture(state->before, &plan->span);
+	subject_neighbours(state->beside, &plan->span);
 	subject->state = state;
 	return lode_mappings_space(&state->mappings);
 }
@@ -97,12 +110,13 @@ static bool same(struct subject *subject)
 	return strcmp(now, state->before) == 0;
 }
 
-/** What lies beside the span is the test's own memory: the sanitizers and the other cases watch that. */
 static bool same_beside(struct subject *subject, const struct lode_range *span)
 {
-	(void)subject;
-	(void)span;
-	return true;
+	const struct mappings_state *state = subject->state;
+	static char now[SUBJECT_NEIGHBOURS];
+
+	subject_neighbours(now, span);
+	return strcmp(now, state->beside) == 0;
 }
 
 static int shown_prot(uint64_t addr)

@@ -251,6 +251,27 @@ static int locate_symbols(const struct tags *tags, struct lode_diag *why)
 	return lode_hash_count_(dynamic, tags->image, lode_divide_(room.size, symbol_size(tags->image)), why);
 }
 
+/* Called by address, but their words have bytes in the file. */
+static int locate_array(struct lode_range *array, const struct tags *tags, uint32_t slot, uint32_t size_slot, struct lode_diag *why)
+{
+	struct lode_extent extent = {0};
+	int status = locate_sized(&extent, tags, slot, size_slot, why);
+
+	if (status == LODE_OK && extent.size > 0)
+		*array = (struct lode_range){.addr = tags->value[slot], .size = extent.size};
+	return status;
+}
+
+static int locate_arrays(const struct tags *tags, struct lode_diag *why)
+{
+	struct lode_dynamic *dynamic = tags->dynamic;
+	int status = locate_array(&dynamic->init_array, tags, LODE_DT_INIT_ARRAY, LODE_DT_INIT_ARRAYSZ, why);
+
+	if (status == LODE_OK)
+		status = locate_array(&dynamic->fini_array, tags, LODE_DT_FINI_ARRAY, LODE_DT_FINI_ARRAYSZ, why);
+	return status;
+}
+
 static void take_scalars(const struct tags *tags)
 {
 	struct lode_dynamic *dynamic = tags->dynamic;
@@ -258,8 +279,6 @@ static void take_scalars(const struct tags *tags)
 
 	dynamic->init = value[LODE_DT_INIT];
 	dynamic->fini = value[LODE_DT_FINI];
-	dynamic->init_array = (struct lode_range){value[LODE_DT_INIT_ARRAY], value[LODE_DT_INIT_ARRAYSZ]};
-	dynamic->fini_array = (struct lode_range){value[LODE_DT_FINI_ARRAY], value[LODE_DT_FINI_ARRAYSZ]};
 	dynamic->flags = value[LODE_DT_FLAGS];
 	dynamic->soname = tags->seen[LODE_DT_SONAME] ? value[LODE_DT_SONAME] : LODE_NO_OFFSET;
 	dynamic->rpath = tags->seen[LODE_DT_RPATH] ? value[LODE_DT_RPATH] : LODE_NO_OFFSET;
@@ -311,5 +330,7 @@ int lode_dynamic_open(struct lode_dynamic *dynamic, const struct lode_image *ima
 		status = locate_relocations(&tags, why);
 	if (status == LODE_OK)
 		status = locate_versions(&tags, why);
+	if (status == LODE_OK)
+		status = locate_arrays(&tags, why);
 	return status;
 }

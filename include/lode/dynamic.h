@@ -18,7 +18,8 @@ struct lode_dyn {
 /**
  * struct lode_dynamic - what the dynamic table names, addresses turned into file ranges
  *
- * A range whose size is 0 is absent. All ranges are proven to lie in the file part of a PT_LOAD.
+ * What has size 0 is absent. Extents, tables and init_array, fini_array are proven to lie in the file part of one PT_LOAD (what
+ * the arrays' words hold may come from relocations); init and fini are as the file says.
  */
 struct lode_dynamic {
 	uint64_t offset;        /* file offset of the table itself */
@@ -31,8 +32,8 @@ struct lode_dynamic {
 	struct lode_extent versym, verdef, verneed; /* to the end of their segment's file part */
 	uint64_t verdefnum, verneednum;
 	uint64_t relacount;     /* DT_RELACOUNT or DT_RELCOUNT: a hint, never a bound */
-	uint64_t init, fini;    /* addresses in the image, 0: none */
-	struct lode_range init_array, fini_array; /* address ranges in the image */
+	uint64_t init, fini;    /* addresses as linked, 0: none */
+	struct lode_range init_array, fini_array; /* addresses as linked */
 	uint64_t flags, flags_1;
 	uint64_t soname, rpath, runpath; /* string table offsets, LODE_NO_OFFSET: none */
 	bool counted;           /* symbols.count is exact */

@@ -103,6 +103,13 @@ static void read_version_indices(const struct lode_image *image, const struct lo
 	}
 }
 
+static bool has_bytes(const struct lode_image *image, const struct lode_range *range)
+{
+	uint64_t offset;
+
+	return range->size == 0 || lode_vaddr_to_offset(&offset, image, range->addr, range->size);
+}
+
 static void check_ranges(const struct lode_image *image, const struct lode_dynamic *d)
 {
 	HOLDS(in_file(image, &(struct lode_extent){d->symbols.strings.offset, d->symbols.strings.size}));
@@ -114,6 +121,7 @@ static void check_ranges(const struct lode_image *image, const struct lode_dynam
 	HOLDS(in_file(image, &(struct lode_extent){d->jmprel.offset, d->jmprel.size}));
 	HOLDS(in_file(image,
 		&(struct lode_extent){d->symbols.offset, d->symbols.count * (image->class_ == LODE_CLASS64 ? 24 : 16)}));
+	HOLDS(has_bytes(image, &d->init_array) && has_bytes(image, &d->fini_array));
 	HOLDS(d->count <= image->source->size / 8 && d->needed <= d->count);
 }
 

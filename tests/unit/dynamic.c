@@ -158,6 +158,51 @@ static void test_library(void)
 	file_free(&f);
 }
 
+/** Arrays of functions have their bytes in a segment's file part, whole; functions are as the file says. */
+static void test_arrays(void)
+{
+	static const struct mkelf_segment segments[] = {
+		{.type = LODE_PT_LOAD, .flags = 6, .vaddr = 0x1000, .align = 0x1000, .size = 0x100, .bss = 0x100},
+		{.type = LODE_PT_DYNAMIC, .flags = 6, .align = 8, .covers = MKELF_DYN},
+	};
+	static const struct mkelf_dyn dyns[] = {{LODE_DT_INIT_ARRAY, 0x1000}, {LODE_DT_INIT_ARRAYSZ, 16},
+		{LODE_DT_FINI_ARRAY, 0x1010}, {LODE_DT_FINI_ARRAYSZ, 16}, {LODE_DT_INIT, 0xdeadbeef}, {LODE_DT_FINI, 0xdeadbeef}};
+	static const uint64_t tags[][2] = {{LODE_DT_INIT_ARRAY, LODE_DT_INIT_ARRAYSZ}, {LODE_DT_FINI_ARRAY, LODE_DT_FINI_ARRAYSZ}};
+	const struct mkelf elf = {.type = LODE_ET_DYN, .segments = segments, .nsegments = 2, .dyns = dyns, .ndyns = 6};
+
+	for (unsigned i = 0; i < 2; i++) {
+		uint64_t end;
+
+		file_write(&f, &elf);
+		CHECK_EQ(file_open(&f, 0), LODE_OK);
+		CHECK_EQ(lode_dynamic_open(&dynamic, &f.image, &f.why), LODE_OK);
+		CHECK_EQ(dynamic.init, 0xdeadbeef);
+		CHECK_EQ(dynamic.fini, 0xdeadbeef);
+		end = 0x1000 + f.segments[0].filesz;
+		set_value(tags[i][0], end - 16);
+		CHECK_EQ(lode_dynamic_open(&dynamic, &f.image, &f.why), LODE_OK);
+		CHECK_EQ((i ? dynamic.fini_array : dynamic.init_array).addr, end - 16);
+		for (unsigned k = 0; k < 4; k++) {
+			const uint64_t bad[] = {end - 15, end, 0xfff, UINT64_C(0xdeadbeef0000)};
+
+			set_value(tags[i][0], bad[k]);
+			CHECK_EQ(lode_dynamic_open(&dynamic, &f.image, &f.why), LODE_ERR_MALFORMED);
+			CHECK_WHY(f.why, "dynamic-range", LODE_FIELD_DYN_VALUE, entry_of(tags[i][0]), bad[k], 16,
+				mkelf_at(&f.out, MKELF_DYN, entry_of(tags[i][0]), "d_val"));
+		}
+		set_value(tags[i][1], 0); /* then it is nowhere */
+		CHECK_EQ(lode_dynamic_open(&dynamic, &f.image, &f.why), LODE_OK);
+		CHECK_EQ((i ? dynamic.fini_array : dynamic.init_array).addr, 0);
+		CHECK_EQ((i ? dynamic.fini_array : dynamic.init_array).size, 0);
+		set_value(tags[i][1], 8);
+		set_tag(tags[i][0], 0x60000000);
+		CHECK_EQ(lode_dynamic_open(&dynamic, &f.image, &f.why), LODE_ERR_MALFORMED);
+		CHECK_WHY(f.why, "dynamic-range", LODE_FIELD_DYN_VALUE, entry_of(tags[i][1]), 8, 0,
+			mkelf_at(&f.out, MKELF_DYN, entry_of(tags[i][1]), "d_val"));
+	}
+	file_free(&f);
+}
+
 /** Of tags that come twice the last counts; what stands behind DT_NULL does not. */
 static void test_duplicates(void)
 {
@@ -331,6 +376,7 @@ int main(void)
 {
 	CASE(test_program);
 	CASE(test_library);
+	CASE(test_arrays);
 	CASE(test_duplicates);
 	CASE(test_absent);
 	CASE(test_ranges);

@@ -152,10 +152,8 @@ static void put_place(struct text *text, const struct lode_diag *why)
 static void put_rule(struct text *text, enum lode_rule rule)
 {
 	put(text, lode_rule_text(rule));
-	if (!same(lode_rule_remedy(rule), "-")) {
-		put(text, "; ");
-		put(text, lode_rule_remedy(rule));
-	}
+	put(text, "; ");
+	put(text, lode_rule_remedy(rule));
 	put(text, " [");
 	put(text, lode_rule_name(rule));
 	put(text, "]");

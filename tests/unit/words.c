@@ -42,7 +42,7 @@ static void test_rules(void)
 		CHECK(rules[i].status < 0);
 		CHECK(is_name(rules[i].name));
 		CHECK(strlen(rules[i].text) > 10 && rules[i].text[strlen(rules[i].text) - 1] != '.');
-		CHECK(rules[i].remedy[0] && rules[i].ref[0]);
+		CHECK(strlen(rules[i].remedy) > 10 && rules[i].ref[0]); /* more than "relink": which flag, which tool */
 		CHECK(strncmp(rules[i].class_, "E_", 2) == 0);
 		CHECK_EQ(lode_rule_find(rules[i].name), rule);
 		for (size_t k = 0; k < i; k++)
@@ -107,13 +107,13 @@ static void test_lines(void)
 		.other = 12,
 		.value = UINT64_MAX,
 		.offset = LODE_NO_OFFSET};
-	snprintf(want, sizeof want, "policy: window = 0xffffffffffffffff, conflicts with number 12: %s [plan-window]",
-		lode_rule_text(why.rule));
+	snprintf(want, sizeof want, "policy: window = 0xffffffffffffffff, conflicts with number 12: %s; %s [plan-window]",
+		lode_rule_text(why.rule), lode_rule_remedy(why.rule));
 	CHECK_EQ(lode_diag_format(line, sizeof line, &why), strlen(want));
 	CHECK_STR(line, want);
 	why = (struct lode_diag){
 		.rule = LODE_RULE_PLAN_WINDOW, .index = 4294967294, .other = LODE_NO_INDEX, .offset = LODE_NO_OFFSET};
-	snprintf(want, sizeof want, "%s [plan-window]", lode_rule_text(why.rule));
+	snprintf(want, sizeof want, "%s; %s [plan-window]", lode_rule_text(why.rule), lode_rule_remedy(why.rule));
 	lode_diag_format(line, sizeof line, &why);
 	CHECK_STR(line, want);
 	why.field = LODE_FIELD_RUN;

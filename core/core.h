@@ -97,12 +97,13 @@ static inline uint64_t image_last_addr(const struct lode_image *image)
 /* Fill in why (if there is one) with rule and its status, and return that status. place holds the rest. */
 int lode_refuse_(struct lode_diag *why, enum lode_rule rule, struct lode_diag place);
 
-/* Places for lode_refuse_, to be completed with value and limit where the makers cannot know them. */
+/* Places for lode_refuse_. A limit of 0: there is none. */
 struct lode_diag lode_nowhere_(enum lode_field field, uint64_t value, uint64_t limit);
 struct lode_diag lode_at_header_(const struct lode_image *image, enum lode_field field, uint64_t value, uint64_t limit);
-struct lode_diag lode_at_segment_(const struct lode_image *image, uint32_t index, enum lode_field field);
-struct lode_diag lode_at_section_(const struct lode_image *image, uint32_t index, enum lode_field field, uint64_t value);
-struct lode_diag lode_at_entry_(enum lode_field field, uint64_t index, uint64_t offset, uint64_t value);
+struct lode_diag lode_at_segment_(const struct lode_image *image, uint32_t index, enum lode_field field, uint64_t limit);
+struct lode_diag lode_at_section_(const struct lode_image *image, uint32_t index, enum lode_field field, uint64_t value,
+	uint64_t limit);
+struct lode_diag lode_at_entry_(enum lode_field field, uint64_t index, uint64_t offset, uint64_t value, uint64_t limit);
 
 /* Sort by_vaddr and by_paddr of the loadable segments. */
 void lode_segments_sort_(struct lode_image *image);

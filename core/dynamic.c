@@ -90,14 +90,12 @@ static int read_entries(struct tags *tags, uint64_t limit, struct lode_diag *why
 	return LODE_OK;
 }
 
-/* The entry that a tag came from. */
-static struct lode_diag at_tag(const struct tags *tags, uint32_t slot, uint64_t limit)
+/* The entry that a tag came from is at fault. */
+static int refuse_tag(const struct tags *tags, enum lode_rule rule, uint32_t slot, uint64_t limit, struct lode_diag *why)
 {
 	uint64_t offset = tags->dynamic->offset + (uint64_t)tags->entry[slot] * entry_size(tags->image) + image_word(tags->image);
-	struct lode_diag place = lode_at_entry_(LODE_FIELD_DYN_VALUE, tags->entry[slot], offset, tags->value[slot]);
 
-	place.limit = limit;
-	return place;
+	return lode_refuse_(why, rule, lode_at_entry_(LODE_FIELD_DYN_VALUE, tags->entry[slot], offset, tags->value[slot], limit));
 }
 
 /* A table whose size nothing says: the rest of the file part of its segment. */
@@ -110,7 +108,7 @@ static int locate(struct lode_extent *extent, const struct tags *tags, uint32_t 
 	if (!tags->seen[slot] || vaddr == 0)
 		return LODE_OK;
 	if (!lode_vaddr_to_offset(&extent->offset, image, vaddr, 1))
-		return lode_refuse_(why, LODE_RULE_DYNAMIC_RANGE, at_tag(tags, slot, 1));
+		return refuse_tag(tags, LODE_RULE_DYNAMIC_RANGE, slot, 1, why);
 	segment = lode_segment_at(image, vaddr, 1);
 	extent->size = segment->offset + segment->filesz - extent->offset;
 	return LODE_OK;
@@ -125,9 +123,9 @@ static int locate_sized(struct lode_extent *extent, const struct tags *tags, uin
 	if (size == 0)
 		return LODE_OK;
 	if (!tags->seen[slot])
-		return lode_refuse_(why, LODE_RULE_DYNAMIC_RANGE, at_tag(tags, size_slot, 0));
+		return refuse_tag(tags, LODE_RULE_DYNAMIC_RANGE, size_slot, 0, why);
 	if (!lode_vaddr_to_offset(&extent->offset, tags->image, tags->value[slot], size))
-		return lode_refuse_(why, LODE_RULE_DYNAMIC_RANGE, at_tag(tags, slot, size));
+		return refuse_tag(tags, LODE_RULE_DYNAMIC_RANGE, slot, size, why);
 	extent->size = size;
 	return LODE_OK;
 }
@@ -141,7 +139,7 @@ static int check_entry_sizes(const struct tags *tags, struct lode_diag *why)
 
 	for (int i = 0; i < 4; i++)
 		if (tags->seen[tag[i]] && tags->value[tag[i]] != size[i])
-			return lode_refuse_(why, LODE_RULE_DYNAMIC_ENTSIZE, at_tag(tags, tag[i], size[i]));
+			return refuse_tag(tags, LODE_RULE_DYNAMIC_ENTSIZE, tag[i], size[i], why);
 	return LODE_OK;
 }
 
@@ -158,7 +156,7 @@ static int locate_relocs(struct lode_reltab *table, const struct tags *tags, uin
 	table->size = extent.size;
 	table->count = lode_divide_(extent.size, size);
 	if (table->count * size != extent.size)
-		return lode_refuse_(why, LODE_RULE_RELOC_TABLE, at_tag(tags, size_slot, size));
+		return refuse_tag(tags, LODE_RULE_RELOC_TABLE, size_slot, size, why);
 	return LODE_OK;
 }
 
@@ -168,7 +166,7 @@ static int locate_relr(const struct tags *tags, struct lode_diag *why)
 	int status = locate_sized(relr, tags, LODE_DT_RELR, LODE_DT_RELRSZ, why);
 
 	if (status == LODE_OK && (relr->size & (image_word(tags->image) - 1)) != 0)
-		return lode_refuse_(why, LODE_RULE_RELOC_TABLE, at_tag(tags, LODE_DT_RELRSZ, image_word(tags->image)));
+		return refuse_tag(tags, LODE_RULE_RELOC_TABLE, LODE_DT_RELRSZ, image_word(tags->image), why);
 	return status;
 }
 
@@ -191,8 +189,8 @@ static int locate_relocations(const struct tags *tags, struct lode_diag *why)
 	int status;
 
 	if (tags->value[LODE_DT_PLTRELSZ] != 0 && kind != LODE_DT_REL && kind != LODE_DT_RELA)
-		return lode_refuse_(why, LODE_RULE_DYNAMIC_PLTREL,
-			at_tag(tags, tags->seen[LODE_DT_PLTREL] ? LODE_DT_PLTREL : LODE_DT_PLTRELSZ, 0));
+		return refuse_tag(tags, LODE_RULE_DYNAMIC_PLTREL, tags->seen[LODE_DT_PLTREL] ? LODE_DT_PLTREL : LODE_DT_PLTRELSZ, 0,
+			why);
 	dynamic->rela.rela = true;
 	dynamic->jmprel.rela = kind == LODE_DT_RELA;
 	status = locate_relocs(&dynamic->rel, tags, LODE_DT_REL, LODE_DT_RELSZ, why);
@@ -233,8 +231,8 @@ static int locate_symbols(const struct tags *tags, struct lode_diag *why)
 	int status;
 
 	if (tags->seen[LODE_DT_STRTAB] != tags->seen[LODE_DT_STRSZ])
-		return lode_refuse_(why, LODE_RULE_DYNAMIC_STRINGS,
-			at_tag(tags, tags->seen[LODE_DT_STRTAB] ? LODE_DT_STRTAB : LODE_DT_STRSZ, 0));
+		return refuse_tag(tags, LODE_RULE_DYNAMIC_STRINGS, tags->seen[LODE_DT_STRTAB] ? LODE_DT_STRTAB : LODE_DT_STRSZ, 0,
+			why);
 	status = locate_sized(&strings, tags, LODE_DT_STRTAB, LODE_DT_STRSZ, why);
 	if (status == LODE_OK)
 		status = locate(&room, tags, LODE_DT_SYMTAB, why);
@@ -292,18 +290,13 @@ static void take_scalars(const struct tags *tags)
 static int check_segment(const struct lode_image *image, const struct lode_segment *segment, struct lode_diag *why)
 {
 	uint32_t index = lode_segment_index(image, segment);
-	struct lode_diag place;
 
-	if (!within(segment->offset, segment->filesz, image->source->size)) {
-		place = lode_at_segment_(image, index, LODE_FIELD_PHDR_OFFSET);
-		place.limit = image->source->size;
-		return lode_refuse_(why, LODE_RULE_SEGMENT_PAST_END, place);
-	}
-	if ((segment->filesz & (entry_size(image) - 1)) != 0) {
-		place = lode_at_segment_(image, index, LODE_FIELD_PHDR_FILESZ);
-		place.limit = entry_size(image);
-		return lode_refuse_(why, LODE_RULE_DYNAMIC_SIZE, place);
-	}
+	if (!within(segment->offset, segment->filesz, image->source->size))
+		return lode_refuse_(why, LODE_RULE_SEGMENT_PAST_END,
+			lode_at_segment_(image, index, LODE_FIELD_PHDR_OFFSET, image->source->size));
+	if ((segment->filesz & (entry_size(image) - 1)) != 0)
+		return lode_refuse_(why, LODE_RULE_DYNAMIC_SIZE,
+			lode_at_segment_(image, index, LODE_FIELD_PHDR_FILESZ, entry_size(image)));
 	return LODE_OK;
 }
 

@@ -18,7 +18,7 @@ struct lode_diag lode_at_reloc_(const struct lode_walk_ *walk, const struct lode
 {
 	uint64_t offset = entry->offset + word_of(entry, field) * image_word(walk->image);
 
-	return lode_at_entry_(field, entry->index, offset, value);
+	return lode_at_entry_(field, entry->index, offset, value, 0);
 }
 
 int lode_entry_target_(const struct lode_walk_ *walk, const struct lode_entry_ *entry, enum lode_field field, struct lode_diag *why)
@@ -32,9 +32,9 @@ int lode_entry_target_(const struct lode_walk_ *walk, const struct lode_entry_ *
 	return LODE_OK;
 }
 
-static int space_failed(enum lode_field field, uint64_t addr, struct lode_diag *why)
+static int space_failed(enum lode_rule rule, enum lode_field field, uint64_t addr, struct lode_diag *why)
 {
-	return lode_refuse_(why, LODE_RULE_SPACE_REFUSED, lode_nowhere_(field, addr, 0));
+	return lode_refuse_(why, rule, lode_nowhere_(field, addr, 0));
 }
 
 int lode_word_read_(const struct lode_walk_ *walk, uint64_t *value, uint64_t addr, uint32_t width, struct lode_diag *why)
@@ -43,9 +43,9 @@ int lode_word_read_(const struct lode_walk_ *walk, uint64_t *value, uint64_t add
 	struct lode_cursor cursor = image_cursor(walk->image, raw);
 
 	if (!walk->space->read) /* nothing had to be read when all was checked: the bytes have changed */
-		return lode_refuse_(why, LODE_RULE_SPACE_CANNOT, lode_nowhere_(LODE_FIELD_SPACE_READ, 0, 0));
+		return space_failed(LODE_RULE_SPACE_CANNOT, LODE_FIELD_SPACE_READ, 0, why);
 	if (walk->space->read(walk->space->host, addr, raw, width) != 0)
-		return space_failed(LODE_FIELD_SPACE_READ, addr, why);
+		return space_failed(LODE_RULE_SPACE_REFUSED, LODE_FIELD_SPACE_READ, addr, why);
 	*value = width == 8 ? lode_take64_(&cursor) : (uint64_t)(int64_t)(int32_t)lode_take32_(&cursor);
 	return LODE_OK;
 }
@@ -56,6 +56,6 @@ int lode_word_write_(const struct lode_walk_ *walk, uint64_t addr, uint64_t valu
 
 	lode_store_(raw, value, width, image_big(walk->image));
 	if (walk->space->write(walk->space->host, addr, raw, width) != 0)
-		return space_failed(LODE_FIELD_SPACE_WRITE, addr, why);
+		return space_failed(LODE_RULE_SPACE_REFUSED, LODE_FIELD_SPACE_WRITE, addr, why);
 	return LODE_OK;
 }

@@ -63,27 +63,20 @@ static bool tls_in_image(const struct lode_image *image, const struct lode_segme
 	return lode_vaddr_to_offset(&offset, image, tls->vaddr, tls->filesz) && offset == tls->offset;
 }
 
-static struct lode_diag at_limit(const struct lode_image *image, uint32_t index, enum lode_field field, uint64_t limit)
-{
-	struct lode_diag place = lode_at_segment_(image, index, field);
-
-	place.limit = limit;
-	return place;
-}
-
 static int check_tls(const struct lode_image *image, const struct lode_segment *tls, struct lode_diag *why)
 {
 	uint32_t index = lode_segment_index(image, tls);
 
 	for (uint32_t i = index + 1; i < image->nsegments; i++)
 		if (image->segments[i].type == LODE_PT_TLS)
-			return lode_refuse_(why, LODE_RULE_TLS_COUNT, lode_at_segment_(image, i, LODE_FIELD_PHDR_TYPE));
+			return lode_refuse_(why, LODE_RULE_TLS_COUNT, lode_at_segment_(image, i, LODE_FIELD_PHDR_TYPE, 0));
 	if (tls->filesz > tls->memsz)
-		return lode_refuse_(why, LODE_RULE_SEGMENT_SIZE, at_limit(image, index, LODE_FIELD_PHDR_FILESZ, tls->memsz));
+		return lode_refuse_(why, LODE_RULE_SEGMENT_SIZE,
+			lode_at_segment_(image, index, LODE_FIELD_PHDR_FILESZ, tls->memsz));
 	if (tls->align != 0 && !power_of_two(tls->align))
-		return lode_refuse_(why, LODE_RULE_SEGMENT_ALIGN, lode_at_segment_(image, index, LODE_FIELD_PHDR_ALIGN));
+		return lode_refuse_(why, LODE_RULE_SEGMENT_ALIGN, lode_at_segment_(image, index, LODE_FIELD_PHDR_ALIGN, 0));
 	if (!tls_in_image(image, tls))
-		return lode_refuse_(why, LODE_RULE_TLS_RANGE, lode_at_segment_(image, index, LODE_FIELD_PHDR_VADDR));
+		return lode_refuse_(why, LODE_RULE_TLS_RANGE, lode_at_segment_(image, index, LODE_FIELD_PHDR_VADDR, 0));
 	return LODE_OK;
 }
 
@@ -175,7 +168,7 @@ static int find_relro(struct lode_planner_ *planner, struct lode_diag *why)
 		plan->relro = round_relro(planner, relro, owner);
 	else if (!is_process(planner))
 		return lode_refuse_(why, LODE_RULE_RELRO_RANGE,
-			lode_at_segment_(image, lode_segment_index(image, relro), LODE_FIELD_PHDR_VADDR));
+			lode_at_segment_(image, lode_segment_index(image, relro), LODE_FIELD_PHDR_VADDR, 0));
 	return LODE_OK;
 }
 
@@ -190,12 +183,12 @@ static int find_interp(struct lode_planner_ *planner, struct lode_diag *why)
 		return LODE_OK;
 	index = lode_segment_index(image, interp);
 	if (interp->filesz < MIN_INTERP)
-		return lode_refuse_(why, LODE_RULE_INTERP_SIZE, at_limit(image, index, LODE_FIELD_PHDR_FILESZ, MIN_INTERP));
+		return lode_refuse_(why, LODE_RULE_INTERP_SIZE, lode_at_segment_(image, index, LODE_FIELD_PHDR_FILESZ, MIN_INTERP));
 	if (interp->filesz > MAX_INTERP)
-		return lode_refuse_(why, LODE_RULE_INTERP_SIZE, at_limit(image, index, LODE_FIELD_PHDR_FILESZ, MAX_INTERP));
+		return lode_refuse_(why, LODE_RULE_INTERP_SIZE, lode_at_segment_(image, index, LODE_FIELD_PHDR_FILESZ, MAX_INTERP));
 	if (!within(interp->offset, interp->filesz, image->source->size))
 		return lode_refuse_(why, LODE_RULE_SEGMENT_PAST_END,
-			at_limit(image, index, LODE_FIELD_PHDR_OFFSET, image->source->size));
+			lode_at_segment_(image, index, LODE_FIELD_PHDR_OFFSET, image->source->size));
 	planner->plan->interp = (struct lode_extent){.offset = interp->offset, .size = interp->filesz};
 	return LODE_OK;
 }

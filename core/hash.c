@@ -20,10 +20,12 @@ static int read_words(uint32_t *words, uint32_t count, const struct lode_image *
 
 static struct lode_diag at_hash(enum lode_field field, uint64_t offset, uint64_t value, uint64_t limit)
 {
-	struct lode_diag place = lode_nowhere_(field, value, limit);
+	return lode_at_entry_(field, LODE_NO_INDEX, offset, value, limit);
+}
 
-	place.offset = offset;
-	return place;
+static int refuse_size(enum lode_field field, uint64_t offset, uint64_t value, uint64_t limit, struct lode_diag *why)
+{
+	return lode_refuse_(why, LODE_RULE_HASH_SIZE, at_hash(field, offset, value, limit));
 }
 
 /* nbucket, nchain; nchain is the number of symbols. */
@@ -34,17 +36,15 @@ static int sysv_count(uint64_t *count, const struct lode_image *image, const str
 	int status;
 
 	if (table->size < SYSV_HEADER)
-		return lode_refuse_(why, LODE_RULE_HASH_SIZE,
-			at_hash(LODE_FIELD_HASH_TABLE, table->offset, table->size, SYSV_HEADER));
+		return refuse_size(LODE_FIELD_HASH_TABLE, table->offset, table->size, SYSV_HEADER, why);
 	status = read_words(words, 2, image, table->offset, why);
 	if (status != LODE_OK)
 		return status;
 	room = (table->size - SYSV_HEADER) >> 2;
 	if (words[0] > room)
-		return lode_refuse_(why, LODE_RULE_HASH_SIZE, at_hash(LODE_FIELD_HASH_NBUCKET, table->offset, words[0], room));
+		return refuse_size(LODE_FIELD_HASH_NBUCKET, table->offset, words[0], room, why);
 	if (words[1] > room - words[0])
-		return lode_refuse_(why, LODE_RULE_HASH_SIZE,
-			at_hash(LODE_FIELD_HASH_NCHAIN, table->offset + 4, words[1], room - words[0]));
+		return refuse_size(LODE_FIELD_HASH_NCHAIN, table->offset + 4, words[1], room - words[0], why);
 	*count = words[1];
 	return LODE_OK;
 }
@@ -94,17 +94,20 @@ static int follow_chain(uint64_t *count, const struct lode_image *image, const s
 	return lode_refuse_(why, LODE_RULE_HASH_CHAIN, at_hash(LODE_FIELD_HASH_CHAIN, chain->offset + at - 4, word, 0));
 }
 
+static int refuse_bucket(const struct highest *highest, uint64_t limit, struct lode_diag *why)
+{
+	return lode_refuse_(why, LODE_RULE_HASH_CHAIN, at_hash(LODE_FIELD_HASH_BUCKET, highest->offset, highest->symbol, limit));
+}
+
 /* The chain words that a bucket begins: *chain, all of them, loses those of lower symbols. */
 static int find_chain(struct lode_extent *chain, const struct highest *highest, uint32_t first, struct lode_diag *why)
 {
 	uint64_t words = chain->size >> 2, skipped = (uint64_t)highest->symbol - first;
 
 	if (highest->symbol < first)
-		return lode_refuse_(why, LODE_RULE_HASH_CHAIN,
-			at_hash(LODE_FIELD_HASH_BUCKET, highest->offset, highest->symbol, first));
+		return refuse_bucket(highest, first, why);
 	if (skipped >= words)
-		return lode_refuse_(why, LODE_RULE_HASH_CHAIN,
-			at_hash(LODE_FIELD_HASH_BUCKET, highest->offset, highest->symbol, first + words));
+		return refuse_bucket(highest, first + words, why);
 	chain->offset += 4 * skipped;
 	chain->size -= 4 * skipped;
 	return LODE_OK;
@@ -121,19 +124,16 @@ static int gnu_count(uint64_t *count, const struct lode_image *image, const stru
 	int status;
 
 	if (table->size < GNU_HEADER)
-		return lode_refuse_(why, LODE_RULE_HASH_SIZE,
-			at_hash(LODE_FIELD_HASH_TABLE, table->offset, table->size, GNU_HEADER));
+		return refuse_size(LODE_FIELD_HASH_TABLE, table->offset, table->size, GNU_HEADER, why);
 	status = read_words(words, 4, image, table->offset, why);
 	if (status != LODE_OK)
 		return status;
 	room = table->size - GNU_HEADER;
 	bloom = (uint64_t)words[2] * image_word(image);
 	if (bloom > room)
-		return lode_refuse_(why, LODE_RULE_HASH_SIZE,
-			at_hash(LODE_FIELD_HASH_BLOOM, table->offset + 8, words[2], lode_divide_(room, image_word(image))));
+		return refuse_size(LODE_FIELD_HASH_BLOOM, table->offset + 8, words[2], lode_divide_(room, image_word(image)), why);
 	if (words[0] > (room - bloom) >> 2)
-		return lode_refuse_(why, LODE_RULE_HASH_SIZE,
-			at_hash(LODE_FIELD_HASH_NBUCKET, table->offset, words[0], (room - bloom) >> 2));
+		return refuse_size(LODE_FIELD_HASH_NBUCKET, table->offset, words[0], (room - bloom) >> 2, why);
 	chain.offset = table->offset + GNU_HEADER + bloom;
 	status = highest_bucket(&highest, image, chain.offset, words[0], why);
 	if (status != LODE_OK || highest.symbol == 0)
@@ -165,8 +165,7 @@ int lode_hash_count_(struct lode_dynamic *dynamic, const struct lode_image *imag
 	if (status != LODE_OK || count == 0)
 		return status;
 	if (count > room)
-		return lode_refuse_(why, LODE_RULE_HASH_SIZE,
-			at_hash(LODE_FIELD_SYMBOL_COUNT, dynamic->symbols.offset, count, room));
+		return refuse_size(LODE_FIELD_SYMBOL_COUNT, dynamic->symbols.offset, count, room, why);
 	dynamic->symbols.count = count;
 	dynamic->counted = true;
 	return LODE_OK;

@@ -47,19 +47,13 @@ static int decode_note(struct lode_note *note, struct lode_notes *notes, struct 
 	note->owner_size = lode_take32_(&cursor);
 	note->desc_size = lode_take32_(&cursor);
 	note->type = lode_take32_(&cursor);
-	if (note->owner_size > left - NOTE_HEADER) {
-		struct lode_diag place = lode_at_entry_(LODE_FIELD_NOTE_NAMESZ, notes->index, begin, note->owner_size);
-
-		place.limit = left - NOTE_HEADER;
-		return lode_refuse_(why, LODE_RULE_NOTE_PAST_END, place);
-	}
+	if (note->owner_size > left - NOTE_HEADER)
+		return lode_refuse_(why, LODE_RULE_NOTE_PAST_END,
+			lode_at_entry_(LODE_FIELD_NOTE_NAMESZ, notes->index, begin, note->owner_size, left - NOTE_HEADER));
 	desc = padded(notes, begin, NOTE_HEADER + (uint64_t)note->owner_size);
-	if (note->desc_size > left - desc) {
-		struct lode_diag place = lode_at_entry_(LODE_FIELD_NOTE_DESCSZ, notes->index, begin + 4, note->desc_size);
-
-		place.limit = left - desc;
-		return lode_refuse_(why, LODE_RULE_NOTE_PAST_END, place);
-	}
+	if (note->desc_size > left - desc)
+		return lode_refuse_(why, LODE_RULE_NOTE_PAST_END,
+			lode_at_entry_(LODE_FIELD_NOTE_DESCSZ, notes->index, begin + 4, note->desc_size, left - desc));
 	note->desc_offset = begin + desc;
 	notes->offset = begin + padded(notes, begin, desc + note->desc_size);
 	return LODE_OK;
@@ -73,14 +67,6 @@ static int read_owner(struct lode_note *note, const struct lode_image *image, st
 	return lode_source_read(note->owner, image->source, note->offset + NOTE_HEADER, keep, why);
 }
 
-static int refuse_count(const struct lode_notes *notes, struct lode_diag *why)
-{
-	struct lode_diag place = lode_nowhere_(LODE_FIELD_NOTE_COUNT, (uint64_t)notes->index + 1, MAX_NOTES);
-
-	place.offset = notes->offset;
-	return lode_refuse_(why, LODE_RULE_NOTE_COUNT, place);
-}
-
 int lode_note_next(struct lode_note *note, struct lode_notes *notes, struct lode_diag *why)
 {
 	unsigned char raw[NOTE_HEADER];
@@ -89,7 +75,8 @@ int lode_note_next(struct lode_note *note, struct lode_notes *notes, struct lode
 	if (notes->end - notes->offset < NOTE_HEADER)
 		return 0;
 	if (notes->index == MAX_NOTES)
-		return refuse_count(notes, why);
+		return lode_refuse_(why, LODE_RULE_NOTE_COUNT,
+			lode_at_entry_(LODE_FIELD_NOTE_COUNT, LODE_NO_INDEX, notes->offset, MAX_NOTES + 1, MAX_NOTES));
 	note->offset = notes->offset;
 	status = lode_source_read(raw, notes->image->source, notes->offset, sizeof raw, why);
 	if (status == LODE_OK)

@@ -145,8 +145,8 @@ static int read_section_zero(struct zero *zero, struct lode_image *image, uint32
 
 	if (image->shoff == 0) {
 		if (many_segments)
-			return lode_refuse_(
-				why, LODE_RULE_HEADER_PHNUM, lode_at_header_(image, LODE_FIELD_EHDR_PHNUM, LODE_PN_XNUM, 0));
+			return lode_refuse_(why, LODE_RULE_HEADER_PHNUM,
+				lode_at_header_(image, LODE_FIELD_EHDR_PHNUM, LODE_PN_XNUM, 0));
 		image->nsections = 0;
 		image->shstrndx = 0;
 		return LODE_OK;
@@ -190,23 +190,16 @@ static struct lode_segment decode_segment(struct lode_cursor cursor)
 static int check_load(const struct lode_image *image, uint32_t index, struct lode_diag *why)
 {
 	const struct lode_segment *segment = &image->segments[index];
-	struct lode_diag place;
 
-	if (segment->filesz > segment->memsz) {
-		place = lode_at_segment_(image, index, LODE_FIELD_PHDR_FILESZ);
-		place.limit = segment->memsz;
-		return lode_refuse_(why, LODE_RULE_SEGMENT_SIZE, place);
-	}
-	if (segment->filesz > 0 && !within(segment->offset, segment->filesz, image->source->size)) {
-		place = lode_at_segment_(image, index, LODE_FIELD_PHDR_OFFSET);
-		place.limit = image->source->size;
-		return lode_refuse_(why, LODE_RULE_SEGMENT_PAST_END, place);
-	}
-	if (segment->memsz > 0 && !within(segment->vaddr, segment->memsz - 1, image_last_addr(image))) {
-		place = lode_at_segment_(image, index, LODE_FIELD_PHDR_VADDR);
-		place.limit = image_last_addr(image);
-		return lode_refuse_(why, LODE_RULE_SEGMENT_WRAP, place);
-	}
+	if (segment->filesz > segment->memsz)
+		return lode_refuse_(why, LODE_RULE_SEGMENT_SIZE,
+			lode_at_segment_(image, index, LODE_FIELD_PHDR_FILESZ, segment->memsz));
+	if (segment->filesz > 0 && !within(segment->offset, segment->filesz, image->source->size))
+		return lode_refuse_(why, LODE_RULE_SEGMENT_PAST_END,
+			lode_at_segment_(image, index, LODE_FIELD_PHDR_OFFSET, image->source->size));
+	if (segment->memsz > 0 && !within(segment->vaddr, segment->memsz - 1, image_last_addr(image)))
+		return lode_refuse_(why, LODE_RULE_SEGMENT_WRAP,
+			lode_at_segment_(image, index, LODE_FIELD_PHDR_VADDR, image_last_addr(image)));
 	return LODE_OK;
 }
 
@@ -253,12 +246,9 @@ static int check_section(const struct lode_image *image, uint32_t index, struct 
 
 	if (section->type == LODE_SHT_NOBITS || section->type == LODE_SHT_NULL || section->size == 0)
 		return LODE_OK;
-	if (!within(section->offset, section->size, image->source->size)) {
-		struct lode_diag place = lode_at_section_(image, index, LODE_FIELD_SHDR_OFFSET, section->offset);
-
-		place.limit = image->source->size;
-		return lode_refuse_(why, LODE_RULE_SECTION_PAST_END, place);
-	}
+	if (!within(section->offset, section->size, image->source->size))
+		return lode_refuse_(why, LODE_RULE_SECTION_PAST_END,
+			lode_at_section_(image, index, LODE_FIELD_SHDR_OFFSET, section->offset, image->source->size));
 	return LODE_OK;
 }
 
@@ -304,8 +294,7 @@ static int check_room(const struct lode_image *image, const struct lode_open_opt
 }
 
 /* Everything but the tables themselves. */
-static int read_counts(struct lode_image *image, struct zero *zero, const struct lode_open_options *options,
-	struct lode_diag *why)
+static int read_counts(struct lode_image *image, struct zero *zero, const struct lode_open_options *options, struct lode_diag *why)
 {
 	int status = read_ident(image, options, why);
 

@@ -23,12 +23,13 @@ static int cannot(enum lode_field field, uint64_t value, struct lode_diag *why)
 /* The space can do what the plan asks for. */
 static int check_space(const struct lode_space *space, const struct lode_plan *plan, struct lode_diag *why)
 {
-	if (!space->own)
-		return cannot(LODE_FIELD_SPACE_OWN, 0, why);
-	if (!space->write)
-		return cannot(LODE_FIELD_SPACE_WRITE, 0, why);
-	if (!space->abort)
-		return cannot(LODE_FIELD_SPACE_ABORT, 0, why);
+	enum lode_field missing = !space->own     ? LODE_FIELD_SPACE_OWN
+				  : !space->write ? LODE_FIELD_SPACE_WRITE
+				  : !space->abort ? LODE_FIELD_SPACE_ABORT
+						  : LODE_FIELD_NONE;
+
+	if (missing != LODE_FIELD_NONE)
+		return cannot(missing, 0, why);
 	for (uint32_t i = 0; i < plan->nruns; i++)
 		if (plan->runs[i].kind == LODE_RUN_SHARE && space->share == NULL)
 			return cannot(LODE_FIELD_SPACE_SHARE, plan->runs[i].addr, why);

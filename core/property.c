@@ -10,8 +10,7 @@ int lode_property_next(struct lode_property *property, uint64_t *at, const struc
 {
 	unsigned char raw[HEADER];
 	struct lode_cursor cursor = image_cursor(image, raw);
-	uint64_t offset = note->desc_offset + *at;
-	struct lode_diag place;
+	uint64_t offset = note->desc_offset + *at, left;
 	int status;
 
 	if (!within(*at, HEADER, note->desc_size))
@@ -23,10 +22,10 @@ int lode_property_next(struct lode_property *property, uint64_t *at, const struc
 	property->size = lode_take32_(&cursor);
 	property->offset = offset + HEADER;
 	property->value = 0;
-	place = lode_at_entry_(LODE_FIELD_PROPERTY_SIZE, LODE_NO_INDEX, offset + WORD, property->size);
-	place.limit = note->desc_size - *at - HEADER;
-	if (property->size > place.limit)
-		return lode_refuse_(why, LODE_RULE_PROPERTY_PAST_END, place);
+	left = note->desc_size - *at - HEADER;
+	if (property->size > left)
+		return lode_refuse_(why, LODE_RULE_PROPERTY_PAST_END,
+			lode_at_entry_(LODE_FIELD_PROPERTY_SIZE, LODE_NO_INDEX, offset + WORD, property->size, left));
 	*at += HEADER + align_up(property->size, image_word(image));
 	if (property->size < WORD)
 		return 1;

@@ -37,9 +37,9 @@ struct lode_diag lode_nowhere_(enum lode_field field, uint64_t value, uint64_t l
 	return lode_diag_of(LODE_RULE_NONE, field, value, limit);
 }
 
-struct lode_diag lode_at_entry_(enum lode_field field, uint64_t index, uint64_t offset, uint64_t value)
+struct lode_diag lode_at_entry_(enum lode_field field, uint64_t index, uint64_t offset, uint64_t value, uint64_t limit)
 {
-	struct lode_diag place = lode_nowhere_(field, value, 0);
+	struct lode_diag place = lode_nowhere_(field, value, limit);
 
 	place.index = index < LODE_NO_INDEX ? (uint32_t)index : LODE_NO_INDEX;
 	place.offset = offset;
@@ -112,9 +112,9 @@ static uint64_t segment_value(const struct lode_segment *segment, enum lode_fiel
 	return values[field - LODE_FIELD_PHDR_TYPE];
 }
 
-struct lode_diag lode_at_segment_(const struct lode_image *image, uint32_t index, enum lode_field field)
+struct lode_diag lode_at_segment_(const struct lode_image *image, uint32_t index, enum lode_field field, uint64_t limit)
 {
-	struct lode_diag place = lode_nowhere_(field, segment_value(&image->segments[index], field), 0);
+	struct lode_diag place = lode_nowhere_(field, segment_value(&image->segments[index], field), limit);
 
 	place.index = index;
 	place.offset = lode_segment_offset(image, index, field);
@@ -135,9 +135,10 @@ static const unsigned char section_fields[][2] = {
 	[LODE_FIELD_SHDR_ENTSIZE - LODE_FIELD_SHDR_NAME] = {36, 56},
 };
 
-struct lode_diag lode_at_section_(const struct lode_image *image, uint32_t index, enum lode_field field, uint64_t value)
+struct lode_diag lode_at_section_(const struct lode_image *image, uint32_t index, enum lode_field field, uint64_t value,
+	uint64_t limit)
 {
-	struct lode_diag place = lode_nowhere_(field, value, 0);
+	struct lode_diag place = lode_nowhere_(field, value, limit);
 
 	place.index = index;
 	place.offset =

@@ -7,13 +7,27 @@ enum { NAME = 1024 };
 
 /* Symbols */
 
+static int refuse_symbol(const struct lode_walk_ *walk, const struct lode_entry_ *entry, enum lode_rule rule, struct lode_diag *why)
+{
+	struct lode_diag place = lode_at_reloc_(walk, entry, LODE_FIELD_REL_SYMBOL, entry->rel.symbol);
+
+	if (rule == LODE_RULE_SYMBOL_INDEX)
+		place.limit = walk->dynamic.symbols.count;
+	return lode_refuse_(why, rule, place);
+}
+
+static int refuse_type(const struct lode_walk_ *walk, const struct lode_entry_ *entry, enum lode_rule rule, struct lode_diag *why)
+{
+	return lode_refuse_(why, rule, lode_at_reloc_(walk, entry, LODE_FIELD_REL_TYPE, entry->rel.type));
+}
+
 /* Nobody knows it: weak symbols are 0 then, others are needed. */
 static int leave_undefined(const struct lode_walk_ *walk, uint64_t *value, const struct lode_entry_ *entry, struct lode_diag *why)
 {
 	*value = 0;
 	if (entry->symbol.bind == LODE_STB_WEAK)
 		return LODE_OK;
-	return lode_refuse_(why, LODE_RULE_SYMBOL_UNDEFINED, lode_at_reloc_(walk, entry, LODE_FIELD_REL_SYMBOL, entry->rel.symbol));
+	return refuse_symbol(walk, entry, LODE_RULE_SYMBOL_UNDEFINED, why);
 }
 
 static int resolve_elsewhere(const struct lode_walk_ *walk, uint64_t *value, const struct lode_entry_ *entry, struct lode_diag *why)
@@ -26,8 +40,7 @@ static int resolve_elsewhere(const struct lode_walk_ *walk, uint64_t *value, con
 		return leave_undefined(walk, value, entry, why);
 	status = lode_string_read(name, sizeof name, &walk->dynamic.symbols.strings, entry->symbol.name, why);
 	if (status == LODE_ERR_ROOM)
-		return lode_refuse_(why, LODE_RULE_SYMBOL_NAME,
-			lode_at_reloc_(walk, entry, LODE_FIELD_REL_SYMBOL, entry->rel.symbol));
+		return refuse_symbol(walk, entry, LODE_RULE_SYMBOL_NAME, why);
 	if (status != LODE_OK)
 		return status;
 	if (options->resolve(options->host, value, name, &entry->symbol) == 0)
@@ -43,20 +56,15 @@ static int symbol_value(const struct lode_walk_ *walk, uint64_t *value, struct l
 	*value = 0;
 	if (entry->rel.symbol == 0)
 		return LODE_OK;
-	if (entry->rel.symbol >= walk->dynamic.symbols.count) {
-		struct lode_diag place = lode_at_reloc_(walk, entry, LODE_FIELD_REL_SYMBOL, entry->rel.symbol);
-
-		place.limit = walk->dynamic.symbols.count;
-		return lode_refuse_(why, LODE_RULE_SYMBOL_INDEX, place);
-	}
+	if (entry->rel.symbol >= walk->dynamic.symbols.count)
+		return refuse_symbol(walk, entry, LODE_RULE_SYMBOL_INDEX, why);
 	status = lode_symbol_read(&entry->symbol, walk->image, &walk->dynamic.symbols, entry->rel.symbol, why);
 	if (status != LODE_OK)
 		return status;
 	if (entry->symbol.shndx == LODE_SHN_UNDEF)
 		return resolve_elsewhere(walk, value, entry, why);
 	if (entry->symbol.reserved && entry->symbol.shndx != LODE_SHN_ABS)
-		return lode_refuse_(why, LODE_RULE_SYMBOL_UNDEFINED,
-			lode_at_reloc_(walk, entry, LODE_FIELD_REL_SYMBOL, entry->rel.symbol));
+		return refuse_symbol(walk, entry, LODE_RULE_SYMBOL_UNDEFINED, why);
 	*value = entry->symbol.value;
 	if (entry->symbol.type != LODE_STT_TLS && !entry->symbol.reserved)
 		*value += walk->plan->bias;
@@ -136,16 +144,14 @@ static int apply_ifunc(struct lode_walk_ *walk, const struct lode_entry_ *entry,
 
 	*skip = options->irelative == LODE_IRELATIVE_SKIP || walk->space == NULL;
 	if (options->irelative == LODE_IRELATIVE_REFUSE)
-		return lode_refuse_(why, LODE_RULE_RELOC_IRELATIVE,
-			lode_at_reloc_(walk, entry, LODE_FIELD_REL_TYPE, entry->rel.type));
+		return refuse_type(walk, entry, LODE_RULE_RELOC_IRELATIVE, why);
 	if (options->irelative == LODE_IRELATIVE_CALL && options->ifunc == NULL)
-		return lode_refuse_(why, LODE_RULE_RELOC_RESOLVER,
-			lode_at_reloc_(walk, entry, LODE_FIELD_REL_TYPE, entry->rel.type));
+		return refuse_type(walk, entry, LODE_RULE_RELOC_RESOLVER, why);
 	walk->ifuncs = true;
 	if (*skip || !walk->irelative)
 		return LODE_OK;
 	if (options->ifunc(options->host, value, *value) != 0)
-		return lode_refuse_(why, LODE_RULE_RELOC_IFUNC, lode_at_reloc_(walk, entry, LODE_FIELD_REL_TYPE, entry->rel.type));
+		return refuse_type(walk, entry, LODE_RULE_RELOC_IFUNC, why);
 	return LODE_OK;
 }
 
@@ -195,12 +201,12 @@ static int rel_one(struct lode_walk_ *walk, struct lode_entry_ *entry, struct lo
 
 	classify(walk, entry);
 	if (entry->op == LODE_OP_UNKNOWN)
-		return lode_refuse_(why, LODE_RULE_RELOC_TYPE, lode_at_reloc_(walk, entry, LODE_FIELD_REL_TYPE, entry->rel.type));
+		return refuse_type(walk, entry, LODE_RULE_RELOC_TYPE, why);
 	count_one(walk, entry);
 	if (entry->op == LODE_OP_NONE)
 		return LODE_OK;
 	if (needs_static_tls(entry->op) && (!walk->options->static_tls || !walk->plan->has_tls))
-		return lode_refuse_(why, LODE_RULE_RELOC_TLS, lode_at_reloc_(walk, entry, LODE_FIELD_REL_TYPE, entry->rel.type));
+		return refuse_type(walk, entry, LODE_RULE_RELOC_TLS, why);
 	status = lode_entry_target_(walk, entry, LODE_FIELD_REL_OFFSET, why);
 	return status == LODE_OK ? apply(walk, entry, why) : status;
 }

@@ -10,11 +10,7 @@ enum { MIN_PAGE = 4096, MAX_SEGMENTS = 65536 };
 /* What the program headers come to, together. */
 static struct lode_diag at_table(const struct lode_image *image, enum lode_field field, uint64_t value, uint64_t limit)
 {
-	struct lode_diag place = lode_nowhere_(field, value, limit);
-
-	if (image->nsegments > 0)
-		place.offset = image->phoff;
-	return place;
+	return lode_at_entry_(field, LODE_NO_INDEX, image->nsegments > 0 ? image->phoff : LODE_NO_OFFSET, value, limit);
 }
 
 static int check_policy(const struct lode_image *image, const struct lode_policy *policy, struct lode_diag *why)
@@ -41,16 +37,13 @@ static int check_policy(const struct lode_image *image, const struct lode_policy
 static int check_align(const struct lode_image *image, const struct lode_policy *policy, uint32_t index, struct lode_diag *why)
 {
 	uint64_t align = image->segments[index].align, limit = policy->max_align != 0 ? policy->max_align : GIB;
-	struct lode_diag place;
 
-	if (align == 0)
+	if (align == 0 || (!power_of_two(align) && (policy->flags & LODE_PLAN_ALIGN_LENIENT)))
 		return LODE_OK;
-	place = lode_at_segment_(image, index, LODE_FIELD_PHDR_ALIGN);
 	if (!power_of_two(align))
-		return policy->flags & LODE_PLAN_ALIGN_LENIENT ? LODE_OK : lode_refuse_(why, LODE_RULE_SEGMENT_ALIGN, place);
-	place.limit = limit;
+		return lode_refuse_(why, LODE_RULE_SEGMENT_ALIGN, lode_at_segment_(image, index, LODE_FIELD_PHDR_ALIGN, 0));
 	if (align > limit)
-		return lode_refuse_(why, LODE_RULE_PLAN_ALIGN_LIMIT, place);
+		return lode_refuse_(why, LODE_RULE_PLAN_ALIGN_LIMIT, lode_at_segment_(image, index, LODE_FIELD_PHDR_ALIGN, limit));
 	return LODE_OK;
 }
 
@@ -58,15 +51,13 @@ static int check_align(const struct lode_image *image, const struct lode_policy 
 static int check_congruence(const struct lode_image *image, const struct lode_policy *policy, uint32_t index, struct lode_diag *why)
 {
 	const struct lode_segment *segment = &image->segments[index];
-	struct lode_diag place;
 
 	if (policy->use != LODE_USE_PROCESS || segment->filesz == 0)
 		return LODE_OK;
 	if (((segment->offset ^ lode_segment_addr_(segment, policy->domain)) & (policy->page_size - 1)) == 0)
 		return LODE_OK;
-	place = lode_at_segment_(image, index, LODE_FIELD_PHDR_OFFSET);
-	place.limit = policy->page_size;
-	return lode_refuse_(why, LODE_RULE_SEGMENT_CONGRUENCE, place);
+	return lode_refuse_(why, LODE_RULE_SEGMENT_CONGRUENCE,
+		lode_at_segment_(image, index, LODE_FIELD_PHDR_OFFSET, policy->page_size));
 }
 
 /* Writable and executable by its flags, or because a process gets writable pages of zeros behind its code. */
@@ -81,14 +72,6 @@ static bool wants_wx(const struct lode_segment *segment, const struct lode_polic
 	return (segment->flags & LODE_PF_W) || (policy->use == LODE_USE_PROCESS && zeros);
 }
 
-static struct lode_diag at_wrap(const struct lode_image *image, uint32_t index)
-{
-	struct lode_diag place = lode_at_segment_(image, index, LODE_FIELD_PHDR_PADDR);
-
-	place.limit = image_last_addr(image);
-	return place;
-}
-
 static int check_segment(const struct lode_image *image, const struct lode_policy *policy, uint32_t index, struct lode_diag *why)
 {
 	const struct lode_segment *segment = &image->segments[index];
@@ -99,9 +82,10 @@ static int check_segment(const struct lode_image *image, const struct lode_polic
 	if (status != LODE_OK)
 		return status;
 	if (policy->domain == LODE_PHYSICAL && !within(segment->paddr, segment->memsz - 1, image_last_addr(image)))
-		return lode_refuse_(why, LODE_RULE_SEGMENT_WRAP, at_wrap(image, index));
+		return lode_refuse_(why, LODE_RULE_SEGMENT_WRAP,
+			lode_at_segment_(image, index, LODE_FIELD_PHDR_PADDR, image_last_addr(image)));
 	if (policy->wx == LODE_WX_DENY && wants_wx(segment, policy))
-		return lode_refuse_(why, LODE_RULE_PLAN_WX, lode_at_segment_(image, index, LODE_FIELD_PHDR_FLAGS));
+		return lode_refuse_(why, LODE_RULE_PLAN_WX, lode_at_segment_(image, index, LODE_FIELD_PHDR_FLAGS, 0));
 	return LODE_OK;
 }
 
@@ -114,10 +98,10 @@ static int check_order(const struct lode_image *image, const struct lode_policy 
 		uint32_t index = lode_nth_(image, policy->domain, k), before = lode_nth_(image, policy->domain, k - 1);
 
 		if (index < before) {
-			struct lode_diag place = lode_at_segment_(image, before, lode_addr_field_(policy->domain));
+			struct lode_diag place = lode_at_segment_(image, before, lode_addr_field_(policy->domain),
+				lode_segment_addr_(&image->segments[index], policy->domain));
 
 			place.other = index;
-			place.limit = lode_segment_addr_(&image->segments[index], policy->domain);
 			return lode_refuse_(why, LODE_RULE_SEGMENT_ORDER, place);
 		}
 	}

@@ -15,22 +15,11 @@ static bool writable_executable(uint32_t prot)
 	return (prot & LODE_PF_W) != 0 && (prot & LODE_PF_X) != 0;
 }
 
-static struct lode_diag at_conflict(const struct lode_planner_ *planner, uint32_t index, uint32_t other)
+static struct lode_diag at_conflict(const struct lode_planner_ *planner, uint32_t index, uint32_t other, uint64_t limit)
 {
-	struct lode_diag place = lode_at_segment_(planner->image, index, lode_addr_field_(planner->policy->domain));
+	struct lode_diag place = lode_at_segment_(planner->image, index, lode_addr_field_(planner->policy->domain), limit);
 
 	place.other = other;
-	place.limit = planner->page;
-	return place;
-}
-
-/* A segment begins in front of the end of another one. */
-static struct lode_diag at_overlap(const struct lode_planner_ *planner, const struct lode_part_ *next,
-	const struct lode_part_ *part)
-{
-	struct lode_diag place = at_conflict(planner, next->index, part->index);
-
-	place.limit = planner->first + part->mem_end;
 	return place;
 }
 
@@ -73,7 +62,8 @@ static int flush(struct lode_planner_ *planner, struct common *common, struct lo
 
 	common->open = false;
 	if (made && planner->policy->wx != LODE_WX_ALLOW)
-		return lode_refuse_(why, LODE_RULE_PLAN_PAGE_WX, at_conflict(planner, common->writer, common->executor));
+		return lode_refuse_(why, LODE_RULE_PLAN_PAGE_WX,
+			at_conflict(planner, common->writer, common->executor, planner->page));
 	return lode_add_run_(planner, &common->run, why);
 }
 
@@ -104,9 +94,11 @@ static int look_ahead(const struct lode_planner_ *planner, struct lode_part_ *ne
 		return LODE_OK;
 	*next = lode_part_(planner, lode_nth_(planner->image, planner->policy->domain, k + 1));
 	if (next->begin < part->mem_end)
-		return lode_refuse_(why, LODE_RULE_SEGMENT_OVERLAP, at_overlap(planner, next, part));
+		return lode_refuse_(why, LODE_RULE_SEGMENT_OVERLAP,
+			at_conflict(planner, next->index, part->index, planner->first + part->mem_end));
 	if (planner->policy->page_overlap == LODE_PAGE_DENY && next->begin < align_up(part->mem_end, planner->page))
-		return lode_refuse_(why, LODE_RULE_PLAN_PAGE_OVERLAP, at_conflict(planner, next->index, part->index));
+		return lode_refuse_(why, LODE_RULE_PLAN_PAGE_OVERLAP,
+			at_conflict(planner, next->index, part->index, planner->page));
 	return LODE_OK;
 }
 

@@ -103,24 +103,19 @@ int lode_symtab_of_section(struct lode_symtab *table, const struct lode_image *i
 {
 	const struct lode_section *section, *strings;
 	uint32_t size = symbol_size(image);
-	struct lode_diag place;
 
 	if (index >= image->nsections)
 		return lode_refuse_(why, LODE_RULE_SECTION_INDEX, lode_nowhere_(LODE_FIELD_SECTION_INDEX, index, image->nsections));
 	section = &image->sections[index];
 	if (section->type != LODE_SHT_SYMTAB && section->type != LODE_SHT_DYNSYM)
 		return lode_refuse_(why, LODE_RULE_SYMTAB_TYPE,
-			lode_at_section_(image, index, LODE_FIELD_SHDR_TYPE, section->type));
-	if (section->entsize != size) {
-		place = lode_at_section_(image, index, LODE_FIELD_SHDR_ENTSIZE, section->entsize);
-		place.limit = size;
-		return lode_refuse_(why, LODE_RULE_SYMTAB_ENTSIZE, place);
-	}
-	if (section->link >= image->nsections) {
-		place = lode_at_section_(image, index, LODE_FIELD_SHDR_LINK, section->link);
-		place.limit = image->nsections;
-		return lode_refuse_(why, LODE_RULE_SECTION_INDEX, place);
-	}
+			lode_at_section_(image, index, LODE_FIELD_SHDR_TYPE, section->type, 0));
+	if (section->entsize != size)
+		return lode_refuse_(why, LODE_RULE_SYMTAB_ENTSIZE,
+			lode_at_section_(image, index, LODE_FIELD_SHDR_ENTSIZE, section->entsize, size));
+	if (section->link >= image->nsections)
+		return lode_refuse_(why, LODE_RULE_SECTION_INDEX,
+			lode_at_section_(image, index, LODE_FIELD_SHDR_LINK, section->link, image->nsections));
 	strings = &image->sections[section->link];
 	table->offset = section->offset;
 	table->count = lode_divide_(section->size, size);

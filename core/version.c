@@ -28,16 +28,13 @@ int lode_versym_read(struct lode_versym *version, const struct lode_image *image
 }
 
 /* What led out of the table: a field of the entry before, or the table, which is too small for the first one. */
-static int refuse_link(const struct lode_version_link *link, uint32_t size, struct lode_diag *why)
+static struct lode_diag at_link(const struct lode_version_link *link, uint32_t size)
 {
-	struct lode_diag place = lode_nowhere_(link->field, link->step, link->table->size);
+	uint64_t room = link->table->size;
 
-	place.offset = link->at;
-	if (link->field == LODE_FIELD_VERSION_TABLE) {
-		place.value = link->table->size;
-		place.limit = size;
-	}
-	return lode_refuse_(why, LODE_RULE_VERSION_RANGE, place);
+	if (link->field == LODE_FIELD_VERSION_TABLE)
+		return lode_at_entry_(link->field, LODE_NO_INDEX, link->at, room, size);
+	return lode_at_entry_(link->field, LODE_NO_INDEX, link->at, link->step, room);
 }
 
 /* size bytes of an entry, if they lie in the table. Offsets never go back, so none lies before it. No more entries are read than
@@ -46,16 +43,15 @@ static int read_entry(unsigned char *raw, struct lode_versions *walk, const stru
 	struct lode_diag *why)
 {
 	uint64_t most = walk->dynamic->verdef.size / MIN_ENTRY + walk->dynamic->verneed.size / MIN_ENTRY;
+	struct lode_diag place;
 
 	if (!within(link->offset - link->table->offset, size, link->table->size))
-		return refuse_link(link, size, why);
-	if (++walk->steps > most) {
-		struct lode_diag place = lode_nowhere_(LODE_FIELD_VERSION_ENTRIES, walk->steps, most);
-
-		place.offset = link->offset;
-		return lode_refuse_(why, LODE_RULE_VERSION_RANGE, place);
-	}
-	return lode_source_read(raw, walk->image->source, link->offset, size, why);
+		place = at_link(link, size);
+	else if (++walk->steps > most)
+		place = lode_at_entry_(LODE_FIELD_VERSION_ENTRIES, LODE_NO_INDEX, link->offset, walk->steps, most);
+	else
+		return lode_source_read(raw, walk->image->source, link->offset, size, why);
+	return lode_refuse_(why, LODE_RULE_VERSION_RANGE, place);
 }
 
 /* Move on by what vd_next, vn_next or vna_next says, the last 4 bytes of an entry of that size; 0 ends the list. */
@@ -68,11 +64,15 @@ static void advance(struct lode_version_link *link, enum lode_field field, uint3
 	link->left = next == 0 ? 0 : link->left - 1;
 }
 
-/* The list that vd_aux or vn_aux of an entry begins. */
-static struct lode_version_link aux_of(const struct lode_version_link *entry, enum lode_field field, uint32_t at, uint32_t step)
+/* The list that vd_aux or vn_aux, at of an entry, begins. */
+static void begin_aux(struct lode_version_link *aux, const struct lode_version_link *entry, enum lode_field field, uint32_t at,
+	uint32_t step)
 {
-	return (struct lode_version_link){
-		.table = entry->table, .offset = entry->offset + step, .field = field, .at = entry->offset + at, .step = step};
+	*aux = *entry;
+	aux->field = field;
+	aux->at = entry->offset + at;
+	aux->step = step;
+	aux->offset += step;
 }
 
 static int next_definition(struct lode_version *version, struct lode_versions *walk, struct lode_diag *why)
@@ -89,7 +89,7 @@ static int next_definition(struct lode_version *version, struct lode_versions *w
 	version->index = lode_take16_(&cursor);
 	lode_take16_(&cursor);
 	version->hash = lode_take32_(&cursor);
-	link = aux_of(&walk->def, LODE_FIELD_VERDEF_AUX, VERDEF_AUX, lode_take32_(&cursor));
+	begin_aux(&link, &walk->def, LODE_FIELD_VERDEF_AUX, VERDEF_AUX, lode_take32_(&cursor));
 	status = read_entry(aux, walk, &link, VERDAUX, why);
 	if (status != LODE_OK)
 		return status;
@@ -112,7 +112,7 @@ static int next_library(struct lode_versions *walk, struct lode_diag *why)
 	lode_take16_(&cursor);
 	count = lode_take16_(&cursor);
 	walk->file = lode_take32_(&cursor);
-	walk->aux = aux_of(&walk->need, LODE_FIELD_VERNEED_AUX, VERNEED_AUX, lode_take32_(&cursor));
+	begin_aux(&walk->aux, &walk->need, LODE_FIELD_VERNEED_AUX, VERNEED_AUX, lode_take32_(&cursor));
 	walk->aux.left = count;
 	advance(&walk->need, LODE_FIELD_VERNEED_NEXT, VERNEED, lode_take32_(&cursor));
 	return LODE_OK;
@@ -135,23 +135,23 @@ static int next_need(struct lode_version *version, struct lode_versions *walk, s
 	return 1;
 }
 
-static struct lode_version_link first_of(const struct lode_extent *table, uint64_t count)
+static void begin(struct lode_version_link *first, const struct lode_extent *table, uint64_t count)
 {
-	return (struct lode_version_link){.table = table,
-		.offset = table->offset,
-		.left = table->size == 0 ? 0 : count,
-		.field = LODE_FIELD_VERSION_TABLE,
-		.at = table->offset};
+	first->table = table;
+	first->offset = first->at = table->offset;
+	first->left = table->size == 0 ? 0 : count;
+	first->field = LODE_FIELD_VERSION_TABLE;
+	first->step = 0;
 }
 
 void lode_versions_begin(struct lode_versions *walk, const struct lode_image *image, const struct lode_dynamic *dynamic)
 {
-	*walk = (struct lode_versions){
-		.image = image,
-		.dynamic = dynamic,
-		.def = first_of(&dynamic->verdef, dynamic->verdefnum),
-		.need = first_of(&dynamic->verneed, dynamic->verneednum),
-	};
+	walk->image = image;
+	walk->dynamic = dynamic;
+	walk->steps = 0;
+	begin(&walk->def, &dynamic->verdef, dynamic->verdefnum);
+	begin(&walk->need, &dynamic->verneed, dynamic->verneednum);
+	walk->aux.left = 0;
 }
 
 int lode_version_next(struct lode_version *version, struct lode_versions *walk, struct lode_diag *why)

@@ -15,7 +15,7 @@ static int array_begin(void *host, const struct lode_range *span)
 	if (span->addr < array->base || !within(span->addr - array->base, span->size, array->size))
 		return -1;
 	array->span = *span;
-	if (array->undo != NULL)
+	if (array->undo)
 		memcpy(array->undo + (span->addr - array->base), at(array, span->addr), (size_t)span->size);
 	return 0;
 }
@@ -47,7 +47,7 @@ static void array_abort(void *host)
 {
 	const struct lode_array *array = host;
 
-	if (array->undo != NULL)
+	if (array->undo)
 		memcpy(at(array, array->span.addr), array->undo + (array->span.addr - array->base), (size_t)array->span.size);
 	else
 		memset(at(array, array->span.addr), 0, (size_t)array->span.size);

@@ -108,17 +108,17 @@ struct lode_diag lode_at_entry_(enum lode_field field, uint64_t index, uint64_t 
 /* Sort by_vaddr and by_paddr of the loadable segments. */
 void lode_segments_sort_(struct lode_image *image);
 /* The k-th loadable segment by the addresses of a domain. */
-static inline uint32_t lode_nth_(const struct lode_image *image, enum lode_domain domain, uint32_t k)
+static inline uint32_t nth_load(const struct lode_image *image, enum lode_domain domain, uint32_t k)
 {
 	return domain == LODE_PHYSICAL ? image->segments[k].by_paddr : image->segments[k].by_vaddr;
 }
 
-static inline enum lode_field lode_addr_field_(enum lode_domain domain)
+static inline enum lode_field addr_field(enum lode_domain domain)
 {
 	return domain == LODE_PHYSICAL ? LODE_FIELD_PHDR_PADDR : LODE_FIELD_PHDR_VADDR;
 }
 
-static inline uint64_t lode_segment_addr_(const struct lode_segment *segment, enum lode_domain domain)
+static inline uint64_t segment_addr(const struct lode_segment *segment, enum lode_domain domain)
 {
 	return domain == LODE_PHYSICAL ? segment->paddr : segment->vaddr;
 }

@@ -165,7 +165,7 @@ static int locate_relr(const struct tags *tags, struct lode_diag *why)
 	struct lode_extent *relr = &tags->dynamic->relr;
 	int status = locate_sized(relr, tags, LODE_DT_RELR, LODE_DT_RELRSZ, why);
 
-	if (status == LODE_OK && (relr->size & (image_word(tags->image) - 1)) != 0)
+	if (status == LODE_OK && (relr->size & (image_word(tags->image) - 1)))
 		return refuse_tag(tags, LODE_RULE_RELOC_TABLE, LODE_DT_RELRSZ, image_word(tags->image), why);
 	return status;
 }
@@ -281,8 +281,8 @@ static void take_scalars(const struct tags *tags)
 	dynamic->soname = tags->seen[LODE_DT_SONAME] ? value[LODE_DT_SONAME] : LODE_NO_OFFSET;
 	dynamic->rpath = tags->seen[LODE_DT_RPATH] ? value[LODE_DT_RPATH] : LODE_NO_OFFSET;
 	dynamic->runpath = tags->seen[LODE_DT_RUNPATH] ? value[LODE_DT_RUNPATH] : LODE_NO_OFFSET;
-	dynamic->textrel = tags->seen[LODE_DT_TEXTREL] || (value[LODE_DT_FLAGS] & LODE_DF_TEXTREL) != 0;
-	dynamic->bind_now = tags->seen[LODE_DT_BIND_NOW] || (value[LODE_DT_FLAGS] & LODE_DF_BIND_NOW) != 0;
+	dynamic->textrel = tags->seen[LODE_DT_TEXTREL] || (value[LODE_DT_FLAGS] & LODE_DF_TEXTREL);
+	dynamic->bind_now = tags->seen[LODE_DT_BIND_NOW] || (value[LODE_DT_FLAGS] & LODE_DF_BIND_NOW);
 	dynamic->debug = tags->seen[LODE_DT_DEBUG];
 }
 
@@ -294,7 +294,7 @@ static int check_segment(const struct lode_image *image, const struct lode_segme
 	if (!within(segment->offset, segment->filesz, image->source->size))
 		return lode_refuse_(why, LODE_RULE_SEGMENT_PAST_END,
 			lode_at_segment_(image, index, LODE_FIELD_PHDR_OFFSET, image->source->size));
-	if ((segment->filesz & (entry_size(image) - 1)) != 0)
+	if (segment->filesz & (entry_size(image) - 1))
 		return lode_refuse_(why, LODE_RULE_DYNAMIC_SIZE,
 			lode_at_segment_(image, index, LODE_FIELD_PHDR_FILESZ, entry_size(image)));
 	return LODE_OK;
@@ -307,7 +307,7 @@ int lode_dynamic_open(struct lode_dynamic *dynamic, const struct lode_image *ima
 	int status;
 
 	*dynamic = (struct lode_dynamic){.soname = LODE_NO_OFFSET, .rpath = LODE_NO_OFFSET, .runpath = LODE_NO_OFFSET};
-	if (segment == NULL || segment->filesz == 0)
+	if (!segment || segment->filesz == 0)
 		return LODE_OK;
 	dynamic->offset = segment->offset;
 	status = check_segment(image, segment, why);

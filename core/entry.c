@@ -25,7 +25,7 @@ int lode_entry_target_(const struct lode_walk_ *walk, const struct lode_entry_ *
 {
 	const struct lode_segment *segment = lode_segment_at(walk->image, entry->rel.offset, entry->width);
 
-	if (segment == NULL)
+	if (!segment)
 		return lode_refuse_(why, LODE_RULE_RELOC_RANGE, lode_at_reloc_(walk, entry, field, entry->rel.offset));
 	if (!(segment->flags & LODE_PF_W) && !(walk->plan->flags & LODE_PLAN_TEXTREL))
 		return lode_refuse_(why, LODE_RULE_RELOC_TEXT, lode_at_reloc_(walk, entry, field, entry->rel.offset));

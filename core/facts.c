@@ -8,9 +8,9 @@ enum { MIN_INTERP = 2, MAX_INTERP = 4096 };
 static const struct lode_segment *code_at(const struct lode_image *image, enum lode_domain domain, uint64_t addr)
 {
 	for (uint32_t k = 0; k < image->nload; k++) {
-		const struct lode_segment *segment = &image->segments[lode_nth_(image, domain, k)];
+		const struct lode_segment *segment = &image->segments[nth_load(image, domain, k)];
 
-		if ((segment->flags & LODE_PF_X) && addr - lode_segment_addr_(segment, domain) < segment->filesz)
+		if ((segment->flags & LODE_PF_X) && addr - segment_addr(segment, domain) < segment->filesz)
 			return segment;
 	}
 	return NULL;
@@ -24,11 +24,11 @@ static int find_entry(struct lode_planner_ *planner, struct lode_diag *why)
 	struct lode_plan *plan = planner->plan;
 
 	plan->entry = image->entry + plan->bias;
-	if (planner->policy->domain == LODE_PHYSICAL && code != NULL)
+	if (planner->policy->domain == LODE_PHYSICAL && code)
 		plan->entry = image->entry - code->vaddr + code->paddr;
-	if (planner->policy->domain == LODE_PHYSICAL && code == NULL)
+	if (planner->policy->domain == LODE_PHYSICAL && !code)
 		code = code_at(image, LODE_PHYSICAL, image->entry);
-	if (code == NULL && !(planner->policy->flags & LODE_PLAN_ENTRY_ANY))
+	if (!code && !(planner->policy->flags & LODE_PLAN_ENTRY_ANY))
 		return lode_refuse_(why, LODE_RULE_ENTRY_OUTSIDE, lode_at_header_(image, LODE_FIELD_EHDR_ENTRY, image->entry, 0));
 	return LODE_OK;
 }
@@ -48,7 +48,7 @@ static void find_headers(struct lode_planner_ *planner)
 			image->phoff - segment->offset >= segment->filesz)
 			continue;
 		plan->has_phdr = true;
-		plan->phdr = plan->bias + lode_segment_addr_(segment, planner->policy->domain) + (image->phoff - segment->offset);
+		plan->phdr = plan->bias + segment_addr(segment, planner->policy->domain) + (image->phoff - segment->offset);
 		return;
 	}
 }
@@ -89,7 +89,7 @@ static int find_tls(struct lode_planner_ *planner, struct lode_diag *why)
 
 	plan->has_tls = false;
 	plan->tls = (struct lode_tls){.align = 1};
-	if (tls == NULL)
+	if (!tls)
 		return LODE_OK;
 	status = check_tls(planner->image, tls, is_process(planner) ? NULL : why);
 	if (status != LODE_OK)
@@ -146,7 +146,7 @@ static const struct lode_segment *owner_of_relro(const struct lode_planner_ *pla
 	const struct lode_segment *owner = lode_segment_at(planner->image, relro->vaddr, 1);
 	uint64_t padding;
 
-	if (owner == NULL)
+	if (!owner)
 		return NULL;
 	padding = (0 - (owner->vaddr + owner->memsz)) & (planner->page - 1);
 	if (!within(relro->vaddr - owner->vaddr, relro->memsz - min_u64(relro->memsz, padding), owner->memsz))
@@ -161,10 +161,10 @@ static int find_relro(struct lode_planner_ *planner, struct lode_diag *why)
 	struct lode_plan *plan = planner->plan;
 
 	plan->relro = (struct lode_range){0};
-	if (relro == NULL || relro->memsz == 0 || planner->policy->domain == LODE_PHYSICAL)
+	if (!relro || relro->memsz == 0 || planner->policy->domain == LODE_PHYSICAL)
 		return LODE_OK;
 	owner = owner_of_relro(planner, relro);
-	if (owner != NULL)
+	if (owner)
 		plan->relro = round_relro(planner, relro, owner);
 	else if (!is_process(planner))
 		return lode_refuse_(why, LODE_RULE_RELRO_RANGE,
@@ -179,7 +179,7 @@ static int find_interp(struct lode_planner_ *planner, struct lode_diag *why)
 	uint32_t index;
 
 	planner->plan->interp = (struct lode_extent){0};
-	if (interp == NULL || (planner->policy->flags & LODE_PLAN_INTERP_IGNORE) != 0)
+	if (!interp || (planner->policy->flags & LODE_PLAN_INTERP_IGNORE))
 		return LODE_OK;
 	index = lode_segment_index(image, interp);
 	if (interp->filesz < MIN_INTERP)
@@ -216,7 +216,7 @@ static void find_property(struct lode_planner_ *planner)
 	const struct lode_segment *property = lode_segment_find(planner->image, LODE_PT_GNU_PROPERTY);
 
 	planner->plan->property = (struct lode_extent){0};
-	if (property != NULL && within(property->offset, property->filesz, planner->image->source->size))
+	if (property && within(property->offset, property->filesz, planner->image->source->size))
 		planner->plan->property = (struct lode_extent){.offset = property->offset, .size = property->filesz};
 }
 

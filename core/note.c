@@ -138,14 +138,14 @@ int lode_note_find(struct lode_note *note, const struct lode_image *image, const
 	struct wanted wanted = {.note = note, .owner = owner, .type = type};
 	int found = 0;
 
-	for (uint32_t i = 0; found == 0 && image->segments != NULL && i < image->nsegments; i++) {
+	for (uint32_t i = 0; found == 0 && image->segments && i < image->nsegments; i++) {
 		const struct lode_segment *segment = &image->segments[i];
 
 		if (segment->type == LODE_PT_NOTE)
 			found = find_in_extent(&wanted, image, (struct lode_extent){segment->offset, segment->filesz},
 				segment->align, why);
 	}
-	for (uint32_t i = 0; found == 0 && image->sections != NULL && i < image->nsections; i++) {
+	for (uint32_t i = 0; found == 0 && image->sections && i < image->nsections; i++) {
 		const struct lode_section *section = &image->sections[i];
 
 		if (section->type == LODE_SHT_NOTE)

@@ -317,7 +317,7 @@ int lode_open(struct lode_image *image, const struct lode_source *source, const 
 {
 	static const struct lode_open_options header_only;
 	struct zero zero = {.known = false};
-	bool tables = options != NULL;
+	bool tables = options;
 	int status;
 
 	*image = (struct lode_image){.source = source};

@@ -5,7 +5,7 @@
 struct lode_part_ lode_part_(const struct lode_planner_ *planner, uint32_t index)
 {
 	const struct lode_segment *segment = &planner->image->segments[index];
-	uint64_t begin = lode_segment_addr_(segment, planner->policy->domain) - planner->first;
+	uint64_t begin = segment_addr(segment, planner->policy->domain) - planner->first;
 
 	return (struct lode_part_){
 		.segment = segment,
@@ -43,9 +43,9 @@ static bool may_share(const struct lode_planner_ *planner, const struct lode_par
 {
 	uint32_t flags = planner->policy->flags;
 
-	if (!(flags & LODE_PLAN_SHARE) || ((part->segment->offset ^ part->begin) & (planner->page - 1)) != 0)
+	if (!(flags & LODE_PLAN_SHARE) || ((part->segment->offset ^ part->begin) & (planner->page - 1)))
 		return false;
-	return !(flags & LODE_PLAN_TEXTREL) || (part->segment->flags & LODE_PF_W) != 0;
+	return !(flags & LODE_PLAN_TEXTREL) || (part->segment->flags & LODE_PF_W);
 }
 
 /* Cut [begin, end) to [low, high). */

@@ -31,7 +31,7 @@ static int check_space(const struct lode_space *space, const struct lode_plan *p
 	if (missing != LODE_FIELD_NONE)
 		return cannot(missing, 0, why);
 	for (uint32_t i = 0; i < plan->nruns; i++)
-		if (plan->runs[i].kind == LODE_RUN_SHARE && space->share == NULL)
+		if (plan->runs[i].kind == LODE_RUN_SHARE && !space->share)
 			return cannot(LODE_FIELD_SPACE_SHARE, plan->runs[i].addr, why);
 	return LODE_OK;
 }
@@ -42,7 +42,7 @@ static int place_run(struct lode_space *space, const struct lode_run *run, uint3
 	case LODE_RUN_SHARE:
 		return space->share(space->host, run) == 0 ? LODE_OK : failed(LODE_FIELD_SPACE_SHARE, run->addr, index, why);
 	case LODE_RUN_ZERO:
-		if (space->zero != NULL)
+		if (space->zero)
 			return space->zero(space->host, run) == 0 ? LODE_OK : failed(LODE_FIELD_SPACE_ZERO, run->addr, index, why);
 		break;
 	default: break;
@@ -72,7 +72,7 @@ static int write_piece(struct lode_space *space, const struct lode_source *sourc
 	unsigned char buffer[PIECE];
 	const unsigned char *bytes = buffer;
 
-	if (source->bytes != NULL) {
+	if (source->bytes) {
 		bytes = (const unsigned char *)source->bytes + fill->offset;
 	} else {
 		int status = lode_source_read(buffer, source, fill->offset, (size_t)fill->size, why);
@@ -88,7 +88,7 @@ static int write_piece(struct lode_space *space, const struct lode_source *sourc
 static int write_bytes(struct lode_space *space, const struct lode_source *source, struct lode_fill fill, uint32_t index,
 	struct lode_diag *why)
 {
-	uint64_t largest = source->bytes != NULL ? CHUNK : PIECE;
+	uint64_t largest = source->bytes ? CHUNK : PIECE;
 
 	while (fill.size > 0) {
 		struct lode_fill piece = {.addr = fill.addr, .offset = fill.offset, .size = min_u64(fill.size, largest)};
@@ -128,7 +128,7 @@ static int place_fill(struct lode_space *space, const struct lode_source *source
 		place.offset = fill->offset;
 		return lode_refuse_(why, LODE_RULE_SOURCE_PAST_END, place);
 	}
-	if (source->bytes != NULL || space->fill == NULL)
+	if (source->bytes || !space->fill)
 		return write_bytes(space, source, *fill, index, why);
 	return fill_straight(space, source, fill, index, why);
 }
@@ -136,7 +136,7 @@ static int place_fill(struct lode_space *space, const struct lode_source *source
 /* Final permissions; shared pages have had theirs from the beginning. */
 static int protect(struct lode_space *space, const struct lode_plan *plan, struct lode_diag *why)
 {
-	if (space->protect == NULL)
+	if (!space->protect)
 		return LODE_OK;
 	for (uint32_t i = 0; i < plan->nruns; i++) {
 		const struct lode_run *run = &plan->runs[i];
@@ -180,12 +180,12 @@ int lode_place(struct lode_space *space, const struct lode_image *image, const s
 		return status;
 	if (count.in_place > 0 && !space->read)
 		return cannot(LODE_FIELD_SPACE_READ, 0, why);
-	if (space->begin != NULL && space->begin(space->host, &plan->span) != 0)
+	if (space->begin && space->begin(space->host, &plan->span) != 0)
 		return failed(LODE_FIELD_SPACE_BEGIN, plan->span.addr, LODE_NO_INDEX, why);
 	status = place_all(space, image, plan, relocation, why);
 	if (status != LODE_OK)
 		space->abort(space->host);
-	else if (space->commit != NULL)
+	else if (space->commit)
 		space->commit(space->host);
 	return status;
 }

@@ -35,12 +35,12 @@ struct lode_policy lode_policy_kernel(uint64_t page_size)
 static int choose_base(struct lode_planner_ *planner, const struct lode_span *span, struct lode_diag *why)
 {
 	const struct lode_policy *policy = planner->policy;
-	bool moves = lode_image_moves_(planner->image, policy);
+	bool moves = image_moves(planner->image, policy);
 	uint64_t last = lode_last_possible_(planner->image, policy), bias;
 
 	planner->base = moves ? policy->base : span->range.addr;
 	bias = planner->base - span->range.addr;
-	if ((bias & (span->align - 1)) != 0)
+	if (bias & (span->align - 1))
 		return lode_refuse_(why, LODE_RULE_PLAN_BASE, lode_nowhere_(LODE_FIELD_POLICY_BASE, policy->base, span->align));
 	if (!within(planner->base, span->range.size - 1, last))
 		return lode_refuse_(why, LODE_RULE_PLAN_ADDRESS, lode_nowhere_(LODE_FIELD_RUN, planner->base, last));
@@ -60,7 +60,7 @@ static int check_runs(const struct lode_plan *plan, const struct lode_policy *po
 		struct lode_diag place = lode_nowhere_(LODE_FIELD_RUN, range.addr, 0);
 
 		place.index = i;
-		if (reserved != NULL) {
+		if (reserved) {
 			place.other = (uint32_t)(reserved - policy->reserved);
 			place.limit = reserved->addr;
 			return lode_refuse_(why, LODE_RULE_PLAN_RESERVED, place);

@@ -50,7 +50,7 @@ int lode_add_run_(struct lode_planner_ *planner, const struct lode_run *run, str
 /* Everything of the plan beside base and lists: entry, program headers, TLS, RELRO, stack, interpreter. */
 int lode_plan_facts_(struct lode_planner_ *planner, struct lode_diag *why);
 /* The policy chooses where it goes; else it stays where it was linked. */
-static inline bool lode_image_moves_(const struct lode_image *image, const struct lode_policy *policy)
+static inline bool image_moves(const struct lode_image *image, const struct lode_policy *policy)
 {
 	return image->type == LODE_ET_DYN && policy->domain == LODE_VIRTUAL;
 }

@@ -36,7 +36,7 @@ static int resolve_elsewhere(const struct lode_walk_ *walk, uint64_t *value, con
 	char name[NAME];
 	int status;
 
-	if (options->resolve == NULL)
+	if (!options->resolve)
 		return leave_undefined(walk, value, entry, why);
 	status = lode_string_read(name, sizeof name, &walk->dynamic.symbols.strings, entry->symbol.name, why);
 	if (status == LODE_ERR_ROOM)
@@ -81,7 +81,7 @@ static bool addend_in_place(const struct lode_entry_ *entry)
 static int addend(const struct lode_walk_ *walk, uint64_t *value, const struct lode_entry_ *entry, struct lode_diag *why)
 {
 	*value = entry->rel.addend;
-	if (!addend_in_place(entry) || walk->space == NULL)
+	if (!addend_in_place(entry) || !walk->space)
 		return LODE_OK;
 	return lode_word_read_(walk, value, entry->rel.offset + walk->plan->bias, entry->width, why);
 }
@@ -117,7 +117,7 @@ static uint64_t compute(const struct lode_walk_ *walk, const struct lode_entry_ 
  * While an addend is not known the value is not either. */
 static bool value_fits(const struct lode_walk_ *walk, const struct lode_entry_ *entry, uint64_t value)
 {
-	bool known = !addend_in_place(entry) || walk->space != NULL;
+	bool known = !addend_in_place(entry) || walk->space;
 
 	if (entry->width == 8 || !image_wide(walk->image) || !known)
 		return true;
@@ -142,10 +142,10 @@ static int apply_ifunc(struct lode_walk_ *walk, const struct lode_entry_ *entry,
 {
 	const struct lode_relocation *options = walk->options;
 
-	*skip = options->irelative == LODE_IRELATIVE_SKIP || walk->space == NULL;
+	*skip = options->irelative == LODE_IRELATIVE_SKIP || !walk->space;
 	if (options->irelative == LODE_IRELATIVE_REFUSE)
 		return refuse_type(walk, entry, LODE_RULE_RELOC_IRELATIVE, why);
-	if (options->irelative == LODE_IRELATIVE_CALL && options->ifunc == NULL)
+	if (options->irelative == LODE_IRELATIVE_CALL && !options->ifunc)
 		return refuse_type(walk, entry, LODE_RULE_RELOC_RESOLVER, why);
 	walk->ifuncs = true;
 	if (*skip || !walk->irelative)
@@ -159,7 +159,7 @@ static int apply_ifunc(struct lode_walk_ *walk, const struct lode_entry_ *entry,
 static int apply(struct lode_walk_ *walk, struct lode_entry_ *entry, struct lode_diag *why)
 {
 	uint64_t symbol = 0, add = 0, value;
-	bool skip = walk->space == NULL, irelative = entry->op == LODE_OP_IRELATIVE, resolver;
+	bool skip = !walk->space, irelative = entry->op == LODE_OP_IRELATIVE, resolver;
 	int status = symbol_value(walk, &symbol, entry, why);
 
 	if (status == LODE_OK)
@@ -248,7 +248,7 @@ static int walk_all(struct lode_walk_ *walk, struct lode_diag *why)
 	if (status != LODE_OK || !has_relocations(&walk->dynamic))
 		return status;
 	walk->machine = lode_machine_(walk->image->machine, walk->image->class_);
-	if (walk->machine == NULL)
+	if (!walk->machine)
 		return lode_refuse_(why, LODE_RULE_MACHINE_UNSUPPORTED,
 			lode_at_header_(walk->image, LODE_FIELD_EHDR_MACHINE, walk->image->machine, 0));
 	if (walk->plan->has_tls)
@@ -257,7 +257,7 @@ static int walk_all(struct lode_walk_ *walk, struct lode_diag *why)
 		status = lode_walk_relr_(walk, why);
 	if (status == LODE_OK)
 		status = walk_tables(walk, why);
-	if (status != LODE_OK || walk->space == NULL || !walk->ifuncs)
+	if (status != LODE_OK || !walk->space || !walk->ifuncs)
 		return status;
 	walk->irelative = true;
 	return walk_tables(walk, why);
@@ -268,7 +268,7 @@ static const struct lode_relocation defaults;
 int lode_relocations_check(struct lode_relocation_count *count, const struct lode_image *image, const struct lode_plan *plan,
 	const struct lode_relocation *relocation, struct lode_diag *why)
 {
-	struct lode_walk_ walk = {.image = image, .plan = plan, .options = relocation != NULL ? relocation : &defaults};
+	struct lode_walk_ walk = {.image = image, .plan = plan, .options = relocation ? relocation : &defaults};
 	int status = walk_all(&walk, why);
 
 	walk.count.total = walk.count.relative + walk.count.symbolic + walk.count.irelative + walk.count.tls + walk.count.none;
@@ -279,8 +279,7 @@ int lode_relocations_check(struct lode_relocation_count *count, const struct lod
 int lode_relocate_(struct lode_space *space, const struct lode_image *image, const struct lode_plan *plan,
 	const struct lode_relocation *relocation, struct lode_diag *why)
 {
-	struct lode_walk_ walk = {
-		.image = image, .plan = plan, .options = relocation != NULL ? relocation : &defaults, .space = space};
+	struct lode_walk_ walk = {.image = image, .plan = plan, .options = relocation ? relocation : &defaults, .space = space};
 
 	return walk_all(&walk, why);
 }

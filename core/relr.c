@@ -9,7 +9,7 @@ static int relr_one(struct lode_walk_ *walk, struct lode_entry_ *entry, struct l
 
 	walk->count.relative++;
 	walk->count.in_place++;
-	if (status != LODE_OK || walk->space == NULL)
+	if (status != LODE_OK || !walk->space)
 		return status;
 	status = lode_word_read_(walk, &value, addr, entry->width, why);
 	if (status != LODE_OK)
@@ -47,7 +47,7 @@ int lode_walk_relr_(struct lode_walk_ *walk, struct lode_diag *why)
 		if (status != LODE_OK)
 			return status;
 		value = lode_take_word_(&cursor);
-		if ((value & 1) == 0) {
+		if (!(value & 1)) {
 			entry.rel.offset = value;
 			where = value + word;
 			begun = true;

@@ -10,8 +10,8 @@ static uint32_t *slot(const struct lode_image *image, enum lode_domain domain, u
 /* Order by address, then by place in the table, so that equal addresses keep their order. */
 static bool before(const struct lode_image *image, enum lode_domain domain, uint32_t a, uint32_t b)
 {
-	uint64_t addr_a = lode_segment_addr_(&image->segments[a], domain);
-	uint64_t addr_b = lode_segment_addr_(&image->segments[b], domain);
+	uint64_t addr_a = segment_addr(&image->segments[a], domain);
+	uint64_t addr_b = segment_addr(&image->segments[b], domain);
 
 	if (addr_a != addr_b)
 		return addr_a < addr_b;
@@ -80,7 +80,7 @@ void lode_segments_sort_(struct lode_image *image)
 
 const struct lode_segment *lode_segment_find(const struct lode_image *image, uint32_t type)
 {
-	if (image->segments == NULL)
+	if (!image->segments)
 		return NULL;
 	for (uint32_t i = 0; i < image->nsegments; i++)
 		if (image->segments[i].type == type)
@@ -113,7 +113,7 @@ const struct lode_segment *lode_segment_at(const struct lode_image *image, uint6
 {
 	const struct lode_segment *segment = below(image, vaddr);
 
-	if (segment == NULL || !within(vaddr - segment->vaddr, size, segment->memsz))
+	if (!segment || !within(vaddr - segment->vaddr, size, segment->memsz))
 		return NULL;
 	return segment;
 }
@@ -122,7 +122,7 @@ bool lode_vaddr_to_offset(uint64_t *offset, const struct lode_image *image, uint
 {
 	const struct lode_segment *segment = below(image, vaddr);
 
-	if (segment == NULL || !within(vaddr - segment->vaddr, size, segment->filesz))
+	if (!segment || !within(vaddr - segment->vaddr, size, segment->filesz))
 		return false;
 	*offset = segment->offset + (vaddr - segment->vaddr);
 	return true;

@@ -12,7 +12,7 @@ int lode_source_read(void *dst, const struct lode_source *source, uint64_t offse
 			place.limit = UINT64_MAX;
 		return lode_refuse_(why, LODE_RULE_SOURCE_PAST_END, place);
 	}
-	if (source->bytes != NULL) {
+	if (source->bytes) {
 		memcpy(dst, (const unsigned char *)source->bytes + offset, size);
 		return LODE_OK;
 	}

@@ -54,7 +54,7 @@ static int check_congruence(const struct lode_image *image, const struct lode_po
 
 	if (policy->use != LODE_USE_PROCESS || segment->filesz == 0)
 		return LODE_OK;
-	if (((segment->offset ^ lode_segment_addr_(segment, policy->domain)) & (policy->page_size - 1)) == 0)
+	if (((segment->offset ^ segment_addr(segment, policy->domain)) & (policy->page_size - 1)) == 0)
 		return LODE_OK;
 	return lode_refuse_(why, LODE_RULE_SEGMENT_CONGRUENCE,
 		lode_at_segment_(image, index, LODE_FIELD_PHDR_OFFSET, policy->page_size));
@@ -63,7 +63,7 @@ static int check_congruence(const struct lode_image *image, const struct lode_po
 /* Writable and executable by its flags, or because a process gets writable pages of zeros behind its code. */
 static bool wants_wx(const struct lode_segment *segment, const struct lode_policy *policy)
 {
-	uint64_t addr = lode_segment_addr_(segment, policy->domain);
+	uint64_t addr = segment_addr(segment, policy->domain);
 	bool zeros =
 		segment->filesz == 0 || ((addr + (segment->filesz - 1)) | (policy->page_size - 1)) < addr + (segment->memsz - 1);
 
@@ -95,11 +95,11 @@ static int check_order(const struct lode_image *image, const struct lode_policy 
 	if (!(policy->flags & LODE_PLAN_SORTED))
 		return LODE_OK;
 	for (uint32_t k = 1; k < image->nload; k++) {
-		uint32_t index = lode_nth_(image, policy->domain, k), before = lode_nth_(image, policy->domain, k - 1);
+		uint32_t index = nth_load(image, policy->domain, k), before = nth_load(image, policy->domain, k - 1);
 
 		if (index < before) {
-			struct lode_diag place = lode_at_segment_(image, before, lode_addr_field_(policy->domain),
-				lode_segment_addr_(&image->segments[index], policy->domain));
+			struct lode_diag place = lode_at_segment_(image, before, addr_field(policy->domain),
+				segment_addr(&image->segments[index], policy->domain));
 
 			place.other = index;
 			return lode_refuse_(why, LODE_RULE_SEGMENT_ORDER, place);
@@ -114,9 +114,9 @@ uint64_t lode_last_address_(const struct lode_image *image, const struct lode_po
 	uint64_t last = 0;
 
 	for (uint32_t k = 0; k < image->nload; k++) {
-		const struct lode_segment *segment = &image->segments[lode_nth_(image, policy->domain, k)];
+		const struct lode_segment *segment = &image->segments[nth_load(image, policy->domain, k)];
 
-		last = max_u64(last, lode_segment_addr_(segment, policy->domain) + (segment->memsz - 1));
+		last = max_u64(last, segment_addr(segment, policy->domain) + (segment->memsz - 1));
 	}
 	return last;
 }
@@ -126,7 +126,7 @@ static uint64_t largest_align(const struct lode_image *image, const struct lode_
 	uint64_t align = policy->page_size;
 
 	for (uint32_t k = 0; k < image->nload; k++) {
-		uint64_t wanted = image->segments[lode_nth_(image, policy->domain, k)].align;
+		uint64_t wanted = image->segments[nth_load(image, policy->domain, k)].align;
 
 		if (power_of_two(wanted))
 			align = max_u64(align, wanted);
@@ -139,7 +139,7 @@ static int check_segments(const struct lode_image *image, const struct lode_poli
 	int status = check_policy(image, policy, why);
 
 	for (uint32_t k = 0; status == LODE_OK && k < image->nload; k++)
-		status = check_segment(image, policy, lode_nth_(image, policy->domain, k), why);
+		status = check_segment(image, policy, nth_load(image, policy->domain, k), why);
 	if (status == LODE_OK)
 		status = check_order(image, policy, why);
 	return status;
@@ -153,8 +153,7 @@ int lode_plan_span(struct lode_span *span, const struct lode_image *image, const
 
 	if (status != LODE_OK)
 		return status;
-	first = align_down(lode_segment_addr_(&image->segments[lode_nth_(image, policy->domain, 0)], policy->domain),
-		policy->page_size);
+	first = align_down(segment_addr(&image->segments[nth_load(image, policy->domain, 0)], policy->domain), policy->page_size);
 	last = align_down(lode_last_address_(image, policy), policy->page_size);
 	if (!add_ok(&size, last - first, policy->page_size))
 		size = UINT64_MAX;
@@ -184,7 +183,7 @@ const struct lode_range *lode_reserved_at_(const struct lode_policy *policy, con
 
 bool lode_allowed_at_(const struct lode_policy *policy, const struct lode_range *range)
 {
-	if (policy->allowed == NULL)
+	if (!policy->allowed)
 		return true;
 	for (uint32_t i = 0; i < policy->nallowed; i++)
 		if (range->addr >= policy->allowed[i].addr &&
@@ -205,7 +204,7 @@ static bool skip(uint64_t *addr, const struct lode_policy *policy, const struct 
 	const struct lode_range *reserved = lode_reserved_at_(policy, range);
 	uint64_t best = UINT64_MAX;
 
-	if (reserved != NULL)
+	if (reserved)
 		return add_ok(addr, reserved->addr, reserved->size);
 	for (uint32_t i = 0; i < policy->nallowed; i++)
 		if (policy->allowed[i].addr > *addr)
@@ -227,7 +226,7 @@ int lode_plan_fit(uint64_t *base, const struct lode_image *image, const struct l
 	struct lode_span span = {.align = 1};
 	struct lode_range range;
 	uint64_t last = lode_last_possible_(image, policy);
-	bool moves = lode_image_moves_(image, policy);
+	bool moves = image_moves(image, policy);
 	int status = lode_plan_span(&span, image, policy, why);
 
 	if (status != LODE_OK)
@@ -240,7 +239,7 @@ int lode_plan_fit(uint64_t *base, const struct lode_image *image, const struct l
 		within(range.addr - window->addr, range.size, window->size)) {
 		if (!within(range.addr, range.size - 1, last))
 			break;
-		if (lode_allowed_at_(policy, &range) && lode_reserved_at_(policy, &range) == NULL) {
+		if (lode_allowed_at_(policy, &range) && !lode_reserved_at_(policy, &range)) {
 			*base = range.addr;
 			return LODE_OK;
 		}

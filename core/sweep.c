@@ -12,12 +12,12 @@ struct common {
 
 static bool writable_executable(uint32_t prot)
 {
-	return (prot & LODE_PF_W) != 0 && (prot & LODE_PF_X) != 0;
+	return (prot & LODE_PF_W) && (prot & LODE_PF_X);
 }
 
 static struct lode_diag at_conflict(const struct lode_planner_ *planner, uint32_t index, uint32_t other, uint64_t limit)
 {
-	struct lode_diag place = lode_at_segment_(planner->image, index, lode_addr_field_(planner->policy->domain), limit);
+	struct lode_diag place = lode_at_segment_(planner->image, index, addr_field(planner->policy->domain), limit);
 
 	place.other = other;
 	return place;
@@ -92,7 +92,7 @@ static int look_ahead(const struct lode_planner_ *planner, struct lode_part_ *ne
 	next->begin = UINT64_MAX;
 	if (k + 1 == planner->image->nload)
 		return LODE_OK;
-	*next = lode_part_(planner, lode_nth_(planner->image, planner->policy->domain, k + 1));
+	*next = lode_part_(planner, nth_load(planner->image, planner->policy->domain, k + 1));
 	if (next->begin < part->mem_end)
 		return lode_refuse_(why, LODE_RULE_SEGMENT_OVERLAP,
 			at_conflict(planner, next->index, part->index, planner->first + part->mem_end));
@@ -131,7 +131,7 @@ int lode_plan_sweep_(struct lode_planner_ *planner, struct lode_diag *why)
 	struct common common = {.open = false};
 
 	for (uint32_t k = 0; k < image->nload; k++) {
-		struct lode_part_ part = lode_part_(planner, lode_nth_(image, planner->policy->domain, k)), next;
+		struct lode_part_ part = lode_part_(planner, nth_load(image, planner->policy->domain, k)), next;
 		int status = look_ahead(planner, &next, &part, k, why);
 
 		if (status == LODE_OK)

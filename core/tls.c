@@ -18,7 +18,7 @@ int lode_tls_layout(struct lode_tls_layout *layout, const struct lode_tls *tls, 
 	const struct lode_machine *table = lode_machine_(machine, machine == LODE_EM_386 ? LODE_CLASS32 : LODE_CLASS64);
 	const uint64_t limit = UINT64_C(1) << 62;
 
-	if (table == NULL)
+	if (!table)
 		return lode_refuse_(why, LODE_RULE_MACHINE_UNSUPPORTED, lode_nowhere_(LODE_FIELD_EHDR_MACHINE, machine, 0));
 	if (!power_of_two(tls->align) || tls->align > limit)
 		return lode_refuse_(why, LODE_RULE_TLS_TOO_LARGE, lode_nowhere_(LODE_FIELD_PHDR_ALIGN, tls->align, limit));

@@ -23,7 +23,7 @@ int lode_versym_read(struct lode_versym *version, const struct lode_image *image
 		return status;
 	word = lode_take16_(&cursor);
 	version->index = word & 0x7fff;
-	version->hidden = (word & 0x8000) != 0;
+	version->hidden = word & 0x8000;
 	return LODE_OK;
 }
 

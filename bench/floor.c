@@ -95,7 +95,7 @@ static unsigned char *map_program(int fd)
 	for (uint32_t i = 0; i < plan.nruns; i++) {
 		const struct lode_run *run = &runs[i];
 		unsigned char *at = base + (run->addr - plan.span.addr);
-		bool share = run->kind == LODE_SHARE;
+		bool share = run->kind == LODE_RUN_SHARE;
 		int prot = (run->prot & LODE_PF_R ? PROT_READ : 0) | (run->prot & LODE_PF_W ? PROT_WRITE : 0) |
 			   (run->prot & LODE_PF_X ? PROT_EXEC : 0);
 		int flags = MAP_PRIVATE | MAP_FIXED_NOREPLACE | (share ? 0 : MAP_ANONYMOUS);

@@ -6,9 +6,9 @@
 enum { NAME = 120 };
 
 /* A name that is too long ends in "...". */
-static bool read_string(char *buf, size_t size, const struct check *c, const struct lode_range *strings, uint64_t index)
+static bool read_string(char *buf, size_t size, const struct lode_strings *strings, uint64_t index)
 {
-	int status = lode_string_read(buf, size, &c->image, strings, index, NULL);
+	int status = lode_string_read(buf, size, strings, index, NULL);
 
 	if (status == LODE_ERR_ROOM)
 		memcpy(buf + size - 4, "...", 4);
@@ -25,7 +25,7 @@ bool check_symbol_name(char *buf, size_t size, const struct check *c, const stru
 	if (index == 0 || lode_symbol_read(&symbol, &c->image, table, index, NULL) != LODE_OK)
 		return false;
 	if (symbol.name != 0)
-		return read_string(buf, size, c, &table->strings, symbol.name);
+		return read_string(buf, size, &table->strings, symbol.name);
 	/* Symbols of sections are called as these are. */
 	if (symbol.type != LODE_STT_SECTION || symbol.reserved || !c->has_sections || symbol.shndx >= c->image.nsections)
 		return false;
@@ -78,7 +78,7 @@ void check_needed_text(char *buf, size_t size, const struct check *c, const char
 
 		if (lode_dynamic_entry(&entry, &c->image, &c->dynamic, i, NULL) != LODE_OK || entry.tag != LODE_DT_NEEDED)
 			continue;
-		if (!read_string(name, sizeof name, c, &c->dynamic.symbols.strings, entry.value))
+		if (!read_string(name, sizeof name, &c->dynamic.symbols.strings, entry.value))
 			continue;
 		used += (size_t)snprintf(buf + used, size - used, "%s%s", before, name);
 		before = ", ";

@@ -112,8 +112,14 @@ struct show_files {
 bool show_files_begin(struct show_files *files, const struct show *show, const struct lode_note *note);
 /* False at the end, or where the note is broken: then index < count. */
 bool show_files_next(struct show_mapping *mapping, struct show_files *files, const struct show *show);
+/* The first bytes of the descriptor of a note of a type. */
+struct show_desc {
+	uint32_t type;
+	const unsigned char *bytes;
+	size_t size;
+};
 /* show_core_print.c: such a note as words, lists as lines of text, all of it as JSON; left as of show_afford. */
-void show_core_words(char *buf, size_t size, const struct show *show, uint32_t type, const unsigned char *desc, size_t desc_size);
+void show_core_words(char *buf, size_t size, const struct show *show, const struct show_desc *desc);
 void show_core_print(const struct show *show, const struct lode_note *note, uint64_t *left);
 void show_core_json(struct lode_json *json, const struct show *show, const struct lode_note *note, uint64_t *left);
 

@@ -177,13 +177,13 @@ bool show_files_begin(struct show_files *files, const struct show *show, const s
 bool show_files_next(struct show_mapping *mapping, struct show_files *files, const struct show *show)
 {
 	const uint64_t word = show->file.image.class_ == LODE_CLASS64 ? 8 : 4;
-	const struct lode_range names = {files->note->desc_offset, files->note->desc_size};
+	const struct lode_strings names = {show->file.image.source, files->note->desc_offset, files->note->desc_size};
 	uint64_t words[3];
 
 	if (files->index == files->count || !read_words(words, 3, show, files->note, (2 + 3 * files->index) * word))
 		return false;
 	/* A name that is too long ends the list: the next one cannot be found without reading on and on. */
-	if (lode_string_read(mapping->name, sizeof mapping->name, &show->file.image, &names, files->names, NULL) != LODE_OK)
+	if (lode_string_read(mapping->name, sizeof mapping->name, &names, files->names, NULL) != LODE_OK)
 		return false;
 	files->index++;
 	files->names += strlen(mapping->name) + 1;

@@ -49,17 +49,17 @@ static void siginfo_words(char *buf, size_t size, const struct show *show, const
 		snprintf(buf + used, size - used, ", sent by process %u", info->sender);
 }
 
-void show_core_words(char *buf, size_t size, const struct show *show, uint32_t type, const unsigned char *desc, size_t desc_size)
+void show_core_words(char *buf, size_t size, const struct show *show, const struct show_desc *desc)
 {
 	struct show_process process;
 	struct show_siginfo info;
 	struct show_thread thread;
 
-	if (type == CORE_PRSTATUS && show_core_thread(&thread, show, desc, desc_size))
+	if (desc->type == CORE_PRSTATUS && show_core_thread(&thread, show, desc->bytes, desc->size))
 		thread_words(buf, size, show, &thread);
-	else if (type == CORE_PRPSINFO && show_core_process(&process, show, desc, desc_size))
+	else if (desc->type == CORE_PRPSINFO && show_core_process(&process, show, desc->bytes, desc->size))
 		process_words(buf, size, &process);
-	else if (type == CORE_SIGINFO && show_core_siginfo(&info, show, desc, desc_size))
+	else if (desc->type == CORE_SIGINFO && show_core_siginfo(&info, show, desc->bytes, desc->size))
 		siginfo_words(buf, size, show, &info);
 }
 

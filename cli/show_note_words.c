@@ -299,8 +299,8 @@ static void decode_core(struct decode *decode)
 		if (names[i].type == decode->out->note.type)
 			decode->out->type_name = names[i].name;
 	if (show_core_note(decode->show, &decode->out->note))
-		show_core_words(decode->out->words, sizeof decode->out->words, decode->show, decode->out->note.type, decode->desc,
-			decode->size);
+		show_core_words(decode->out->words, sizeof decode->out->words, decode->show,
+			&(struct show_desc){decode->out->note.type, decode->desc, decode->size});
 }
 
 static void decode_version(struct decode *decode)

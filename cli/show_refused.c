@@ -77,7 +77,7 @@ static void find_names(struct show *show)
 	const struct lode_section *names = &image->sections[image->shstrndx < image->nsections ? image->shstrndx : 0];
 
 	if (names->type == LODE_SHT_STRTAB)
-		show->file.names = (struct lode_range){names->offset, names->size};
+		show->file.names = (struct lode_strings){show->file.image.source, names->offset, names->size};
 }
 
 static void read_sections(struct show *show)

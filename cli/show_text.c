@@ -238,7 +238,8 @@ static void print_core_note(const struct show *show, const char *title, uint32_t
 	if (lode_note_find(&note, &show->file.image, "CORE", type, NULL) != 1)
 		return;
 	size = note.desc_size < sizeof desc ? note.desc_size : sizeof desc;
-	show_core_words(words, sizeof words, show, type, desc, lode_input_peek(&show->file.input, desc, note.desc_offset, size));
+	size = lode_input_peek(&show->file.input, desc, note.desc_offset, size);
+	show_core_words(words, sizeof words, show, &(struct show_desc){type, desc, size});
 	if (words[0] == '\0')
 		return;
 	line(title);

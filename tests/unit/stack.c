@@ -151,7 +151,7 @@ static void test_compact(void)
 	unsigned char whole[512], image[512];
 
 	for (uint64_t gap = 0; gap < 256; gap++) {
-		uint64_t below;
+		size_t below, above;
 
 		stack.gap = gap;
 		stack.compact = false;
@@ -162,9 +162,10 @@ static void test_compact(void)
 		CHECK(memcmp(&l, &compact, sizeof l) == 0);
 		memset(image, 0xa5, sizeof image);
 		lode_stack_build(image, &compact, &stack);
-		below = l.arg_start - gap - l.sp;
+		below = (size_t)(l.arg_start - gap - l.sp);
+		above = (size_t)(l.top - l.arg_start);
 		CHECK(memcmp(image, whole, below) == 0);
-		CHECK(memcmp(image + below, whole + below + gap, l.size - below - gap) == 0);
+		CHECK(memcmp(image + below, whole + below + gap, above) == 0);
 		CHECK_EQ(image[l.size - gap], 0xa5);
 	}
 }

@@ -269,9 +269,10 @@ static int64_t spool_to_memory(struct exec_file *file, struct pipe *pipe)
 
 static int spool(struct exec_state *state, struct exec_file *file, const char *name)
 {
-	struct pipe pipe = {.fd = file->fd};
+	struct pipe pipe;
 	int64_t result;
 
+	pipe.fd = file->fd;
 	if (!begins_well(&pipe))
 		return lode_exec_fail_(state, ENOEXEC, LODE_EXEC_STEP_OPEN, name, "what comes begins neither as ELF nor with #!");
 	result = spool_to_file(&pipe);

@@ -77,16 +77,14 @@ static int fail_field(const struct exec_object *object, enum lode_exec_step step
 	struct lode_exec_error *why = object->state->why;
 
 	fail(object, error, step, name, reason);
-	if (why) {
+	if (why)
 		why->diag = *place;
-		why->diag.other = LODE_NO_INDEX;
-	}
 	return -error;
 }
 
-static int fail_header(const struct exec_object *object, const char *name, const char *reason, struct lode_diag place)
+static int fail_header(const struct exec_object *object, const char *name, const char *reason, struct lode_diag place, uint64_t offset)
 {
-	place.index = LODE_NO_INDEX;
+	place.offset = offset;
 	return fail_field(object, LODE_EXEC_STEP_HEADERS, name, reason, &place);
 }
 
@@ -100,12 +98,10 @@ static int check_header(struct exec_object *object, const char *name)
 		return 0;
 	if (machine != LODE_EM_X86_64)
 		return fail_header(object, name, "not a program for x86-64",
-			(struct lode_diag){.field = LODE_FIELD_EHDR_MACHINE, .value = machine, .limit = LODE_EM_X86_64,
-				.offset = MACHINE_AT});
+			lode_diag_of(LODE_RULE_NONE, LODE_FIELD_EHDR_MACHINE, machine, LODE_EM_X86_64), MACHINE_AT);
 	if (phnum == 0 || phnum > PHNUM_LARGEST)
 		return fail_header(object, name, "must be 1 to 1170",
-			(struct lode_diag){.field = LODE_FIELD_EHDR_PHNUM, .value = phnum, .limit = PHNUM_LARGEST,
-				.offset = PHNUM_AT});
+			lode_diag_of(LODE_RULE_NONE, LODE_FIELD_EHDR_PHNUM, phnum, PHNUM_LARGEST), PHNUM_AT);
 	object->image.nsegments = phnum;
 	return 0;
 }
@@ -368,11 +364,11 @@ static int map_image(struct exec_object *object, const char *name)
 
 static int fail_interp(const struct exec_object *program, const struct lode_segment *segment, const char *name, const char *reason)
 {
-	uint32_t index = (uint32_t)(segment - program->image.segments);
+	struct lode_diag place = lode_diag_of(LODE_RULE_NONE, LODE_FIELD_PHDR_FILESZ, segment->filesz, PATH_MAX);
 
-	return fail_field(program, LODE_EXEC_STEP_INTERPRETER, name, reason, &(struct lode_diag){.field = LODE_FIELD_PHDR_FILESZ,
-		.index = index, .value = segment->filesz, .limit = PATH_MAX,
-		.offset = lode_segment_offset(&program->image, index, LODE_FIELD_PHDR_FILESZ)});
+	place.index = (uint32_t)(segment - program->image.segments);
+	place.offset = lode_segment_offset(&program->image, place.index, place.field);
+	return fail_field(program, LODE_EXEC_STEP_INTERPRETER, name, reason, &place);
 }
 
 /* PT_INTERP's string; *path stays NULL if there is none. */

@@ -82,7 +82,8 @@ static int fail_field(const struct exec_object *object, enum lode_exec_step step
 	return -error;
 }
 
-static int fail_header(const struct exec_object *object, const char *name, const char *reason, struct lode_diag place, uint64_t offset)
+static int fail_header(const struct exec_object *object, const char *name, const char *reason, struct lode_diag place,
+	uint64_t offset)
 {
 	place.offset = offset;
 	return fail_field(object, LODE_EXEC_STEP_HEADERS, name, reason, &place);

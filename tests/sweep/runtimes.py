@@ -12,6 +12,7 @@ import hashlib
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -377,6 +378,8 @@ def main():
     if len(sys.argv) < 3:
         print(__doc__)
         return 2
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):  # in the background they are ignored; CPython's tests wait for SIGINT
+        signal.signal(number, signal.SIG_DFL)
     lode, host = map(os.path.abspath, sys.argv[1:3])
     names = [n for n in CASES if not sys.argv[3:] or any(part in n for part in sys.argv[3:])]
     counts = [one(name, lode, host) for name in names]

@@ -15,11 +15,12 @@ bool lode_is_bzimage_(const unsigned char *head, size_t have)
 	return have >= LODE_HEAD && memcmp(head + 0x202, "HdrS", 4) == 0 && le16(head + 0x1fe) == 0xaa55;
 }
 
-static const struct lode_format *find_format(const struct lode_input *input, uint64_t offset)
+/* The format of size bytes at offset. */
+static const struct lode_format *find_format(const struct lode_input *input, uint64_t offset, uint64_t size)
 {
 	unsigned char magic[9];
 
-	return lode_format_of_(magic, lode_input_peek(input, magic, offset, sizeof magic));
+	return lode_format_of_(magic, lode_input_peek(input, magic, offset, size < sizeof magic ? (size_t)size : sizeof magic));
 }
 
 /* The unpacked bytes become the source. */
@@ -69,7 +70,7 @@ static int unpack_zboot(struct lode_input *input, const unsigned char *header)
 		return lode_input_fail_(input, 0,
 			"EFI zboot: the payload (0x%llx bytes at 0x%llx) reaches past the end of the file: it is cut short",
 			(unsigned long long)length, (unsigned long long)offset);
-	format = find_format(input, offset);
+	format = find_format(input, offset, length);
 	if (format == NULL)
 		return 0;
 	wrong = lode_unpack_bytes_(&output, input, format, offset, length);
@@ -104,14 +105,14 @@ static int unpack_bzimage(struct lode_input *input, const unsigned char *header)
 		return lode_input_fail_(input, 0,
 			"%s: the payload (0x%llx bytes at 0x%llx) reaches past the end of the file: it is cut short", input->peeled,
 			(unsigned long long)length, (unsigned long long)offset);
-	format = find_format(input, offset);
+	format = find_format(input, offset, length);
 	if (format != NULL) {
 		if (unpack(input, format, offset, length) != 0)
 			return -1;
 		lode_input_note_(input, "%s payload", lode_format_name_(format));
 		return 0;
 	}
-	if (!lode_input_exact_(input, elf, offset, sizeof elf) || memcmp(elf, "\177ELF", 4) != 0)
+	if (length < sizeof elf || !lode_input_exact_(input, elf, offset, sizeof elf) || memcmp(elf, "\177ELF", 4) != 0)
 		return lode_input_fail_(input, 0, "%s: a payload of unknown kind", input->peeled);
 	lode_input_note_(input, "payload not compressed");
 	if (input->source.bytes != NULL)
@@ -134,7 +135,7 @@ int lode_input_unpack_(struct lode_input *input)
 		return unpack_bzimage(input, header);
 	if (lode_is_zboot_(header, have))
 		return unpack_zboot(input, header);
-	format = find_format(input, 0);
+	format = find_format(input, 0, input->source.size);
 	if (format == NULL)
 		return 0;
 	if (unpack(input, format, 0, input->source.size) != 0)

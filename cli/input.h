@@ -66,8 +66,23 @@ const char *lode_format_name_(const struct lode_format *format);
 const char *lode_unpack_bytes_(struct lode_output *output, const struct lode_input *input, const struct lode_format *format,
 	uint64_t offset, uint64_t size);
 
-/* Block formats of unpack_block.c: input and its size -> output; NULL, or what is wrong. */
-const char *lode_unpack_lz4_(struct lode_output *output, const unsigned char *in, size_t size);
-const char *lode_unpack_lzo_(struct lode_output *output, const unsigned char *in, size_t size);
+/* Packed bytes, taken piece by piece: at and left say what was not read yet, next and have what is left of the piece. */
+struct lode_packed {
+	const struct lode_input *input;
+	uint64_t at, left;
+	unsigned char *next;
+	size_t have;
+	unsigned char piece[65536];
+};
+
+#define LODE_UNPACK_DAMAGED "its packed bytes are damaged"
+#define LODE_UNPACK_CUT "its packed bytes end too early"
+#define LODE_UNPACK_TOO_LARGE "it unpacks to more than is plausible for its size"
+#define LODE_UNPACK_NO_MEMORY "no memory to unpack it"
+#define LODE_UNPACK_UNREAD "its packed bytes cannot be read"
+
+/* Block formats of unpack_block.c; NULL, or what is wrong. */
+const char *lode_unpack_lz4_(struct lode_output *output, struct lode_packed *packed);
+const char *lode_unpack_lzo_(struct lode_output *output, struct lode_packed *packed);
 
 #endif

@@ -21,22 +21,10 @@
 #include <zstd_errors.h>
 #endif
 
-#define DAMAGED "its packed bytes are damaged"
-#define CUT "its packed bytes end too early"
-#define TOO_LARGE "it unpacks to more than is plausible for its size"
-#define NO_MEMORY "no memory to unpack it"
 #define WINDOW "its packed bytes ask for more memory than lode grants them: they need not be damaged"
+#define TOO_MANY "it has more parts than is plausible"
 
-enum { PIECE = 65536, SMALL = 64 << 20, RATIO = 1024 };
-
-/* The packed bytes, taken piece by piece. */
-struct packed {
-	const struct lode_input *input;
-	uint64_t at, left;
-	unsigned char *next;
-	size_t have;
-	unsigned char piece[PIECE];
-};
+enum { SMALL = 64 << 20, RATIO = 1024, PARTS = 1 << 17 };
 
 enum { STEP_GO_ON = 0, STEP_END = 1, STEP_DAMAGED = -1, STEP_NO_MEMORY = -2, STEP_WINDOW = -3 };
 
@@ -48,35 +36,46 @@ static bool is_elf(const struct lode_output *output)
 	return output->size < 4 || memcmp(output->bytes, "\177ELF", 4) == 0;
 }
 
-__attribute__((unused)) static const char *run_steps(struct lode_output *output, struct packed *packed, lode_step *step,
+/* Move what is left of the piece to its front and fill it up; false: the bytes cannot be read. */
+static bool refill(struct lode_packed *packed)
+{
+	size_t more = sizeof packed->piece - packed->have;
+
+	if (more > packed->left)
+		more = (size_t)packed->left;
+	memmove(packed->piece, packed->next, packed->have);
+	packed->next = packed->piece;
+	if (more > 0 && !lode_input_exact_(packed->input, packed->piece + packed->have, packed->at, more))
+		return false;
+	packed->have += more;
+	packed->at += more;
+	packed->left -= more;
+	return true;
+}
+
+__attribute__((unused)) static const char *run_steps(struct lode_output *output, struct lode_packed *packed, lode_step *step,
 	void *state)
 {
 	for (int end = 0; end == 0;) {
 		size_t room = 0, taken, left;
 		unsigned char *to = lode_output_room_(output, SIZE_MAX >> 1, &room);
 
-		if (packed->have == 0 && packed->left > 0) {
-			packed->have = packed->left < PIECE ? (size_t)packed->left : PIECE;
-			packed->next = packed->piece;
-			if (!lode_input_exact_(packed->input, packed->piece, packed->at, packed->have))
-				return "its packed bytes cannot be read";
-			packed->at += packed->have;
-			packed->left -= packed->have;
-		}
+		if (packed->have == 0 && !refill(packed))
+			return LODE_UNPACK_UNREAD;
 		if (to == NULL)
-			return output->size == output->limit ? TOO_LARGE : NO_MEMORY;
+			return output->size == output->limit ? LODE_UNPACK_TOO_LARGE : LODE_UNPACK_NO_MEMORY;
 		taken = packed->have;
 		left = room;
 		end = step(state, packed->next, &packed->have, to, &left);
 		packed->next += taken - packed->have;
 		output->size += room - left;
 		if (end < 0)
-			return end == STEP_NO_MEMORY ? NO_MEMORY : end == STEP_WINDOW ? WINDOW : DAMAGED;
+			return end == STEP_NO_MEMORY ? LODE_UNPACK_NO_MEMORY : end == STEP_WINDOW ? WINDOW : LODE_UNPACK_DAMAGED;
 		if (!is_elf(output))
 			return NULL;
 		/* No progress and nothing more to give: the stream wants bytes that are not there. */
 		if (end == 0 && taken == packed->have && left == room && (packed->left == 0 || taken > 0))
-			return CUT;
+			return LODE_UNPACK_CUT;
 	}
 	return NULL;
 }
@@ -104,13 +103,13 @@ static int step_gzip(void *state, const unsigned char *in, size_t *nin, unsigned
 	}
 }
 
-static const char *unpack_gzip(struct lode_output *output, struct packed *packed)
+static const char *unpack_gzip(struct lode_output *output, struct lode_packed *packed)
 {
 	z_stream z = {0};
 	const char *wrong;
 
 	if (inflateInit2(&z, 15 + 16) != Z_OK)
-		return NO_MEMORY;
+		return LODE_UNPACK_NO_MEMORY;
 	wrong = run_steps(output, packed, step_gzip, &z);
 	inflateEnd(&z);
 	return wrong;
@@ -141,25 +140,25 @@ static int step_lzma(void *state, const unsigned char *in, size_t *nin, unsigned
 }
 
 /* The dictionary is allocated by a field of the file: hence the limit, twice what the highest presets need. */
-static const char *unpack_xz_or_lzma(struct lode_output *output, struct packed *packed, bool alone)
+static const char *unpack_xz_or_lzma(struct lode_output *output, struct lode_packed *packed, bool alone)
 {
 	const uint64_t memory = 160 << 20;
 	lzma_stream z = LZMA_STREAM_INIT;
 	const char *wrong;
 
 	if ((alone ? lzma_alone_decoder(&z, memory) : lzma_stream_decoder(&z, memory, 0)) != LZMA_OK)
-		return NO_MEMORY;
+		return LODE_UNPACK_NO_MEMORY;
 	wrong = run_steps(output, packed, step_lzma, &z);
 	lzma_end(&z);
 	return wrong;
 }
 
-static const char *unpack_xz(struct lode_output *output, struct packed *packed)
+static const char *unpack_xz(struct lode_output *output, struct lode_packed *packed)
 {
 	return unpack_xz_or_lzma(output, packed, false);
 }
 
-static const char *unpack_lzma(struct lode_output *output, struct packed *packed)
+static const char *unpack_lzma(struct lode_output *output, struct lode_packed *packed)
 {
 	return unpack_xz_or_lzma(output, packed, true);
 }
@@ -187,13 +186,13 @@ static int step_bzip2(void *state, const unsigned char *in, size_t *nin, unsigne
 	}
 }
 
-static const char *unpack_bzip2(struct lode_output *output, struct packed *packed)
+static const char *unpack_bzip2(struct lode_output *output, struct lode_packed *packed)
 {
 	bz_stream z = {0};
 	const char *wrong;
 
 	if (BZ2_bzDecompressInit(&z, 0, 0) != BZ_OK)
-		return NO_MEMORY;
+		return LODE_UNPACK_NO_MEMORY;
 	wrong = run_steps(output, packed, step_bzip2, &z);
 	BZ2_bzDecompressEnd(&z);
 	return wrong;
@@ -218,10 +217,10 @@ static int step_zstd(void *state, const unsigned char *in, size_t *nin, unsigned
 	}
 }
 
-static const char *unpack_zstd(struct lode_output *output, struct packed *packed)
+static const char *unpack_zstd(struct lode_output *output, struct lode_packed *packed)
 {
 	ZSTD_DStream *z = ZSTD_createDStream();
-	const char *wrong = NO_MEMORY;
+	const char *wrong = LODE_UNPACK_NO_MEMORY;
 
 	if (z != NULL && !ZSTD_isError(ZSTD_initDStream(z)))
 		wrong = run_steps(output, packed, step_zstd, z);
@@ -241,47 +240,16 @@ static int step_lz4(void *state, const unsigned char *in, size_t *nin, unsigned 
 }
 
 /* What the tool lz4 writes; its blocks have 4 MiB at the most. */
-static const char *unpack_lz4_frame(struct lode_output *output, struct packed *packed)
+static const char *unpack_lz4_frame(struct lode_output *output, struct lode_packed *packed)
 {
 	LZ4F_decompressionContext_t z;
 	const char *wrong;
 
 	if (LZ4F_isError(LZ4F_createDecompressionContext(&z, LZ4F_VERSION)))
-		return NO_MEMORY;
+		return LODE_UNPACK_NO_MEMORY;
 	wrong = run_steps(output, packed, step_lz4, z);
 	LZ4F_freeDecompressionContext(z);
 	return wrong;
-}
-#endif
-
-#if defined HAVE_LZ4 || defined HAVE_LZO
-/* Block formats want their bytes in one piece: as many as the file really has. */
-static const char *unpack_blocks(struct lode_output *output, struct packed *packed,
-	const char *(*unpack)(struct lode_output *, const unsigned char *, size_t))
-{
-	size_t size = (size_t)packed->left;
-	unsigned char *in = malloc(size);
-	const char *wrong = NO_MEMORY;
-
-	if (in != NULL)
-		wrong = lode_input_exact_(packed->input, in, packed->at, size) ? unpack(output, in, size)
-									       : "its packed bytes cannot be read";
-	free(in);
-	return wrong;
-}
-#endif
-
-#ifdef HAVE_LZ4
-static const char *unpack_lz4(struct lode_output *output, struct packed *packed)
-{
-	return unpack_blocks(output, packed, lode_unpack_lz4_);
-}
-#endif
-
-#ifdef HAVE_LZO
-static const char *unpack_lzo(struct lode_output *output, struct packed *packed)
-{
-	return unpack_blocks(output, packed, lode_unpack_lzo_);
 }
 #endif
 
@@ -289,7 +257,8 @@ struct lode_format {
 	const char *name;
 	const char *magic;
 	size_t length;
-	const char *(*unpack)(struct lode_output *, struct packed *);
+	const char *(*unpack)(struct lode_output *, struct lode_packed *);
+	bool joined; /* files put one behind another are a file of this format: parallel packers write them */
 };
 
 #ifndef HAVE_ZLIB
@@ -306,22 +275,23 @@ struct lode_format {
 #define unpack_zstd NULL
 #endif
 #ifndef HAVE_LZ4
-#define unpack_lz4 NULL
+#define lode_unpack_lz4_ NULL
 #define unpack_lz4_frame NULL
 #endif
 #ifndef HAVE_LZO
-#define unpack_lzo NULL
+#define lode_unpack_lzo_ NULL
 #endif
 
 static const struct lode_format formats[] = {
-	{"gzip", "\037\213\010", 3, unpack_gzip},
-	{"xz", "\3757zXZ\0", 6, unpack_xz},
-	{"zstd", "\050\265\057\375", 4, unpack_zstd},
-	{"lz4", "\002\041\114\030", 4, unpack_lz4}, /* the legacy frame, which Linux takes */
-	{"lz4", "\004\042\115\030", 4, unpack_lz4_frame},
-	{"bzip2", "BZh", 3, unpack_bzip2},
-	{"lzo", "\211LZO\0\r\n\032\n", 9, unpack_lzo},
-	{"lzma", "\135\0\0", 3, unpack_lzma},
+	{"gzip", "\037\213\010", 3, unpack_gzip, true},
+	{"xz", "\3757zXZ\0", 6, unpack_xz, true},
+	{"zstd", "\050\265\057\375", 4, unpack_zstd, true},
+	{"zstd", "\120\052\115\030", 4, unpack_zstd, true}, /* a frame to be skipped, with which pzstd begins */
+	{"lz4", "\002\041\114\030", 4, lode_unpack_lz4_, false}, /* the legacy frame, which Linux takes */
+	{"lz4", "\004\042\115\030", 4, unpack_lz4_frame, true},
+	{"bzip2", "BZh", 3, unpack_bzip2, true},
+	{"lzo", "\211LZO\0\r\n\032\n", 9, lode_unpack_lzo_, false},
+	{"lzma", "\135\0\0", 3, unpack_lzma, false},
 };
 
 const struct lode_format *lode_format_of_(const unsigned char *head, size_t have)
@@ -344,10 +314,46 @@ const char *lode_packed_name_(const unsigned char *head, size_t have)
 	return format != NULL ? format->name : NULL;
 }
 
+/* Both formats of frames know those that are to be skipped: 0x184d2a50 to 0x184d2a5f. */
+static bool is_skipped(const struct lode_format *format, const unsigned char *head)
+{
+	bool frames = format->unpack == unpack_zstd || format->unpack == unpack_lz4_frame;
+
+	return frames && (head[0] & 0xf0) == 0x50 && memcmp(head + 1, "\052\115\030", 3) == 0;
+}
+
+/* True if the packed bytes go on with another part. Four bytes alone are the size that Linux appends, whatever they look like. */
+static bool goes_on(struct lode_packed *packed, const struct lode_format *format)
+{
+	const struct lode_format *next;
+
+	if (!format->joined || !refill(packed))
+		return false;
+	if (format->unpack == unpack_xz) /* padding between streams, in fours */
+		for (; packed->have > 4 && memcmp(packed->next, "\0\0\0", 4) == 0; packed->have -= 4)
+			packed->next += 4;
+	if (packed->have <= 4)
+		return false;
+	next = lode_format_of_(packed->next, packed->have);
+	return is_skipped(format, packed->next) || (next && next->unpack == format->unpack);
+}
+
+static const char *unpack_parts(struct lode_output *output, struct lode_packed *packed, const struct lode_format *format)
+{
+	const char *wrong;
+
+	for (unsigned parts = 0; parts < PARTS; parts++) {
+		wrong = format->unpack(output, packed);
+		if (wrong || !is_elf(output) || !goes_on(packed, format))
+			return wrong;
+	}
+	return TOO_MANY;
+}
+
 const char *lode_unpack_bytes_(struct lode_output *output, const struct lode_input *input, const struct lode_format *format,
 	uint64_t offset, uint64_t size)
 {
-	struct packed *packed;
+	struct lode_packed *packed;
 	const char *wrong;
 
 	*output = (struct lode_output){.limit = (size_t)LODE_UNPACK_LIMIT};
@@ -355,7 +361,7 @@ const char *lode_unpack_bytes_(struct lode_output *output, const struct lode_inp
 		return "this build of lode cannot unpack that: it was built without the library";
 	packed = malloc(sizeof *packed);
 	if (packed == NULL)
-		return NO_MEMORY;
+		return LODE_UNPACK_NO_MEMORY;
 	if (size < LODE_UNPACK_LIMIT / RATIO)
 		output->limit = size < SMALL / RATIO ? SMALL : (size_t)size * RATIO;
 	packed->input = input;
@@ -363,7 +369,7 @@ const char *lode_unpack_bytes_(struct lode_output *output, const struct lode_inp
 	packed->left = size;
 	packed->have = 0;
 	packed->next = packed->piece;
-	wrong = format->unpack(output, packed);
+	wrong = unpack_parts(output, packed, format);
 	free(packed);
 	return wrong;
 }

@@ -12,7 +12,7 @@ import struct
 import subprocess
 import threading
 import harness
-from harness import LODE, case, done, equal, lode, one_line_error, path, read, show_json, skip, tool, write
+from harness import LODE, case, cpu, done, equal, lode, one_line_error, path, read, show_json, skip, tool, write
 
 ELF = read("/bin/true")
 WANT = show_json("/bin/true")
@@ -95,8 +95,42 @@ def packed_files():
     refused("bzImage, payload offset wraps", write("bz.wrap", bzimage(ELF, offset=64)[:0x248] + b"\xff" * 8 + bzimage(ELF)[0x250:]), words="past the end")
     for size in range(10):
         refused("bzImage, lz4 payload of %d bytes" % size, write("bz.few", bzimage(b"\x02\x21\x4c\x18" + bytes([255] * 8), length=size)), words="bzImage 2.15")
+    for size in (2, 3):
+        refused("bzImage, magic behind a payload of %d bytes" % size, write("bz.few", bzimage(b"\x02\x21\x4c\x18" + bytes([255] * 8), length=size)), words="a payload of unknown kind")
     refused("bzImage of something else", write("bz.else", bzimage(b"nothing that anybody knows" * 9)), words="unknown kind")
     refused("gzip of no ELF", write("no.gz", gzip.compress(b"text " * 1000)), words="no ELF image")
+
+
+def parts():
+    """Parallel packers write a file as many parts, and some put frames between them that are to be skipped."""
+    half, skipped = len(ELF) // 2, struct.pack("<II", 0x184d2a5e, 5) + b"\x50\x2a\x4d\x18\0"
+    for name, pack in packers().items():
+        if name in ("lzma", "lzo") or pack is None:
+            continue
+        pieces, kind, first = [pack(ELF[:half]), pack(ELF[half:])], name.split()[0], b"".join(pack(ELF[at:at + 1000]) for at in range(0, len(ELF), 1000))
+        same("two parts of " + name, show_json(write("parts", b"".join(pieces))), kind)
+        same("many parts of " + name, show_json(write("parts", first)), kind)
+        same("an empty part of " + name, show_json(write("parts", pieces[0] + pack(b"") + pieces[1])), kind)
+        case("size behind the parts of " + name, equal(show_json(write("parts", bzimage(b"".join(pieces) + struct.pack("<I", len(ELF)))))["file"]["image_size"], len(ELF)))
+        case("a size that looks like " + name, equal(show_json(write("parts", bzimage(pack(ELF) + pack(b"x")[:4])))["file"]["image_size"], len(ELF)))
+        same("something else behind " + name, show_json(write("parts", pack(ELF) + b"\1something else")), kind) if name != "lz4" else None
+        refused("second part of %s cut" % name, write("parts", pieces[0] + pieces[1][:-40]), words=kind + ": ")
+        if name in ("zstd", "lz4 frame"):
+            same("frames to be skipped, " + name, show_json(write("parts", pieces[0] + skipped * 3 + pieces[1] + skipped)), kind)
+            refused("a frame to be skipped is cut, " + name, write("parts", pieces[0] + skipped[:-1]), words=kind + ": ")
+        if name == "zstd":
+            same("pzstd begins so", show_json(write("parts", struct.pack("<III", 0x184d2a50, 4, len(pieces[0])) + pack(ELF))), kind)
+            case("zstd is named by a frame to be skipped", "zstd data" in lode("run", write("parts", skipped[:0] + struct.pack("<II", 0x184d2a50, 0))).err)
+        if name == "xz":
+            same("padding between streams", show_json(write("parts", pieces[0] + bytes(8) + pieces[1] + bytes(4))), kind)
+        bomb = pack(ELF) + (pack(b"") if name != "zstd" else skipped) * 200000
+        case("empty parts without end: " + name, *[check for result, took in [cpu(lambda: lode("show", write("parts", bomb)))] for check in (
+            equal(result.status, 1), ("more parts" in result.err, result.err), (took < 10, "%.1f s" % took))]) if name != "lz4" else None
+    for name, magic in {"lz4": b"\x02\x21\x4c\x18", "lzo": b"\x89LZO\0\r\n\x1a\n"}.items():
+        os.truncate(write("sparse", magic), 100 << 30)
+        done = subprocess.run([LODE, "show", path("sparse")], capture_output=True, timeout=60, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30)))
+        case("100 GiB that begin as %s" % name, equal(done.returncode, 1), (b"at once" in done.stderr, done.stderr))
+        os.unlink(path("sparse"))
 
 
 def zboot(payload, offset=None, length=None, kind=b"gzip"):
@@ -318,6 +352,7 @@ def same_magic():
 
 
 packed_files()
+parts()
 zboots()
 bombs()
 real_kernels()

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#define THIN_OTHER "the archive is thin, and this member is no regular file: not looked at"
+
 enum { HEADER = 60, NAME = 16, SIZE_AT = 48, SIZE_LENGTH = 10 };
 
 bool lode_members_begin_(struct lode_members *walk, const struct lode_input *input)
@@ -139,32 +141,33 @@ static bool thin_path(char *full, const char *path, const struct lode_member *me
 	return true;
 }
 
-int lode_thin_open_(struct lode_input *input, const char *path, const struct lode_member *member)
+/* An archive may name a pipe, which would be waited for, or a device, whose mere opening may have effects. */
+static int open_thin(struct lode_input *input, const char *path, const struct lode_member *member)
 {
 	char full[PATH_MAX];
 	struct stat st;
 
-	*input = (struct lode_input){.name = member->name, .fd = -1};
 	if (!thin_path(full, path, member))
 		return lode_input_fail_(input, ENAMETOOLONG, "the path of this member is too long");
 	if (stat(full, &st) != 0)
 		return lode_input_fail_(input, errno, "the archive is thin, and this member's file: %s", strerror(errno));
-	/* An archive may name a pipe, which would be waited for, or a device. */
 	if (!S_ISREG(st.st_mode))
-		return lode_input_fail_(input, 0, "the archive is thin, and this member is no regular file: not looked at");
-	return lode_input_path_(input, full);
+		return lode_input_fail_(input, 0, THIN_OTHER);
+	return lode_input_regular_(input, full, THIN_OTHER);
+}
+
+int lode_thin_open_(struct lode_input *input, const char *path, const struct lode_member *member)
+{
+	*input = (struct lode_input){.name = member->name, .fd = -1};
+	return open_thin(input, path, member);
 }
 
 static int take_thin(struct lode_input *input, const char *path, const struct lode_member *member)
 {
-	char full[PATH_MAX];
-
-	if (!thin_path(full, path, member))
-		return lode_input_fail_(input, ENAMETOOLONG, "the path of this member is too long");
 	free(input->memory);
 	input->memory = NULL;
 	lode_input_note_(input, "member of a thin archive");
-	return lode_input_path_(input, full);
+	return open_thin(input, path, member);
 }
 
 static int take_bytes(struct lode_input *input, const struct lode_member *member)

@@ -196,15 +196,34 @@ static int use_descriptor(struct lode_input *input)
 	return 0;
 }
 
-int lode_input_path_(struct lode_input *input, const char *path)
+/* The descriptor, or -1 with errno, becomes the input's. */
+static int take_descriptor(struct lode_input *input, int fd)
 {
 	if (input->fd >= 0)
 		close(input->fd);
-	input->fd = strcmp(path, "-") == 0 ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	if (input->fd < 0)
+	input->fd = fd;
+	if (fd < 0)
 		return lode_input_fail_(input, errno, "%s", strerror(errno));
 	free(input->cache);
 	input->cache = NULL;
+	return 0;
+}
+
+int lode_input_path_(struct lode_input *input, const char *path)
+{
+	int fd = strcmp(path, "-") == 0 ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+
+	return take_descriptor(input, fd) == 0 ? use_descriptor(input) : -1;
+}
+
+int lode_input_regular_(struct lode_input *input, const char *path, const char *otherwise)
+{
+	struct stat st;
+
+	if (take_descriptor(input, open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)) != 0)
+		return -1;
+	if (fstat(input->fd, &st) != 0 || !S_ISREG(st.st_mode))
+		return lode_input_fail_(input, 0, "%s", otherwise);
 	return use_descriptor(input);
 }
 

@@ -12,6 +12,8 @@ int lode_input_fail_(struct lode_input *input, int errnum, const char *format, .
 bool lode_input_exact_(const struct lode_input *input, void *dst, uint64_t offset, size_t size);
 /* Open a path as the input's bytes, spooled if it is no regular file. */
 int lode_input_path_(struct lode_input *input, const char *path);
+/* The same of a regular file only, without waiting for any other; otherwise: the words of that refusal. */
+int lode_input_regular_(struct lode_input *input, const char *path, const char *otherwise);
 /* Add to input->peeled, with ", " between. */
 void lode_input_note_(struct lode_input *input, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

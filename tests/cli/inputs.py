@@ -321,8 +321,13 @@ def checked():
     got = lode("check", thin)
     case("check: member of a thin archive is gone", equal(got.status, 4, "status"), ("two.o" in got.err, got.err), (one_line_error(got), got.err))
     os.mkfifo(path("thin/two.o"))
-    got = lode("check", thin, timeout=60)
-    case("check: member of a thin archive is a FIFO", equal(got.status, 4, "status"), ("no regular file" in got.err, got.err))
+    for kind, make in {"FIFO": lambda: None, "device": lambda: (os.unlink(path("thin/two.o")), os.symlink("/dev/zero", path("thin/two.o")))}.items():
+        make()
+        got = lode("check", thin, timeout=60)
+        case("check: member of a thin archive is a " + kind, equal(got.status, 4, "status"), ("no regular file" in got.err, got.err))
+        for verb, member in (("show", "two.o"), ("run", path("thin/two.o")), ("check", "two.o")):
+            got = lode(verb, thin + ":" + member, timeout=60)
+            case("%s: member of a thin archive is a %s" % (verb, kind), equal(got.status, 4 if verb == "check" else 1, "status"), ("no regular file" in got.err, got.err), one_line_error(got))
 
 
 def short_of_memory():

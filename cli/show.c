@@ -146,11 +146,15 @@ static struct lode_policy choose_policy(const struct show *show)
 	return policy;
 }
 
-/* A plan that the rules refuse is tried again with the rules that only warn, so that there is a picture to look at. */
+/* A plan that the rules refuse is tried again with the rules that only warn, so that there is a picture to look at. Where the last
+ * segment wins, the time grows with the square of their number: no more than a process may have. */
 static void make_plan(struct show *show)
 {
 	show->policy = choose_policy(show);
 	if (lode_file_plan(&show->plan, &show->file, &show->policy, &show->plan_why) == LODE_OK)
+		return;
+	show->many = show->file.image.nload > lode_policy_process(show->policy.page_size).max_segments;
+	if (show->many)
 		return;
 	show->strict_why = show->plan_why;
 	lode_file_plan_free(&show->plan);
@@ -199,7 +203,8 @@ static void print_findings(const struct show *show)
 	print_finding(show, "dynamic table", &show->dynamic_why, &first);
 	print_finding(show, "plan, made all the same", &show->strict_why, &first);
 	if ((image->nload > 0 && image->type != LODE_ET_CORE) || image->type == LODE_ET_EXEC || image->type == LODE_ET_DYN)
-		print_finding(show, "no plan", &show->plan_why, &first);
+		print_finding(show, show->many ? "no plan, nor one made all the same of so many segments" : "no plan",
+			&show->plan_why, &first);
 }
 
 static void print_tables(const struct show *show)

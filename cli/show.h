@@ -48,6 +48,7 @@ struct show {
 	struct lode_policy policy;
 	struct lode_plan plan;
 	struct lode_diag plan_why;    /* status LODE_OK: plan is good */
+	bool many;                    /* a plan was refused, and there are too many segments to make it all the same */
 	struct lode_diag strict_why;  /* why only a more lenient policy gave the plan; status LODE_OK: it was not needed */
 	struct show_sizes sizes;
 	char interpreter[256];

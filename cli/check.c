@@ -2,8 +2,10 @@
 /* lode check FILE...: files -> findings with place, reason and remedy; the exit status tells the worst. */
 #include "check.h"
 #include "input.h"
+#include <search.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* Exit status by verdict; several files: the worst. */
 enum { EXIT_CLEAN = 0, EXIT_MALFORMED = 1, EXIT_ODD = 3, EXIT_UNREADABLE = 4 };
@@ -52,6 +54,7 @@ struct run {
 	const char *explain; /* a rule's name, NULL: none is asked for */
 	bool list;
 	int status;
+	void *thin_seen; /* files of a thin archive that were looked at */
 };
 
 static void note_status(struct run *run, int status)
@@ -115,6 +118,8 @@ static void examine(struct check *c)
 		c->targets = FOR_ANY;
 		c->guess = "nothing can be read of it";
 	}
+	if (c->exhausted)
+		check_add(c, CHECK_WORK_LIMIT, check_at_file(LODE_NO_OFFSET), NULL);
 }
 
 static void fail(struct run *run, const char *name, const char *why)
@@ -163,15 +168,48 @@ static int read_member(void *host, void *dst, uint64_t offset, size_t size)
 	return lode_source_read(dst, &member->archive->source, member->offset + offset, size, NULL) == LODE_OK ? 0 : -1;
 }
 
+/* Files by device and number: a thin archive is small whatever it names, and may name one file any number of times. */
+struct identity {
+	dev_t device;
+	ino_t number;
+};
+
+static int compare_identities(const void *a, const void *b)
+{
+	const struct identity *one = a, *other = b;
+
+	if (one->device != other->device)
+		return one->device < other->device ? -1 : 1;
+	return one->number < other->number ? -1 : one->number > other->number;
+}
+
+/* True if the file is met for the first time; without memory to tell, too. */
+static bool is_new(void **seen, int fd)
+{
+	struct identity *identity = malloc(sizeof *identity);
+	struct identity **found;
+	struct stat st;
+
+	if (!identity || fstat(fd, &st) != 0) {
+		free(identity);
+		return true;
+	}
+	*identity = (struct identity){st.st_dev, st.st_ino};
+	found = tsearch(identity, seen, compare_identities);
+	if (!found || *found != identity)
+		free(identity);
+	return !found || *found == identity;
+}
+
 /* A member of a thin archive is a file of its own. */
 static void check_thin(struct run *run, const char *name, const struct lode_input *archive, const struct lode_member *found)
 {
 	struct lode_input file;
 
-	if (lode_thin_open_(&file, archive->name, found) == 0)
-		check_source(run, name, "", &file.source);
-	else
+	if (lode_thin_open_(&file, archive->name, found) != 0)
 		fail(run, name, file.error);
+	else if (is_new(&run->thin_seen, file.fd))
+		check_source(run, name, "", &file.source);
 	lode_input_close(&file);
 }
 
@@ -204,6 +242,8 @@ static void check_members(struct run *run, const struct lode_input *input, struc
 			check_member(run, input, &member);
 	if (more < 0)
 		fail(run, input->name, "the archive is damaged: there is no member header where one should be");
+	tdestroy(run->thin_seen, free);
+	run->thin_seen = NULL;
 }
 
 /* The file itself is looked at for its setup header, then what is inside of it. */

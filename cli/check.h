@@ -98,8 +98,8 @@ struct check {
 	bool damaged;               /* a PT_LOAD is missing in the image because its fault was told */
 	bool bzimage;               /* the file is one; the image is its payload or was not found */
 
-	uint64_t budget;            /* steps that are left: bounded by the file's size whatever its tables say */
-	bool budget_told;
+	uint64_t budget;            /* steps that are left: bounded by the file's size, and some seconds, whatever its tables say */
+	bool exhausted;             /* they did not suffice */
 	char seen[CHECK_SEEN][400]; /* what was recognised of a boot protocol: "PVH entry 0x1000200" */
 	unsigned nseen;
 	struct check_finding *findings;
@@ -153,8 +153,8 @@ static inline bool check_within(uint64_t offset, uint64_t size, uint64_t total)
 void check_section_name(char *buf, size_t size, const struct check *c, uint32_t index);
 /* First section of this name, or NULL. */
 const struct lode_section *check_section(const struct check *c, const char *name);
-/* Where pattern stands in [offset, end) of the file, or LODE_NO_OFFSET. */
-uint64_t check_search(const struct check *c, const void *pattern, size_t size, uint64_t offset, uint64_t end);
+/* Where pattern stands in [offset, end) of the file, as far as the budget goes, or LODE_NO_OFFSET. */
+uint64_t check_search(struct check *c, const void *pattern, size_t size, uint64_t offset, uint64_t end);
 
 /* check_open.c: base -> image, with every fault that can be told apart; false: there is nothing to look at */
 bool check_open(struct check *c);

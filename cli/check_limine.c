@@ -87,10 +87,30 @@ static bool meant_for_memory(const struct check *c, uint64_t offset)
 	return false;
 }
 
+/* Behind it nothing is in memory nor meant for it: debug information can be most of a file. */
+static uint64_t memory_end(const struct check *c)
+{
+	uint64_t end = 0;
+
+	for (uint32_t i = 0; i < c->image.nsegments; i++) {
+		const struct lode_segment *segment = &c->image.segments[i];
+
+		if (segment->type == LODE_PT_LOAD && segment->offset + segment->filesz > end)
+			end = segment->offset + segment->filesz;
+	}
+	for (uint32_t i = 1; c->has_sections && i < c->image.nsections; i++) {
+		const struct lode_section *section = &c->image.sections[i];
+
+		if (section->type != LODE_SHT_NOBITS && (section->flags & LODE_SHF_ALLOC) && section->offset + section->size > end)
+			end = section->offset + section->size;
+	}
+	return end < c->source.size ? end : c->source.size;
+}
+
 static void find(struct check *c, struct marks *marks, const uint64_t magic[2])
 {
 	unsigned char pattern[16], raw[16];
-	uint64_t at = 0;
+	uint64_t at = 0, end = memory_end(c);
 
 	for (unsigned i = 0; i < 16; i++)
 		pattern[i] = (unsigned char)(magic[i / 8] >> 8 * (i % 8));
@@ -98,7 +118,7 @@ static void find(struct check *c, struct marks *marks, const uint64_t magic[2])
 	while (marks->count < MAX_MARKS && check_spend(c, c->image.nsegments)) {
 		struct mark mark = {0};
 
-		at = check_search(c, pattern, sizeof pattern, at, c->source.size);
+		at = check_search(c, pattern, sizeof pattern, at, end);
 		if (at == LODE_NO_OFFSET || !check_read(c, raw, at + 16, sizeof raw))
 			return;
 		mark.offset = at;

@@ -160,7 +160,7 @@ static void check_tables(struct check *c)
 {
 	struct table table = {.symbols_of = 0};
 
-	for (uint32_t i = 1; i < c->image.nsections && !c->budget_told; i++) {
+	for (uint32_t i = 1; i < c->image.nsections && !c->exhausted; i++) {
 		struct lode_reltab entries;
 		struct lode_rel rel;
 

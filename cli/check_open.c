@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Bytes -> image. The core refuses at the first fault; each one is reported, patched over in a copy of the read bytes,
-	and open runs again,
- * so that several faults of one file are told and the core stays the only judge. */
+/* Bytes -> image. The core refuses at the first fault; each one is reported, patched over in a copy of the read bytes, and open
+ * runs again, so that several faults of one file are told and the core stays the only judge. */
 #include "check.h"
 #include <stdlib.h>
 #include <string.h>
+
+/* A sparse file has any size: some seconds of work. */
+#define MOST_STEPS (UINT64_C(1) << 31)
 
 static int read_patched(void *host, void *dst, uint64_t offset, size_t size)
 {
@@ -116,7 +118,7 @@ bool check_open(struct check *c)
 	struct lode_diag why = {.rule = LODE_RULE_NONE};
 
 	c->source = (struct lode_source){.size = c->base.size, .read = read_patched, .host = c};
-	c->budget = 8 * c->base.size + 1048576;
+	c->budget = 8 * (c->base.size < MOST_STEPS / 8 ? c->base.size : MOST_STEPS / 8) + 1048576;
 	while (!open_once(c, &options, &why)) {
 		if (!check_other(c, why.rule))
 			check_add_core(c, &why);

@@ -91,9 +91,7 @@ bool check_spend(struct check *c, uint64_t n)
 		return true;
 	}
 	c->budget = 0;
-	if (!c->budget_told)
-		check_add(c, CHECK_WORK_LIMIT, check_at_file(LODE_NO_OFFSET), NULL);
-	c->budget_told = true;
+	c->exhausted = true;
 	return false;
 }
 
@@ -125,8 +123,8 @@ const struct lode_section *check_section(const struct check *c, const char *name
 	return NULL;
 }
 
-/* size is small: pieces overlap by size - 1 bytes so that nothing is missed between two of them. */
-uint64_t check_search(const struct check *c, const void *pattern, size_t size, uint64_t offset, uint64_t end)
+/* size is small: pieces overlap by size - 1 bytes so that nothing is missed between two of them. A search is the cheapest step. */
+uint64_t check_search(struct check *c, const void *pattern, size_t size, uint64_t offset, uint64_t end)
 {
 	unsigned char piece[16384];
 
@@ -134,7 +132,7 @@ uint64_t check_search(const struct check *c, const void *pattern, size_t size, u
 		size_t n = end - offset < sizeof piece ? (size_t)(end - offset) : sizeof piece;
 		const unsigned char *hit;
 
-		if (!check_read(c, piece, offset, n))
+		if (!check_spend(c, n / 2) || !check_read(c, piece, offset, n))
 			return LODE_NO_OFFSET;
 		hit = memmem(piece, n, pattern, size);
 		if (hit != NULL)

@@ -108,7 +108,7 @@ static void check_count(struct check *c, const struct lode_reltab *table)
 		NULL) == LODE_OK &&
 		rel.type == relative)
 		i++;
-	if (i < count && !c->budget_told)
+	if (i < count && !c->exhausted)
 		check_add(c, CHECK_RELACOUNT_HIGH, check_at("dynamic entry", LODE_NO_INDEX, table->rela ? "DT_RELACOUNT"
 			: "DT_RELCOUNT", count, c->dynamic.offset),
 			  "%llu relocations are RELATIVE at the beginning", (unsigned long long)i);

@@ -199,12 +199,22 @@ def wrapping():
     case("JSON is not wrapped", equal(lode("show", "-j", path("wide.so"), env={"COLUMNS": "60"}).out, lode("show", "-j", path("wide.so"), env={"COLUMNS": "400"}).out))
 
 
+def elf_of_one_load(size):
+    head = b"\x7fELF\2\1\1".ljust(16, b"\0") + struct.pack("<HHIQQQIHHHHHH", 2, 62, 1, 0x400100, 64, 0, 0, 64, 56, 1, 64, 0, 0)
+    return head + struct.pack("<IIQQQQQQ", 1, 7, 0, 0x400000, 0x400000, size, size, 0x1000)
+
+
 def speed():
     big = path("sparse")
     with open(big, "wb") as out:
         out.write(harness.read("/bin/true"))
         out.truncate(16 << 30)
     result, took = cpu(lambda: lode("show", big))
+    os.truncate(write("sparse-load", elf_of_one_load(16 << 30)), 16 << 30)
+    for target in ("linux-process", "pvh", "limine", "multiboot", "linux-kernel", "module", "any", None):
+        checked, seconds = cpu(lambda: lode("check", *(["--for=" + target] if target else []), path("sparse-load")))
+        case("check of a segment of 16 GiB for %s" % target, (checked.status in (1, 3), checked.status), (seconds < 10, "%.1f s" % seconds), equal("work-limit" in checked.out, target in ("limine", "multiboot", None)))
+    os.unlink(path("sparse-load"))
     os.unlink(big)
     case("a file of 16 GiB is not read whole", equal(result.status, 0), (took < 1, "%.2f s" % took))
     _, took = cpu(lambda: [lode("show", "/bin/true") for _ in range(20)])

@@ -92,8 +92,11 @@ size_t lode_utf8_length(uint32_t *code, const unsigned char *p, size_t left);
 /* A character that cannot do a terminal or its reader harm. */
 bool lode_harmless(uint32_t code);
 /* Bytes of a name as they may be printed: control and invalid bytes become \xNN, backslash \\. Always
- * NUL-terminated; returns the length needed. */
+ * NUL-terminated, never inside a character; returns the length needed. */
 size_t lode_escape(char *buf, size_t size, const char *bytes, size_t nbytes);
+/* How many of a name's bytes, at most LODE_PIECE, can be escaped by themselves: each becomes four at the most. */
+enum { LODE_PIECE = 48 };
+size_t lode_piece(const char *name, size_t length);
 /* The same, to a stream. */
 void lode_put_name(FILE *stream, const char *name);
 /* "lode: FILE: TEXT" in one line on stderr; everything is escaped. file may be NULL. */

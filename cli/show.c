@@ -76,6 +76,12 @@ static int take_color(struct show_wishes *wishes, const char *value)
 	return lode_misuse_value(&command, "color", value, LODE_WHEN_MUST);
 }
 
+static int take_svg(struct show_wishes *wishes, const char *value)
+{
+	wishes->svg = value;
+	return *value ? LODE_EXIT_DONE : lode_misuse_value(&command, "svg", value, "a file, or - for standard output");
+}
+
 static int take_option(struct show_wishes *wishes, int id, const char *value)
 {
 	switch (id) {
@@ -86,7 +92,7 @@ static int take_option(struct show_wishes *wishes, int id, const char *value)
 	case PHYSICAL: wishes->physical = true; break;
 	case VIRTUAL: wishes->virtual_ = true; break;
 	case JSON: wishes->json = true; break;
-	case SVG: wishes->svg = value; break;
+	case SVG: return take_svg(wishes, value);
 	case RAW: wishes->raw = true; break;
 	case ASCII: wishes->ascii = true; break;
 	case QUIET: wishes->quiet = true; break;
@@ -331,6 +337,10 @@ static int show_other(struct show *show)
 		return LODE_EXIT_FAILED;
 	}
 	kind = lode_kind_of_bytes(&file->input.source);
+	if (kind.id == KIND_ARCHIVE && show->wishes.svg) {
+		lode_error(file->input.name, "an archive has no picture; one of its members has: ARCHIVE:MEMBER");
+		return LODE_EXIT_FAILED;
+	}
 	if (kind.id == KIND_ARCHIVE)
 		return show_archive(&file->input, show->wishes.json);
 	if (file->why.rule == LODE_RULE_HEADER_MAGIC || kind.id != KIND_UNKNOWN)

@@ -7,13 +7,9 @@
 enum { WIDTH = 1120, FILE_X = 120, FILE_W = 150, MEMORY_X = 480, MEMORY_W = 200 };
 enum { LABEL_X = MEMORY_X + MEMORY_W + 34, LABEL = 17, BAR_H = 22 };
 
-/* Text of any bytes as XML character data. */
-static void put_text(const struct svg *svg, const char *text)
+static void put_xml(const struct svg *svg, const char *safe)
 {
-	char safe[1200];
-
-	lode_escape(safe, sizeof safe, text, strlen(text));
-	for (const char *at = safe; *at != '\0'; at++) {
+	for (const char *at = safe; *at; at++) {
 		if (*at == '&')
 			fputs("&amp;", svg->out);
 		else if (*at == '<')
@@ -22,6 +18,18 @@ static void put_text(const struct svg *svg, const char *text)
 			fputs("&gt;", svg->out);
 		else
 			putc(*at, svg->out);
+	}
+}
+
+/* Text of any bytes as XML character data. */
+static void put_text(const struct svg *svg, const char *text)
+{
+	char safe[4 * LODE_PIECE + 1];
+
+	for (size_t left = strlen(text), piece; left > 0; left -= piece, text += piece) {
+		piece = lode_piece(text, left);
+		lode_escape(safe, sizeof safe, text, piece);
+		put_xml(svg, safe);
 	}
 }
 

@@ -44,11 +44,14 @@ bool lode_harmless(uint32_t code)
 		 code == 0xfeff || code == 0x61c || (code & 0xfffe) == 0xfffe);
 }
 
+/* A character, whole or not at all; behind one that does not fit nothing fits. */
 static void put(char *buf, size_t size, size_t *at, const char *bytes, size_t nbytes)
 {
-	for (size_t i = 0; i < nbytes; i++, ++*at)
-		if (*at + 1 < size)
-			buf[*at] = bytes[i];
+	if (*at < size && nbytes < size - *at)
+		memcpy(buf + *at, bytes, nbytes);
+	else if (*at < size)
+		buf[*at] = '\0';
+	*at += nbytes;
 }
 
 size_t lode_escape(char *buf, size_t size, const char *bytes, size_t nbytes)
@@ -71,22 +74,29 @@ size_t lode_escape(char *buf, size_t size, const char *bytes, size_t nbytes)
 			taken = 1;
 		}
 	}
-	if (size > 0)
-		buf[at < size ? at : size - 1] = '\0';
+	if (at < size)
+		buf[at] = '\0';
 	return at;
+}
+
+size_t lode_piece(const char *name, size_t length)
+{
+	size_t piece = length < LODE_PIECE ? length : LODE_PIECE;
+
+	/* Never cut a character in two. */
+	while (piece < length && piece > LODE_PIECE - 3 && ((unsigned char)name[piece] & 0xc0) == 0x80)
+		piece--;
+	return piece;
 }
 
 void lode_put_name(FILE *stream, const char *name)
 {
-	char buf[256];
+	char buf[4 * LODE_PIECE + 1];
 	size_t length = strlen(name);
 
 	while (length > 0) {
-		size_t piece = length < 48 ? length : 48;
+		size_t piece = lode_piece(name, length);
 
-		/* Never cut a character in two. */
-		while (piece < length && piece > 45 && ((unsigned char)name[piece] & 0xc0) == 0x80)
-			piece--;
 		lode_escape(buf, sizeof buf, name, piece);
 		fputs(buf, stream);
 		name += piece;

@@ -105,9 +105,19 @@ def svgs():
         copy.write(read("/bin/true"))
     tree, _ = svg(path(name))
     case("SVG escapes the file's name", name in "".join(tree.getroot().itertext()))
+    for shift in range(4):
+        folder = path("x" * (shift + 1) + ("/" + "\u00e4\u20ac\U0001f600" * 27) * 7)
+        os.makedirs(folder)
+        os.symlink("/bin/true", folder + "/true")
+        long = lode("show", "--svg", "-", folder + "/true")
+        case("SVG of a path of %d bytes" % len(os.fsencode(folder)), equal(long.status, 0), folder + "/true" in "".join(ElementTree.fromstring(long.raw).itertext()))
     tool("cc", "-c", "-o", path("o.o"), write("o.c", b"int x;\n"))
     _, refused = svg(path("o.o"))
     case("no picture of an object", equal(refused.status, 1), "header-type" in refused.err)
+    tool("ar", "rc", path("o.a"), path("o.o"))
+    for words in ((), ("--json",)):
+        archive = lode("show", "--svg", path("archive.svg"), *words, path("o.a"))
+        case("no picture of an archive", equal(archive.status, 1), equal(archive.out, ""), ("no picture" in archive.err, archive.err), not os.path.exists(path("archive.svg")))
     nowhere = lode("show", "--svg", path("no/such/folder.svg"), "/bin/true")
     case("SVG into no folder", equal(nowhere.status, 1), "No such file" in nowhere.err)
     if shutil.which("rsvg-convert"):

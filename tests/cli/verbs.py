@@ -67,7 +67,7 @@ def alike():
         plain = lode(verb, file, env={"TERM": "xterm"}).raw
         case("--color of " + verb, b"\x1b[" in lode(verb, "--color=always", file, env={"NO_COLOR": "1"}).raw, equal(lode(verb, "--color", "never", file).raw, plain), equal(lode(verb, "--color=auto", file).raw, plain),
              b"\x1b" not in lode(verb, "--color=always", "--json", file).raw)
-    wrong = [("show", "for", "x"), ("show", "base", "up"), ("show", "page-size", "5000"), ("show", "color", "x"), ("check", "for", "x"), ("check", "color", "x"), ("check", "explain", "x"), ("exec", "env", "x"),
+    wrong = [("show", "for", "x"), ("show", "base", "up"), ("show", "page-size", "5000"), ("show", "color", "x"), ("show", "svg", ""), ("check", "for", "x"), ("check", "color", "x"), ("check", "explain", "x"), ("exec", "env", "x"),
              ("exec", "fd", "x"), ("exec", "stack-size", "x")]
     for verb, option, value in wrong:
         result = lode(verb, "--%s" % option, value, "/bin/true")

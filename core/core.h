@@ -101,6 +101,8 @@ int lode_refuse_(struct lode_diag *why, enum lode_rule rule, struct lode_diag pl
 struct lode_diag lode_nowhere_(enum lode_field field, uint64_t value, uint64_t limit);
 struct lode_diag lode_at_header_(const struct lode_image *image, enum lode_field field, uint64_t value, uint64_t limit);
 struct lode_diag lode_at_segment_(const struct lode_image *image, uint32_t index, enum lode_field field, uint64_t limit);
+/* Of bytes that do not lie in the file: the offset or the size, whichever is too large, and what it may be. */
+struct lode_diag lode_past_end_(const struct lode_image *image, uint32_t index);
 struct lode_diag lode_at_section_(const struct lode_image *image, uint32_t index, enum lode_field field, uint64_t value,
 	uint64_t limit);
 struct lode_diag lode_at_entry_(enum lode_field field, uint64_t index, uint64_t offset, uint64_t value, uint64_t limit);

@@ -292,8 +292,7 @@ static int check_segment(const struct lode_image *image, const struct lode_segme
 	uint32_t index = lode_segment_index(image, segment);
 
 	if (!within(segment->offset, segment->filesz, image->source->size))
-		return lode_refuse_(why, LODE_RULE_SEGMENT_PAST_END,
-			lode_at_segment_(image, index, LODE_FIELD_PHDR_OFFSET, image->source->size));
+		return lode_refuse_(why, LODE_RULE_SEGMENT_PAST_END, lode_past_end_(image, index));
 	if (segment->filesz & (entry_size(image) - 1))
 		return lode_refuse_(why, LODE_RULE_DYNAMIC_SIZE,
 			lode_at_segment_(image, index, LODE_FIELD_PHDR_FILESZ, entry_size(image)));

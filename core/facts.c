@@ -187,8 +187,7 @@ static int find_interp(struct lode_planner_ *planner, struct lode_diag *why)
 	if (interp->filesz > MAX_INTERP)
 		return lode_refuse_(why, LODE_RULE_INTERP_SIZE, lode_at_segment_(image, index, LODE_FIELD_PHDR_FILESZ, MAX_INTERP));
 	if (!within(interp->offset, interp->filesz, image->source->size))
-		return lode_refuse_(why, LODE_RULE_SEGMENT_PAST_END,
-			lode_at_segment_(image, index, LODE_FIELD_PHDR_OFFSET, image->source->size));
+		return lode_refuse_(why, LODE_RULE_SEGMENT_PAST_END, lode_past_end_(image, index));
 	planner->plan->interp = (struct lode_extent){.offset = interp->offset, .size = interp->filesz};
 	return LODE_OK;
 }

@@ -115,6 +115,22 @@ static bool table_fits(const struct lode_image *image, uint64_t offset, uint32_t
 	return within(offset, (uint64_t)count * entry, image->source->size);
 }
 
+struct table {
+	uint64_t offset;
+	uint32_t count, entry;
+	enum lode_field offset_field, count_field;
+};
+
+/* Whichever is too large of a table that does not fit, and what it may be. No entry is larger than the header, which is there. */
+static struct lode_diag no_fit(const struct lode_image *image, const struct table *table)
+{
+	uint64_t size = image->source->size, last = size - table->entry;
+
+	if (table->offset > last)
+		return lode_at_header_(image, table->offset_field, table->offset, last);
+	return lode_at_header_(image, table->count_field, table->count, lode_divide_(size - table->offset, table->entry));
+}
+
 static int check_section_table(const struct lode_image *image, uint32_t count, struct lode_diag *why)
 {
 	uint32_t size = image_wide(image) ? SHDR64 : SHDR32;
@@ -123,8 +139,8 @@ static int check_section_table(const struct lode_image *image, uint32_t count, s
 		return lode_refuse_(why, LODE_RULE_HEADER_SHENTSIZE,
 			lode_at_header_(image, LODE_FIELD_EHDR_SHENTSIZE, image->shentsize, size));
 	if (!table_fits(image, image->shoff, count, size))
-		return lode_refuse_(why, LODE_RULE_HEADER_SHTABLE,
-			lode_at_header_(image, LODE_FIELD_EHDR_SHOFF, image->shoff, image->source->size));
+		return lode_refuse_(why, LODE_RULE_HEADER_SHTABLE, no_fit(image, &(struct table){image->shoff, count, size,
+			LODE_FIELD_EHDR_SHOFF, LODE_FIELD_EHDR_SHNUM}));
 	return LODE_OK;
 }
 
@@ -195,8 +211,7 @@ static int check_load(const struct lode_image *image, uint32_t index, struct lod
 		return lode_refuse_(why, LODE_RULE_SEGMENT_SIZE,
 			lode_at_segment_(image, index, LODE_FIELD_PHDR_FILESZ, segment->memsz));
 	if (segment->filesz > 0 && !within(segment->offset, segment->filesz, image->source->size))
-		return lode_refuse_(why, LODE_RULE_SEGMENT_PAST_END,
-			lode_at_segment_(image, index, LODE_FIELD_PHDR_OFFSET, image->source->size));
+		return lode_refuse_(why, LODE_RULE_SEGMENT_PAST_END, lode_past_end_(image, index));
 	if (segment->memsz > 0 && !within(segment->vaddr, segment->memsz - 1, image_last_addr(image)))
 		return lode_refuse_(why, LODE_RULE_SEGMENT_WRAP,
 			lode_at_segment_(image, index, LODE_FIELD_PHDR_VADDR, image_last_addr(image)));
@@ -223,8 +238,8 @@ static int check_segment_table(const struct lode_image *image, struct lode_diag 
 		return lode_refuse_(why, LODE_RULE_HEADER_PHENTSIZE,
 			lode_at_header_(image, LODE_FIELD_EHDR_PHENTSIZE, image->phentsize, size));
 	if (!table_fits(image, image->phoff, image->nsegments, size))
-		return lode_refuse_(why, LODE_RULE_HEADER_PHTABLE,
-			lode_at_header_(image, LODE_FIELD_EHDR_PHOFF, image->phoff, image->source->size));
+		return lode_refuse_(why, LODE_RULE_HEADER_PHTABLE, no_fit(image, &(struct table){image->phoff, image->nsegments,
+			size, LODE_FIELD_EHDR_PHOFF, LODE_FIELD_EHDR_PHNUM}));
 	return LODE_OK;
 }
 
@@ -243,12 +258,16 @@ static int read_segments(struct lode_image *image, struct lode_diag *why)
 static int check_section(const struct lode_image *image, uint32_t index, struct lode_diag *why)
 {
 	const struct lode_section *section = &image->sections[index];
+	uint64_t size = image->source->size;
 
 	if (section->type == LODE_SHT_NOBITS || section->type == LODE_SHT_NULL || section->size == 0)
 		return LODE_OK;
-	if (!within(section->offset, section->size, image->source->size))
+	if (section->offset >= size)
 		return lode_refuse_(why, LODE_RULE_SECTION_PAST_END,
-			lode_at_section_(image, index, LODE_FIELD_SHDR_OFFSET, section->offset, image->source->size));
+			lode_at_section_(image, index, LODE_FIELD_SHDR_OFFSET, section->offset, size));
+	if (section->size > size - section->offset)
+		return lode_refuse_(why, LODE_RULE_SECTION_PAST_END,
+			lode_at_section_(image, index, LODE_FIELD_SHDR_SIZE, section->size, size - section->offset));
 	return LODE_OK;
 }
 

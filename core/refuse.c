@@ -135,6 +135,14 @@ static const unsigned char section_fields[][2] = {
 	[LODE_FIELD_SHDR_ENTSIZE - LODE_FIELD_SHDR_NAME] = {36, 56},
 };
 
+struct lode_diag lode_past_end_(const struct lode_image *image, uint32_t index)
+{
+	uint64_t size = image->source->size, offset = image->segments[index].offset;
+
+	return offset < size ? lode_at_segment_(image, index, LODE_FIELD_PHDR_FILESZ, size - offset)
+			     : lode_at_segment_(image, index, LODE_FIELD_PHDR_OFFSET, size);
+}
+
 struct lode_diag lode_at_section_(const struct lode_image *image, uint32_t index, enum lode_field field, uint64_t value,
 	uint64_t limit)
 {

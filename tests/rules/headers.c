@@ -96,8 +96,9 @@ void rule_HEADER_PHENTSIZE(struct bad *b)
 void rule_HEADER_PHTABLE(struct bad *b)
 {
 	bad_sample(b, "static");
-	bad_lie(b, MKELF_EHDR, 0, "e_phoff", LODE_FIELD_EHDR_PHOFF, b->file.out.size - 3 * (b->wide ? 56u : 32u) + 1);
-	b->want.limit = b->file.out.size;
+	bad_set(b, MKELF_EHDR, 0, "e_phoff", b->file.out.size - 3 * (b->wide ? 56u : 32u) + 1);
+	bad_want(b, LODE_FIELD_EHDR_PHNUM, LODE_NO_INDEX, 3, mkelf_at(&b->file.out, MKELF_EHDR, 0, "e_phnum"));
+	b->want.limit = 2;
 	bad_open(b, 0);
 }
 
@@ -112,8 +113,10 @@ void rule_HEADER_SHENTSIZE(struct bad *b)
 void rule_HEADER_SHTABLE(struct bad *b)
 {
 	bad_sample(b, "static");
-	bad_lie(b, MKELF_EHDR, 0, "e_shoff", LODE_FIELD_EHDR_SHOFF, b->file.out.parts[MKELF_SHDR].offset + 1);
-	b->want.limit = b->file.out.size;
+	bad_set(b, MKELF_EHDR, 0, "e_shoff", b->file.out.parts[MKELF_SHDR].offset + 1);
+	bad_want(b, LODE_FIELD_EHDR_SHNUM, LODE_NO_INDEX, b->file.out.parts[MKELF_SHDR].count,
+		mkelf_at(&b->file.out, MKELF_EHDR, 0, "e_shnum"));
+	b->want.limit = b->file.out.parts[MKELF_SHDR].count - 1;
 	bad_open(b, LODE_OPEN_SECTIONS);
 }
 
@@ -136,8 +139,9 @@ void rule_HEADER_SHSTRNDX(struct bad *b)
 void rule_SEGMENT_PAST_END(struct bad *b)
 {
 	bad_sample(b, "static");
-	bad_lie(b, MKELF_PHDR, 1, "p_offset", LODE_FIELD_PHDR_OFFSET, b->file.out.size - 0x344);
-	b->want.limit = b->file.out.size;
+	bad_set(b, MKELF_PHDR, 1, "p_offset", b->file.out.size - 0x344);
+	bad_want(b, LODE_FIELD_PHDR_FILESZ, 1, 0x345, mkelf_at(&b->file.out, MKELF_PHDR, 1, "p_filesz"));
+	b->want.limit = 0x344;
 	bad_open(b, 0);
 }
 
@@ -161,9 +165,9 @@ void rule_SEGMENT_WRAP(struct bad *b)
 void rule_SECTION_PAST_END(struct bad *b)
 {
 	bad_sample(b, "static");
-	bad_set(b, MKELF_SHDR, 1, "sh_size", 2);
-	bad_lie(b, MKELF_SHDR, 1, "sh_offset", LODE_FIELD_SHDR_OFFSET, b->file.out.size - 1);
-	b->want.limit = b->file.out.size;
+	bad_set(b, MKELF_SHDR, 1, "sh_offset", b->file.out.size - 1);
+	bad_lie(b, MKELF_SHDR, 1, "sh_size", LODE_FIELD_SHDR_SIZE, 2);
+	b->want.limit = 1;
 	bad_open(b, LODE_OPEN_SECTIONS);
 }
 

@@ -150,8 +150,7 @@ static void test_interpreter(void)
 	CHECK_EQ(file_load(&f, &policy), LODE_OK);
 	mkelf_set(&f.out, MKELF_PHDR, 1, "p_offset", f.out.size - 7);
 	CHECK_EQ(file_load(&f, &policy), LODE_ERR_MALFORMED);
-	CHECK_WHY(f.why, "segment-past-end", LODE_FIELD_PHDR_OFFSET, 1, f.out.size - 7, f.out.size,
-		mkelf_at(&f.out, MKELF_PHDR, 1, "p_offset"));
+	CHECK_WHY(f.why, "segment-past-end", LODE_FIELD_PHDR_FILESZ, 1, 8, 7, mkelf_at(&f.out, MKELF_PHDR, 1, "p_filesz"));
 	policy.flags |= LODE_PLAN_INTERP_IGNORE;
 	CHECK_EQ(file_load(&f, &policy), LODE_OK);
 	CHECK_EQ(f.plan.interp.size, 0);

@@ -204,11 +204,13 @@ static void test_single_bytes(void)
 	CHECK_EQ(file_open(&f, 0), LODE_OK);
 	mkelf_set(&f.out, MKELF_PHDR, 1, "p_offset", f.out.size);
 	CHECK_EQ(file_open(&f, 0), LODE_ERR_MALFORMED);
-	CHECK_EQ(f.why.rule, LODE_RULE_SEGMENT_PAST_END);
+	CHECK_WHY(f.why, "segment-past-end", LODE_FIELD_PHDR_OFFSET, 1, f.out.size, f.out.size,
+		mkelf_at(&f.out, MKELF_PHDR, 1, "p_offset"));
 	mkelf_set(&f.out, MKELF_EHDR, 0, "e_phnum", 1);
 	mkelf_set(&f.out, MKELF_EHDR, 0, "e_phoff", f.out.size - 55);
 	CHECK_EQ(file_open(&f, 0), LODE_ERR_MALFORMED);
-	CHECK_EQ(f.why.rule, LODE_RULE_HEADER_PHTABLE);
+	CHECK_WHY(f.why, "header-phtable", LODE_FIELD_EHDR_PHOFF, LODE_NO_INDEX, f.out.size - 55, f.out.size - 56,
+		mkelf_at(&f.out, MKELF_EHDR, 0, "e_phoff"));
 	mkelf_set(&f.out, MKELF_EHDR, 0, "e_phnum", 0); /* no headers: nobody looks where they are */
 	mkelf_set(&f.out, MKELF_EHDR, 0, "e_phentsize", 0);
 	CHECK_EQ(file_open(&f, 0), LODE_OK);

@@ -121,6 +121,7 @@ const char *lode_dynamic_tag_name(uint64_t tag);      /* "NEEDED" */
  * Compressors come with HAVE_ZLIB, HAVE_LZMA (liblzma), HAVE_BZ2, HAVE_LZ4, HAVE_LZO (lzo2), HAVE_ZSTD.
  */
 
+#define LODE_INPUT_NAME "standard input"       /* what "-" is called */
 #define LODE_SPOOL_LIMIT (UINT64_C(1) << 30)  /* bytes read from a pipe */
 #define LODE_UNPACK_LIMIT (UINT64_C(1) << 30) /* bytes that a compressed file may become */
 

@@ -241,6 +241,9 @@ static int open_member(struct lode_input *input)
 		*colon = '\0';
 		if (access(path, F_OK) != 0)
 			continue;
+		/* That there is no file of the whole name is no error any more. */
+		input->error[0] = '\0';
+		input->errnum = 0;
 		status = lode_input_path_(input, path);
 		if (status == 0)
 			status = lode_archive_take_(input, path, input->name + (colon - path) + 1);
@@ -256,7 +259,7 @@ int lode_input_open(struct lode_input *input, const char *name, uint32_t flags)
 
 	*input = (struct lode_input){.name = name, .fd = -1};
 	if (strcmp(name, "-") == 0)
-		input->name = "standard input";
+		input->name = LODE_INPUT_NAME;
 	status = lode_input_path_(input, name);
 	if (status != 0 && (input->errnum == ENOENT || input->errnum == ENOTDIR) && strchr(name, ':') != NULL)
 		status = open_member(input);

@@ -221,6 +221,9 @@ def archives():
         listed = lode("show", path(archive))
         names = [m["name"] for m in show_json(path(archive))["members"]]
         case("list of " + archive, equal(listed.status, 0), len(names) >= 2, all(os.path.basename(n) in listed.out for n in names))
+    tool("ar", "rc", path("mixed.a"), path("a.o"), "/etc/passwd")
+    refused("member that is text", path("mixed.a") + ":passwd", words="not an ELF file, but text")
+    case("run: member that is text", "passwd: text:" in lode("run", path("mixed.a") + ":passwd").err)
     refused("no such member", path("lib.a") + ":zzz.o", words="no member of this name")
     refused("member of no archive", "/bin/true:a.o", words="no archive")
     refused("member of a folder", "/usr:a.o", words="directory")

@@ -128,7 +128,8 @@ static void check_physical(struct check *c, uint32_t index)
 
 void check_segments(struct check *c)
 {
-	if (c->debug_file)
+	/* Segments of a core are what memory was: no linker made them. */
+	if (c->debug_file || c->image.type == LODE_ET_CORE)
 		return;
 	for (uint32_t i = 0; i < c->image.nsegments; i++) {
 		if (c->image.segments[i].type != LODE_PT_LOAD)

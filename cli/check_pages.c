@@ -126,7 +126,7 @@ static void check_limine_align(struct check *c)
 
 void check_pages(struct check *c)
 {
-	if (c->debug_file)
+	if (c->debug_file || c->image.type == LODE_ET_CORE)
 		return;
 	check_order(c);
 	check_virtual(c);

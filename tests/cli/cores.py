@@ -120,6 +120,16 @@ def broken():
         case("30000 mappings in 2000 segments: %s" % words[-1], equal(result.status, 0), (took < 10, "%.1f s" % took), (len(result.raw) < 40 << 20, len(result.raw)))
 
 
+def advice():
+    """Nobody links a core: its segments are no fault of a linker script (the vsyscall page may only be executed)."""
+    maker = Maker()
+    data = bytearray(maker.core(notes_of(maker), b"memory", address=0xffffffffff600000))
+    for flags in (0, 1, 7):
+        data[64 + 56 + 4] = flags
+        checked = lode("check", write("core", bytes(data)))
+        case("check: a core's segment with p_flags %d" % flags, equal(checked.status, 0), (checked.out.endswith(": clean\n"), checked.out))
+
+
 def real():
     """A program that the kernel dumped."""
     with open("/proc/sys/kernel/core_pattern") as pattern:
@@ -145,6 +155,8 @@ def real():
     shown = show_json(path("dump/" + found[0]))
     notes = {n["type"]: n for n in shown["notes"]}
     auxv = {e["name"]: e for e in notes[6]["auxv"]}
+    checked = lode("check", path("dump/" + found[0]))
+    case("check: a core of this machine", equal(checked.status, 0), (checked.out.endswith(": clean\n"), checked.out))
     case("a core of this machine", equal(notes[1]["thread"]["id"], process.pid), equal(notes[1]["thread"]["signal_name"], "SIGSEGV"), equal(notes[3]["process"]["command"], "crash"),
          equal(notes[3]["process"]["arguments"], path("dump/crash") + " one two"), equal(notes[SIGINFO]["siginfo"]["address"], "0x1234"),
          equal(auxv["AT_EXECFN"]["string"], path("dump/crash")), any(m["file"] == path("dump/crash") for m in notes[FILE]["mappings"]),
@@ -153,5 +165,6 @@ def real():
 
 made()
 broken()
+advice()
 real()
 done()

@@ -38,23 +38,34 @@ static const struct lode_command command = {
 		   "PROG is searched in PATH; - is standard input, also a pipe.",
 	.options = option_table,
 	.noptions = sizeof option_table / sizeof *option_table,
-	.more = "Exit status: the program's own; 126 if it cannot be executed, 127 if it is not found,\n"
-		"1 if --cwd fails, 2 for misuse.",
+	.more = "Exit status: the program's own; 126 if it cannot be executed, 127 if it or the interpreter\n"
+		"that it names is not found, 1 if --cwd fails, 2 for misuse.",
 	.in_order = true,
 };
 
-/* One line: file, what failed, at which step, and why in more detail if that is known. */
-static int report(const char *name, const struct lode_exec_error *why)
+/* The file that the program at path asks for, if it is the one at fault: error keeps the last bytes of a long name. */
+static const char *asked_for(const char *path, const struct lode_exec_error *why)
 {
-	const char *symbol = lode_exec_errno_name(why->error), *file = why->file[0] ? why->file : name;
+	size_t length = strlen(path), kept = strlen(why->file);
+	bool itself = kept == 0 || (kept <= length && strcmp(path + length - kept, why->file) == 0);
+
+	return !itself && (why->step == LODE_EXEC_STEP_SCRIPT || why->step == LODE_EXEC_STEP_INTERPRETER) ? why->file : NULL;
+}
+
+/* One line: file, what failed, at which step, and why in more detail if that is known. */
+static int report(const char *path, const struct lode_exec_error *why)
+{
+	const char *symbol = lode_exec_errno_name(why->error), *other = asked_for(path, why);
 	const char *reason = why->reason ? why->reason : "";
-	char place[768];
+	char place[768], step[LODE_EXEC_FILE_SIZE + 32];
 
 	lode_diag_format(place, sizeof place, &why->diag);
-	lode_error(file, "%s: %s (%s)%s%s%s%s", lode_exec_step_name(why->step),
+	snprintf(step, sizeof step, "%s%s%s", other && why->step == LODE_EXEC_STEP_SCRIPT ? "script interpreter" :
+		lode_exec_step_name(why->step), other ? " " : "", other ? other : "");
+	lode_error(other || !why->file[0] ? path : why->file, "%s: %s (%s)%s%s%s%s", step,
 		   *symbol ? lode_exec_errno_text(why->error) : strerror(why->error),
 		   *symbol ? symbol : "errno", *place ? ": " : "", place, *reason ? ": " : "", reason);
-	return why->error == ENOENT && why->step == LODE_EXEC_STEP_OPEN ? LODE_EXIT_NOT_FOUND : LODE_EXIT_NOT_EXECUTABLE;
+	return why->error == ENOENT && (other || why->step == LODE_EXEC_STEP_OPEN) ? LODE_EXIT_NOT_FOUND : LODE_EXIT_NOT_EXECUTABLE;
 }
 
 static const char *const *environment_of(const struct lode_launch *launch)
@@ -148,7 +159,8 @@ static bool goes_on(const struct lode_exec_error *why)
 	return why->error == ENOENT || why->error == ENOTDIR || why->error == EACCES || why->error == ENAMETOOLONG;
 }
 
-static void search(const struct lode_launch *launch, char **argv, struct lode_exec_error *why)
+/* path has room for PATH_MAX bytes, and holds what was tried last. */
+static void search(char *path, const struct lode_launch *launch, char **argv, struct lode_exec_error *why)
 {
 	const char *const *envp = environment_of(launch);
 	struct lode_exec_error denied = {0};
@@ -156,11 +168,9 @@ static void search(const struct lode_launch *launch, char **argv, struct lode_ex
 	const char *dir = search_path(envp), *end;
 
 	for (;; dir = end + 1) {
-		char path[PATH_MAX];
-
 		end = dir + strcspn(dir, ":");
-		if ((size_t)(end - dir) + length + 2 < sizeof path) {
-			snprintf(path, sizeof path, "%.*s%s%s", (int)(end - dir), dir, end == dir ? "" : "/", argv[0]);
+		if ((size_t)(end - dir) + length + 2 < PATH_MAX) {
+			snprintf(path, PATH_MAX, "%.*s%s%s", (int)(end - dir), dir, end == dir ? "" : "/", argv[0]);
 			*why = (struct lode_exec_error){.error = ENOENT, .step = LODE_EXEC_STEP_OPEN};
 			if (access(path, F_OK) == 0)
 				try_path(launch, path, argv, why);
@@ -182,8 +192,11 @@ int lode_launch(const struct lode_launch *launch, char **argv)
 {
 	struct lode_exec_error why = {.error = ENOENT, .step = LODE_EXEC_STEP_OPEN};
 	struct lode_exec_request request;
+	char path[PATH_MAX];
 
+	snprintf(path, sizeof path, "%s", argv[0]);
 	if (launch->by_fd) {
+		snprintf(path, sizeof path, "/dev/fd/%d", launch->fd);
 		fill(&request, launch, argv);
 		request.from = LODE_EXEC_FD;
 		request.fd = launch->fd;
@@ -191,9 +204,9 @@ int lode_launch(const struct lode_launch *launch, char **argv)
 	} else if (launch->no_search || strchr(argv[0], '/') || !*argv[0]) {
 		try_path(launch, argv[0], argv, &why);
 	} else {
-		search(launch, argv, &why);
+		search(path, launch, argv, &why);
 	}
-	return report(argv[0], &why);
+	return report(why.file[0] ? path : argv[0], &why);
 }
 
 /* Wishes that lode_launch does not know. */

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* `lode run FILE [ARGS]`: finds out what FILE is; programs and scripts are started, everything else is named. */
 #include "exec.h"
+#include "input.h"
 #include "kind.h"
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 enum { VERBOSE = 1 };
+
+#define NO_PATH "a script of /bin/sh needs a path, to be given to it: sh -s reads one from standard input"
 
 static const struct lode_option options[] = {
 	{VERBOSE, 'v', "verbose", NULL, "say on stderr what FILE is, and each step of starting it"},
@@ -30,7 +34,7 @@ static const struct {
 } jobs[] = {
 	[KIND_UNKNOWN] = {false, "nothing here knows how to run it"},
 	[KIND_EMPTY] = {false, "there is nothing in it to run"},
-	[KIND_TEXT] = {false, "a script begins with #! and its interpreter"},
+	[KIND_TEXT] = {false, "it may not be executed; chmod +x makes it a script of /bin/sh, or of what its #! names"},
 	[KIND_SCRIPT] = {true, NULL},
 	[KIND_ARCHIVE] = {false, "linking and running archives is not there yet; `lode show` lists its members"},
 	[KIND_PE] = {false, "lode runs ELF files"},
@@ -74,6 +78,22 @@ static void look_inside(struct lode_kind *kind, const char *name)
 	lode_file_close(&file);
 }
 
+static bool is_input(const char *name)
+{
+	return strcmp(name, "-") == 0;
+}
+
+/* One line, unless it is started and that is not to be told. */
+static void say(const char *name, const struct lode_kind *kind, bool start, bool verbose)
+{
+	bool no_path = kind->id == KIND_TEXT && strcmp(name, LODE_INPUT_NAME) == 0;
+
+	if (!start)
+		lode_error(name, "%s: %s", kind->words, no_path ? NO_PATH : jobs[kind->id].missing);
+	else if (verbose)
+		lode_error(name, "%s", kind->words);
+}
+
 /* What could not be opened as ELF: true if it is to be started all the same. */
 static bool judge_other(const struct lode_file *file, const char *name, bool verbose)
 {
@@ -81,7 +101,7 @@ static bool judge_other(const struct lode_file *file, const char *name, bool ver
 	bool start;
 
 	if (file->input.error[0] != '\0') {
-		lode_error(name, "%s", file->input.error);
+		lode_error(file->input.name, "%s", file->input.error);
 		return false;
 	}
 	kind = lode_kind_of_bytes(&file->input.source);
@@ -91,12 +111,11 @@ static bool judge_other(const struct lode_file *file, const char *name, bool ver
 	}
 	if (kind.id == KIND_PACKED)
 		look_inside(&kind, name);
-	/* Text that may be executed is a script of /bin/sh, as shells have it. */
-	start = jobs[kind.id].exec || (kind.id == KIND_TEXT && access(name, X_OK) == 0);
-	if (!start)
-		lode_error(name, "%s: %s", kind.words, jobs[kind.id].missing);
-	else if (verbose)
-		lode_error(name, "%s", kind.words);
+	/* Text that may be executed, and be it empty, is a script of /bin/sh, as shells have it. */
+	start = jobs[kind.id].exec;
+	if (kind.id == KIND_TEXT || kind.id == KIND_EMPTY)
+		start = !is_input(name) && access(name, X_OK) == 0;
+	say(file->input.name, &kind, start, verbose);
 	return start;
 }
 
@@ -112,13 +131,45 @@ static bool judge(const char *name, bool verbose)
 	} else {
 		kind = lode_kind_of_image(&file);
 		start = runs(&file, &kind);
-		if (!start)
-			lode_error(name, "%s: %s", kind.words, jobs[kind.id].missing);
-		else if (verbose)
-			lode_error(name, "%s", kind.words);
+		say(file.input.name, &kind, start, verbose);
 	}
 	lode_file_close(&file);
 	return start;
+}
+
+/* What stands in a pipe now, without taking it out; 0: nothing can be said. */
+static size_t look_ahead(void *head, size_t size)
+{
+	ssize_t got = -1;
+	int ends[2];
+
+	if (pipe2(ends, O_CLOEXEC) != 0)
+		return 0;
+	if (tee(STDIN_FILENO, ends[1], size, 0) > 0)
+		got = read(ends[0], head, size);
+	close(ends[0]);
+	close(ends[1]);
+	return got > 0 ? (size_t)got : 0;
+}
+
+/* Standard input: a file is judged like any other, of a pipe the first bytes are, of which some may be on their way. What begins as
+ * a program is left to exec.
+ */
+static bool judge_input(bool verbose)
+{
+	unsigned char head[LODE_HEAD];
+	struct lode_source source = {.bytes = head};
+	struct lode_kind kind;
+	struct stat st;
+
+	if (fstat(STDIN_FILENO, &st) == 0 && S_ISREG(st.st_mode))
+		return judge("-", verbose);
+	source.size = look_ahead(head, sizeof head);
+	if (source.size < 4 || memcmp(head, "\177ELF", 4) == 0)
+		return true;
+	kind = lode_kind_of_bytes(&source);
+	say(LODE_INPUT_NAME, &kind, jobs[kind.id].exec, verbose);
+	return jobs[kind.id].exec;
 }
 
 int lode_cmd_run(int argc, char **argv)
@@ -137,8 +188,9 @@ int lode_cmd_run(int argc, char **argv)
 	if (walk.noperands == 0)
 		return lode_misuse(&command, "FILE is missing");
 	name = walk.operands[0];
-	/* A pipe gives its bytes once: exec is to have them. */
-	if (strcmp(name, "-") == 0) {
+	if (is_input(name)) {
+		if (!judge_input(launch.trace))
+			return LODE_EXIT_FAILED;
 		launch.by_fd = true;
 	} else if (stat(name, &st) == 0) {
 		if ((S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)) && !judge(name, launch.trace))

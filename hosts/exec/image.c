@@ -6,7 +6,7 @@
 #define PIE_BASE UINT64_C(0x555555554aaa)
 #define PIE_RANDOM ((UINT64_C(1) << 28) - 1)
 
-enum { PLACE_TRIES = 8 };
+enum { PLACE_TRIES = 8, HEADER_SIZE = 64 };
 
 /* The errno that execve gives for what the core refuses. */
 static int errno_of(enum lode_rule rule, bool interpreter)
@@ -97,8 +97,14 @@ static int check_header(struct exec_object *object, const char *name)
 
 	if (memcmp(object->file.head, "\177ELF", 4) != 0)
 		return 0;
+	if (object->file.size < HEADER_SIZE) {
+		struct lode_diag cut = lode_diag_of(LODE_RULE_HEADER_TRUNCATED, LODE_FIELD_FILE, object->file.size, HEADER_SIZE);
+
+		return refuse(object, LODE_EXEC_STEP_HEADERS, name, &cut);
+	}
 	if (machine != LODE_EM_X86_64)
-		return fail_header(object, name, "not a program for x86-64",
+		return fail_header(object, name,
+			machine == LODE_EM_386 ? "a 32-bit program cannot be started from a 64-bit process" : "not a program for x86-64",
 			lode_diag_of(LODE_RULE_NONE, LODE_FIELD_EHDR_MACHINE, machine, LODE_EM_X86_64), MACHINE_AT);
 	if (phnum == 0 || phnum > PHNUM_LARGEST)
 		return fail_header(object, name, "must be 1 to 1170",
@@ -109,7 +115,6 @@ static int check_header(struct exec_object *object, const char *name)
 
 static int open_image(struct exec_object *object, const char *name)
 {
-	enum { HEADER_SIZE = 64 };
 	struct lode_open_options options = {.flags = LODE_OPEN_NATIVE, .class_ = LODE_CLASS64, .data = LODE_DATA2LSB};
 	struct lode_diag diag = {0};
 	int status;

@@ -106,7 +106,7 @@ def run_programs():
     os.chmod(script, 0o755)
     case("run: script", equal(lode("run", script, "x").out, "script x\n"))
     plain = write("plain-script", b"echo shell $1\n")
-    case("run: text that nobody may execute", equal(lode("run", plain).status, 1), "text" in lode("run", plain).err)
+    case("run: text that nobody may execute", equal(lode("run", plain).status, 1), ("text: it may not be executed; chmod +x" in lode("run", plain).err, lode("run", plain).err))
     os.chmod(plain, 0o755)
     case("run: text that may be executed is a shell's", equal(lode("run", plain, "y").out, "shell y\n"))
     case("run: PATH", equal(lode("run", "echo", "found").out, "found\n"))
@@ -127,7 +127,7 @@ def run_names():
     bzimage[0x202:0x206] = b"HdrS"
     things = {
         "object": (path("object.o"), "relocatable object"), "archive": (path("lib.a"), "archive"), "library": (path("shared.so"), "shared library"),
-        "bzImage": (write("bz", bytes(bzimage)), "(bzImage)"), "text": ("/etc/passwd", "text"), "empty": (write("empty", b""), "empty"),
+        "bzImage": (write("bz", bytes(bzimage)), "(bzImage)"), "text": ("/etc/passwd", "text"),
         "packed object": (write("object.o.gz", gzip.compress(harness.read(path("object.o")))), "gzip data with a relocatable object in it"),
         "gzip": (write("gz", b"\x1f\x8b\x08" + bytes(40)), "gzip"), "data": (write("data", bytes(range(256))), "data of unknown kind"),
         "PE": (write("exe", b"MZ" + bytes(200)), "PE"), "Mach-O": (write("macho", b"\xcf\xfa\xed\xfe" + bytes(200)), "Mach-O"),
@@ -136,9 +136,25 @@ def run_names():
         os.chmod(file, 0o755) if file.startswith(harness.FOLDER) else None
         result = lode("run", file)
         case("run names: " + name, equal(result.status, 1, "status"), (one_line_error(result), result.err), (words in result.err, result.err))
-        if name in ("text", "empty", "PE", "Mach-O"):
+        if name in ("text", "PE", "Mach-O"):
             result = lode("show", file)
             case("show names: " + name, equal(result.status, 1, "status"), (one_line_error(result), result.err), ("not an ELF file, but" in result.err and words in result.err, result.err))
+    for mode, status in ((0o755, 0), (0o644, 1)):
+        os.chmod(write("empty", b""), mode)
+        result = lode("run", path("empty"))
+        case("run: an empty file, mode %o" % mode, equal(result.status, status), equal(result.out, ""), equal(result.err, "" if status == 0 else "lode: %s: empty file: there is nothing in it to run\n" % path("empty")))
+        case("exec: an empty file, mode %o" % mode, equal(lode("exec", path("empty")).status, 0 if status == 0 else 126))
+    case("show names: empty", "not an ELF file, but an empty file" in lode("show", path("empty")).err)
+    for name in ("bzImage", "text", "packed object", "data", "PE", "archive"):
+        file, words = things[name]
+        with open(file, "rb") as source:
+            direct = subprocess.run([LODE, "run", "-"], stdin=source, capture_output=True)
+        for way, err, code in (("pipe", lode("run", "-", stdin=harness.read(file)[:4000]).err, lode("run", "-", stdin=harness.read(file)[:4000]).status), ("file", direct.stderr.decode(), direct.returncode)):
+            want = words.split(" with ")[0] if way == "pipe" else words
+            case("run: %s on standard input, a %s" % (name, way), equal(code, 1), (err.startswith("lode: standard input: ") and want in err and err.count("\n") == 1, err))
+    case("run: a script in a pipe", equal(lode("run", "-", stdin=b"#!/bin/sh\n").status, 126), "a script that has no path" in lode("run", "-", stdin=b"#!/bin/sh\n").err)
+    endless = subprocess.run(["sh", "-c", 'yes | "$1" run -', "sh", LODE], capture_output=True, timeout=20)
+    case("run: text without end", equal(endless.returncode, 1), (b"sh -s" in endless.stderr, endless.stderr))
     member = lode("run", path("lib.a") + ":object.o")
     case("run names: member", equal(member.status, 1), "relocatable object" in member.err)
 

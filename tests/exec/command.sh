@@ -70,7 +70,12 @@ mkdir one two three
 printf '#!/bin/echo two\n' >two/prog
 printf '#!/bin/echo three\n' >three/prog
 printf '#!/bin/echo one\n' >one/prog
-chmod 755 two/prog three/prog
+mkdir four
+cp orphan four/prog
+printf '#!./hidden\n' >denied
+head -c 40 /bin/true >cut
+: >empty
+chmod 755 two/prog three/prog four/prog denied cut empty
 chmod 644 one/prog
 
 # patch FILE OFFSET BYTES: a copy of a dynamic program with other bytes.
@@ -84,6 +89,8 @@ patch headless 56 '\0\0'
 patch asks-arm "$interp" './arm\0'
 patch asks-headless "$interp" './headless\0'
 patch endless $((interp + 27)) x
+patch narrow 18 '\3\0'
+patch asks-nothing $((interp + 26)) 9
 
 is 'a program by its name' 0 hello -- x echo hello
 is 'a program by its path' 0 'a b' -- x /bin/echo 'a b'
@@ -128,12 +135,22 @@ says 'found in PATH, but not executable' 126 'EACCES' -- env PATH="$where/one" "
 says 'a directory' 126 'lode: /: .*EACCES.*regular' -- x /
 says 'binary nonsense' 126 'lode: ./binary: .*ENOEXEC' -- x ./binary
 says 'another machine' 126 'headers: .*ENOEXEC.*e_machine = 0xb7 .*0x3e.* offset 0x12: not a program for x86-64' -- x ./arm
-says 'an interpreter for another machine' 126 'lode: ./arm: program interpreter: .*ELIBBAD.*e_machine = 0xb7' -- x ./asks-arm
+says 'an interpreter for another machine' 126 'lode: ./asks-arm: program interpreter ./arm: .*ELIBBAD.*e_machine = 0xb7' -- x ./asks-arm
 says 'no program headers' 126 'headers: .*ENOEXEC.*e_phnum = 0x0 .*offset 0x38: must be 1 to 1170' -- x ./headless
-says 'an interpreter without program headers' 126 'lode: ./headless: program interpreter: .*ELIBBAD.*e_phnum' -- x ./asks-headless
+says 'an interpreter without program headers' 126 'lode: ./asks-headless: program interpreter ./headless: .*ELIBBAD.*e_phnum' -- x ./asks-headless
 says 'a name of an interpreter without end' 126 \
 	'program interpreter: .*ENOEXEC.*program header [0-9]*: p_filesz = 0x1c .*not terminated' -- x ./endless
-says 'a script without interpreter' 126 'lode: /nosuch/interpreter: .*ENOENT' -- x ./orphan
+says 'a script without interpreter' 127 'lode: ./orphan: script interpreter /nosuch/interpreter: .*ENOENT' -- x ./orphan
+says 'a program without interpreter' 127 'lode: ./asks-nothing: program interpreter /lib64/ld-linux-x86-64.so.9: .*ENOENT' -- x ./asks-nothing
+says 'a program of PATH without interpreter' 127 "lode: $where/four/prog: script interpreter /nosuch/interpreter: .*ENOENT" -- env PATH="$where/four" "$lode" exec prog
+says 'an interpreter that may not be executed' 126 'lode: ./denied: script interpreter ./hidden: .*EACCES' -- x ./denied
+says 'a header that is cut off' 126 'lode: ./cut: headers: .*ENOEXEC.*header-truncated' -- x ./cut
+says 'a 32-bit program' 126 'lode: ./narrow: .*ENOEXEC.*e_machine = 0x3 .*a 32-bit program cannot be started from a 64-bit process' -- x ./narrow
+is 'an empty file is an empty script' 0 '' -- x ./empty
+for verb in exec run; do
+	says "$verb: an interpreter is missing" 127 'lode: ./orphan: script interpreter /nosuch/interpreter: .*ENOENT' -- "$lode" $verb ./orphan
+	says "$verb: a program interpreter is missing" 127 'lode: ./asks-nothing: program interpreter ' -- "$lode" $verb ./asks-nothing
+done
 says 'a script through a pipe' 126 'ENOENT.*no path' -- through script -
 says 'text through a pipe' 126 'ENOEXEC' -- through text -
 says 'a closed descriptor' 126 'EBADF' -- x --fd 99

@@ -1,8 +1,35 @@
 # SPDX-License-Identifier: MIT
-# bash completion for lode: verbs, the options that a verb's --help lists, then files or commands.
+# bash completion for lode: verbs, the options that a verb's --help lists and their values, then files or commands.
+
+# Words that the value of a verb's option may be.
+_lode_values()
+{
+	case $1:$2 in
+	*:--color) echo 'auto always never' ;;
+	show:--for) echo 'process kernel' ;;
+	check:--for | check:-f) echo 'linux-process pvh limine multiboot linux-kernel module any' ;;
+	check:--explain) lode check --list 2>/dev/null | cut -d' ' -f1 ;;
+	esac
+}
+
+# True if the option takes a value: then COMPREPLY has what it may be, each with the third word in front.
+_lode_value()
+{
+	local option=$1 value=$2 front=$3
+	case $option in
+	--for | -f | --explain | --color)
+		[[ $option != --for && $option != -f || $value != *,* ]] || front+=${value%,*},
+		COMPREPLY=($(compgen -P "$front" -W "$(_lode_values "$verb" "$option")" -- "${value##*,}")) ;;
+	--cwd | -C) COMPREPLY=($(compgen -P "$front" -d -- "$value")) ;;
+	--svg) COMPREPLY=($(compgen -P "$front" -f -- "$value")) ;;
+	--argv0 | --env | -e | --fd | --stack-size | --page-size | --base) ;;
+	*) return 1 ;;
+	esac
+}
+
 _lode()
 {
-	local current=${COMP_WORDS[COMP_CWORD]} verb=${COMP_WORDS[1]-} options
+	local current=${COMP_WORDS[COMP_CWORD]} verb=${COMP_WORDS[1]-} before=${COMP_WORDS[COMP_CWORD - 1]} options i
 	COMPREPLY=()
 	if [ "$COMP_CWORD" -eq 1 ]; then
 		COMPREPLY=($(compgen -W 'run show check exec help --help --version' -- "$current"))
@@ -13,18 +40,28 @@ _lode()
 		COMPREPLY=($(compgen -W 'run show check exec' -- "$current"))
 		return ;;
 	run | exec)
-		# Behind the program its own words follow.
-		local i
+		# Behind the program its own words follow; readline makes three words of --cwd=DIR.
 		for ((i = 2; i < COMP_CWORD; i++)); do
-			if [[ ${COMP_WORDS[i]} != -* ]]; then
+			case ${COMP_WORDS[i]} in
+			--argv0 | --env | -e | --cwd | -C | --fd | --stack-size)
+				[ "${COMP_WORDS[i + 1]}" != = ] || ((i++))
+				((i++)) ;;
+			-*) ;;
+			*)
 				COMPREPLY=($(compgen -f -- "$current"))
-				return
-			fi
+				return ;;
+			esac
 		done ;;
 	show | check) ;;
 	*) return ;;
 	esac
+	if [ "$before" = = ]; then
+		_lode_value "${COMP_WORDS[COMP_CWORD - 2]}" "$current" '' && return
+	else
+		_lode_value "$before" "${current#=}" '' && return
+	fi
 	case $current in
+	--*=*) _lode_value "${current%%=*}" "${current#*=}" "${current%%=*}=" ;;
 	-*)
 		options=$(lode "$verb" --help 2>/dev/null | grep -o -E -e '(^|[ ,])--?[a-zA-Z][-a-z0-9]*' | tr -d ' ,')
 		COMPREPLY=($(compgen -W "$options" -- "$current")) ;;

@@ -1,9 +1,21 @@
 # SPDX-License-Identifier: MIT
-# fish completion for lode: verbs, and the options that a verb's --help lists.
+# fish completion for lode: verbs, the options that a verb's --help lists, and their values.
 complete -c lode -n __fish_use_subcommand -f -a run -d 'find out what FILE is and do the right thing'
 complete -c lode -n __fish_use_subcommand -f -a show -d 'what a loader will do with FILE'
 complete -c lode -n __fish_use_subcommand -f -a check -d 'what is wrong in FILE'
 complete -c lode -n __fish_use_subcommand -f -a exec -d 'replace this process by a program'
 for verb in show check exec run
 	complete -c lode -n "__fish_seen_subcommand_from $verb" -a "(lode $verb --help 2>/dev/null | string match -r -a -- '--[a-z][-a-z0-9]*')"
+end
+complete -c lode -n '__fish_seen_subcommand_from show check' -l color -x -a 'auto always never'
+complete -c lode -n '__fish_seen_subcommand_from show' -l for -x -a 'process kernel'
+complete -c lode -n '__fish_seen_subcommand_from show' -l svg -r
+complete -c lode -n '__fish_seen_subcommand_from show' -l page-size -x
+complete -c lode -n '__fish_seen_subcommand_from show' -l base -x
+complete -c lode -n '__fish_seen_subcommand_from check' -s f -l for -x -a 'linux-process pvh limine multiboot linux-kernel module any'
+complete -c lode -n '__fish_seen_subcommand_from check' -l explain -x -a "(lode check --list 2>/dev/null | string split -f 1 ' ')"
+complete -c lode -n '__fish_seen_subcommand_from exec' -s C -l cwd -x -a '(__fish_complete_directories)'
+complete -c lode -n '__fish_seen_subcommand_from exec' -s e -l env -x
+for option in argv0 fd stack-size
+	complete -c lode -n '__fish_seen_subcommand_from exec' -l $option -x
 end

@@ -5,6 +5,7 @@ import fcntl
 import gzip
 import os
 import pty
+import shutil
 import struct
 import subprocess
 import termios
@@ -85,6 +86,34 @@ def option_forms():
     minus = write("-minus", harness.read("/bin/true"))
     result = subprocess.run([LODE, "show", "--", "-minus"], cwd=os.path.dirname(minus), capture_output=True)
     case("-- ends the options", equal(result.returncode, 0), result.stdout.startswith(b"-minus: "))
+
+
+def completion():
+    """What bash offers, with words as readline splits them."""
+    if not shutil.which("bash"):
+        skip("completion", "no bash")
+        return
+    script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../completions/lode.bash")
+    os.makedirs(path("complete/folder/below"))
+    write("complete/file", b"")
+
+    def offered(*words):
+        done = subprocess.run(["bash", "-c", '. "$0"; COMP_WORDS=(lode "$@"); COMP_CWORD=$#; _lode; printf "%s\\n" "${COMPREPLY[@]}"', script, *words], capture_output=True,
+                              text=True, cwd=path("complete"), env={**os.environ, "PATH": os.path.dirname(LODE) + ":/usr/bin:/bin"})
+        case("completion of %s is quiet" % " ".join(words), equal(done.stderr, ""))
+        return done.stdout.split()
+    targets = offered("check", "--for", "=", "")
+    for target in targets:
+        case("completion: --for=" + target, equal(lode("check", "--for", target, "/bin/true").status in (0, 1, 3), True))
+    rules = [line.split()[0] for line in lode("check", "--list").out.splitlines()]
+    wanted = [(("check", "--for", "=", "l"), ["linux-process", "limine", "linux-kernel"]), (("check", "-f", "mu"), ["multiboot"]), (("check", "--for", "pvh,l"), ["pvh,linux-process", "pvh,limine", "pvh,linux-kernel"]),
+              (("check", "--for", "="), targets), (("check", "--for=mod"), ["--for=module"]), (("show", "--for", ""), ["process", "kernel"]), (("show", "--color", "=", "a"), ["auto", "always"]), (("check", "--color", ""), ["auto", "always", "never"]),
+              (("check", "--explain", "=", ""), rules), (("check", "--explain", "note-al"), ["note-align"]), (("exec", "-C", ""), ["folder"]), (("exec", "--cwd", "=", "fol"), ["folder"]), (("exec", "-C", "folder", "fi"), ["file"]),
+              (("exec", "-C", "folder", "file", "f"), ["file", "folder"]), (("exec", "--cwd", "=", "folder", "file", "-"), []), (("exec", "--env", "A=1"), []), (("show", "--svg", "fi"), ["file"]), (("show", "--plan", "fi"), ["file"]), (("show", "--pl"), ["--plan"]),
+              (("run", "file", "fo"), ["folder"])]
+    for words, want in wanted:
+        case("completion of " + " ".join(words), equal(sorted(set(offered(*words)) & set(want + ["file", "folder", "--plan"])), sorted(want)))
+    case("seven targets", equal(len(targets), 7))
 
 
 def errors():
@@ -243,6 +272,7 @@ if not os.path.exists("/bin/true"):
 help_and_misuse()
 alike()
 option_forms()
+completion()
 errors()
 run_programs()
 run_names()

@@ -34,13 +34,14 @@ static const struct lode_option options[] = {
 
 static const struct lode_command command = {
 	.name = "check",
-	.synopsis = "[OPTIONS] FILE...\n       lode check --explain=RULE | --list",
+	.synopsis = "[OPTIONS] FILE...\n       lode check [--json] --explain=RULE | --list",
 	.summary = "What is wrong or unwise in FILE (an ELF file, archive, member lib.a:member.o, bzImage), for whom, and how to\n"
 		   "mend it.",
 	.options = options,
 	.noptions = sizeof options / sizeof *options,
 	.more = "severities: malformed (breaks its specification), refused (a loader of the target will not start it),\n"
-		"odd (loaders differ, or the file does not do what it looks like), hint (could be better)\n"
+		"odd (loaders differ, or the file does not do what it looks like), hint (could be better),\n"
+		"unreadable (bytes could not be read)\n"
 		"exit status: 0 clean or hints only, 1 malformed or refused, 2 misuse, 3 odd, 4 unreadable;\n"
 		"several files: the worst (4, then 1, then 3)",
 };
@@ -235,11 +236,19 @@ static void check_member(struct run *run, const struct lode_input *input, const 
 static void check_members(struct run *run, const struct lode_input *input, struct lode_members *walk)
 {
 	struct lode_member member;
+	bool any = false;
 	int more;
 
-	while ((more = lode_members_next_(&member, walk)) > 0)
-		if (!member.table && member.size > 0)
-			check_member(run, input, &member);
+	while ((more = lode_members_next_(&member, walk)) > 0) {
+		if (member.table || member.size == 0)
+			continue;
+		check_member(run, input, &member);
+		any = true;
+	}
+	if (more == 0 && !any && !run->json) {
+		lode_put_name(stdout, input->name);
+		printf(": an archive with nothing in it\n");
+	}
 	if (more < 0)
 		fail(run, input->name, "the archive is damaged: there is no member header where one should be");
 	tdestroy(run->thin_seen, free);
@@ -262,6 +271,7 @@ static void check_kernel(struct run *run, const char *name, struct lode_input *i
 		c->guess = "it is a bzImage";
 	}
 	check_bzimage(c);
+	c->outside = c->nfindings;
 	if (lode_input_unpack_(input) == 0) {
 		c->base = input->source;
 		c->inside = input->peeled;
@@ -296,13 +306,13 @@ static void check_file(struct run *run, const char *name)
 	struct lode_members walk;
 
 	if (lode_input_open(&input, name, LODE_INPUT_RAW) != 0)
-		fail(run, name, input.error);
+		fail(run, input.name, input.error);
 	else if (lode_members_begin_(&walk, &input))
 		check_members(run, &input, &walk);
 	else if (is_bzimage(&input))
-		check_kernel(run, name, &input);
+		check_kernel(run, input.name, &input);
 	else
-		check_unpacked(run, name, &input);
+		check_unpacked(run, input.name, &input);
 	lode_input_close(&input);
 }
 
@@ -327,6 +337,8 @@ static int check_files(struct run *run, char **names, int count)
 	if (run->json) {
 		lode_json_begin(&run->out, stdout);
 		lode_json_object(&run->out, NULL);
+		lode_json_string(&run->out, "format", "lode-check");
+		lode_json_number(&run->out, "version", 1);
 		lode_json_array(&run->out, "files");
 	}
 	for (int i = 0; i < count; i++)
@@ -377,7 +389,7 @@ int lode_cmd_check(int argc, char **argv)
 	if (option == LODE_OPTIONS_EXIT)
 		return words.status;
 	if (run.explain != NULL)
-		return check_explain(run.explain) ? LODE_EXIT_DONE : lode_misuse_value(&command, "explain", run.explain,
+		return check_explain(run.explain, run.json) ? LODE_EXIT_DONE : lode_misuse_value(&command, "explain", run.explain,
 			"the name of a rule, as lode check --list prints them");
 	if (run.list) {
 		check_list(run.json);

@@ -49,7 +49,7 @@ uint32_t check_target_find(const char *name, size_t size);
 /* "linux-process, pvh" */
 void check_targets_text(char *buf, size_t size, uint32_t bits);
 /* False: there is no such rule. */
-bool check_explain(const char *name);
+bool check_explain(const char *name, bool json);
 void check_list(bool json);
 
 /* Where something stands. Strings are constants. */
@@ -104,6 +104,7 @@ struct check {
 	unsigned nseen;
 	struct check_finding *findings;
 	size_t nfindings, room;
+	size_t outside;             /* the first of them, whose offsets are the file's although the image is inside of it */
 	uint32_t count[CHECK_RULES];
 };
 

@@ -93,9 +93,8 @@ static void check_property(struct check *c)
 		      !parse_properties(c, bytes, note.desc_size, &x86)))
 		check_add(c, CHECK_PROPERTY_BROKEN, check_at("note", LODE_NO_INDEX, "n_descsz", note.desc_size, note.offset), NULL);
 	if (c->image.machine == LODE_EM_X86_64 && (x86 & 3) != 3)
-		check_add(c, CHECK_PROPERTY_CET, check_at_file(found ? note.offset : LODE_NO_OFFSET), "marked:%s%s%s", x86 & 1
-			? " IBT" : "", x86 & 2 ? " SHSTK" : "",
-			  x86 & 3 ? "" : " none");
+		check_add(c, CHECK_PROPERTY_CET, check_at_file(found ? note.offset : LODE_NO_OFFSET), "%s", x86 & 1
+			? "marked for IBT only" : x86 & 2 ? "marked for SHSTK only" : "");
 }
 
 void check_notes(struct check *c)

@@ -4,6 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The remedy of what is as it has to be. */
+#define NO_REMEDY "none is needed"
+
 static bool same_place(const struct check_place *a, const struct check_place *b)
 {
 	return a->field == b->field && a->index == b->index && a->offset == b->offset;
@@ -140,7 +143,13 @@ static bool has_place(const struct check_place *place)
 	return place->offset != LODE_NO_OFFSET || (place->field != NULL && *place->field != '\0');
 }
 
-static void print_place(const struct check_place *place)
+/* True if the finding's offset is one of the image inside, not of the file. */
+static bool is_inside(const struct check *c, const struct check_finding *finding)
+{
+	return c->inside[0] && finding >= c->findings + c->outside && finding->place.offset != LODE_NO_OFFSET;
+}
+
+static void print_place(const struct check_place *place, bool inside)
 {
 	const char *comma = "";
 
@@ -157,11 +166,12 @@ static void print_place(const struct check_place *place)
 		comma = ", ";
 	}
 	if (place->offset != LODE_NO_OFFSET)
-		printf("%sfile offset 0x%llx", comma, (unsigned long long)place->offset);
+		printf("%s%soffset 0x%llx%s", comma, inside ? "" : "file ", (unsigned long long)place->offset,
+			inside ? " of the image inside" : "");
 }
 
 /* One line: where, and the particulars. */
-static void print_finding(const struct check_finding *finding)
+static void print_finding(const struct check *c, const struct check_finding *finding)
 {
 	bool place = has_place(&finding->place);
 
@@ -169,7 +179,7 @@ static void print_finding(const struct check_finding *finding)
 		return;
 	printf("             at: ");
 	if (place)
-		print_place(&finding->place);
+		print_place(&finding->place, is_inside(c, finding));
 	if (place && finding->detail[0] != '\0')
 		printf("; ");
 	lode_put_name(stdout, finding->detail);
@@ -194,14 +204,29 @@ static void print_rule(const struct check *c, uint32_t number, const struct chec
 		rule.text);
 	for (size_t i = 0; i < c->nfindings; i++)
 		if (c->findings[i].rule == number)
-			print_finding(&c->findings[i]);
+			print_finding(c, &c->findings[i]);
 	if (c->count[number] > CHECK_SAME_RULE)
 		printf("             and %u more\n", c->count[number] - CHECK_SAME_RULE);
 	if (rule.severity > CHECK_HINT)
 		printf("             why: %s\n", rule.why);
-	printf("             fix: %s\n", rule.remedy);
+	if (strcmp(rule.remedy, NO_REMEDY) != 0)
+		printf("             fix: %s\n", rule.remedy);
 	if (view->verbose && strcmp(rule.ref, "-") != 0)
 		printf("             ref: %s\n", rule.ref);
+}
+
+/* Names of the hints that are not shown and count all the same. */
+static void print_hints(const struct check *c)
+{
+	const char *before = " (";
+
+	for (uint32_t i = 1; i < CHECK_RULES; i++) {
+		if (c->count[i] == 0 || check_rule_at(i).severity != CHECK_HINT)
+			continue;
+		printf("%s%s", before, check_rule_at(i).name);
+		before = ", ";
+	}
+	printf(")");
 }
 
 /* True for the first finding of its rule. */
@@ -213,35 +238,44 @@ static bool first_of_rule(const struct check *c, size_t index)
 	return true;
 }
 
-static unsigned count_of(const struct check *c, enum check_severity severity)
+/* Findings of a severity; *rules grows by the number of rules that they break. */
+static unsigned count_of(const struct check *c, enum check_severity severity, unsigned *rules)
 {
 	unsigned count = 0;
 
-	for (uint32_t i = 1; i < CHECK_RULES; i++)
-		if (c->count[i] != 0 && check_rule_at(i).severity == severity)
-			count += c->count[i];
+	for (uint32_t i = 1; i < CHECK_RULES; i++) {
+		if (c->count[i] == 0 || check_rule_at(i).severity != severity)
+			continue;
+		count += c->count[i];
+		++*rules;
+	}
 	return count;
 }
 
-/* Hints that are not shown are not counted, unless the exit status counts them. */
+/* Hints that are not shown are not counted, unless the exit status counts them. Places are counted, and of how many rules if those
+ * are fewer. */
 static void print_summary(const struct check *c, const struct check_view *view)
 {
-	const char *comma = " ";
+	unsigned places = 0, rules = 0;
 
 	lode_put_name(stdout, c->name);
 	printf(":");
 	for (int severity = CHECK_UNREADABLE; severity >= (view->hints || view->strict ? CHECK_HINT : CHECK_ODD); severity--) {
-		unsigned count = count_of(c, (enum check_severity)severity);
+		unsigned count = count_of(c, (enum check_severity)severity, &rules);
 
 		if (count == 0)
 			continue;
-		printf("%s%u %s%s", comma, count, check_severity_name((enum check_severity)severity), severity == CHECK_HINT &&
-			count > 1 ? "s" : "");
-		if (severity == CHECK_HINT && !view->hints)
-			printf(" not shown");
-		comma = ", ";
+		printf("%s%u %s%s", places ? ", " : " ", count, check_severity_name((enum check_severity)severity),
+			severity == CHECK_HINT && count > 1 ? "s" : "");
+		places += count;
+		if (severity != CHECK_HINT || view->hints)
+			continue;
+		printf(" not shown");
+		print_hints(c);
 	}
-	printf("%s\n", *comma == ' ' ? " clean" : "");
+	if (places > rules)
+		printf(" (%u rule%s at %u places)", rules, rules > 1 ? "s" : "", places);
+	printf("%s\n", places ? "" : " clean");
 }
 
 static void print_first_line(const struct check *c)
@@ -304,6 +338,8 @@ static void json_finding(struct lode_json *json, const struct check *c, const st
 	lode_json_string(json, "severity", check_severity_name(rule.severity));
 	json_targets(json, rule.targets & c->targets);
 	json_place(json, &finding->place);
+	if (is_inside(c, finding))
+		lode_json_bool(json, "in_image", true);
 	if (finding->detail[0] != '\0')
 		lode_json_string(json, "detail", finding->detail);
 	lode_json_string(json, "text", rule.text);

@@ -137,15 +137,47 @@ static const char *class_of(uint32_t rule)
 	return rule < LODE_RULE_COUNT_ ? lode_rule_class((enum lode_rule)rule) : "";
 }
 
-bool check_explain(const char *name)
+static void rule_json(struct lode_json *json, uint32_t number)
 {
-	uint32_t number = check_rule_find(name);
-	struct check_rule rule;
+	struct check_rule rule = check_rule_at(number);
+
+	lode_json_object(json, NULL);
+	lode_json_string(json, "rule", rule.name);
+	lode_json_string(json, "severity", check_severity_name(rule.severity));
+	lode_json_bool(json, "core", number < LODE_RULE_COUNT_);
+	lode_json_array(json, "targets");
+	for (unsigned k = 0; k < NTARGETS; k++)
+		if (rule.targets & 1u << k)
+			lode_json_string(json, NULL, targets[k]);
+	lode_json_array_end(json);
+	lode_json_string(json, "text", rule.text);
+	lode_json_string(json, "why", rule.why);
+	lode_json_string(json, "remedy", rule.remedy);
+	lode_json_string(json, "ref", rule.ref);
+	lode_json_object_end(json);
+}
+
+static void rules_json(uint32_t first, uint32_t end)
+{
+	struct lode_json json;
+
+	lode_json_begin(&json, stdout);
+	lode_json_object(&json, NULL);
+	lode_json_string(&json, "format", "lode-check-rules");
+	lode_json_number(&json, "version", 1);
+	lode_json_array(&json, "rules");
+	for (uint32_t i = first; i < end; i++)
+		rule_json(&json, i);
+	lode_json_array_end(&json);
+	lode_json_object_end(&json);
+	lode_json_end(&json);
+}
+
+static void explain(uint32_t number)
+{
+	struct check_rule rule = check_rule_at(number);
 	char whom[128];
 
-	if (number == 0)
-		return false;
-	rule = check_rule_at(number);
 	check_targets_text(whom, sizeof whom, rule.targets);
 	printf("%s\n\n  %s.\n\n", rule.name, rule.text);
 	printf("Severity:  %s%s%s%s\n", check_severity_name(rule.severity), *class_of(number) ? " (" : "", class_of(number),
@@ -154,43 +186,25 @@ bool check_explain(const char *name)
 	printf("Why:       %s.\n", rule.why);
 	printf("Remedy:    %s\n", rule.remedy);
 	printf("Reference: %s\n", strcmp(rule.ref, "-") == 0 ? "none" : rule.ref);
-	return true;
 }
 
-static void list_json(void)
+bool check_explain(const char *name, bool json)
 {
-	struct lode_json json;
+	uint32_t number = check_rule_find(name);
 
-	lode_json_begin(&json, stdout);
-	lode_json_object(&json, NULL);
-	lode_json_array(&json, "rules");
-	for (uint32_t i = 1; i < CHECK_RULES; i++) {
-		struct check_rule rule = check_rule_at(i);
-
-		lode_json_object(&json, NULL);
-		lode_json_string(&json, "rule", rule.name);
-		lode_json_string(&json, "severity", check_severity_name(rule.severity));
-		lode_json_bool(&json, "core", i < LODE_RULE_COUNT_);
-		lode_json_array(&json, "targets");
-		for (unsigned k = 0; k < NTARGETS; k++)
-			if (rule.targets & 1u << k)
-				lode_json_string(&json, NULL, targets[k]);
-		lode_json_array_end(&json);
-		lode_json_string(&json, "text", rule.text);
-		lode_json_string(&json, "why", rule.why);
-		lode_json_string(&json, "remedy", rule.remedy);
-		lode_json_string(&json, "ref", rule.ref);
-		lode_json_object_end(&json);
-	}
-	lode_json_array_end(&json);
-	lode_json_object_end(&json);
-	lode_json_end(&json);
+	if (number == 0)
+		return false;
+	if (json)
+		rules_json(number, number + 1);
+	else
+		explain(number);
+	return true;
 }
 
 void check_list(bool json)
 {
 	if (json) {
-		list_json();
+		rules_json(1, CHECK_RULES);
 		return;
 	}
 	for (uint32_t i = 1; i < CHECK_RULES; i++) {

@@ -208,6 +208,20 @@ static void label_shared_pages(struct band *band, const struct show *show)
 	}
 }
 
+const char *picture_extent(char buf[64], const struct show *show)
+{
+	uint64_t pages = show->sizes.memory, span = show->plan.span.size;
+	char size[24], whole[24];
+
+	show_size(size, pages);
+	show_size(whole, span);
+	if (strcmp(size, whole) == 0)
+		snprintf(buf, 64, "%s", size);
+	else
+		snprintf(buf, 64, "%s of a span of %s", size, whole);
+	return buf;
+}
+
 bool picture_next_band(struct band *band, const struct show *show, uint32_t *next)
 {
 	const struct lode_plan *plan = &show->plan;

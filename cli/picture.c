@@ -35,16 +35,32 @@ static const char *mark_sgr(const struct show *show, enum band_mark mark)
 	return show_sgr(show, codes[mark]);
 }
 
-/* What fits into the rest of the line; text is escaped already and may hold characters of several bytes. */
+/* The words that fit into the rest of the line; text is escaped already and may hold characters of several bytes. */
 static void put_text(const struct canvas *canvas, const char *text)
 {
-	int room = canvas->show->width - canvas->digits - canvas->columns - 9;
+	int room = canvas->show->width - canvas->digits - canvas->columns - 9, column = 0;
+	const char *at = text, *end = NULL;
 
-	for (int column = 0; *text != '\0' && column < room; column++) {
+	for (; *at && column < room; column++) {
+		if (*at == ' ')
+			end = at;
 		do
-			putchar(*text++);
-		while (((unsigned char)*text & 0xc0) == 0x80);
+			at++;
+		while (((unsigned char)*at & 0xc0) == 0x80);
 	}
+	/* A word that is longer than the line is cut. */
+	if (!*at || *at == ' ' || !end)
+		end = at;
+	printf("%.*s", (int)(end - text), text);
+}
+
+/* Coloured by sgr, which is "" for none. */
+static void put_label(const struct canvas *canvas, const char *sgr, const char *text)
+{
+	fputs(sgr, stdout);
+	put_text(canvas, text);
+	if (*sgr)
+		fputs(show_sgr(canvas->show, "\033[0m"), stdout);
 }
 
 static void put_line(const struct canvas *canvas, const char *ends)
@@ -112,9 +128,8 @@ static void put_band(const struct canvas *canvas, const struct band *band)
 		printf("%s%s%s", dim, edge, off);
 		if (row < band->nlabels) {
 			putchar(' ');
-			fputs(row == 0 ? show_prot_sgr(show, band->run->prot) : mark_sgr(show, band->labels[row].mark), stdout);
-			put_text(canvas, band->labels[row].text);
-			fputs(off, stdout);
+			put_label(canvas, row == 0 ? show_prot_sgr(show, band->run->prot) :
+				mark_sgr(show, band->labels[row].mark), band->labels[row].text);
 		}
 		putchar('\n');
 	}
@@ -177,7 +192,7 @@ void picture_print(const struct show *show)
 	const struct lode_plan *plan = &show->plan;
 	struct canvas canvas = {.show = show, .glyphs = show->ascii ? &ascii : &unicode};
 	uint64_t end = plan->span.addr + plan->span.size;
-	char size[24];
+	char size[64];
 
 	canvas.digits = hex_digits(end - 1);
 	if (canvas.digits < 6)
@@ -185,7 +200,7 @@ void picture_print(const struct show *show)
 	canvas.columns = canvas.digits > 12 ? 16 : 24;
 	show_head(show, "Memory of a %s: %s%s, %" PRIu64 " KiB pages, %s from 0x%" PRIx64 " to 0x%" PRIx64,
 		show->policy.use == LODE_USE_KERNEL ? "kernel" : "process",
-		show->policy.domain == LODE_PHYSICAL ? "physical addresses, " : "", show_size(size, plan->span.size),
+		show->policy.domain == LODE_PHYSICAL ? "physical addresses, " : "", picture_extent(size, show),
 		show->policy.page_size >> 10,
 		show->file.image.type == LODE_ET_DYN && !show->wishes.base_given ? "as linked," : "addresses", plan->span.addr,
 		end);

@@ -203,6 +203,8 @@ struct band {
 /* What stands at an address. */
 enum cell { CELL_FILE, CELL_ZERO, CELL_REST, CELL_RELRO };
 /* Bands of the plan's runs from *next on; false at the end. */
+/* "40 KiB", or with gaps "40 KiB of a span of 8.0 MiB". */
+const char *picture_extent(char buf[64], const struct show *show);
 bool picture_next_band(struct band *band, const struct show *show, uint32_t *next);
 /* What most bytes of [addr, addr + size) are. */
 enum cell picture_cell(const struct band *band, const struct show *show, uint64_t addr, uint64_t size);

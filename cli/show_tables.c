@@ -18,15 +18,28 @@ static void put_type(const char *name, uint32_t type, int width)
 	printf("%-*s", width, name != NULL ? name : number);
 }
 
+/* As many as the highest address needs, so that the table of a process fits 80 columns. */
+static int segment_digits(const struct lode_image *image)
+{
+	uint64_t all = 0;
+	int n = image->class_ == LODE_CLASS64 ? 12 : 8;
+
+	for (uint32_t i = 0; i < image->nsegments; i++)
+		all |= image->segments[i].vaddr;
+	return n == 12 && all >> 48 ? 16 : n;
+}
+
 void show_segments_print(const struct show *show)
 {
 	const struct lode_image *image = &show->file.image;
 	char prot[4];
+	int width;
 
 	if (image->nsegments == 0 || image->segments == NULL)
 		return;
+	width = segment_digits(image);
 	show_head(show, "Program headers");
-	printf("  %3s %-12s %-3s %10s %*s %10s %10s %8s\n", "#", "type", "", "offset", digits(show) + 2, "address", "in file",
+	printf("  %3s %-12s %-3s %10s %*s %10s %10s %8s\n", "#", "type", "", "offset", width + 2, "address", "in file",
 		"in memory", "align");
 	for (uint32_t i = 0; i < image->nsegments; i++) {
 		const struct lode_segment *s = &image->segments[i];
@@ -35,7 +48,7 @@ void show_segments_print(const struct show *show)
 		put_type(lode_segment_type_name(s->type), s->type, 12);
 		printf(" %s%s%s 0x%08" PRIx64 " 0x%0*" PRIx64 " 0x%08" PRIx64 " 0x%08" PRIx64 " 0x%" PRIx64,
 			show_prot_sgr(show, s->flags), show_prot(prot, s->flags), show_sgr(show, "\033[0m"), s->offset,
-			digits(show), s->vaddr, s->filesz, s->memsz, s->align);
+			width, s->vaddr, s->filesz, s->memsz, s->align);
 		if (s->paddr != s->vaddr)
 			printf(" phys 0x%" PRIx64, s->paddr);
 		putchar('\n');

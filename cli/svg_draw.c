@@ -52,6 +52,7 @@ static void put_style(const struct svg *svg)
 	      "8c959f}\n"
 	      ".ribbon{opacity:.2}.zero{opacity:.28}.hatch{stroke:#fff;stroke-width:2.5}.lead{fill:none;stroke:#8c959f;stroke-"
 	      "width:1}\n"
+	      ".b0{fill:#17768a}.b1{fill:#b07aa1}.b2{fill:#76b7b2}.b3{fill:#9c755f}.b4{fill:#ff9da7}.b5{fill:#7f8fa6}\n"
 	      ".entry{fill:#14804a}.relro{fill:#2f5fc4}.tls{fill:#8a3ffc}.warn{fill:#cf222e}.file{fill:#656d76}\n"
 	      "@media (prefers-color-scheme:dark){text{fill:#e6edf3}.bg{fill:#0d1117}.dim,.file{fill:#9198a1}.rest{fill:#2a313a}"
 	      ".idle{fill:#3d444d}.hatch{stroke:#0d1117}\n"
@@ -69,7 +70,7 @@ static void put_title(const struct svg *svg)
 	const struct lode_image *image = &show->file.image;
 	const char *machine = lode_machine_name(image->machine);
 	size_t letters = lode_escape(NULL, 0, show->file.input.name, strlen(show->file.input.name));
-	char size[24], span[24];
+	char size[24], span[64];
 
 	fputs("<title>", svg->out);
 	put_text(svg, show->file.input.name);
@@ -92,7 +93,7 @@ static void put_title(const struct svg *svg)
 		"y=\"98\">memory of a %s</text>\n"
 		"<text class=\"dim\" x=\"%d\" y=\"98\">%s, %" PRIu64 " KiB pages</text>\n",
 		FILE_X + FILE_W / 2, MEMORY_X + MEMORY_W / 2, show->policy.use == LODE_USE_KERNEL ? "kernel" : "process", LABEL_X,
-		show_size(span, show->plan.span.size), show->policy.page_size >> 10);
+		picture_extent(span, show), show->policy.page_size >> 10);
 }
 
 static void put_rect(const struct svg *svg, const char *class_, double x, double y, double w, double h)
@@ -257,7 +258,7 @@ struct share {
 	uint64_t bytes;
 };
 
-/* A bar of shares, and its legend below. */
+/* A bar of shares, and its legend below. Its colours are none of those that tell permissions. */
 static double put_bar(const struct svg *svg, double y, const char *title, const struct share *shares, size_t n)
 {
 	double x = 24, left = 24, width = WIDTH - 48, whole = 0;
@@ -297,12 +298,12 @@ static double put_bar(const struct svg *svg, double y, const char *title, const 
 
 static double put_bars(const struct svg *svg, double y)
 {
-	static const char *const classes[BYTES_KINDS] = {"x", "relro", "tls", "w", "wx", "n", "rest"};
+	static const char *const classes[BYTES_KINDS] = {"b0", "b1", "b2", "b3", "b4", "b5", "rest"};
 	const struct show_sizes *sizes = &svg->show->sizes;
 	struct share file[BYTES_KINDS];
 	const struct share memory[] = {
-		{"x", "shared with the page cache", sizes->shared}, {"w", "page cache until written", sizes->copied},
-		{"wx", "private, from the file", sizes->own}, {"n", "private zeros", sizes->zero},
+		{"b0", "shared with the page cache", sizes->shared}, {"b1", "page cache until written", sizes->copied},
+		{"b2", "private, from the file", sizes->own}, {"b3", "private zeros", sizes->zero},
 	};
 
 	for (size_t i = 0; i < BYTES_KINDS; i++)

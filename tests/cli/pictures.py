@@ -67,6 +67,22 @@ def marks():
         case("crooked base is told", equal(crooked.status, 0), "plan-base" in crooked.out)
 
 
+def lines():
+    """Labels end with a word, colours end where they began, the table of a process fits 80 columns, and gaps are no memory."""
+    narrow, wide = (lode("show", "/bin/true", env={"COLUMNS": columns}).out for columns in ("60", "200"))
+    words = {word for line in wide.splitlines() for word in line.split()}
+    case("labels end with a word", *[(word in words, word) for line in narrow.splitlines() if "\u2588" in line for word in line.split("\u2502")[-1].split()])
+    coloured = lode("show", "--color=always", "/bin/true").out
+    case("no colour ends that did not begin", "\x1b[0m\x1b[0m" not in coloured, not re.search(r"(^|\x1b\[0m)[^\x1b\n]*\x1b\[0m", coloured, re.M), "\x1b[32m" in coloured)
+    table = narrow.split("Program headers\n")[1].split("\n\n")[0]
+    case("program headers in 80 columns", (max(map(len, table.splitlines())) <= 80, table))
+    link("gap.elf", "-no-pie", "-static", "-Wl,--section-start=.far=0x10000000", source=b'__attribute__((section(".far"))) int far = 3; void _start(void) { for (;;) far++; }\n')
+    head = [line for line in lode("show", path("gap.elf")).out.splitlines() if line.startswith("Memory of a ")][0]
+    case("a gap is no memory", (re.search(r": \d+ KiB of a span of 25\d MiB, 4 KiB pages", head), head), "of a span of" in lode("show", "--svg", "-", path("gap.elf")).out, "span" not in narrow)
+    unlike = set(re.findall(r'<rect class="(\w+)"[^>]*height="22"', lode("show", "--svg", "-", "/bin/true").out))
+    case("bars of an SVG have colours of their own", (unlike and not unlike & {"r", "w", "x", "wx", "n", "relro", "tls"}, unlike))
+
+
 def kernels():
     script = write("k.ld", b"ENTRY(_start) PHDRS { text PT_LOAD FLAGS(5); data PT_LOAD FLAGS(6); note PT_NOTE FLAGS(4); }\n"
                    b"SECTIONS { . = 0xffffffff80100000; .text : AT(0x100000) { *(.text*) } :text .note.Xen : { *(.note.Xen) } :text :note\n"
@@ -144,6 +160,7 @@ def others():
 
 marks()
 kernels()
+lines()
 svgs()
 others()
 done()

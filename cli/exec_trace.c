@@ -5,6 +5,8 @@
 
 #include <inttypes.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
 
 static const char *prot_text(uint32_t prot)
 {
@@ -52,11 +54,98 @@ static void trace_stack(const struct lode_stack_layout *layout)
 	fprintf(stderr, "  auxv   %012" PRIx64 "-%012" PRIx64 "\n", layout->auxv, layout->auxv + layout->auxv_size);
 }
 
+/*
+ * Arguments of a step of commit: what of them says something.
+ */
+
+static void put_nothing(const uint64_t args[6])
+{
+	(void)args;
+}
+
+static void put_range(const uint64_t args[6])
+{
+	fprintf(stderr, " %012" PRIx64 "-%012" PRIx64, args[0], args[0] + args[1]);
+}
+
+static void put_copy(const uint64_t args[6])
+{
+	fprintf(stderr, " %012" PRIx64 "-%012" PRIx64 " from %012" PRIx64, args[0], args[0] + args[2], args[1]);
+}
+
+static void put_move(const uint64_t args[6])
+{
+	put_range(args);
+	fprintf(stderr, " to %012" PRIx64, args[4]);
+}
+
+static void put_protection(const uint64_t args[6])
+{
+	put_range(args);
+	fprintf(stderr, " %s", prot_text((uint32_t)(args[2] & PROT_READ ? LODE_PF_R : 0) |
+		(args[2] & PROT_WRITE ? LODE_PF_W : 0) | (args[2] & PROT_EXEC ? LODE_PF_X : 0)));
+}
+
+/* Real, effective and saved identity; -1: it stays. */
+static void put_identities(const uint64_t args[6])
+{
+	fprintf(stderr, " %d, %d, %d", (int)args[0], (int)args[1], (int)args[2]);
+}
+
+static void put_descriptor(const uint64_t args[6])
+{
+	fprintf(stderr, " %d", (int)args[0]);
+}
+
+static void put_prctl(const uint64_t args[6])
+{
+	switch (args[0]) {
+	case PR_SET_MM: fputs(" PR_SET_MM: code, data, heap, stack, arguments", stderr); break;
+	case PR_SET_NAME:
+		fputs(" PR_SET_NAME ", stderr);
+		lode_put_name(stderr, (const char *)(uintptr_t)args[1]);
+		break;
+	case PR_SET_DUMPABLE: fprintf(stderr, " PR_SET_DUMPABLE %" PRIu64, args[1]); break;
+	case PR_SET_KEEPCAPS: fputs(" PR_SET_KEEPCAPS 0", stderr); break;
+	default: fprintf(stderr, " option %" PRIu64, args[0]); break;
+	}
+}
+
+static void put_start(const uint64_t args[6])
+{
+	fprintf(stderr, ": sp 0x%" PRIx64 ", entry 0x%" PRIx64, args[0], args[1]);
+}
+
+static void put_numbers(const uint64_t args[6])
+{
+	int n = 6;
+
+	while (n > 0 && args[n - 1] == 0)
+		n--;
+	for (int i = 0; i < n; i++)
+		fprintf(stderr, "%s0x%" PRIx64, i ? ", " : " ", args[i]);
+}
+
+static const struct {
+	const char *name;
+	void (*put)(const uint64_t args[6]);
+} steps[] = {
+	{"munmap", put_range}, {"madvise", put_range}, {"zero", put_range}, {"copy", put_copy}, {"mremap", put_move},
+	{"mprotect", put_protection}, {"setresuid", put_identities}, {"setresgid", put_identities}, {"close", put_descriptor},
+	{"prctl", put_prctl}, {"rseq", put_range}, {"set_robust_list", put_nothing}, {"set_tid_address", put_nothing},
+	{"sigaltstack", put_nothing}, {"munlockall", put_nothing}, {"capset", put_nothing}, {"prlimit64", put_nothing},
+	{"reset registers", put_nothing}, {"unmap the last block and start", put_start},
+};
+
 static void trace_call(const struct lode_exec_event *event)
 {
+	void (*put)(const uint64_t args[6]) = put_numbers;
+
+	for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
+		if (strcmp(steps[i].name, event->text) == 0)
+			put = steps[i].put;
 	fprintf(stderr, "commit: %s", event->text);
-	for (int i = 0; i < 5 && (event->call >= 0 || event->args[0]); i++)
-		fprintf(stderr, "%s0x%" PRIx64, i ? ", " : " ", event->args[i]);
+	put(event->args);
 	fputc('\n', stderr);
 }
 

@@ -40,11 +40,13 @@ int main(int argc, char **argv)
 	struct lode_open_options options = {.segments = segments, .max_segments = SEGMENTS};
 	struct lode_policy policy = lode_policy_kernel(PAGE);
 	struct lode_source source = {.bytes = file};
-	const char *path = argc > 1 ? argv[1] : "";
-	FILE *stream = fopen(path, "rb");
+	const char *path = argc == 2 ? argv[1] : NULL;
+	FILE *stream = path ? fopen(path, "rb") : NULL;
 	struct lode_image image;
 	struct lode_diag why;
 
+	if (!path)
+		return fputs("usage: array FILE\n", stderr), 2;
 	if (stream == NULL)
 		return perror(path), 1;
 	source.size = fread(file, 1, sizeof file, stream);

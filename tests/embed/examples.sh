@@ -36,6 +36,7 @@ try "array: pages and entry" output
 head -c 200 image >cut
 refuse "array: a cut file" 1 "[header-phtable]" ./array cut
 refuse "array: no ELF file" 1 "[header-magic]" ./array image.c
+refuse "array: how it is called" 2 "usage: array FILE" ./array
 refuse "array: no file" 1 "No such file" ./array nothing
 refuse "array: nobody resolves symbols" 1 "[symbol-undefined]" ./array ./array
 

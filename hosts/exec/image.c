@@ -103,8 +103,8 @@ static int check_header(struct exec_object *object, const char *name)
 		return refuse(object, LODE_EXEC_STEP_HEADERS, name, &cut);
 	}
 	if (machine != LODE_EM_X86_64)
-		return fail_header(object, name,
-			machine == LODE_EM_386 ? "a 32-bit program cannot be started from a 64-bit process" : "not a program for x86-64",
+		return fail_header(object, name, machine == LODE_EM_386 ?
+			"a 32-bit program cannot be started from a 64-bit process" : "not a program for x86-64",
 			lode_diag_of(LODE_RULE_NONE, LODE_FIELD_EHDR_MACHINE, machine, LODE_EM_X86_64), MACHINE_AT);
 	if (phnum == 0 || phnum > PHNUM_LARGEST)
 		return fail_header(object, name, "must be 1 to 1170",

@@ -101,6 +101,15 @@ int lode_refuse_(struct lode_diag *why, enum lode_rule rule, struct lode_diag pl
 struct lode_diag lode_nowhere_(enum lode_field field, uint64_t value, uint64_t limit);
 struct lode_diag lode_at_header_(const struct lode_image *image, enum lode_field field, uint64_t value, uint64_t limit);
 struct lode_diag lode_at_segment_(const struct lode_image *image, uint32_t index, enum lode_field field, uint64_t limit);
+/* A table that the header names. */
+struct lode_table_ {
+	uint64_t offset;
+	uint32_t count, entry;
+	enum lode_field offset_field, count_field;
+};
+/* Of one that does not lie in the file: offset or count, whichever is too large, and what it may be. No entry is larger than the
+ * header, which is there. */
+struct lode_diag lode_no_fit_(const struct lode_image *image, const struct lode_table_ *table);
 /* Of bytes that do not lie in the file: the offset or the size, whichever is too large, and what it may be. */
 struct lode_diag lode_past_end_(const struct lode_image *image, uint32_t index);
 struct lode_diag lode_at_section_(const struct lode_image *image, uint32_t index, enum lode_field field, uint64_t value,

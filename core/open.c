@@ -115,22 +115,6 @@ static bool table_fits(const struct lode_image *image, uint64_t offset, uint32_t
 	return within(offset, (uint64_t)count * entry, image->source->size);
 }
 
-struct table {
-	uint64_t offset;
-	uint32_t count, entry;
-	enum lode_field offset_field, count_field;
-};
-
-/* Whichever is too large of a table that does not fit, and what it may be. No entry is larger than the header, which is there. */
-static struct lode_diag no_fit(const struct lode_image *image, const struct table *table)
-{
-	uint64_t size = image->source->size, last = size - table->entry;
-
-	if (table->offset > last)
-		return lode_at_header_(image, table->offset_field, table->offset, last);
-	return lode_at_header_(image, table->count_field, table->count, lode_divide_(size - table->offset, table->entry));
-}
-
 static int check_section_table(const struct lode_image *image, uint32_t count, struct lode_diag *why)
 {
 	uint32_t size = image_wide(image) ? SHDR64 : SHDR32;
@@ -139,8 +123,8 @@ static int check_section_table(const struct lode_image *image, uint32_t count, s
 		return lode_refuse_(why, LODE_RULE_HEADER_SHENTSIZE,
 			lode_at_header_(image, LODE_FIELD_EHDR_SHENTSIZE, image->shentsize, size));
 	if (!table_fits(image, image->shoff, count, size))
-		return lode_refuse_(why, LODE_RULE_HEADER_SHTABLE, no_fit(image, &(struct table){image->shoff, count, size,
-			LODE_FIELD_EHDR_SHOFF, LODE_FIELD_EHDR_SHNUM}));
+		return lode_refuse_(why, LODE_RULE_HEADER_SHTABLE, lode_no_fit_(image,
+			&(struct lode_table_){image->shoff, count, size, LODE_FIELD_EHDR_SHOFF, LODE_FIELD_EHDR_SHNUM}));
 	return LODE_OK;
 }
 
@@ -238,8 +222,8 @@ static int check_segment_table(const struct lode_image *image, struct lode_diag 
 		return lode_refuse_(why, LODE_RULE_HEADER_PHENTSIZE,
 			lode_at_header_(image, LODE_FIELD_EHDR_PHENTSIZE, image->phentsize, size));
 	if (!table_fits(image, image->phoff, image->nsegments, size))
-		return lode_refuse_(why, LODE_RULE_HEADER_PHTABLE, no_fit(image, &(struct table){image->phoff, image->nsegments,
-			size, LODE_FIELD_EHDR_PHOFF, LODE_FIELD_EHDR_PHNUM}));
+		return lode_refuse_(why, LODE_RULE_HEADER_PHTABLE, lode_no_fit_(image,
+			&(struct lode_table_){image->phoff, image->nsegments, size, LODE_FIELD_EHDR_PHOFF, LODE_FIELD_EHDR_PHNUM}));
 	return LODE_OK;
 }
 
@@ -262,13 +246,11 @@ static int check_section(const struct lode_image *image, uint32_t index, struct 
 
 	if (section->type == LODE_SHT_NOBITS || section->type == LODE_SHT_NULL || section->size == 0)
 		return LODE_OK;
-	if (section->offset >= size)
-		return lode_refuse_(why, LODE_RULE_SECTION_PAST_END,
-			lode_at_section_(image, index, LODE_FIELD_SHDR_OFFSET, section->offset, size));
-	if (section->size > size - section->offset)
-		return lode_refuse_(why, LODE_RULE_SECTION_PAST_END,
-			lode_at_section_(image, index, LODE_FIELD_SHDR_SIZE, section->size, size - section->offset));
-	return LODE_OK;
+	if (within(section->offset, section->size, size))
+		return LODE_OK;
+	return lode_refuse_(why, LODE_RULE_SECTION_PAST_END, section->offset < size ?
+		lode_at_section_(image, index, LODE_FIELD_SHDR_SIZE, section->size, size - section->offset) :
+		lode_at_section_(image, index, LODE_FIELD_SHDR_OFFSET, section->offset, size));
 }
 
 static int read_sections(struct lode_image *image, const struct zero *zero, struct lode_diag *why)

@@ -75,6 +75,15 @@ struct lode_diag lode_at_header_(const struct lode_image *image, enum lode_field
 	return place;
 }
 
+struct lode_diag lode_no_fit_(const struct lode_image *image, const struct lode_table_ *table)
+{
+	uint64_t size = image->source->size, last = size - table->entry;
+
+	if (table->offset > last)
+		return lode_at_header_(image, table->offset_field, table->offset, last);
+	return lode_at_header_(image, table->count_field, table->count, lode_divide_(size - table->offset, table->entry));
+}
+
 /* Offsets of a program header's fields, counted from LODE_FIELD_PHDR_TYPE. */
 static const unsigned char segment_fields[][2] = {
 	[0] = {0, 0},

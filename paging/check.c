@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/* Ranges, frames and attributes come in, what the format cannot say is refused; every refusal of paging/ passes here. */
+#include "paging.h"
+
+static const signed char status_of[] = {
+	[LODE_RULE_NONE] = LODE_OK,
+#define LODE_RULE(id, name, status, class_, text, remedy, ref) [LODE_RULE_##id] = LODE_ERR_##status,
+#include <lode/rules.def>
+#undef LODE_RULE
+};
+
+int lode_page_refuse_(struct lode_diag *why, enum lode_rule rule, struct lode_diag place)
+{
+	place.rule = rule;
+	place.status = (enum lode_status)status_of[rule];
+	if (why != NULL)
+		*why = place;
+	return place.status;
+}
+
+struct lode_diag lode_page_place_(enum lode_field field, uint64_t value, uint64_t limit)
+{
+	return (struct lode_diag){
+		.field = field,
+		.index = LODE_NO_INDEX,
+		.other = LODE_NO_INDEX,
+		.value = value,
+		.limit = limit,
+		.offset = LODE_NO_OFFSET,
+	};
+}
+
+const struct lode_format_ *lode_format_of_(const struct lode_paging *paging)
+{
+	switch (paging->format) {
+	case LODE_PAGING_X86_64_5: return &lode_format_x86_64_5_;
+	case LODE_PAGING_AARCH64: return &lode_format_aarch64_;
+	case LODE_PAGING_AARCH64_UPPER: return &lode_format_aarch64_upper_;
+	case LODE_PAGING_SV39: return &lode_format_sv39_;
+	case LODE_PAGING_SV48: return &lode_format_sv48_;
+	case LODE_PAGING_SV57: return &lode_format_sv57_;
+	default: return &lode_format_x86_64_;
+	}
+}
+
+uint32_t lode_page_level_(const struct lode_paging *paging, uint64_t max_page)
+{
+	const struct lode_format_ *format = lode_format_of_(paging);
+	uint32_t level = format->large_feature & ~paging->features ? 1 : format->page_level;
+
+	while (level > 0 && max_page != 0 && level_size(level) > max_page)
+		level--;
+	return level;
+}
+
+int lode_check_range_(const struct lode_paging *paging, const struct lode_range *range, struct lode_diag *why)
+{
+	const struct lode_format_ *format = lode_format_of_(paging);
+	uint64_t size = range->size;
+
+	if (size == 0 || !aligned(size, 0))
+		return lode_page_refuse_(why, LODE_RULE_PAGE_ALIGN, lode_page_place_(LODE_FIELD_MAPPING_SIZE, size, LODE_SMALL_));
+	if (!aligned(range->addr, 0))
+		return lode_page_refuse_(why, LODE_RULE_PAGE_ALIGN,
+			lode_page_place_(LODE_FIELD_MAPPING_ADDR, range->addr, LODE_SMALL_));
+	/* counted from the begin of the upper half, whose end is 2^64 */
+	if (within(range->addr, size, format->low) || within(range->addr + format->high, size, format->high))
+		return LODE_OK;
+	return lode_page_refuse_(why, LODE_RULE_PAGE_CANONICAL, lode_page_place_(LODE_FIELD_MAPPING_ADDR, range->addr, format->low));
+}
+
+int lode_check_attr_(const struct lode_paging *paging, uint32_t attr, struct lode_diag *why)
+{
+	const uint32_t known = LODE_PF_R | LODE_PF_W | LODE_PF_X | LODE_PAGE_USER | LODE_PAGE_GLOBAL | LODE_PAGE_OWNED;
+	const struct lode_format_ *format = lode_format_of_(paging);
+	uint32_t types = format->types_feature & ~paging->features ? 1 : format->types;
+
+	if (attr >> 8 >= types || (attr & 0xff & ~known))
+		return lode_page_refuse_(why, LODE_RULE_PAGE_ATTRIBUTES, lode_page_place_(LODE_FIELD_MAPPING_ATTR, attr, types));
+	return LODE_OK;
+}
+
+int lode_check_mapping_(const struct lode_paging *paging, const struct lode_mapping *mapping, struct lode_diag *why)
+{
+	const struct lode_range range = {mapping->addr, mapping->size};
+	const uint64_t limit = UINT64_C(1) << paging->phys_bits;
+	int status = lode_check_range_(paging, &range, why);
+
+	if (status == LODE_OK)
+		status = lode_check_attr_(paging, mapping->attr, why);
+	if (status != LODE_OK)
+		return status;
+	if (!aligned(mapping->frame, 0))
+		return lode_page_refuse_(why, LODE_RULE_PAGE_ALIGN,
+			lode_page_place_(LODE_FIELD_MAPPING_FRAME, mapping->frame, LODE_SMALL_));
+	if (!within(mapping->frame, mapping->size, limit))
+		return lode_page_refuse_(why, LODE_RULE_PAGE_PHYSICAL,
+			lode_page_place_(LODE_FIELD_MAPPING_FRAME, mapping->frame, limit));
+	return LODE_OK;
+}

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+/* A range of addresses -> the entries that describe it, one after the other. */
+#include "paging.h"
+
+void lode_entries_begin_(struct lode_entries_ *entries, const struct lode_paging *paging, uint64_t addr, uint64_t size)
+{
+	*entries = (struct lode_entries_){
+		.paging = paging, .format = lode_format_of_(paging), .addr = addr, .left = size, .moved = true};
+}
+
+static void stand_on(struct lode_entries_ *e, volatile uint64_t *entry)
+{
+	e->path[e->level] = entry;
+	e->value = entry_load(entry);
+}
+
+static int enter(struct lode_entries_ *e, uint64_t frame, uint32_t level, struct lode_diag *why)
+{
+	volatile uint64_t *table = e->paging->pointer(e->paging->host, frame);
+
+	if (table == NULL)
+		return lode_page_refuse_(why, LODE_RULE_PAGE_TABLE, lode_page_place_(LODE_FIELD_PAGING_POINTER, frame, e->addr));
+	e->level = level;
+	stand_on(e, table + level_index(e->addr, level));
+	return LODE_OK;
+}
+
+/* Down to the page or hole that holds addr. */
+static int descend(struct lode_entries_ *e, struct lode_diag *why)
+{
+	int status = LODE_OK;
+
+	while (status == LODE_OK && e->format->is_table(e->value, e->level)) {
+		uint64_t frame = e->format->frame(e->value, e->level);
+
+		e->recursive = e->level == e->format->levels - 1 && frame == e->paging->root;
+		if (e->recursive)
+			return LODE_OK;
+		status = enter(e, frame, e->level - 1, why);
+	}
+	return status;
+}
+
+int lode_entries_next_(struct lode_entries_ *e, struct lode_diag *why)
+{
+	int status = LODE_OK;
+
+	if (e->left == 0)
+		return 0;
+	e->recursive = false;
+	if (!e->moved && level_index(e->addr, e->level) != 0)
+		stand_on(e, e->path[e->level] + 1);
+	else
+		status = enter(e, e->paging->root, e->format->levels - 1, why);
+	if (status == LODE_OK)
+		status = descend(e, why);
+	if (status != LODE_OK)
+		return status;
+	e->moved = false;
+	e->at = e->addr;
+	e->size = min_u64(e->left, level_size(e->level) - (e->at & (level_size(e->level) - 1)));
+	e->addr += e->size;
+	e->left -= e->size;
+	return 1;
+}
+
+int lode_entry_check_(const struct lode_entries_ *e, enum lode_expect_ expect, struct lode_diag *why)
+{
+	struct lode_diag place = lode_page_place_(LODE_FIELD_MAPPING_ADDR, e->at, e->format->frame(e->value, e->level));
+
+	if (e->recursive)
+		return expect == LODE_EXPECT_TABLES_ ? LODE_OK : lode_page_refuse_(why, LODE_RULE_PAGE_RECURSIVE, place);
+	if (expect == LODE_EXPECT_FREE_ && e->value != 0)
+		return lode_page_refuse_(why, LODE_RULE_PAGE_MAPPED, place);
+	if (expect == LODE_EXPECT_MAPPED_ && e->value == 0)
+		return lode_page_refuse_(why, LODE_RULE_PAGE_UNMAPPED, place);
+	return LODE_OK;
+}
+
+int lode_entries_check_(const struct lode_paging *paging, const struct lode_range *range, enum lode_expect_ expect,
+	struct lode_diag *why)
+{
+	struct lode_entries_ e;
+	int status = LODE_OK, refused = LODE_OK;
+
+	lode_entries_begin_(&e, paging, range->addr, range->size);
+	while (refused == LODE_OK && (status = lode_entries_next_(&e, why)) > 0)
+		refused = lode_entry_check_(&e, expect, why);
+	return refused != LODE_OK ? refused : status;
+}
+
+void lode_entries_let_user_(const struct lode_entries_ *e, uint32_t attr)
+{
+	const uint64_t user = attr & LODE_PAGE_USER ? e->format->user_table : 0;
+
+	for (uint32_t level = e->level + 1; level < e->format->levels; level++) {
+		uint64_t value = entry_load(e->path[level]);
+
+		if ((value & user) != user)
+			entry_store(e->path[level], value | user);
+	}
+}
+
+uint64_t lode_page_again_(const struct lode_entries_ *e, uint64_t frame, uint32_t attr, uint32_t level)
+{
+	uint64_t kept = e->value & e->format->kept;
+
+	/* A page that is not writable but dirty means something else to some processors: x86-64's shadow stacks, AArch64's DBM. */
+	if (!(attr & LODE_PF_W))
+		kept &= ~e->format->dirty;
+	return e->format->page(e->paging, frame, attr, level) | kept;
+}
+
+void lode_entry_replace_(const struct lode_entries_ *e, uint64_t value)
+{
+	const uint64_t size = level_size(e->level);
+
+	if (e->format->breaks && e->paging->flush != NULL && e->value & LODE_VALID_) {
+		entry_store(e->path[e->level], 0);
+		e->paging->flush(e->paging->host, e->at & ~(size - 1), size);
+	}
+	entry_store(e->path[e->level], value);
+}

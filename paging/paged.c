@@ -35,12 +35,12 @@ static int batch_end(struct batch *batch)
 	return status;
 }
 
+/* (Pages come in the order of their addresses, without a gap.) */
 static bool continues(const struct batch *batch, const struct lode_mapping *next, uint64_t max_page)
 {
 	const struct lode_mapping *m = &batch->mapping;
 
-	return m->addr + m->size == next->addr && m->frame + m->size == next->frame && m->attr == next->attr &&
-	       batch->max_page == max_page;
+	return m->frame + m->size == next->frame && m->attr == next->attr && batch->max_page == max_page;
 }
 
 static int batch_add(struct batch *batch, const struct lode_mapping *next, uint64_t max_page)

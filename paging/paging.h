@@ -141,10 +141,12 @@ uint64_t lode_page_again_(const struct lode_entries_ *entries, uint64_t frame, u
 /* Exchange the entry that the cursor stands on, the way the format wants it for live tables. */
 void lode_entry_replace_(const struct lode_entries_ *entries, uint64_t value);
 
-/* Large pages across the ends of a range: how many tables splitting takes, and the splitting. Those that have @attr already are left. */
+/*
+ * Large pages across the ends of a range: how many tables splitting takes, and the splitting. Those that have attr already are left.
+ * Precondition: lode_entries_check_ found every table.
+ */
 #define LODE_ANY_ATTR_ UINT32_MAX
-int lode_split_count_(uint64_t *count, const struct lode_paging *paging, const struct lode_range *range, uint32_t attr,
-	struct lode_diag *why);
+uint64_t lode_split_count_(const struct lode_paging *paging, const struct lode_range *range, uint32_t attr);
 void lode_split_(const struct lode_paging *paging, const struct lode_range *range, uint32_t attr, struct lode_frames_ *frames);
 
 /* Mapping in two steps: what is in the way and how many tables are missing; then, with that many frames, the effect. */

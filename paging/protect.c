@@ -21,7 +21,6 @@ int lode_paging_protect(struct lode_paging *paging, const struct lode_range *ran
 {
 	struct lode_frames_ frames;
 	struct lode_entries_ e;
-	uint64_t count = 0;
 	int status = lode_check_range_(paging, range, why);
 
 	if (status == LODE_OK)
@@ -29,9 +28,7 @@ int lode_paging_protect(struct lode_paging *paging, const struct lode_range *ran
 	if (status == LODE_OK)
 		status = lode_entries_check_(paging, range, LODE_EXPECT_MAPPED_, why);
 	if (status == LODE_OK)
-		status = lode_split_count_(&count, paging, range, attr, why);
-	if (status == LODE_OK)
-		status = lode_frames_reserve_(&frames, paging, count, why);
+		status = lode_frames_reserve_(&frames, paging, lode_split_count_(paging, range, attr), why);
 	if (status != LODE_OK)
 		return status;
 	lode_split_(paging, range, attr, &frames);

@@ -27,15 +27,11 @@ static struct edge end_of(const struct lode_range *range)
 	return (struct edge){range->addr + range->size, range->addr + range->size - LODE_SMALL_};
 }
 
-/* The cursor goes to the page beside an edge: 1 if it lies across and has to be split, 0 if not, or a status. */
-static int cross(struct lode_entries_ *e, const struct lode_paging *paging, struct edge edge, uint32_t attr, struct lode_diag *why)
+/* The cursor goes to the page beside an edge; true if it lies across and has to be split. */
+static bool cross(struct lode_entries_ *e, const struct lode_paging *paging, struct edge edge, uint32_t attr)
 {
-	int status;
-
 	lode_entries_begin_(e, paging, edge.inside, LODE_SMALL_);
-	status = lode_entries_next_(e, why);
-	if (status < 0)
-		return status;
+	lode_entries_next_(e, NULL);
 	return e->value != 0 && !aligned(edge.at, e->level) && !keeps(e, attr);
 }
 
@@ -58,25 +54,19 @@ static uint64_t shared(const struct lode_entries_ *e, uint64_t a, uint64_t b)
 	return n;
 }
 
-int lode_split_count_(uint64_t *count, const struct lode_paging *paging, const struct lode_range *range, uint32_t attr,
-	struct lode_diag *why)
+uint64_t lode_split_count_(const struct lode_paging *paging, const struct lode_range *range, uint32_t attr)
 {
 	const struct edge begin = begin_of(range), end = end_of(range);
 	struct lode_entries_ e;
-	int at_begin = cross(&e, paging, begin, attr, why), at_end;
+	uint64_t count = 0;
+	bool both = cross(&e, paging, begin, attr);
 
-	if (at_begin < 0)
-		return at_begin;
-	if (at_begin)
-		*count += levels_to(&e, begin.at);
-	at_end = cross(&e, paging, end, attr, why);
-	if (at_end < 0)
-		return at_end;
-	if (at_end)
-		*count += levels_to(&e, end.at);
-	if (at_begin && at_end)
-		*count -= shared(&e, begin.at, end.at);
-	return LODE_OK;
+	if (both)
+		count += levels_to(&e, begin.at);
+	if (!cross(&e, paging, end, attr))
+		return count;
+	count += levels_to(&e, end.at);
+	return both ? count - shared(&e, begin.at, end.at) : count;
 }
 
 static void split(const struct lode_entries_ *e, struct lode_frames_ *frames)
@@ -94,8 +84,8 @@ void lode_split_(const struct lode_paging *paging, const struct lode_range *rang
 {
 	struct lode_entries_ e;
 
-	while (cross(&e, paging, begin_of(range), attr, NULL) > 0)
+	while (cross(&e, paging, begin_of(range), attr))
 		split(&e, frames);
-	while (cross(&e, paging, end_of(range), attr, NULL) > 0)
+	while (cross(&e, paging, end_of(range), attr))
 		split(&e, frames);
 }

@@ -62,15 +62,12 @@ static void clear(const struct lode_paging *paging, const struct lode_range *ran
 int lode_paging_unmap(struct lode_paging *paging, const struct lode_range *range, struct lode_diag *why)
 {
 	struct lode_frames_ frames, gone = {0, 0};
-	uint64_t count = 0;
 	int status = lode_check_range_(paging, range, why);
 
 	if (status == LODE_OK)
 		status = lode_entries_check_(paging, range, LODE_EXPECT_ANY_, why);
 	if (status == LODE_OK)
-		status = lode_split_count_(&count, paging, range, LODE_ANY_ATTR_, why);
-	if (status == LODE_OK)
-		status = lode_frames_reserve_(&frames, paging, count, why);
+		status = lode_frames_reserve_(&frames, paging, lode_split_count_(paging, range, LODE_ANY_ATTR_), why);
 	if (status != LODE_OK)
 		return status;
 	lode_split_(paging, range, LODE_ANY_ATTR_, &frames);

@@ -209,6 +209,27 @@ static void test_taken(struct subject *subject)
 	scene_end(&scene);
 }
 
+/** The same where every open makes a destination of its own: the second placing goes into the first one's. */
+static void test_taken_inside(struct subject *subject)
+{
+	struct faulty first = {.at = NEVER}, second = {.at = NEVER};
+	struct lode_diag why = {.status = LODE_OK};
+	struct lode_space space;
+	struct scene scene;
+
+	if (scene_begin(&scene, &scenarios[0], subject, false)) {
+		CHECK_EQ(place(&scene, subject, &first, &why), LODE_OK);
+		second.inner = first.inner;
+		space = faulty_space(&second);
+		CHECK_EQ(lode_place(&space, &scene.image, &scene.plan, NULL, &why), LODE_ERR_IO);
+		CHECK_EQ(why.rule, LODE_RULE_SPACE_REFUSED);
+		CHECK_EQ(second.aborts, 0);
+		scene_check(&scene, subject);
+		subject->close(subject);
+	}
+	scene_end(&scene);
+}
+
 static void test_subject(struct subject *subject)
 {
 	static const char *const spoils[] = {"fail", "give zeros", "give ones", "give flipped bits"};
@@ -287,6 +308,11 @@ int main(void)
 	test_subject(&subject_array);
 	test_subject(&subject_array_without_undo);
 	test_subject(&subject_arena);
+	for (int i = 0; i < SUBJECTS_PAGED; i++) {
+		test_subject(&subjects_paged[i]);
+		check_case("%s: a span that is taken", subjects_paged[i].name);
+		test_taken_inside(&subjects_paged[i]);
+	}
 	test_subject(&subject_mappings);
 	test_subject(&subject_reserved_mappings);
 	check_case("mappings: a span that is taken");

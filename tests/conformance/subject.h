@@ -39,6 +39,8 @@ struct subject {
 
 extern struct subject subject_arena, subject_array, subject_array_without_undo, subject_mappings, subject_reserved_mappings,
 	subject_exec;
+enum { SUBJECTS_PAGED = 4 };
+extern struct subject subjects_paged[SUBJECTS_PAGED];
 
 /* Shared by those whose destination is this process. */
 bool subject_choose_free(struct subject *subject, uint64_t *base, const struct lode_span *span, bool low);

@@ -64,7 +64,7 @@ int lode_check_range_(const struct lode_paging *paging, const struct lode_range 
 		return lode_page_refuse_(why, LODE_RULE_PAGE_ALIGN,
 			lode_page_place_(LODE_FIELD_MAPPING_ADDR, range->addr, LODE_SMALL_));
 	/* counted from the begin of the upper half, whose end is 2^64 */
-	if (within(range->addr, size, format->low) || within(range->addr + format->high, size, format->high))
+	if (fits(range->addr, size, format->low) || fits(range->addr + format->high, size, format->high))
 		return LODE_OK;
 	return lode_page_refuse_(why, LODE_RULE_PAGE_CANONICAL, lode_page_place_(LODE_FIELD_MAPPING_ADDR, range->addr, format->low));
 }
@@ -93,7 +93,7 @@ int lode_check_mapping_(const struct lode_paging *paging, const struct lode_mapp
 	if (!aligned(mapping->frame, 0))
 		return lode_page_refuse_(why, LODE_RULE_PAGE_ALIGN,
 			lode_page_place_(LODE_FIELD_MAPPING_FRAME, mapping->frame, LODE_SMALL_));
-	if (!within(mapping->frame, mapping->size, limit))
+	if (!fits(mapping->frame, mapping->size, limit))
 		return lode_page_refuse_(why, LODE_RULE_PAGE_PHYSICAL,
 			lode_page_place_(LODE_FIELD_MAPPING_FRAME, mapping->frame, limit));
 	return LODE_OK;

@@ -41,7 +41,7 @@ static int descend(struct lode_entries_ *e, struct lode_diag *why)
 	return status;
 }
 
-int lode_entries_next_(struct lode_entries_ *e, struct lode_diag *why)
+int lode_entries_find_(struct lode_entries_ *e, struct lode_diag *why)
 {
 	int status = LODE_OK;
 
@@ -58,7 +58,7 @@ int lode_entries_next_(struct lode_entries_ *e, struct lode_diag *why)
 		return status;
 	e->moved = false;
 	e->at = e->addr;
-	e->size = min_u64(e->left, level_size(e->level) - (e->at & (level_size(e->level) - 1)));
+	e->size = smaller(e->left, level_size(e->level) - (e->at & (level_size(e->level) - 1)));
 	e->addr += e->size;
 	e->left -= e->size;
 	return 1;
@@ -66,15 +66,17 @@ int lode_entries_next_(struct lode_entries_ *e, struct lode_diag *why)
 
 int lode_entry_check_(const struct lode_entries_ *e, enum lode_expect_ expect, struct lode_diag *why)
 {
-	struct lode_diag place = lode_page_place_(LODE_FIELD_MAPPING_ADDR, e->at, e->format->frame(e->value, e->level));
+	enum lode_rule rule = LODE_RULE_NONE;
 
-	if (e->recursive)
-		return expect == LODE_EXPECT_TABLES_ ? LODE_OK : lode_page_refuse_(why, LODE_RULE_PAGE_RECURSIVE, place);
-	if (expect == LODE_EXPECT_FREE_ && e->value != 0)
-		return lode_page_refuse_(why, LODE_RULE_PAGE_MAPPED, place);
-	if (expect == LODE_EXPECT_MAPPED_ && e->value == 0)
-		return lode_page_refuse_(why, LODE_RULE_PAGE_UNMAPPED, place);
-	return LODE_OK;
+	if (e->recursive && expect != LODE_EXPECT_TABLES_)
+		rule = LODE_RULE_PAGE_RECURSIVE;
+	else if (expect == LODE_EXPECT_FREE_ && e->value != 0)
+		rule = LODE_RULE_PAGE_MAPPED;
+	else if (expect == LODE_EXPECT_MAPPED_ && e->value == 0)
+		rule = LODE_RULE_PAGE_UNMAPPED;
+	if (rule == LODE_RULE_NONE)
+		return LODE_OK;
+	return lode_page_refuse_(why, rule, lode_page_place_(LODE_FIELD_MAPPING_ADDR, e->at, e->format->frame(e->value, e->level)));
 }
 
 int lode_entries_check_(const struct lode_paging *paging, const struct lode_range *range, enum lode_expect_ expect,
@@ -93,7 +95,7 @@ void lode_entries_let_user_(const struct lode_entries_ *e, uint32_t attr)
 {
 	const uint64_t user = attr & LODE_PAGE_USER ? e->format->user_table : 0;
 
-	for (uint32_t level = e->level + 1; level < e->format->levels; level++) {
+	for (uint32_t level = e->level + 1; user != 0 && level < e->format->levels; level++) {
 		uint64_t value = entry_load(e->path[level]);
 
 		if ((value & user) != user)

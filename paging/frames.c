@@ -9,37 +9,43 @@ void lode_frames_push_(struct lode_frames_ *frames, const struct lode_paging *pa
 	frames->count++;
 }
 
-uint64_t lode_frames_pop_(struct lode_frames_ *frames, const struct lode_paging *paging)
+uint64_t lode_frames_pop_(volatile uint64_t **table, struct lode_frames_ *frames, const struct lode_paging *paging)
 {
 	uint64_t frame = frames->first;
-	volatile uint64_t *link = paging->pointer(paging->host, frame);
 
-	frames->first = entry_load(link);
+	*table = paging->pointer(paging->host, frame);
+	frames->first = entry_load(*table);
 	frames->count--;
-	entry_store(link, 0);
+	return frame;
+}
+
+uint64_t lode_frames_pop_empty_(struct lode_frames_ *frames, const struct lode_paging *paging)
+{
+	volatile uint64_t *table;
+	uint64_t frame = lode_frames_pop_(&table, frames, paging);
+
+	/* nobody looks at it yet */
+	memset((void *)(uintptr_t)table, 0, (size_t)LODE_SMALL_);
 	return frame;
 }
 
 void lode_frames_free_(struct lode_frames_ *frames, const struct lode_paging *paging)
 {
+	volatile uint64_t *table;
+
 	while (frames->count > 0)
-		paging->free(paging->host, lode_frames_pop_(frames, paging), LODE_SMALL_);
+		paging->free(paging->host, lode_frames_pop_(&table, frames, paging), LODE_SMALL_);
 }
 
 /* A frame that no table can name, or that cannot be written, is as good as none. */
 static bool take(uint64_t *frame, const struct lode_paging *paging)
 {
-	void *bytes;
-
 	if (paging->alloc(paging->host, frame, LODE_SMALL_) != 0)
 		return false;
-	bytes = aligned(*frame, 0) && *frame >> paging->phys_bits == 0 ? paging->pointer(paging->host, *frame) : NULL;
-	if (bytes == NULL) {
-		paging->free(paging->host, *frame, LODE_SMALL_);
-		return false;
-	}
-	memset(bytes, 0, (size_t)LODE_SMALL_);
-	return true;
+	if (aligned(*frame, 0) && *frame >> paging->phys_bits == 0 && paging->pointer(paging->host, *frame) != NULL)
+		return true;
+	paging->free(paging->host, *frame, LODE_SMALL_);
+	return false;
 }
 
 int lode_frames_reserve_(struct lode_frames_ *frames, const struct lode_paging *paging, uint64_t count, struct lode_diag *why)

@@ -160,7 +160,7 @@ static bool next_gap(struct gaps *gaps)
 		gaps->done = in_the_way.last == UINT64_MAX;
 		gaps->from = in_the_way.last + 1;
 		if (in_the_way.low > gaps->gap.low) {
-			gaps->gap.last = min_u64(last, in_the_way.low - 1);
+			gaps->gap.last = smaller(last, in_the_way.low - 1);
 			return true;
 		}
 	}

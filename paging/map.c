@@ -54,34 +54,58 @@ int lode_map_count_(uint64_t *count, const struct lode_paging *paging, const str
 	return status;
 }
 
-/* The hole becomes a table of holes, and the cursor goes back to its begin. */
-static void deepen(struct lode_entries_ *e, uint32_t attr, struct lode_frames_ *frames)
+/* Entries of n pages that follow each other. The first two say how frames advance in an entry. */
+static void store_pages(volatile uint64_t *entries, const struct lode_entries_ *e, const struct lode_mapping *mapping, uint32_t level,
+	uint64_t n)
 {
-	uint64_t value = e->format->table(lode_frames_pop_(frames, e->paging));
+	const uint64_t size = level_size(level), frame = mapping->frame + (e->at - mapping->addr);
+	uint64_t value = e->format->page(e->paging, frame, mapping->attr, level);
+	const uint64_t step = e->format->page(e->paging, frame + size, mapping->attr, level) - value;
 
-	if (attr & LODE_PAGE_USER)
-		value |= e->format->user_table;
-	entry_store(e->path[e->level], value);
-	e->addr = e->at;
-	e->left += e->size;
-	e->moved = true;
+	/* four at a time: the loop costs more than the stores */
+	for (; n >= 4; n -= 4, entries += 4, value += 4 * step) {
+		entry_store(entries, value);
+		entry_store(entries + 1, value + step);
+		entry_store(entries + 2, value + 2 * step);
+		entry_store(entries + 3, value + 3 * step);
+	}
+	for (; n > 0; n--, value += step)
+		entry_store(entries++, value);
 }
 
-/* Pages into this hole and those behind it in its table. The first and the second page say how frames advance in an entry. */
+/* The hole becomes a table: full of pages if these fill it, else of holes, and the cursor goes back to its begin. */
+static void deepen(struct lode_entries_ *e, const struct lode_mapping *mapping, uint32_t top, struct lode_frames_ *frames)
+{
+	const uint64_t user = mapping->attr & LODE_PAGE_USER ? e->format->user_table : 0;
+	volatile uint64_t *table;
+	uint64_t frame;
+
+	if (e->level == top + 1 && e->size == level_size(e->level)) {
+		frame = lode_frames_pop_(&table, frames, e->paging);
+		store_pages(table, e, mapping, top, LODE_ENTRIES_);
+	} else {
+		frame = lode_frames_pop_empty_(frames, e->paging);
+		e->addr = e->at;
+		e->left += e->size;
+		e->moved = true;
+	}
+	lode_entries_let_user_(e, mapping->attr);
+	entry_store(e->path[e->level], e->format->table(frame) | user);
+}
+
+/* Pages into this hole and those behind it in its table. */
 static void fill(struct lode_entries_ *e, const struct lode_mapping *mapping)
 {
-	const uint64_t size = level_size(e->level), frame = mapping->frame + (e->at - mapping->addr);
-	const uint64_t value = e->format->page(e->paging, frame, mapping->attr, e->level);
-	const uint64_t step = e->format->page(e->paging, frame + size, mapping->attr, e->level) - value;
-	volatile uint64_t *entry = e->path[e->level];
-	uint64_t n = min_u64(LODE_ENTRIES_ - level_index(e->at, e->level), 1 + (e->left >> (12 + 9 * e->level))), i = 0;
+	const uint64_t rest = smaller(LODE_ENTRIES_ - 1 - level_index(e->at, e->level), e->left >> (12 + 9 * e->level));
+	uint64_t n = 1;
 
-	do
-		entry_store(entry + i, value + i * step);
-	while (++i < n && entry_load(entry + i) == 0);
-	e->path[e->level] += i - 1;
-	e->addr += (i - 1) * size;
-	e->left -= (i - 1) * size;
+	while (n <= rest && entry_load(e->path[e->level] + n) == 0)
+		n++;
+	lode_entries_let_user_(e, mapping->attr);
+	store_pages(e->path[e->level], e, mapping, e->level, n);
+	e->path[e->level] += n - 1;
+	e->addr += (n - 1) * level_size(e->level);
+	e->left -= (n - 1) * level_size(e->level);
 }
 
 void lode_map_apply_(const struct lode_paging *paging, const struct lode_mapping *mapping, uint64_t max_page,
@@ -92,12 +116,10 @@ void lode_map_apply_(const struct lode_paging *paging, const struct lode_mapping
 
 	lode_entries_begin_(&e, paging, mapping->addr, mapping->size);
 	while (lode_entries_next_(&e, NULL) > 0) {
-		if (e.level > top || e.size < level_size(e.level)) {
-			deepen(&e, mapping->attr, frames);
-			continue;
-		}
-		lode_entries_let_user_(&e, mapping->attr);
-		fill(&e, mapping);
+		if (e.level > top || e.size < level_size(e.level))
+			deepen(&e, mapping, top, frames);
+		else
+			fill(&e, mapping);
 	}
 }
 

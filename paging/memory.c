@@ -33,7 +33,7 @@ static bool next_piece(struct lode_mapping *piece, uint64_t *max_page, struct pi
 	*max_page = small ? LODE_SMALL_ : it->memory->max_page;
 	*piece = (struct lode_mapping){.addr = it->memory->offset + open->frame,
 		.frame = open->frame,
-		.size = small ? min_u64(open->size, it->small - open->frame) : open->size,
+		.size = small ? smaller(open->size, it->small - open->frame) : open->size,
 		.attr = open->attr};
 	open->frame += piece->size;
 	open->size -= piece->size;
@@ -57,7 +57,7 @@ static int check_regions(const struct lode_paging *paging, const struct lode_mem
 		place.index = i;
 		if (!aligned(regions[i].frame | regions[i].size, 0))
 			return lode_page_refuse_(why, LODE_RULE_PAGE_ALIGN, place);
-		if (!within(regions[i].frame, regions[i].size, UINT64_C(1) << paging->phys_bits))
+		if (!fits(regions[i].frame, regions[i].size, UINT64_C(1) << paging->phys_bits))
 			return lode_page_refuse_(why, LODE_RULE_PAGE_PHYSICAL, place);
 		place.other = i - 1;
 		if (regions[i].size == 0 || regions[i].frame < end)

@@ -82,7 +82,7 @@ static int own_frame(uint64_t *frame, struct lode_paged *paged, uint64_t *size)
 			return failed(paged, LODE_RULE_PAGE_FRAMES, LODE_FIELD_PAGING_ALLOC, 0);
 		*size >>= 9;
 	}
-	if ((*frame & (*size - 1)) == 0 && within(*frame, *size, UINT64_C(1) << paging->phys_bits) && zero(paged, *frame, *size))
+	if ((*frame & (*size - 1)) == 0 && fits(*frame, *size, UINT64_C(1) << paging->phys_bits) && zero(paged, *frame, *size))
 		return 0;
 	give_back(paged, *frame, *size);
 	return failed(paged, LODE_RULE_PAGE_FRAMES, LODE_FIELD_PAGING_ALLOC, *frame);
@@ -192,7 +192,7 @@ static unsigned char *bytes_at(struct lode_mapping *page, const struct lode_page
 	const struct lode_paging *paging = paged->paging;
 	unsigned char *bytes;
 
-	if (!within(addr - paged->span.addr, 1, paged->span.size) || !lode_paging_query(page, paging, addr))
+	if (!fits(addr - paged->span.addr, 1, paged->span.size) || !lode_paging_query(page, paging, addr))
 		return NULL;
 	page->frame += (addr & ~(uint64_t)(PAGE - 1)) - page->addr;
 	page->addr = addr & ~(uint64_t)(PAGE - 1);
@@ -222,7 +222,7 @@ static unsigned char *writable_at(struct lode_paged *paged, uint64_t addr)
 
 static size_t to_page_end(uint64_t addr, size_t size)
 {
-	return (size_t)min_u64(size, PAGE - (addr & (PAGE - 1)));
+	return (size_t)smaller(size, PAGE - (addr & (PAGE - 1)));
 }
 
 static int paged_write(void *host, uint64_t addr, const void *bytes, size_t size)

@@ -32,7 +32,7 @@ int lode_paging_init(struct lode_paging *paging, struct lode_diag *why)
 	if (status == LODE_OK)
 		status = lode_frames_reserve_(&frames, paging, 1, why);
 	if (status == LODE_OK)
-		paging->root = lode_frames_pop_(&frames, paging);
+		paging->root = lode_frames_pop_empty_(&frames, paging);
 	return status;
 }
 

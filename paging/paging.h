@@ -60,22 +60,21 @@ static inline uint32_t level_index(uint64_t addr, uint32_t level)
 }
 
 /* True if [off, off + len) lies in [0, size). */
-static inline bool within(uint64_t off, uint64_t len, uint64_t size)
+static inline bool fits(uint64_t off, uint64_t len, uint64_t size)
 {
 	return len <= size && off <= size - len;
 }
 
-static inline uint64_t min_u64(uint64_t a, uint64_t b)
+static inline uint64_t smaller(uint64_t a, uint64_t b)
 {
 	return a < b ? a : b;
 }
 
-/* Between this machine's order of bytes and the tables'. */
+/* Between this machine's order of bytes and the tables'. (No memcpy: without a C library that is a call.) */
 static inline uint64_t little(uint64_t value)
 {
-	unsigned char b[8];
+	const unsigned char *b = (const unsigned char *)&value;
 
-	memcpy(b, &value, sizeof b);
 	return (uint64_t)b[0] | (uint64_t)b[1] << 8 | (uint64_t)b[2] << 16 | (uint64_t)b[3] << 24 | (uint64_t)b[4] << 32 |
 	       (uint64_t)b[5] << 40 | (uint64_t)b[6] << 48 | (uint64_t)b[7] << 56;
 }
@@ -100,15 +99,16 @@ int lode_check_range_(const struct lode_paging *paging, const struct lode_range 
 int lode_check_attr_(const struct lode_paging *paging, uint32_t attr, struct lode_diag *why);
 int lode_check_mapping_(const struct lode_paging *paging, const struct lode_mapping *mapping, struct lode_diag *why);
 
-/* Frames put aside for tables, zero but for a link in their first word, which no processor takes for an entry. */
+/* Frames put aside for tables, with a link in their first word, which no processor takes for an entry. */
 struct lode_frames_ {
 	uint64_t first;
 	uint64_t count;
 };
 int lode_frames_reserve_(struct lode_frames_ *frames, const struct lode_paging *paging, uint64_t count, struct lode_diag *why);
 void lode_frames_push_(struct lode_frames_ *frames, const struct lode_paging *paging, uint64_t frame);
-/* The next one, all zeros. Precondition: count > 0. */
-uint64_t lode_frames_pop_(struct lode_frames_ *frames, const struct lode_paging *paging);
+/* The next one: to be filled, or an empty table. Precondition: count > 0. */
+uint64_t lode_frames_pop_(volatile uint64_t **table, struct lode_frames_ *frames, const struct lode_paging *paging);
+uint64_t lode_frames_pop_empty_(struct lode_frames_ *frames, const struct lode_paging *paging);
 void lode_frames_free_(struct lode_frames_ *frames, const struct lode_paging *paging);
 
 /* A cursor over the entries that describe a range: pages, and holes as large as the tables leave them. */
@@ -126,7 +126,18 @@ struct lode_entries_ {
 };
 void lode_entries_begin_(struct lode_entries_ *entries, const struct lode_paging *paging, uint64_t addr, uint64_t size);
 /* 1: on the next entry, 0: at the end, or a status: page-table. */
-int lode_entries_next_(struct lode_entries_ *entries, struct lode_diag *why);
+int lode_entries_find_(struct lode_entries_ *entries, struct lode_diag *why);
+static inline int lode_entries_next_(struct lode_entries_ *e, struct lode_diag *why)
+{
+	/* nearly all steps go from one small page to the next in its table */
+	if (e->left == 0 || e->level != 0 || e->moved || level_index(e->addr, 0) == 0)
+		return lode_entries_find_(e, why);
+	e->value = entry_load(++e->path[0]);
+	e->at = e->addr;
+	e->addr += e->size;
+	e->left -= e->size;
+	return 1;
+}
 /* Every table is there, none of it is behind a recursive entry, and, if asked for, nothing or everything is mapped. */
 enum lode_expect_ { LODE_EXPECT_ANY_, LODE_EXPECT_FREE_, LODE_EXPECT_MAPPED_, LODE_EXPECT_TABLES_ /* recursive entries are fine */ };
 int lode_entries_check_(const struct lode_paging *paging, const struct lode_range *range, enum lode_expect_ expect,

@@ -72,8 +72,9 @@ uint64_t lode_split_count_(const struct lode_paging *paging, const struct lode_r
 static void split(const struct lode_entries_ *e, struct lode_frames_ *frames)
 {
 	const uint32_t attr = e->format->attr(e->value, e->level), level = e->level - 1;
-	const uint64_t frame = e->format->frame(e->value, e->level), table = lode_frames_pop_(frames, e->paging);
-	volatile uint64_t *entries = e->paging->pointer(e->paging->host, table);
+	const uint64_t frame = e->format->frame(e->value, e->level);
+	volatile uint64_t *entries;
+	uint64_t table = lode_frames_pop_(&entries, frames, e->paging);
 
 	for (uint32_t i = 0; i < LODE_ENTRIES_; i++)
 		entry_store(entries + i, lode_page_again_(e, frame + i * level_size(level), attr, level));

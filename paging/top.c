@@ -99,7 +99,7 @@ int lode_paging_pin(struct lode_paging *paging, const struct lode_range *range, 
 		uint64_t value = entry_load(top + i);
 
 		if (value == 0)
-			value = format->table(lode_frames_pop_(&frames, paging));
+			value = format->table(lode_frames_pop_empty_(&frames, paging));
 		entry_store(top + i, value | format->pinned);
 	}
 	return LODE_OK;

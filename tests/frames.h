@@ -89,15 +89,19 @@ static inline void frames_flush(void *host, uint64_t addr, uint64_t size)
 	f->freed_at_flush = f->count;
 }
 
+/** All frames free, nothing counted. */
+static inline void frames_reset(struct frames *f)
+{
+	*f = (struct frames){.memory = f->memory, .old_memory = f->old_memory, .fail_at = UINT32_MAX, .limit = FRAMES};
+}
+
 static inline void frames_begin(struct frames *f)
 {
-	memset(f, 0, sizeof *f);
 	f->memory = malloc(FRAMES * sizeof *f->memory);
 	f->old_memory = malloc(FRAMES * sizeof *f->memory);
 	if (!f->memory || !f->old_memory)
 		abort();
-	f->fail_at = UINT32_MAX;
-	f->limit = FRAMES;
+	frames_reset(f);
 }
 
 static inline void frames_end(struct frames *f)

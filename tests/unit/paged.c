@@ -479,6 +479,48 @@ static void test_order(void)
 	end();
 }
 
+/** A page of the file, and behind it in the same run a copy whose frame happens to follow. */
+static uint64_t shared_frame;
+
+static uint64_t before_the_copy(uint64_t offset)
+{
+	return shared_frame + offset;
+}
+
+static void test_copy_in_line(void)
+{
+	static struct lode_run runs[] = {{.addr = 0x10000, .size = PAGE, .offset = PAGE, .prot = 4},
+		{.addr = 0x11000, .size = 2 * PAGE, .offset = 0, .prot = 5}};
+	struct lode_plan plan = {.runs = runs, .nruns = 2};
+	const struct lode_range span = {0x10000, 0x3000};
+	struct lode_space space;
+	struct lode_mapping page;
+	uint64_t copy = 0;
+
+	file_sample(&f, "static", LODE_CLASS64, LODE_DATA2LSB, 0);
+	begin(LODE_PAGING_X86_64, true);
+	paged.plan = &plan;
+	paged.file_frame = ordered_frame;
+	order = before_the_copy;
+	space = lode_paged_space(&paged);
+	CHECK_EQ(space.begin(space.host, &span), 0);
+	shared_frame = FRAMES_BASE;
+	CHECK_EQ(space.share(space.host, &runs[0]), 0);
+	CHECK_EQ(frames_alloc(&frames, &copy, PAGE), 0);
+	frames_free(&frames, copy, PAGE);
+	shared_frame = copy - PAGE;
+	CHECK_EQ(space.share(space.host, &runs[1]), 0);
+	CHECK(lode_paging_query(&page, &paging, 0x11000));
+	CHECK_EQ(page.frame, copy - PAGE);
+	CHECK_EQ(page.attr, 5);
+	CHECK(lode_paging_query(&page, &paging, 0x12000));
+	CHECK_EQ(page.frame, copy);
+	CHECK_EQ(page.attr, 5 | LODE_PAGE_OWNED);
+	space.abort(space.host);
+	CHECK(frames_same(&frames));
+	end();
+}
+
 /** Frames of different sizes that follow each other are pages of different sizes. */
 static void test_sizes_in_line(void)
 {
@@ -536,6 +578,7 @@ int main(void)
 	CASE(test_strange_frames);
 	CASE(test_share);
 	CASE(test_order);
+	CASE(test_copy_in_line);
 	CASE(test_sizes_in_line);
 	CASE(test_tally);
 	file_free(&f);

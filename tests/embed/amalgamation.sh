@@ -7,12 +7,13 @@ strict="-std=c11 -O2 -Wall -Wextra -Wpedantic -Werror -Wconversion -Wsign-conver
 am=$source/tools/amalgamate
 
 try "core" "$am" -o "$work/core"
-try "core and start" "$am" --start -o "$work/start"
-try "core, start and rt" "$am" --start --rt -o "$work/rt"
+try "core, start and paging" "$am" --start --paging -o "$work/start"
+try "all of it" "$am" --start --paging --rt -o "$work/rt"
+try "core and paging" "$am" --paging -o "$work/paging"
 refuse "unknown option" 2 "usage:" "$am" --everything
 
 same() {
-	"$am" --start -o "$work/again" && cmp "$work/start/lode.c" "$work/again/lode.c" && cmp "$work/start/lode.h" "$work/again/lode.h"
+	"$am" --start --paging -o "$work/again" && cmp "$work/start/lode.c" "$work/again/lode.c" && cmp "$work/start/lode.h" "$work/again/lode.h"
 }
 try "the same every time" same
 
@@ -25,9 +26,9 @@ try "includes" alone
 
 # Everything that a header of include/lode declares is in lode.h.
 complete() {
-	printf '#include <lode/lode.h>\n#include <lode/start.h>\n#include "lode.h"\n' >"$work/both.c"
+	printf '#include <lode/lode.h>\n#include <lode/start.h>\n#include <lode/paging.h>\n#include "lode.h"\n' >"$work/both.c"
 	cc -std=c11 -Werror -I"$source/include" -I"$work/start" -fsyntax-only "$work/both.c" || return 1
-	cat "$source"/include/lode/lode.h "$source"/include/lode/start.h "$source"/include/lode/space.h "$source"/include/lode/plan.h |
+	cat "$source"/include/lode/lode.h "$source"/include/lode/start.h "$source"/include/lode/paging.h "$source"/include/lode/space.h "$source"/include/lode/plan.h |
 		grep -oE 'lode_[a-z_]+\(' | sort -u | while read -r name; do grep -qF "$name" "$work/start/lode.h" || echo "$name"; done >"$work/lost"
 	[ ! -s "$work/lost" ] || { cat "$work/lost"; return 1; }
 }
@@ -46,6 +47,7 @@ for cc in $found; do
 	try "$cc freestanding: needs" undefined "$work/free.o" "memcpy|memmove|memset|memcmp"
 	try "$cc with rt" $cc $strict -ffreestanding -c "$work/rt/lode.c" -o "$work/alone.o"
 	try "$cc with rt: needs" undefined "$work/alone.o" "nothing"
+	try "$cc with paging" $cc $strict -c "$work/paging/lode.c" -o "$work/paging.o"
 	try "$cc -O0" $cc -std=c11 -O0 -Wall -Wextra -Wpedantic -Werror -c "$work/core/lode.c" -o "$work/core.o"
 done
 

@@ -9,10 +9,10 @@ compile() { # CC FLAGS...
 	rm -rf "$work/o" && mkdir "$work/o" && cd "$work/o" || return 1
 	"$cc" "$@" -Werror -ffreestanding -I"$source/include" -I"$source/core" -c "$source"/core/*.c &&
 		"$cc" "$@" -Werror -ffreestanding -I"$source/include" -I"$source/core" -c "$source"/core/arch/*.c &&
-		"$cc" "$@" -Werror -ffreestanding -I"$source/include" -c "$source"/start/*.c "$source"/rt/*.c
+		"$cc" "$@" -Werror -ffreestanding -I"$source/include" -c "$source"/start/*.c "$source"/paging/*.c "$source"/rt/*.c
 }
 
-# What the objects of core/ and start/ need from outside, rt/ left away.
+# What the objects of core/, start/ and paging/ need from outside, rt/ left away.
 needs_little() {
 	cd "$work/o" && mkdir -p rt && for file in "$source"/rt/*.c; do mv "$(basename "$file" .c).o" rt/; done
 	ld -r -o all.o ./*.o || return 1

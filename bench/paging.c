@@ -64,8 +64,8 @@ static struct lode_paging tables(void)
 }
 
 /*
- * The other way: for each page down from the root, a table where there is none, the entry if it is free. Once written out for this one
- * host, as fast as such a loop gets, and once through the callbacks that a writer for all hosts needs.
+ * The other way: for each page down from the root, a table where there is none, the entry if it is free. Once written out for
+ * this one host, as fast as such a loop gets, and once through the callbacks that a writer for all hosts needs.
  */
 
 static uint64_t *next_table(uint64_t *entry)
@@ -206,8 +206,8 @@ static double bench_size(const struct size *size, double small)
 		unmaps[round] = by_unmap(size->page);
 	}
 	walk = median(walks), call = median(calls), map = median(maps);
-	printf("  %-8s %10.2f %10.2f %10.2f %9.1f %9.1f %11.0f %10.2f %10.2f\n", size->name, walk, call, map, walk / map, call / map,
-		(small > 0 ? small : call) / map, median(protects), median(unmaps));
+	printf("  %-8s %10.2f %10.2f %10.2f %9.1f %9.1f %11.0f %10.2f %10.2f\n", size->name, walk, call, map, walk / map,
+		call / map, (small > 0 ? small : call) / map, median(protects), median(unmaps));
 	return call;
 }
 
@@ -221,11 +221,12 @@ int main(void)
 	if (memory == NULL)
 		return 1;
 	memset(memory, 0, (size_t)FRAMES * 4096);
-	printf("Page tables for 1 GiB, x86-64: processor time in us, medians of %d, interleaved. A walk from the root for each page, written\n"
+	printf("Page tables for 1 GiB, x86-64: processor time in us, medians of %d, interleaved. A walk from the root for each "
+	       "page, written\n"
 	       "for this host (a) and through a host's callbacks (b), against lode_paging_map; (c) is (b) with small pages\n\n",
 		ROUNDS);
-	printf("  %-8s %10s %10s %10s %9s %9s %11s %10s %10s\n", "pages", "walks (a)", "walks (b)", "map", "a / map", "b / map", "c / map",
-		"protect", "unmap");
+	printf("  %-8s %10s %10s %10s %9s %9s %11s %10s %10s\n", "pages", "walks (a)", "walks (b)", "map", "a / map", "b / map",
+		"c / map", "protect", "unmap");
 	for (int i = 0; i < 3; i++) {
 		double call = bench_size(&sizes[i], small);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Bytes are changes of page tables of some format; a sorted list of mappings says what the tables have to say. Then they are spoiled,
- * and looking at them does no harm. */
+/* Bytes are changes of page tables of some format; a sorted list of mappings says what the tables have to say. Then they are
+ * spoiled, and looking at them does no harm. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -127,7 +127,8 @@ static uint64_t covered(const struct lode_range *range)
 	for (uint32_t i = 0; i < model.n; i++) {
 		const struct lode_mapping *m = &model.at[i];
 		uint64_t begin = m->addr > range->addr ? m->addr : range->addr;
-		uint64_t last_a = m->addr + (m->size - 1), last_b = range->addr + (range->size - 1), last = last_a < last_b ? last_a : last_b;
+		uint64_t last_a = m->addr + (m->size - 1), last_b = range->addr + (range->size - 1),
+			 last = last_a < last_b ? last_a : last_b;
 
 		if (begin <= last)
 			sum += last - begin + 1;

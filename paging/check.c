@@ -66,7 +66,8 @@ int lode_check_range_(const struct lode_paging *paging, const struct lode_range 
 	/* counted from the begin of the upper half, whose end is 2^64 */
 	if (fits(range->addr, size, format->low) || fits(range->addr + format->high, size, format->high))
 		return LODE_OK;
-	return lode_page_refuse_(why, LODE_RULE_PAGE_CANONICAL, lode_page_place_(LODE_FIELD_MAPPING_ADDR, range->addr, format->low));
+	return lode_page_refuse_(why, LODE_RULE_PAGE_CANONICAL,
+		lode_page_place_(LODE_FIELD_MAPPING_ADDR, range->addr, format->low));
 }
 
 int lode_check_attr_(const struct lode_paging *paging, uint32_t attr, struct lode_diag *why)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Descriptors of AArch64's stage 1 with a granule of 4 KiB and 48 bits. Ref: Arm ARM D8.3 "Translation table descriptor formats". */
+/* Descriptors of AArch64's stage 1, 4 KiB granule, 48 bits. Ref: Arm ARM D8.3 "Translation table descriptor formats". */
 #include "paging.h"
 
 /*
@@ -73,23 +73,11 @@ static uint32_t attr_of(uint64_t entry, uint32_t level)
 }
 
 #define FORMAT(low_, high_)                                                                                                        \
-	{.levels = 4,                                                                                                              \
-		.page_level = 2,                                                                                                   \
-		.phys_bits = 48,                                                                                                   \
-		.types = 8,                                                                                                        \
-		.low = (low_),                                                                                                     \
-		.high = (high_),                                                                                                   \
-		.kept = KEPT,                                                                                                      \
-		.dirty = DIRTY_MANAGED,                                                                                \
-		.held = HELD,                                                                                                      \
-		.pinned = HELD,                                                                                                    \
-		.recursive = true,                                                                                           \
-		.breaks = true,                                                                                                    \
-		.page = page,                                                                                                      \
-		.table = table,                                                                                                    \
-		.frame = frame_of,                                                                                                 \
-		.attr = attr_of,                                                                                                   \
-		.is_table = is_table}
+	{                                                                                                                          \
+		.levels = 4, .page_level = 2, .phys_bits = 48, .types = 8, .low = (low_), .high = (high_), .kept = KEPT,           \
+		.dirty = DIRTY_MANAGED, .held = HELD, .pinned = HELD, .recursive = true, .breaks = true, .page = page,             \
+		.table = table, .frame = frame_of, .attr = attr_of, .is_table = is_table                                           \
+	}
 
 const struct lode_format_ lode_format_aarch64_ = FORMAT(UINT64_C(1) << 48, 0);
 const struct lode_format_ lode_format_aarch64_upper_ = FORMAT(0, UINT64_C(1) << 48);

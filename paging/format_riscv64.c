@@ -72,22 +72,11 @@ static uint32_t attr_of(uint64_t entry, uint32_t level)
 }
 
 #define FORMAT(levels_, half)                                                                                                      \
-	{.levels = (levels_),                                                                                                      \
-		.page_level = (levels_) - 1,                                                                                       \
-		.phys_bits = 56,                                                                                                   \
-		.types = 3,                                                                                                        \
-		.types_feature = LODE_PAGING_PBMT,                                                                                \
-		.low = (half),                                                                                                     \
-		.high = (half),                                                                                                    \
-		.kept = ACCESSED | DIRTY,                                                                                          \
-		.dirty = DIRTY,                                                                                                    \
-		.held = HELD,                                                                                                      \
-		.pinned = HELD,                                                                                                    \
-		.page = page,                                                                                                      \
-		.table = table,                                                                                                    \
-		.frame = frame_of,                                                                                                 \
-		.attr = attr_of,                                                                                                   \
-		.is_table = is_table}
+	{                                                                                                                          \
+		.levels = (levels_), .page_level = (levels_)-1, .phys_bits = 56, .types = 3, .types_feature = LODE_PAGING_PBMT,    \
+		.low = (half), .high = (half), .kept = ACCESSED | DIRTY, .dirty = DIRTY, .held = HELD, .pinned = HELD,             \
+		.page = page, .table = table, .frame = frame_of, .attr = attr_of, .is_table = is_table                             \
+	}
 
 const struct lode_format_ lode_format_sv39_ = FORMAT(3, UINT64_C(1) << 38);
 const struct lode_format_ lode_format_sv48_ = FORMAT(4, UINT64_C(1) << 47);

@@ -69,7 +69,8 @@ static uint32_t attr_of(uint64_t entry, uint32_t level)
 	if (entry & P)
 		attr = LODE_PF_R | (entry & W ? LODE_PF_W : 0) | (entry & NX ? 0 : LODE_PF_X);
 	attr |= (entry & U ? LODE_PAGE_USER : 0u) | (entry & G ? LODE_PAGE_GLOBAL : 0u) | (entry & OWNED ? LODE_PAGE_OWNED : 0u);
-	return attr | LODE_PAGE_TYPE((entry & PWT ? 1 : 0) | (entry & PCD ? 2 : 0) | (entry & (level ? LARGE_PAT : SMALL_PAT) ? 4 : 0));
+	return attr |
+	       LODE_PAGE_TYPE((entry & PWT ? 1 : 0) | (entry & PCD ? 2 : 0) | (entry & (level ? LARGE_PAT : SMALL_PAT) ? 4 : 0));
 }
 
 static bool is_table(uint64_t entry, uint32_t level)
@@ -78,25 +79,12 @@ static bool is_table(uint64_t entry, uint32_t level)
 }
 
 #define FORMAT(levels_, half)                                                                                                      \
-	{.levels = (levels_),                                                                                                      \
-		.page_level = 2,                                                                                                   \
-		.large_feature = LODE_PAGING_1G,                                                                                \
-		.phys_bits = 52,                                                                                                   \
-		.types = 8,                                                                                                        \
-		.low = (half),                                                                                                     \
-		.high = (half),                                                                                                    \
-		.small = UINT64_C(0x200000),                                                                                       \
-		.kept = KEPT,                                                                                                      \
-		.dirty = DIRTY,                                                                                                    \
-		.held = HELD,                                                                                                      \
-		.pinned = HELD,                                                                                                    \
-		.user_table = U,                                                                                                   \
-		.recursive = true,                                                                                                  \
-		.page = page,                                                                                                      \
-		.table = table,                                                                                                    \
-		.frame = frame_of,                                                                                                 \
-		.attr = attr_of,                                                                                                   \
-		.is_table = is_table}
+	{                                                                                                                          \
+		.levels = (levels_), .page_level = 2, .large_feature = LODE_PAGING_1G, .phys_bits = 52, .types = 8, .low = (half), \
+		.high = (half), .small = UINT64_C(0x200000), .kept = KEPT, .dirty = DIRTY, .held = HELD, .pinned = HELD,           \
+		.user_table = U, .recursive = true, .page = page, .table = table, .frame = frame_of, .attr = attr_of,              \
+		.is_table = is_table                                                                                               \
+	}
 
 const struct lode_format_ lode_format_x86_64_ = FORMAT(4, UINT64_C(1) << 47);
 const struct lode_format_ lode_format_x86_64_5_ = FORMAT(5, UINT64_C(1) << 56);

@@ -218,7 +218,8 @@ static uint64_t scale(uint64_t random, uint64_t n)
 	return r1 * n1 + (middle >> 32) + (((middle & UINT32_MAX) + r0 * n1) >> 32);
 }
 
-static int take_place(uint64_t *addr, struct lode_intervals *intervals, const struct lode_interval *wish, uint64_t k, struct lode_diag *why)
+static int take_place(uint64_t *addr, struct lode_intervals *intervals, const struct lode_interval *wish, uint64_t k,
+	struct lode_diag *why)
 {
 	struct lode_interval taken = *wish;
 	int status;
@@ -240,7 +241,8 @@ int lode_intervals_take_random(uint64_t *addr, struct lode_intervals *intervals,
 		return status;
 	count = place(addr, intervals, wish, UINT64_MAX);
 	if (count == 0)
-		return lode_page_refuse_(why, LODE_RULE_INTERVAL_NO_PLACE, at(LODE_FIELD_INTERVAL_SIZE, wish, wish->size, align_of(wish)));
+		return lode_page_refuse_(why, LODE_RULE_INTERVAL_NO_PLACE,
+			at(LODE_FIELD_INTERVAL_SIZE, wish, wish->size, align_of(wish)));
 	return take_place(addr, intervals, wish, scale(random, count), why);
 }
 

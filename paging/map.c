@@ -55,8 +55,8 @@ int lode_map_count_(uint64_t *count, const struct lode_paging *paging, const str
 }
 
 /* Entries of n pages that follow each other. The first two say how frames advance in an entry. */
-static void store_pages(volatile uint64_t *entries, const struct lode_entries_ *e, const struct lode_mapping *mapping, uint32_t level,
-	uint64_t n)
+static void store_pages(volatile uint64_t *entries, const struct lode_entries_ *e, const struct lode_mapping *mapping,
+	uint32_t level, uint64_t n)
 {
 	const uint64_t size = level_size(level), frame = mapping->frame + (e->at - mapping->addr);
 	uint64_t value = e->format->page(e->paging, frame, mapping->attr, level);

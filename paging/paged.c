@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Runs, bytes and permissions of a plan -> pages in tables: frames of the file where that is safe, frames of their own elsewhere. */
+/* Runs, bytes and permissions of a plan -> pages: frames of the file where that is safe, frames of their own elsewhere. */
 #include "paging.h"
 
 enum { PAGE = 4096 };

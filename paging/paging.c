@@ -86,7 +86,8 @@ static void unpin(const struct lode_paging *paging)
 		uint64_t value = entry_load(top + i);
 
 		if (format->is_table(value, format->levels - 1))
-			entry_store(top + i, format->frame(value, format->levels - 1) == paging->root ? 0 : value & ~format->pinned);
+			entry_store(top + i,
+				format->frame(value, format->levels - 1) == paging->root ? 0 : value & ~format->pinned);
 	}
 }
 

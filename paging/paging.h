@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the files of paging/ share: a format's description, entries, a cursor over them, frames put aside, checks. Not for embedders. */
+/* What the files of paging/ share: formats, entries, a cursor over them, frames put aside, checks. Not for embedders. */
 #ifndef LODE_PAGING_PAGING_H
 #define LODE_PAGING_PAGING_H
 
@@ -17,20 +17,20 @@ enum { LODE_LEVELS_ = 5, LODE_ENTRIES_ = 512 };
 /* A format: what its entries look like. Level 0 is that of 4 KiB pages. An entry is a table's, a page's, or 0. */
 struct lode_format_ {
 	uint32_t levels;
-	uint32_t page_level; /* highest level that has pages */
+	uint32_t page_level;    /* highest level that has pages */
 	uint32_t large_feature; /* feature without which pages end at level 1 */
 	uint32_t types_feature; /* feature without which there is one memory type */
-	uint32_t phys_bits;  /* most that it can say */
-	uint32_t types;      /* memory types */
-	uint64_t low, high;  /* bytes from 0 on, and up to 2^64, that it translates */
-	uint64_t small;      /* physical memory below has small pages in maps of memory */
-	uint64_t kept;       /* bits of a page's entry that are not the caller's: the processor's and other software's */
-	uint64_t dirty;      /* the one that goes with permission to write */
-	uint64_t held;       /* software's: a page without permissions */
-	uint64_t pinned;     /* software's: a table that stays */
-	uint64_t user_table; /* what tables of user pages need */
-	bool recursive;      /* a table's entry can be that of a page too */
-	bool breaks;         /* size or type of a live page is changed by way of an invalid entry */
+	uint32_t phys_bits;     /* most that it can say */
+	uint32_t types;         /* memory types */
+	uint64_t low, high;     /* bytes from 0 on, and up to 2^64, that it translates */
+	uint64_t small;         /* physical memory below has small pages in maps of memory */
+	uint64_t kept;          /* bits of a page's entry that are not the caller's: the processor's and other software's */
+	uint64_t dirty;         /* the one that goes with permission to write */
+	uint64_t held;          /* software's: a page without permissions */
+	uint64_t pinned;        /* software's: a table that stays */
+	uint64_t user_table;    /* what tables of user pages need */
+	bool recursive;         /* a table's entry can be that of a page too */
+	bool breaks;            /* size or type of a live page is changed by way of an invalid entry */
 	uint64_t (*page)(const struct lode_paging *paging, uint64_t frame, uint32_t attr, uint32_t level);
 	uint64_t (*table)(uint64_t frame);
 	uint64_t (*frame)(uint64_t entry, uint32_t level); /* of a page's or a table's entry */
@@ -139,7 +139,12 @@ static inline int lode_entries_next_(struct lode_entries_ *e, struct lode_diag *
 	return 1;
 }
 /* Every table is there, none of it is behind a recursive entry, and, if asked for, nothing or everything is mapped. */
-enum lode_expect_ { LODE_EXPECT_ANY_, LODE_EXPECT_FREE_, LODE_EXPECT_MAPPED_, LODE_EXPECT_TABLES_ /* recursive entries are fine */ };
+enum lode_expect_ {
+	LODE_EXPECT_ANY_,
+	LODE_EXPECT_FREE_,
+	LODE_EXPECT_MAPPED_,
+	LODE_EXPECT_TABLES_ /* recursive entries are fine */
+};
 int lode_entries_check_(const struct lode_paging *paging, const struct lode_range *range, enum lode_expect_ expect,
 	struct lode_diag *why);
 /* The same for the entry that a cursor stands on. */
@@ -153,7 +158,7 @@ uint64_t lode_page_again_(const struct lode_entries_ *entries, uint64_t frame, u
 void lode_entry_replace_(const struct lode_entries_ *entries, uint64_t value);
 
 /*
- * Large pages across the ends of a range: how many tables splitting takes, and the splitting. Those that have attr already are left.
+ * Large pages across the ends of a range: how many tables splitting takes, and the splitting. Those that have attr are left.
  * Precondition: lode_entries_check_ found every table.
  */
 #define LODE_ANY_ATTR_ UINT32_MAX

@@ -22,7 +22,8 @@ struct entries {
 	uint32_t first, last;
 };
 
-static int entries_of(struct entries *entries, const struct lode_paging *paging, const struct lode_range *range, struct lode_diag *why)
+static int entries_of(struct entries *entries, const struct lode_paging *paging, const struct lode_range *range,
+	struct lode_diag *why)
 {
 	const uint32_t level = lode_format_of_(paging)->levels - 1;
 

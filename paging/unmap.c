@@ -29,7 +29,7 @@ static bool is_empty(const struct lode_entries_ *e, uint32_t level)
 	return i == LODE_ENTRIES_;
 }
 
-/* Tables on the way to this entry that hold nothing more leave the tree. Those that more of the range lies in are looked at later. */
+/* Tables on the way to this entry that hold nothing more leave the tree. Those with more of the range are looked at later. */
 static void prune(struct lode_entries_ *e, struct lode_frames_ *gone)
 {
 	for (uint32_t level = e->level; level + 1 < e->format->levels; level++) {

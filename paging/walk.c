@@ -23,8 +23,10 @@ bool lode_paging_query(struct lode_mapping *page, const struct lode_paging *pagi
 	} while (format->is_table(value, level));
 	if (!(value & (LODE_VALID_ | format->held)))
 		return false;
-	*page = (struct lode_mapping){
-		.addr = addr & ~(level_size(level) - 1), .frame = frame, .size = level_size(level), .attr = format->attr(value, level)};
+	*page = (struct lode_mapping){.addr = addr & ~(level_size(level) - 1),
+		.frame = frame,
+		.size = level_size(level),
+		.attr = format->attr(value, level)};
 	return true;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A host for page tables -> frames out of an array, allocations that fail on demand, and a picture of everything to compare with. */
+/* A host for page tables: frames out of an array, allocations that fail on demand, a picture to compare with, a naive walker. */
 #ifndef LODE_TESTS_FRAMES_H
 #define LODE_TESTS_FRAMES_H
 
@@ -20,7 +20,7 @@ struct frames {
 	uint32_t fail_at;      /* this call fails, from 0; UINT32_MAX: none */
 	uint32_t limit;        /* frames that there are */
 	bool no_large;
-	unsigned wrong;        /* frees of what was not allocated */
+	unsigned wrong; /* frees of what was not allocated */
 	struct lode_range flushed[FLUSHES];
 	uint32_t nflushed, freed_at_flush; /* frames in use when the last flush happened */
 	/* the picture */
@@ -246,7 +246,8 @@ static inline bool walk_riscv(struct walked *w, struct frames *f, uint64_t root,
 			return false;
 		table = (e >> 10 & UINT64_C(0xfffffffffff)) << 12;
 	}
-	*w = (struct walked){.size = UINT64_C(1) << (12 + 9 * i), .r = e >> 1 & 1, .w = e >> 2 & 1, .x = e >> 3 & 1, .user = e >> 4 & 1};
+	*w = (struct walked){
+		.size = UINT64_C(1) << (12 + 9 * i), .r = e >> 1 & 1, .w = e >> 2 & 1, .x = e >> 3 & 1, .user = e >> 4 & 1};
 	w->global = e >> 5 & 1;
 	w->type = (uint32_t)(e >> 61 & 3);
 	w->frame = (e >> 10 & UINT64_C(0xfffffffffff)) << 12;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Page tables as data: mappings, permissions and images go into tables of x86-64, AArch64 and RISC-V that lie in the caller's frames. */
+/* Mappings, permissions and images -> page tables of x86-64, AArch64 and RISC-V, in frames of the caller. */
 #ifndef LODE_PAGING_H
 #define LODE_PAGING_H
 
@@ -28,34 +28,34 @@ enum {
 };
 
 /*
- * Attributes of a page: LODE_PF_R, LODE_PF_W, LODE_PF_X, and these. What a format cannot say is rounded up: with W or X there is R (X
- * alone stays so on RISC-V). No permission at all is an entry that the processor takes for absent and that keeps its frame.
+ * Attributes of a page: LODE_PF_R, LODE_PF_W, LODE_PF_X, and these. What a format cannot say is rounded up: with W or X there is R
+ * (X alone stays so on RISC-V). No permission at all is an entry that the processor takes for absent and that keeps its frame.
  */
 enum {
-	LODE_PAGE_USER = 8,    /* for user mode. AArch64: the kernel does not execute it either way round */
+	LODE_PAGE_USER = 8,    /* for user mode. AArch64: each side executes its own pages only */
 	LODE_PAGE_GLOBAL = 16, /* the same in all address spaces */
 	LODE_PAGE_OWNED = 32,  /* the frame came from alloc: unmap gives it back. Kept by protect */
 };
 /**
- * Memory type @n. x86-64: entry 0 to 7 of the PAT (0 is write back, 5 free for write combining); AArch64: Attr0 to Attr7 of MAIR;
- * RISC-V with Svpbmt: 0 as the memory is, 1 not cached, 2 I/O.
+ * Memory type @n. x86-64: entry 0 to 7 of the PAT (0 is write back, 5 free for write combining); AArch64: Attr0 to Attr7 of
+ * MAIR; RISC-V with Svpbmt: 0 as the memory is, 1 not cached, 2 I/O.
  */
 #define LODE_PAGE_TYPE(n) ((uint32_t)(n) << 8)
 
 /**
  * struct lode_paging - tables, and the host that keeps them
- * @format, @features, @phys_bits: of the processor; bits of a physical address (MAXPHYADDR): 32 to 52, AArch64 48, RISC-V 56 at most
+ * @format, @features, @phys_bits: of the processor; bits of a physical address (MAXPHYADDR): 32 to 52, AArch64 48, RISC-V 56
  * @alloc: a frame of @size bytes (4 KiB, or the size of a larger page for images), aligned to it, any contents; 0 if there is one
  * @free: gives a frame back. A large one comes back in parts if its page was split meanwhile
  * @pointer: the 4 KiB at a frame, aligned to 8 bytes and valid as long as the frame is; NULL: the host has no memory there
- * @flush: [addr, addr + size) was changed or taken away: translations that a processor may hold are to be dropped before it returns.
+ * @flush: [addr, addr + size) was changed or taken away: translations that a processor holds are to be dropped before it returns.
  *         NULL: nobody uses these tables now
  * @host: handed to all of them
  * @root: frame of the top table, for CR3, TTBR or satp; from lode_paging_init or lode_paging_adopt
  *
- * An entry is written whole, by one store where the machine has such, and a table is complete before an entry points at it; so other
- * processors may walk the tables meanwhile. Two changes at once, and bits that a processor sets in an entry just being changed, are
- * for the caller to keep apart. Nothing but @flush orders stores.
+ * An entry is written whole, by one store where the machine has such, and a table is complete before an entry points at it; so
+ * other processors may walk the tables meanwhile. Two changes at once, and bits that a processor sets in an entry just being
+ * changed, are for the caller to keep apart. Nothing but @flush orders stores.
  */
 struct lode_paging {
 	enum lode_paging_format format;
@@ -76,9 +76,9 @@ struct lode_mapping {
 };
 
 /*
- * Functions that change tables check everything and get every frame that they will need first; after a failure tables and frames are as
- * they were, byte for byte. Addresses, frames and sizes are multiples of 4 KiB. Ranges may end at 2^64; they must not wrap or
- * reach into addresses that the format does not translate.
+ * Functions that change tables check everything and get every frame that they will need first; after a failure tables and frames
+ * are as they were, byte for byte. Addresses, frames and sizes are multiples of 4 KiB. Ranges may end at 2^64; they must not wrap
+ * or reach into addresses that the format does not translate.
  *
  * Errors that each of them may meet: page-align, page-canonical, page-physical, page-attributes, page-recursive, page-table,
  * page-frames.
@@ -89,8 +89,9 @@ int lode_paging_init(struct lode_paging *paging, struct lode_diag *why);
 /**
  * lode_paging_adopt - go on with tables that are there
  * @root: their top table
- * Entries that point at tables must take nothing away (x86-64: present, writable, not NX), as those that Lode writes, and bits that it
- * uses must not mean anything else: 9 and 10 on x86-64, 55 and 56 on AArch64, 8 and 9 on RISC-V. Errors: paging-format, page-table.
+ * Entries that point at tables must take nothing away (x86-64: present, writable, not NX), as those that Lode writes, and bits
+ * that it uses must not mean anything else: 9 and 10 on x86-64, 55 and 56 on AArch64, 8 and 9 on RISC-V.
+ * Errors: paging-format, page-table.
  */
 int lode_paging_adopt(struct lode_paging *paging, uint64_t root, struct lode_diag *why);
 /** Give back every owned frame, every table, pinned ones too, and the top table. Errors: page-table; then all is as it was. */
@@ -239,10 +240,10 @@ bool lode_intervals_drop(struct lode_intervals *intervals, uint64_t addr);
  * @plan: the plan to be placed; needed with @file_frame
  * @span, @why: of the placing under way or done: addresses, and why a callback failed
  *
- * Set the first ones, zero the rest. A page of the file is mapped where it lies if it is not writable, and by one permission only: a
- * page that another run shows with other permissions, one that is writable, and one that gets bytes become copies in frames of
- * their own. So no frame of the file is writable, nor both data and code, through what is placed here. Two runs that share are compared
- * by their place in the file: O(n) for each.
+ * Set the first ones, zero the rest. A page of the file is mapped where it lies if it is not writable, and by one permission only:
+ * a page that an earlier run shows with other permissions, one that is writable, and one that gets bytes become copies in frames
+ * of their own. So no frame of the file is writable, nor both data and code, through what is placed here. Each shared page is
+ * looked up in the runs before its own.
  */
 struct lode_paged {
 	struct lode_paging *paging;

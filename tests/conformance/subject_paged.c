@@ -170,16 +170,10 @@ static void close_paged(struct subject *subject)
 }
 
 #define PAGED(name_, shares_, open_)                                                                                               \
-	{.name = (name_),                                                                                                          \
-		.shares = (shares_),                                                                                               \
-		.fixed_addresses = true,                                                                                           \
-		.choose = choose,                                                                                                  \
-		.open = (open_),                                                                                                   \
-		.same = same,                                                                                                      \
-		.same_beside = same_beside,                                                                                        \
-		.prot = prot,                                                                                                      \
-		.look = look,                                                                                                      \
-		.close = close_paged}
+	{                                                                                                                          \
+		.name = (name_), .shares = (shares_), .fixed_addresses = true, .choose = choose, .open = (open_), .same = same,    \
+		.same_beside = same_beside, .prot = prot, .look = look, .close = close_paged                                       \
+	}
 
 struct subject subjects_paged[SUBJECTS_PAGED] = {
 	PAGED("x86-64 tables", false, open_x86_64),

@@ -33,12 +33,8 @@ static void *look(void *host, uint64_t frame)
 
 static struct lode_paging tables(enum lode_paging_format format)
 {
-	struct lode_paging paging = {.format = format,
-		.features = LODE_PAGING_NX,
-		.phys_bits = 40,
-		.alloc = take,
-		.free = give,
-		.pointer = look};
+	struct lode_paging paging = {
+		.format = format, .features = LODE_PAGING_NX, .phys_bits = 40, .alloc = take, .free = give, .pointer = look};
 
 	next_frame = FRAMES_BASE;
 	last_frame = FRAMES_BASE + sizeof memory;

@@ -139,7 +139,8 @@ static uint32_t places(uint64_t *list, const struct lode_interval *wish)
 	uint32_t n = 0;
 
 	for (uint64_t page = all.first / PAGE; page <= all.last / PAGE; page++)
-		if (page % align == 0 && page - all.first / PAGE >= before && page + size + wish->after / PAGE <= all.last / PAGE + 1 &&
+		if (page % align == 0 && page - all.first / PAGE >= before &&
+			page + size + wish->after / PAGE <= all.last / PAGE + 1 &&
 			is_free(page - before, page + size + wish->after / PAGE))
 			list[n++] = page;
 	return n;
@@ -161,7 +162,8 @@ static void test_model(void)
 	memset(owner_of, 0, sizeof owner_of);
 	memset(owner_of + 100, 0xff, 11);
 	for (int i = 0; i < OPS && !check_state_.failures; i++) {
-		struct lode_interval wish = {.size = (1 + random_below(&seed, 20)) * PAGE, .owner = 1 + (uint32_t)random_below(&seed, 200)};
+		struct lode_interval wish = {
+			.size = (1 + random_below(&seed, 20)) * PAGE, .owner = 1 + (uint32_t)random_below(&seed, 200)};
 		uint64_t random = random_next(&seed);
 		uint32_t n;
 		int status;
@@ -185,7 +187,8 @@ static void test_model(void)
 			break;
 		case 1:
 			CHECK_EQ(lode_intervals_take_random(&addr, &all, &wish, random, &why), n ? LODE_OK : LODE_ERR_POLICY);
-			CHECK(!n || addr == list[(random >> 32) * n >> 32] * PAGE || addr == list[((random >> 32) + 1) * n >> 32] * PAGE);
+			CHECK(!n || addr == list[(random >> 32) * n >> 32] * PAGE ||
+				addr == list[((random >> 32) + 1) * n >> 32] * PAGE);
 			break;
 		default:
 			addr = wish.addr = random_below(&seed, PAGES - 30) * PAGE;
@@ -227,9 +230,11 @@ static void test_wide(void)
 	uint64_t addr = 0;
 
 	begin(0, UINT64_MAX);
-	CHECK_EQ(lode_intervals_take_random(&addr, &all, &(struct lode_interval){.size = PAGE}, UINT64_C(0x123456789abcdef0), NULL), LODE_OK);
+	CHECK_EQ(lode_intervals_take_random(&addr, &all, &(struct lode_interval){.size = PAGE}, UINT64_C(0x123456789abcdef0), NULL),
+		LODE_OK);
 	CHECK_EQ(addr, UINT64_C(0x123456789abcd000));
-	CHECK_EQ(lode_intervals_take_random(&addr, &all, &(struct lode_interval){.size = PAGE, .align = UINT64_C(1) << 63}, UINT64_MAX, NULL),
+	CHECK_EQ(lode_intervals_take_random(&addr, &all, &(struct lode_interval){.size = PAGE, .align = UINT64_C(1) << 63},
+			 UINT64_MAX, NULL),
 		LODE_OK);
 	CHECK_EQ(addr, UINT64_C(1) << 63);
 	CHECK_EQ(take(0, UINT64_C(0x1000000000000000), 0, 0, 1), LODE_OK);

@@ -195,15 +195,20 @@ static const struct edge edges[] = {
 	{"bss ends on a page edge", {{0x1000, 0x1000, 0x800, 0x2000, 6}, {0x3000, 0x2000, 0x1000, 0x1000, 5}}, 0x1000, 2},
 	{"bss ends one before a page edge", {{0x1000, 0x1000, 0x800, 0x1fff, 6}, {0x3000, 0x2000, 0x1000, 0x1000, 5}}, 0x1000, 2},
 	{"bss ends one after a page edge", {{0x1000, 0x1000, 0x800, 0x2001, 6}, {0x4000, 0x2000, 0x1000, 0x1000, 5}}, 0x1000, 2},
-	{"bss ends one after an edge, in the next one's page", {{0x1000, 0x1000, 0x800, 0x2001, 6}, {0x3800, 0x2800, 0x800, 0x800, 4}}, 0x1000, 2},
+	{"bss ends one after an edge, in the next one's page",
+		{{0x1000, 0x1000, 0x800, 0x2001, 6}, {0x3800, 0x2800, 0x800, 0x800, 4}}, 0x1000, 2},
 	{"file part ends on a page edge", {{0x1000, 0x1000, 0x1000, 0x1800, 6}}, 0x1000, 1},
 	{"bss alone, unaligned", {{0x1234, 0x1234, 0, 0x1000, 6}}, 0x1000, 1},
 	{"bss alone, one byte", {{0x1fff, 0x1000, 0, 1, 6}}, 0x1000, 1},
 	{"bss alone, read-only", {{0x1000, 0x1000, 0, 0x1800, 4}}, 0x1000, 1},
-	{"three in a page", {{0x1000, 0x1000, 0x100, 0x100, 4}, {0x1100, 0x1100, 0x200, 0x200, 6}, {0x1800, 0x1800, 0x300, 0x800, 4}}, 0x1000, 3},
+	{"three in a page",
+		{{0x1000, 0x1000, 0x100, 0x100, 4}, {0x1100, 0x1100, 0x200, 0x200, 6}, {0x1800, 0x1800, 0x300, 0x800, 4}}, 0x1000,
+		3},
 	{"a page of the file at three addresses",
-		{{0x1000, 0x1000, 0x400, 0x400, 4}, {0x3400, 0x1400, 0x400, 0x400, 5}, {0x5800, 0x1800, 0x400, 0x1400, 6}}, 0x1000, 3},
-	{"code and data in one page of the file", {{0x1000, 0x1000, 0x1000, 0x1000, 5}, {0x3000, 0x1000, 0x1000, 0x1000, 4}}, 0x1000, 2},
+		{{0x1000, 0x1000, 0x400, 0x400, 4}, {0x3400, 0x1400, 0x400, 0x400, 5}, {0x5800, 0x1800, 0x400, 0x1400, 6}}, 0x1000,
+		3},
+	{"code and data in one page of the file", {{0x1000, 0x1000, 0x1000, 0x1000, 5}, {0x3000, 0x1000, 0x1000, 0x1000, 4}},
+		0x1000, 2},
 	{"the same page of the file twice", {{0x1000, 0x1000, 0x1000, 0x1000, 5}, {0x3000, 0x1000, 0x1000, 0x1000, 5}}, 0x1000, 2},
 	{"nothing at 0", {{0, 0, 0, 0, 0}, {0x2000, 0x1000, 0x1000, 0x1000, 5}, {0, 0, 0, 0, 0}}, 0x1000, 3},
 	{"p_align 0", {{0x1010, 0x1010, 0x800, 0x900, 6}}, 0, 1},
@@ -297,7 +302,8 @@ static void test_large(void)
 /** Outside of the span, and spans that cannot be. */
 static void test_span(void)
 {
-	const struct lode_range span = {0x10000, 0x4000}, bad[] = {{0x10800, 0x1000}, {UINT64_C(1) << 47, 0x1000}, {0xf000, 0x2000}};
+	const struct lode_range span = {0x10000, 0x4000},
+				bad[] = {{0x10800, 0x1000}, {UINT64_C(1) << 47, 0x1000}, {0xf000, 0x2000}};
 	struct lode_space space;
 	struct lode_run run = {.addr = 0x11000, .size = PAGE, .offset = LODE_NO_OFFSET, .prot = 4};
 	char byte = 0;
@@ -371,11 +377,12 @@ static void test_strange_frames(void)
 	end();
 }
 
-/** A page of the file that the host does not have, or that it cannot look at; and each frame missing while a page is made writable. */
+/** A page of the file that the host does not have, or cannot look at; each frame missing while a page is made writable. */
 static void test_share(void)
 {
 	static struct lode_run runs[] = {{.addr = 0x10000, .size = 2 * PAGE, .offset = 0, .prot = 5},
-		{.addr = 0x13000, .size = PAGE, .offset = 0, .prot = 6}, {.addr = 0x15000, .size = PAGE, .offset = 0x100000, .prot = 4}};
+		{.addr = 0x13000, .size = PAGE, .offset = 0, .prot = 6},
+		{.addr = 0x15000, .size = PAGE, .offset = 0x100000, .prot = 4}};
 	struct lode_plan plan = {.runs = runs, .nruns = 3};
 	const struct lode_range span = {0x10000, 0x10000};
 	struct lode_space space;
@@ -557,8 +564,8 @@ static void test_tally(void)
 	CHECK(mapped_from_file > IMAGES / 2);
 	CHECK(copied > IMAGES * 4);
 	CHECK(refused > IMAGES);
-	printf("%lu images placed, %lu refused for want of a frame; %lu pages of the file mapped, %lu pages of their own\n", placed, refused,
-		mapped_from_file, copied);
+	printf("%lu images placed, %lu refused for want of a frame; %lu pages of the file mapped, %lu pages of their own\n", placed,
+		refused, mapped_from_file, copied);
 }
 
 int main(void)

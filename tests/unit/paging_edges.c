@@ -114,8 +114,17 @@ static void test_split(void)
 		uint64_t addr, size;
 		uint32_t tables; /* beside the top and the one below */
 	} cases[] = {
-		{0, 0x1000, 2}, {0x1000, 0x1000, 2}, {GIB - 0x1000, 0x1000, 2}, {0, MIB2, 1}, {MIB2, MIB2, 1}, {MIB2, MIB2 + 0x1000, 2},
-		{MIB2 - 0x1000, 0x2000, 3}, {MIB2 - 0x1000, 4 * MIB2, 3}, {0x5000, GIB - 0x6000, 3}, {0, GIB, 0}, {0x1000, MIB2 - 0x1000, 2},
+		{0, 0x1000, 2},
+		{0x1000, 0x1000, 2},
+		{GIB - 0x1000, 0x1000, 2},
+		{0, MIB2, 1},
+		{MIB2, MIB2, 1},
+		{MIB2, MIB2 + 0x1000, 2},
+		{MIB2 - 0x1000, 0x2000, 3},
+		{MIB2 - 0x1000, 4 * MIB2, 3},
+		{0x5000, GIB - 0x6000, 3},
+		{0, GIB, 0},
+		{0x1000, MIB2 - 0x1000, 2},
 	};
 
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -317,8 +326,9 @@ static void test_pin(void)
 
 static void test_top(void)
 {
-	const struct lode_range ranges[] = {{0x1000, 0x1000}, {UINT64_C(0x7fffffffff), 0x1000}, {(UINT64_C(1) << 39) - 0x1000, 0x2000},
-		{UINT64_C(0xffffff7fffe00000), 0x400000}, {UINT64_C(0xfffffffffffff000), 0x1000}};
+	const struct lode_range ranges[] = {{0x1000, 0x1000}, {UINT64_C(0x7fffffffff), 0x1000},
+		{(UINT64_C(1) << 39) - 0x1000, 0x2000}, {UINT64_C(0xffffff7fffe00000), 0x400000},
+		{UINT64_C(0xfffffffffffff000), 0x1000}};
 	struct lode_top top, marks = {{0}};
 
 	begin(LODE_PAGING_X86_64);
@@ -339,11 +349,11 @@ static void test_top(void)
 static void test_walk(void)
 {
 	begin(LODE_PAGING_X86_64);
-	CHECK_EQ(map(MIB2 - 0x2000, GIB - 0x2000, MIB2 + 0x2000, R), LODE_OK); /* small pages, then a large one, in one line */
-	CHECK_EQ(map(2 * MIB2, 2 * GIB, 0x1000, R), LODE_OK);                  /* other frame */
-	CHECK_EQ(map(2 * MIB2 + 0x1000, 2 * GIB + 0x1000, 0x1000, W), LODE_OK);/* other attributes */
-	CHECK_EQ(map(2 * MIB2 + 0x3000, 2 * GIB + 0x3000, 0x1000, W), LODE_OK);/* a gap */
-	CHECK_EQ(map(2 * MIB2 + 0x4000, 2 * GIB + 0x4000, 0x1000, 0), LODE_OK);/* no permission */
+	CHECK_EQ(map(MIB2 - 0x2000, GIB - 0x2000, MIB2 + 0x2000, R), LODE_OK);  /* small pages, then a large one, in one line */
+	CHECK_EQ(map(2 * MIB2, 2 * GIB, 0x1000, R), LODE_OK);                   /* other frame */
+	CHECK_EQ(map(2 * MIB2 + 0x1000, 2 * GIB + 0x1000, 0x1000, W), LODE_OK); /* other attributes */
+	CHECK_EQ(map(2 * MIB2 + 0x3000, 2 * GIB + 0x3000, 0x1000, W), LODE_OK); /* a gap */
+	CHECK_EQ(map(2 * MIB2 + 0x4000, 2 * GIB + 0x4000, 0x1000, 0), LODE_OK); /* no permission */
 	CHECK_EQ(walk(0, UINT64_C(1) << 47), LODE_OK);
 	CHECK_EQ(nseen, 5);
 	check_seen(0, MIB2 - 0x2000, GIB - 0x2000, MIB2 + 0x2000, R);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Many random changes of page tables, each format -> what a list of stretches says, a naive walker and the library agree everywhere;
- * a change that fails, for want of each frame in turn or for anything else, leaves every byte as it was. */
+/* Random changes of page tables, each format -> a list of stretches, a naive walker and the library agree everywhere; a change that
+ * fails, for want of each frame in turn or for anything else, leaves every byte as it was. */
 #include "file.h"
 #include "frames.h"
 
@@ -26,8 +26,8 @@ static uint32_t done[3], wanting;
 /** Page edges at which something may change, in windows of some GiB; a window's end is the next one's begin or a gap. */
 static void add_window(uint64_t base)
 {
-	static const uint64_t in_gib[EDGES] = {0, 0x1000, 0x2000, MIB2 - 0x1000, MIB2, MIB2 + 0x1000, 2 * MIB2, 3 * MIB2 + 0x5000, GIB / 2,
-		GIB - 2 * MIB2, GIB - MIB2, GIB - MIB2 + 0x1000, GIB - 0x1000};
+	static const uint64_t in_gib[EDGES] = {0, 0x1000, 0x2000, MIB2 - 0x1000, MIB2, MIB2 + 0x1000, 2 * MIB2, 3 * MIB2 + 0x5000,
+		GIB / 2, GIB - 2 * MIB2, GIB - MIB2, GIB - MIB2 + 0x1000, GIB - 0x1000};
 
 	for (uint64_t g = 0; g < GIBS; g++)
 		for (size_t i = 0; i < EDGES; i++)
@@ -237,7 +237,8 @@ static struct op random_op(void)
 	static const uint64_t shifts[] = {0, 0, MIB2, 0x1000, 5 * MIB2 + 0x3000};
 
 	choose(&op.first, &op.last, op.kind);
-	op.frame = UINT64_C(0x100000000) + random_below(&seed, 64) * GIB + (points[op.first] & (GIB - 1)) + shifts[random_below(&seed, 5)];
+	op.frame = UINT64_C(0x100000000) + random_below(&seed, 64) * GIB + (points[op.first] & (GIB - 1)) +
+		   shifts[random_below(&seed, 5)];
 	op.max_page = max_pages[random_below(&seed, 6)];
 	/* small pages only where there are enough frames for their tables */
 	if (points[op.last] - points[op.first] > 16 * MIB2 && op.max_page == 0x1000)

@@ -13,7 +13,7 @@ int lode_page_refuse_(struct lode_diag *why, enum lode_rule rule, struct lode_di
 {
 	place.rule = rule;
 	place.status = (enum lode_status)status_of[rule];
-	if (why != NULL)
+	if (why)
 		*why = place;
 	return place.status;
 }

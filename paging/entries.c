@@ -18,7 +18,7 @@ static int enter(struct lode_entries_ *e, uint64_t frame, uint32_t level, struct
 {
 	volatile uint64_t *table = e->paging->pointer(e->paging->host, frame);
 
-	if (table == NULL)
+	if (!table)
 		return lode_page_refuse_(why, LODE_RULE_PAGE_TABLE, lode_page_place_(LODE_FIELD_PAGING_POINTER, frame, e->addr));
 	e->level = level;
 	stand_on(e, table + level_index(e->addr, level));
@@ -117,7 +117,7 @@ void lode_entry_replace_(const struct lode_entries_ *e, uint64_t value)
 {
 	const uint64_t size = level_size(e->level);
 
-	if (e->format->breaks && e->paging->flush != NULL && e->value & LODE_VALID_) {
+	if (e->format->breaks && e->paging->flush && e->value & LODE_VALID_) {
 		entry_store(e->path[e->level], 0);
 		e->paging->flush(e->paging->host, e->at & ~(size - 1), size);
 	}

@@ -42,7 +42,7 @@ static bool take(uint64_t *frame, const struct lode_paging *paging)
 {
 	if (paging->alloc(paging->host, frame, LODE_SMALL_) != 0)
 		return false;
-	if (aligned(*frame, 0) && *frame >> paging->phys_bits == 0 && paging->pointer(paging->host, *frame) != NULL)
+	if (aligned(*frame, 0) && *frame >> paging->phys_bits == 0 && paging->pointer(paging->host, *frame))
 		return true;
 	paging->free(paging->host, *frame, LODE_SMALL_);
 	return false;

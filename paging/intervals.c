@@ -257,14 +257,14 @@ const struct lode_interval *lode_intervals_at(const struct lode_intervals *inter
 	uint32_t place = count_below(intervals, addr);
 	const struct lode_interval *found = place > 0 ? &intervals->entries[place - 1] : NULL;
 
-	return found != NULL && addr - found->addr < found->size ? found : NULL;
+	return found && addr - found->addr < found->size ? found : NULL;
 }
 
 bool lode_intervals_drop(struct lode_intervals *intervals, uint64_t addr)
 {
 	const struct lode_interval *found = lode_intervals_at(intervals, addr);
 
-	if (found == NULL || found->addr != addr)
+	if (!found || found->addr != addr)
 		return false;
 	intervals->nentries--;
 	for (uint32_t i = (uint32_t)(found - intervals->entries); i < intervals->nentries; i++)

@@ -65,7 +65,7 @@ static bool zero(const struct lode_paged *paged, uint64_t frame, uint64_t size)
 	for (uint64_t at = 0; at < size; at += PAGE) {
 		void *bytes = paged->paging->pointer(paged->paging->host, frame + at);
 
-		if (bytes == NULL)
+		if (!bytes)
 			return false;
 		memset(bytes, 0, PAGE);
 	}
@@ -150,7 +150,7 @@ static int copy(struct lode_mapping *page, struct lode_paged *paged)
 	const void *from = paging->pointer(paging->host, page->frame);
 	uint64_t frame, size = PAGE;
 
-	if (from == NULL)
+	if (!from)
 		return failed(paged, LODE_RULE_PAGE_TABLE, LODE_FIELD_PAGING_POINTER, page->frame);
 	if (own_frame(&frame, paged, &size) != 0)
 		return -1;
@@ -198,7 +198,7 @@ static unsigned char *bytes_at(struct lode_mapping *page, const struct lode_page
 	page->addr = addr & ~(uint64_t)(PAGE - 1);
 	page->size = PAGE;
 	bytes = paging->pointer(paging->host, page->frame);
-	return bytes != NULL ? bytes + (addr - page->addr) : NULL;
+	return bytes ? bytes + (addr - page->addr) : NULL;
 }
 
 /* A page of the file gives way to a copy before it is written to. */
@@ -208,7 +208,7 @@ static unsigned char *writable_at(struct lode_paged *paged, uint64_t addr)
 	unsigned char *bytes = bytes_at(&page, paged, addr);
 	const struct lode_range here = {addr & ~(uint64_t)(PAGE - 1), PAGE};
 
-	if (bytes == NULL || page.attr & LODE_PAGE_OWNED)
+	if (!bytes || page.attr & LODE_PAGE_OWNED)
 		return bytes;
 	if (copy(&page, paged) != 0)
 		return NULL;
@@ -220,7 +220,7 @@ static unsigned char *writable_at(struct lode_paged *paged, uint64_t addr)
 	return bytes_at(&page, paged, addr);
 }
 
-static size_t to_page_end(uint64_t addr, size_t size)
+static size_t to_page_end(uint64_t addr, uint64_t size)
 {
 	return (size_t)smaller(size, PAGE - (addr & (PAGE - 1)));
 }
@@ -233,12 +233,39 @@ static int paged_write(void *host, uint64_t addr, const void *bytes, size_t size
 		size_t piece = to_page_end(addr, size);
 		unsigned char *to = writable_at(host, addr);
 
-		if (to == NULL)
+		if (!to)
 			return -1;
 		memcpy(to, from, piece);
 		addr += piece;
 		from += piece;
 		size -= piece;
+	}
+	return 0;
+}
+
+static int source_failed(const struct lode_source *source, uint64_t offset, struct lode_diag *why)
+{
+	struct lode_diag place = lode_page_place_(LODE_FIELD_FILE, source->size, 0);
+
+	place.offset = offset;
+	lode_page_refuse_(why, LODE_RULE_SOURCE_READ, place);
+	return -1;
+}
+
+/* The plan has proved that the bytes lie in the file. */
+static int paged_fill(void *host, const struct lode_fill *fill, const struct lode_source *source, struct lode_diag *why)
+{
+	uint64_t done = 0;
+
+	while (done < fill->size) {
+		size_t piece = to_page_end(fill->addr + done, fill->size - done);
+		unsigned char *to = writable_at(host, fill->addr + done);
+
+		if (!to)
+			return -1;
+		if (source->read(source->host, to, fill->offset + done, piece) != 0)
+			return source_failed(source, fill->offset + done, why);
+		done += piece;
 	}
 	return 0;
 }
@@ -252,7 +279,7 @@ static int paged_read(void *host, uint64_t addr, void *bytes, size_t size)
 		struct lode_mapping page;
 		const unsigned char *from = bytes_at(&page, host, addr);
 
-		if (from == NULL)
+		if (!from)
 			return -1;
 		memcpy(to, from, piece);
 		addr += piece;
@@ -284,9 +311,10 @@ struct lode_space lode_paged_space(struct lode_paged *paged)
 	return (struct lode_space){
 		.host = paged,
 		.begin = paged_begin,
-		.share = paged->file_frame != NULL ? paged_share : NULL,
+		.share = paged->file_frame ? paged_share : NULL,
 		.own = paged_own,
 		.write = paged_write,
+		.fill = paged_fill,
 		.read = paged_read,
 		.protect = paged_protect,
 		.abort = paged_abort,

@@ -19,7 +19,7 @@ static int check(const struct lode_paging *paging, struct lode_diag *why)
 	most = lode_format_of_(paging)->phys_bits;
 	if (paging->phys_bits < 32 || paging->phys_bits > most)
 		return refuse_format(LODE_FIELD_PAGING_PHYS_BITS, paging->phys_bits, most, why);
-	if (paging->alloc == NULL || paging->free == NULL || paging->pointer == NULL)
+	if (!paging->alloc || !paging->free || !paging->pointer)
 		return refuse_format(LODE_FIELD_PAGING_ALLOC, 0, 0, why);
 	return LODE_OK;
 }
@@ -42,7 +42,7 @@ int lode_paging_adopt(struct lode_paging *paging, uint64_t root, struct lode_dia
 
 	if (status != LODE_OK)
 		return status;
-	if (!aligned(root, 0) || root >> paging->phys_bits != 0 || paging->pointer(paging->host, root) == NULL)
+	if (!aligned(root, 0) || root >> paging->phys_bits != 0 || !paging->pointer(paging->host, root))
 		return lode_page_refuse_(why, LODE_RULE_PAGE_TABLE, lode_page_place_(LODE_FIELD_PAGING_POINTER, root, 0));
 	paging->root = root;
 	return LODE_OK;

@@ -35,7 +35,7 @@ int lode_paging_protect(struct lode_paging *paging, const struct lode_range *ran
 	lode_entries_begin_(&e, paging, range->addr, range->size);
 	while (lode_entries_next_(&e, NULL) > 0)
 		change(&e, attr);
-	if (paging->flush != NULL)
+	if (paging->flush)
 		paging->flush(paging->host, range->addr, range->size);
 	return LODE_OK;
 }

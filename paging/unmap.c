@@ -4,7 +4,7 @@
 
 static void flush(const struct lode_paging *paging, const struct lode_range *range)
 {
-	if (paging->flush != NULL)
+	if (paging->flush)
 		paging->flush(paging->host, range->addr, range->size);
 }
 
@@ -71,7 +71,7 @@ int lode_paging_unmap(struct lode_paging *paging, const struct lode_range *range
 	if (status != LODE_OK)
 		return status;
 	lode_split_(paging, range, LODE_ANY_ATTR_, &frames);
-	if (paging->flush != NULL)
+	if (paging->flush)
 		invalidate(paging, range);
 	flush(paging, range);
 	clear(paging, range, &gone);

@@ -15,7 +15,7 @@ bool lode_paging_query(struct lode_mapping *page, const struct lode_paging *pagi
 	do {
 		volatile uint64_t *table = paging->pointer(paging->host, frame);
 
-		if (table == NULL)
+		if (!table)
 			return false;
 		level--;
 		value = entry_load(table + level_index(addr, level));

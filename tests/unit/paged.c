@@ -16,6 +16,7 @@ static struct lode_paging paging;
 static struct lode_paged paged;
 static uint64_t file_first, file_pages;
 static uint32_t in_between;
+static int reads_left = INT32_MAX;
 static unsigned long placed, mapped_from_file, copied, refused;
 
 static int file_frame(void *host, uint64_t *frame, uint64_t offset)
@@ -160,6 +161,16 @@ static struct lode_policy policy_of(unsigned k)
 	return policy;
 }
 
+/** The file through a callback, as images that are not in memory come. */
+static int read_file(void *host, void *dst, uint64_t offset, size_t size)
+{
+	CHECK(host == &f && offset <= f.out.size && size <= f.out.size - offset);
+	if (reads_left-- == 0)
+		return -1;
+	memcpy(dst, f.out.bytes + offset, size);
+	return 0;
+}
+
 /** Plan and place under four policies, low and at the end of all addresses where the format has them. */
 static void place_image(unsigned seed, uint16_t type, bool failures)
 {
@@ -170,6 +181,8 @@ static void place_image(unsigned seed, uint16_t type, bool failures)
 		bool broken[LODE_RULE_COUNT_];
 		struct lode_span span;
 
+		if (seed % 2)
+			f.source = (struct lode_source){.size = f.out.size, .read = read_file, .host = &f};
 		CHECK_EQ(file_open(&f, 0), LODE_OK);
 		if (model_build(&want, &image, &policy, broken) > 0 || lode_plan_span(&span, &f.image, &policy, NULL) != LODE_OK)
 			continue;
@@ -296,6 +309,32 @@ static void test_large(void)
 	CHECK_EQ(page.size, PAGE);
 	space.abort(space.host);
 	CHECK(frames_same(&frames));
+	end();
+}
+
+/** The file fails while it is read into a page: the refusal says so, and where. */
+static void test_read_fails(void)
+{
+	const struct random_wish wish = {.seed = 1, .page = PAGE};
+	struct lode_policy policy = policy_of(0);
+	struct lode_space space;
+	struct lode_diag why;
+	struct lode_fill fill = {.addr = 0x1000, .offset = 0, .size = 1};
+
+	image = (struct model_image){.segments = {{0x1000, 0x1010, 0x1800, 0x1800, 6}}, .n = 1};
+	random_write(&f, &image, &wish, LODE_CLASS64, LODE_ET_EXEC);
+	f.source = (struct lode_source){.size = f.out.size, .read = read_file, .host = &f};
+	CHECK_EQ(file_open(&f, 0), LODE_OK);
+	CHECK_EQ(file_plan(&f, &policy), LODE_OK);
+	begin(LODE_PAGING_X86_64, false);
+	reads_left = 1;
+	CHECK_EQ(place(&why), LODE_ERR_IO);
+	CHECK_EQ(why.rule, LODE_RULE_SOURCE_READ);
+	CHECK_EQ(why.offset, 0x1010 + PAGE);
+	CHECK(frames_same(&frames));
+	reads_left = INT32_MAX;
+	space = lode_paged_space(&paged);
+	CHECK(space.fill(space.host, &fill, &f.source, &why) != 0); /* nothing was begun */
 	end();
 }
 
@@ -581,6 +620,7 @@ int main(void)
 		test_random(i);
 	}
 	CASE(test_large);
+	CASE(test_read_fails);
 	CASE(test_span);
 	CASE(test_strange_frames);
 	CASE(test_share);

@@ -42,9 +42,10 @@ static struct lode_paging tables(enum lode_paging_format format)
 	return paging;
 }
 
-static void want(struct bad *b, enum lode_field field, uint64_t value)
+static void want(struct bad *b, enum lode_field field, uint64_t value, uint64_t limit)
 {
 	bad_want(b, field, LODE_NO_INDEX, value, LODE_NO_OFFSET);
+	b->want.limit = limit;
 }
 
 static void map(struct bad *b, struct lode_paging *paging, uint64_t addr, uint64_t frame, uint32_t attr)
@@ -59,7 +60,7 @@ void rule_PAGING_FORMAT(struct bad *b)
 	struct lode_paging paging = tables(LODE_PAGING_X86_64);
 
 	paging.phys_bits = 53;
-	want(b, LODE_FIELD_PAGING_PHYS_BITS, 53);
+	want(b, LODE_FIELD_PAGING_PHYS_BITS, 53, 52);
 	b->status = lode_paging_init(&paging, &b->why);
 }
 
@@ -67,7 +68,7 @@ void rule_PAGE_ALIGN(struct bad *b)
 {
 	struct lode_paging paging = tables(LODE_PAGING_X86_64);
 
-	want(b, LODE_FIELD_MAPPING_FRAME, 0x800);
+	want(b, LODE_FIELD_MAPPING_FRAME, 0x800, 0x1000);
 	map(b, &paging, 0x1000, 0x800, R);
 }
 
@@ -75,7 +76,7 @@ void rule_PAGE_CANONICAL(struct bad *b)
 {
 	struct lode_paging paging = tables(LODE_PAGING_SV39);
 
-	want(b, LODE_FIELD_MAPPING_ADDR, UINT64_C(1) << 38);
+	want(b, LODE_FIELD_MAPPING_ADDR, UINT64_C(1) << 38, UINT64_C(1) << 38);
 	map(b, &paging, UINT64_C(1) << 38, 0, R);
 }
 
@@ -83,7 +84,7 @@ void rule_PAGE_PHYSICAL(struct bad *b)
 {
 	struct lode_paging paging = tables(LODE_PAGING_AARCH64);
 
-	want(b, LODE_FIELD_MAPPING_FRAME, UINT64_C(1) << 40);
+	want(b, LODE_FIELD_MAPPING_FRAME, UINT64_C(1) << 40, UINT64_C(1) << 40);
 	map(b, &paging, 0, UINT64_C(1) << 40, R);
 }
 
@@ -91,7 +92,7 @@ void rule_PAGE_ATTRIBUTES(struct bad *b)
 {
 	struct lode_paging paging = tables(LODE_PAGING_SV39);
 
-	want(b, LODE_FIELD_MAPPING_ATTR, R | LODE_PAGE_TYPE(1));
+	want(b, LODE_FIELD_MAPPING_ATTR, R | LODE_PAGE_TYPE(1), 1);
 	map(b, &paging, 0, 0, R | LODE_PAGE_TYPE(1));
 }
 
@@ -100,7 +101,7 @@ void rule_PAGE_MAPPED(struct bad *b)
 	struct lode_paging paging = tables(LODE_PAGING_X86_64);
 
 	map(b, &paging, 0x5000, 0x9000, R);
-	want(b, LODE_FIELD_MAPPING_ADDR, 0x5000);
+	want(b, LODE_FIELD_MAPPING_ADDR, 0x5000, 0x9000);
 	map(b, &paging, 0x5000, 0, R);
 }
 
@@ -110,7 +111,7 @@ void rule_PAGE_UNMAPPED(struct bad *b)
 	const struct lode_range range = {0x4000, 0x2000};
 
 	map(b, &paging, 0x4000, 0, R);
-	want(b, LODE_FIELD_MAPPING_ADDR, 0x5000);
+	want(b, LODE_FIELD_MAPPING_ADDR, 0x5000, 0);
 	b->status = lode_paging_protect(&paging, &range, R | LODE_PF_W, &b->why);
 }
 
@@ -120,7 +121,7 @@ void rule_PAGE_RECURSIVE(struct bad *b)
 	uint64_t addr = 0;
 
 	CHECK_EQ(lode_paging_recursive(&addr, &paging, 300, NULL), LODE_OK);
-	want(b, LODE_FIELD_MAPPING_ADDR, addr + 0x3000);
+	want(b, LODE_FIELD_MAPPING_ADDR, addr + 0x3000, paging.root);
 	map(b, &paging, addr + 0x3000, 0, R);
 }
 
@@ -128,7 +129,7 @@ void rule_PAGE_TABLE(struct bad *b)
 {
 	struct lode_paging paging = tables(LODE_PAGING_X86_64);
 
-	want(b, LODE_FIELD_PAGING_POINTER, 0x1000);
+	want(b, LODE_FIELD_PAGING_POINTER, 0x1000, 0);
 	b->status = lode_paging_adopt(&paging, 0x1000, &b->why);
 }
 
@@ -137,7 +138,7 @@ void rule_PAGE_FRAMES(struct bad *b)
 	struct lode_paging paging = tables(LODE_PAGING_X86_64);
 
 	last_frame = next_frame + 0x2000;
-	want(b, LODE_FIELD_PAGING_ALLOC, 2);
+	want(b, LODE_FIELD_PAGING_ALLOC, 2, 3);
 	map(b, &paging, 0, 0, R);
 }
 
@@ -149,6 +150,7 @@ void rule_MEMORY_ORDER(struct bad *b)
 
 	bad_want(b, LODE_FIELD_REGION, 1, 0x2000, LODE_NO_OFFSET);
 	b->want.other = 0;
+	b->want.limit = 0x3000;
 	b->status = lode_paging_map_memory(&paging, &all, &b->why);
 }
 
@@ -170,6 +172,7 @@ void rule_INTERVAL_RANGE(struct bad *b)
 	const struct lode_interval wish = {.addr = 0x7000, .size = 0x2000, .owner = 9};
 
 	bad_want(b, LODE_FIELD_INTERVAL_ADDR, 9, 0x7000, LODE_NO_OFFSET);
+	b->want.limit = 0x1000;
 	b->status = lode_intervals_take(&intervals, &wish, &b->why);
 }
 
@@ -180,8 +183,8 @@ void rule_INTERVAL_TAKEN(struct bad *b)
 
 	bad_want(b, LODE_FIELD_INTERVAL_ADDR, 9, 0x12000, LODE_NO_OFFSET);
 	b->want.other = 7;
+	b->want.limit = 0x14000;
 	b->status = lode_intervals_take(&intervals, &wish, &b->why);
-	CHECK_EQ(b->why.limit, 0x14000);
 }
 
 void rule_INTERVAL_NO_PLACE(struct bad *b)
@@ -191,6 +194,7 @@ void rule_INTERVAL_NO_PLACE(struct bad *b)
 	uint64_t addr;
 
 	bad_want(b, LODE_FIELD_INTERVAL_SIZE, 9, 0x9000, LODE_NO_OFFSET);
+	b->want.limit = 0x1000;
 	b->status = lode_intervals_take_first(&addr, &intervals, &wish, &b->why);
 }
 
@@ -200,6 +204,6 @@ void rule_ROOM_INTERVALS(struct bad *b)
 	const struct lode_interval wish = {.size = 0x1000};
 	uint64_t addr;
 
-	want(b, LODE_FIELD_INTERVALS, 2);
+	want(b, LODE_FIELD_INTERVALS, 2, 1);
 	b->status = lode_intervals_take_first(&addr, &intervals, &wish, &b->why);
 }

@@ -13,7 +13,7 @@ static int check(const struct lode_paging *paging, struct lode_diag *why)
 	uint32_t most;
 
 	if ((uint32_t)paging->format > LODE_PAGING_SV57)
-		return refuse_format(LODE_FIELD_PAGING_FORMAT, paging->format, LODE_PAGING_SV57, why);
+		return refuse_format(LODE_FIELD_PAGING_FORMAT, (uint64_t)paging->format, LODE_PAGING_SV57, why);
 	if (paging->features & ~features)
 		return refuse_format(LODE_FIELD_PAGING_FEATURES, paging->features, features, why);
 	most = lode_format_of_(paging)->phys_bits;

@@ -19,6 +19,7 @@ struct frames {
 	uint32_t count, asked; /* in use; calls of alloc */
 	uint32_t fail_at;      /* this call fails, from 0; UINT32_MAX: none */
 	uint32_t limit;        /* frames that there are */
+	uint32_t low;          /* none below is free */
 	bool no_large;
 	unsigned wrong; /* frees of what was not allocated */
 	struct lode_range flushed[FLUSHES];
@@ -40,7 +41,7 @@ static inline int frames_alloc(void *host, uint64_t *frame, uint64_t size)
 
 	if (f->asked++ == f->fail_at || (n > 1 && f->no_large))
 		return -1;
-	for (i = 0; i + n <= f->limit; i += n) {
+	for (i = n == 1 ? f->low : 0; i + n <= f->limit; i += n) {
 		for (k = 0; k < n && !f->used[i + k]; k++)
 			;
 		if (k < n)
@@ -50,6 +51,7 @@ static inline int frames_alloc(void *host, uint64_t *frame, uint64_t size)
 			memset(f->memory[i + k], 0xdd, FRAME_SIZE);
 		}
 		f->count += n;
+		f->low = n == 1 ? i + 1 : f->low;
 		*frame = FRAMES_BASE + (uint64_t)i * FRAME_SIZE;
 		return 0;
 	}
@@ -64,6 +66,8 @@ static inline void frames_free(void *host, uint64_t frame, uint64_t size)
 		f->wrong++;
 		return;
 	}
+	if ((frame - FRAMES_BASE) / FRAME_SIZE < f->low)
+		f->low = (uint32_t)((frame - FRAMES_BASE) / FRAME_SIZE);
 	for (uint64_t i = (frame - FRAMES_BASE) / FRAME_SIZE; size > 0; size -= FRAME_SIZE, i++) {
 		f->wrong += !f->used[i];
 		f->count -= f->used[i];

@@ -1,34 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Ranges, frames and attributes come in, what the format cannot say is refused; every refusal of paging/ passes here. */
+/* Ranges, frames and attributes come in, what the format cannot say is refused. */
 #include "paging.h"
-
-static const signed char status_of[] = {
-	[LODE_RULE_NONE] = LODE_OK,
-#define LODE_RULE(id, name, status, class_, text, remedy, ref) [LODE_RULE_##id] = LODE_ERR_##status,
-#include <lode/rules.def>
-#undef LODE_RULE
-};
-
-int lode_page_refuse_(struct lode_diag *why, enum lode_rule rule, struct lode_diag place)
-{
-	place.rule = rule;
-	place.status = (enum lode_status)status_of[rule];
-	if (why)
-		*why = place;
-	return place.status;
-}
-
-struct lode_diag lode_page_place_(enum lode_field field, uint64_t value, uint64_t limit)
-{
-	return (struct lode_diag){
-		.field = field,
-		.index = LODE_NO_INDEX,
-		.other = LODE_NO_INDEX,
-		.value = value,
-		.limit = limit,
-		.offset = LODE_NO_OFFSET,
-	};
-}
 
 const struct lode_format_ *lode_format_of_(const struct lode_paging *paging)
 {
@@ -59,15 +31,13 @@ int lode_check_range_(const struct lode_paging *paging, const struct lode_range 
 	uint64_t size = range->size;
 
 	if (size == 0 || !aligned(size, 0))
-		return lode_page_refuse_(why, LODE_RULE_PAGE_ALIGN, lode_page_place_(LODE_FIELD_MAPPING_SIZE, size, LODE_SMALL_));
+		return page_refuse(why, lode_diag_of(LODE_RULE_PAGE_ALIGN, LODE_FIELD_MAPPING_SIZE, size, LODE_SMALL_));
 	if (!aligned(range->addr, 0))
-		return lode_page_refuse_(why, LODE_RULE_PAGE_ALIGN,
-			lode_page_place_(LODE_FIELD_MAPPING_ADDR, range->addr, LODE_SMALL_));
+		return page_refuse(why, lode_diag_of(LODE_RULE_PAGE_ALIGN, LODE_FIELD_MAPPING_ADDR, range->addr, LODE_SMALL_));
 	/* counted from the begin of the upper half, whose end is 2^64 */
 	if (fits(range->addr, size, format->low) || fits(range->addr + format->high, size, format->high))
 		return LODE_OK;
-	return lode_page_refuse_(why, LODE_RULE_PAGE_CANONICAL,
-		lode_page_place_(LODE_FIELD_MAPPING_ADDR, range->addr, format->low));
+	return page_refuse(why, lode_diag_of(LODE_RULE_PAGE_CANONICAL, LODE_FIELD_MAPPING_ADDR, range->addr, format->low));
 }
 
 int lode_check_attr_(const struct lode_paging *paging, uint32_t attr, struct lode_diag *why)
@@ -77,7 +47,7 @@ int lode_check_attr_(const struct lode_paging *paging, uint32_t attr, struct lod
 	uint32_t types = format->types_feature & ~paging->features ? 1 : format->types;
 
 	if (attr >> 8 >= types || (attr & 0xff & ~known))
-		return lode_page_refuse_(why, LODE_RULE_PAGE_ATTRIBUTES, lode_page_place_(LODE_FIELD_MAPPING_ATTR, attr, types));
+		return page_refuse(why, lode_diag_of(LODE_RULE_PAGE_ATTRIBUTES, LODE_FIELD_MAPPING_ATTR, attr, types));
 	return LODE_OK;
 }
 
@@ -92,10 +62,8 @@ int lode_check_mapping_(const struct lode_paging *paging, const struct lode_mapp
 	if (status != LODE_OK)
 		return status;
 	if (!aligned(mapping->frame, 0))
-		return lode_page_refuse_(why, LODE_RULE_PAGE_ALIGN,
-			lode_page_place_(LODE_FIELD_MAPPING_FRAME, mapping->frame, LODE_SMALL_));
+		return page_refuse(why, lode_diag_of(LODE_RULE_PAGE_ALIGN, LODE_FIELD_MAPPING_FRAME, mapping->frame, LODE_SMALL_));
 	if (!fits(mapping->frame, mapping->size, limit))
-		return lode_page_refuse_(why, LODE_RULE_PAGE_PHYSICAL,
-			lode_page_place_(LODE_FIELD_MAPPING_FRAME, mapping->frame, limit));
+		return page_refuse(why, lode_diag_of(LODE_RULE_PAGE_PHYSICAL, LODE_FIELD_MAPPING_FRAME, mapping->frame, limit));
 	return LODE_OK;
 }

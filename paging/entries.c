@@ -19,7 +19,7 @@ static int enter(struct lode_entries_ *e, uint64_t frame, uint32_t level, struct
 	volatile uint64_t *table = e->paging->pointer(e->paging->host, frame);
 
 	if (!table)
-		return lode_page_refuse_(why, LODE_RULE_PAGE_TABLE, lode_page_place_(LODE_FIELD_PAGING_POINTER, frame, e->addr));
+		return page_refuse(why, lode_diag_of(LODE_RULE_PAGE_TABLE, LODE_FIELD_PAGING_POINTER, frame, e->addr));
 	e->level = level;
 	stand_on(e, table + level_index(e->addr, level));
 	return LODE_OK;
@@ -76,7 +76,7 @@ int lode_entry_check_(const struct lode_entries_ *e, enum lode_expect_ expect, s
 		rule = LODE_RULE_PAGE_UNMAPPED;
 	if (rule == LODE_RULE_NONE)
 		return LODE_OK;
-	return lode_page_refuse_(why, rule, lode_page_place_(LODE_FIELD_MAPPING_ADDR, e->at, e->format->frame(e->value, e->level)));
+	return page_refuse(why, lode_diag_of(rule, LODE_FIELD_MAPPING_ADDR, e->at, e->format->frame(e->value, e->level)));
 }
 
 int lode_entries_check_(const struct lode_paging *paging, const struct lode_range *range, enum lode_expect_ expect,

@@ -27,17 +27,18 @@ static uint64_t align_of(const struct lode_interval *wish)
 	return wish->align != 0 ? wish->align : LODE_SMALL_;
 }
 
-static struct lode_diag at(enum lode_field field, const struct lode_interval *wish, uint64_t value, uint64_t limit)
+static struct lode_diag about(const struct lode_interval *wish, enum lode_rule rule, enum lode_field field, uint64_t value,
+	uint64_t limit)
 {
-	struct lode_diag place = lode_page_place_(field, value, limit);
+	struct lode_diag diag = lode_diag_of(rule, field, value, limit);
 
-	place.index = wish->owner;
-	return place;
+	diag.index = wish->owner;
+	return diag;
 }
 
 static int refuse_range(enum lode_field field, const struct lode_interval *wish, uint64_t value, struct lode_diag *why)
 {
-	return lode_page_refuse_(why, LODE_RULE_INTERVAL_RANGE, at(field, wish, value, align_of(wish)));
+	return page_refuse(why, about(wish, LODE_RULE_INTERVAL_RANGE, field, value, align_of(wish)));
 }
 
 /* Sizes: together they do not pass 2^64. */
@@ -89,8 +90,8 @@ static int insert(struct lode_intervals *intervals, const struct lode_interval *
 	uint32_t place = count_below(intervals, wish->addr);
 
 	if (intervals->nentries >= intervals->max_entries)
-		return lode_page_refuse_(why, LODE_RULE_ROOM_INTERVALS,
-			lode_page_place_(LODE_FIELD_INTERVALS, (uint64_t)intervals->nentries + 1, intervals->max_entries));
+		return page_refuse(why, lode_diag_of(LODE_RULE_ROOM_INTERVALS, LODE_FIELD_INTERVALS,
+						(uint64_t)intervals->nentries + 1, intervals->max_entries));
 	for (uint32_t i = intervals->nentries++; i > place; i--)
 		intervals->entries[i] = intervals->entries[i - 1];
 	intervals->entries[place] = *wish;
@@ -108,11 +109,12 @@ int lode_intervals_take(struct lode_intervals *intervals, const struct lode_inte
 	place = count_below(intervals, wish->addr);
 	for (uint32_t i = place > 0 ? place - 1 : 0; i <= place && i < intervals->nentries; i++) {
 		const struct lode_interval *other = &intervals->entries[i];
-		struct lode_diag conflict = at(LODE_FIELD_INTERVAL_ADDR, wish, wish->addr, other->addr);
+		struct lode_diag conflict =
+			about(wish, LODE_RULE_INTERVAL_TAKEN, LODE_FIELD_INTERVAL_ADDR, wish->addr, other->addr);
 
 		conflict.other = other->owner;
 		if (touch(span_of(wish), span_of(other)))
-			return lode_page_refuse_(why, LODE_RULE_INTERVAL_TAKEN, conflict);
+			return page_refuse(why, conflict);
 	}
 	return insert(intervals, wish, why);
 }
@@ -241,8 +243,8 @@ int lode_intervals_take_random(uint64_t *addr, struct lode_intervals *intervals,
 		return status;
 	count = place(addr, intervals, wish, UINT64_MAX);
 	if (count == 0)
-		return lode_page_refuse_(why, LODE_RULE_INTERVAL_NO_PLACE,
-			at(LODE_FIELD_INTERVAL_SIZE, wish, wish->size, align_of(wish)));
+		return page_refuse(why,
+			about(wish, LODE_RULE_INTERVAL_NO_PLACE, LODE_FIELD_INTERVAL_SIZE, wish->size, align_of(wish)));
 	return take_place(addr, intervals, wish, scale(random, count), why);
 }
 

@@ -45,24 +45,33 @@ static struct pieces pieces_of(const struct lode_paging *paging, const struct lo
 	return (struct pieces){.memory = memory, .small = lode_format_of_(paging)->small};
 }
 
+static int refuse_region(struct lode_diag *why, enum lode_rule rule, const struct lode_memory *memory, uint32_t index,
+	uint64_t limit)
+{
+	struct lode_diag diag = lode_diag_of(rule, LODE_FIELD_REGION, memory->regions[index].frame, limit);
+
+	diag.index = index;
+	if (rule == LODE_RULE_MEMORY_ORDER)
+		diag.other = index - 1; /* of the first one: LODE_NO_INDEX */
+	return page_refuse(why, diag);
+}
+
 /* Whole pages of memory that the processor has, ascending: then sums of frames and sizes do not wrap. */
 static int check_regions(const struct lode_paging *paging, const struct lode_memory *memory, struct lode_diag *why)
 {
-	const struct lode_region *regions = memory->regions;
+	const uint64_t limit = UINT64_C(1) << paging->phys_bits;
 	uint64_t end = 0;
 
 	for (uint32_t i = 0; i < memory->nregions; i++) {
-		struct lode_diag place = lode_page_place_(LODE_FIELD_REGION, regions[i].frame, end);
+		const struct lode_region *region = &memory->regions[i];
 
-		place.index = i;
-		if (!aligned(regions[i].frame | regions[i].size, 0))
-			return lode_page_refuse_(why, LODE_RULE_PAGE_ALIGN, place);
-		if (!fits(regions[i].frame, regions[i].size, UINT64_C(1) << paging->phys_bits))
-			return lode_page_refuse_(why, LODE_RULE_PAGE_PHYSICAL, place);
-		place.other = i - 1;
-		if (regions[i].size == 0 || regions[i].frame < end)
-			return lode_page_refuse_(why, LODE_RULE_MEMORY_ORDER, place);
-		end = regions[i].frame + regions[i].size;
+		if (!aligned(region->frame | region->size, 0))
+			return refuse_region(why, LODE_RULE_PAGE_ALIGN, memory, i, LODE_SMALL_);
+		if (!fits(region->frame, region->size, limit))
+			return refuse_region(why, LODE_RULE_PAGE_PHYSICAL, memory, i, limit);
+		if (region->size == 0 || region->frame < end)
+			return refuse_region(why, LODE_RULE_MEMORY_ORDER, memory, i, end);
+		end = region->frame + region->size;
 	}
 	return LODE_OK;
 }

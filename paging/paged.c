@@ -13,7 +13,7 @@ struct batch {
 
 static int failed(struct lode_paged *paged, enum lode_rule rule, enum lode_field field, uint64_t value)
 {
-	lode_page_refuse_(&paged->why, rule, lode_page_place_(field, value, 0));
+	page_refuse(&paged->why, lode_diag_of(rule, field, value, 0));
 	return -1;
 }
 
@@ -245,10 +245,10 @@ static int paged_write(void *host, uint64_t addr, const void *bytes, size_t size
 
 static int source_failed(const struct lode_source *source, uint64_t offset, struct lode_diag *why)
 {
-	struct lode_diag place = lode_page_place_(LODE_FIELD_FILE, source->size, 0);
+	struct lode_diag diag = lode_diag_of(LODE_RULE_SOURCE_READ, LODE_FIELD_FILE, source->size, 0);
 
-	place.offset = offset;
-	lode_page_refuse_(why, LODE_RULE_SOURCE_READ, place);
+	diag.offset = offset;
+	page_refuse(why, diag);
 	return -1;
 }
 

@@ -90,9 +90,13 @@ static inline void entry_store(volatile uint64_t *entry, uint64_t value)
 	*entry = little(value);
 }
 
-/* Fill in why (if there is one) and return the rule's status. */
-struct lode_diag lode_page_place_(enum lode_field field, uint64_t value, uint64_t limit);
-int lode_page_refuse_(struct lode_diag *why, enum lode_rule rule, struct lode_diag place);
+/* Fill in why (if there is one) and return the status. */
+static inline int page_refuse(struct lode_diag *why, struct lode_diag diag)
+{
+	if (why)
+		*why = diag;
+	return diag.status;
+}
 
 /* Checks of arguments; each refuses with its rule. */
 int lode_check_range_(const struct lode_paging *paging, const struct lode_range *range, struct lode_diag *why);

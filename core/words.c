@@ -143,8 +143,12 @@ static void put_place(struct text *text, const struct lode_diag *why)
 		put(text, " at file offset ");
 		put_number(text, why->offset, true);
 	}
+	if (why->other != LODE_NO_INDEX || why->with != LODE_FIELD_NONE) {
+		put(text, ", conflicts with ");
+		put(text, why->with != LODE_FIELD_NONE ? lode_field_structure(why->with) : "number");
+	}
 	if (why->other != LODE_NO_INDEX) {
-		put(text, ", conflicts with number ");
+		put(text, " ");
 		put_number(text, why->other, false);
 	}
 }

@@ -55,6 +55,7 @@ struct lode_diag {
 	enum lode_field field; /* structure and field that broke the rule */
 	uint32_t index;        /* which structure of a table; LODE_NO_INDEX: there is only one */
 	uint32_t other;        /* the second structure of a conflict (rule's text says of which table), or LODE_NO_INDEX */
+	enum lode_field with;  /* what the second structure is; LODE_FIELD_NONE: of the same kind */
 	uint64_t value;        /* what the field holds */
 	uint64_t limit;        /* what it was compared with; 0 too where that is no number */
 	uint64_t offset;       /* byte in the file where the field stands, or LODE_NO_OFFSET */

@@ -25,7 +25,7 @@ struct lode_reloc_type {
 	uint8_t width; /* bytes that are written */
 };
 
-struct lode_machine {
+struct lode_arch {
 	uint16_t machine;
 	uint8_t class_;
 	const struct lode_reloc_type *types;
@@ -35,14 +35,14 @@ struct lode_machine {
 	uint8_t tcb;      /* variant I: bytes between thread pointer and block */
 };
 
-extern const struct lode_machine lode_machine_x86_64_, lode_machine_i386_, lode_machine_aarch64_, lode_machine_riscv64_;
+extern const struct lode_arch lode_machine_x86_64_, lode_machine_i386_, lode_machine_aarch64_, lode_machine_riscv64_;
 
 /* One walk over all tables. */
 struct lode_walk_ {
 	const struct lode_image *image;
 	const struct lode_plan *plan;
 	const struct lode_relocation *options;
-	const struct lode_machine *machine;
+	const struct lode_arch *machine;
 	struct lode_space *space; /* NULL: check only */
 	struct lode_dynamic dynamic;
 	struct lode_tls_layout tls;
@@ -72,7 +72,7 @@ int lode_word_write_(const struct lode_walk_ *walk, uint64_t addr, uint64_t valu
 int lode_walk_relr_(struct lode_walk_ *walk, struct lode_diag *why);
 
 /* The table for e_machine and class, or NULL. */
-const struct lode_machine *lode_machine_(uint16_t machine, uint8_t class_);
+const struct lode_arch *lode_machine_(uint16_t machine, uint8_t class_);
 /* Applies every relocation; LODE_OK or the first refusal. The image has been checked by lode_relocations_check. */
 int lode_relocate_(struct lode_space *space, const struct lode_image *image, const struct lode_plan *plan,
 	const struct lode_relocation *relocation, struct lode_diag *why);

@@ -15,7 +15,7 @@ static const struct lode_reloc_type types[] = {
 	{1032, LODE_OP_IRELATIVE, 8}, /* R_AARCH64_IRELATIVE */
 };
 
-const struct lode_machine lode_machine_aarch64_ = {
+const struct lode_arch lode_machine_aarch64_ = {
 	.machine = LODE_EM_AARCH64,
 	.class_ = LODE_CLASS64,
 	.types = types,

@@ -15,7 +15,7 @@ static const struct lode_reloc_type types[] = {
 	{42, LODE_OP_IRELATIVE, 4}, /* R_386_IRELATIVE */
 };
 
-const struct lode_machine lode_machine_i386_ = {
+const struct lode_arch lode_machine_i386_ = {
 	.machine = LODE_EM_386,
 	.class_ = LODE_CLASS32,
 	.types = types,

@@ -2,9 +2,9 @@
 /* e_machine and class come in, the table of that machine goes out. */
 #include "relocate.h"
 
-const struct lode_machine *lode_machine_(uint16_t machine, uint8_t class_)
+const struct lode_arch *lode_machine_(uint16_t machine, uint8_t class_)
 {
-	static const struct lode_machine *const machines[] = {
+	static const struct lode_arch *const machines[] = {
 		&lode_machine_x86_64_,
 		&lode_machine_i386_,
 		&lode_machine_aarch64_,

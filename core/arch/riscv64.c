@@ -14,7 +14,7 @@ static const struct lode_reloc_type types[] = {
 	{58, LODE_OP_IRELATIVE, 8}, /* R_RISCV_IRELATIVE */
 };
 
-const struct lode_machine lode_machine_riscv64_ = {
+const struct lode_arch lode_machine_riscv64_ = {
 	.machine = LODE_EM_RISCV,
 	.class_ = LODE_CLASS64,
 	.types = types,

@@ -14,7 +14,7 @@ static const struct lode_reloc_type types[] = {
 	{37, LODE_OP_IRELATIVE, 8}, /* R_X86_64_IRELATIVE */
 };
 
-const struct lode_machine lode_machine_x86_64_ = {
+const struct lode_arch lode_machine_x86_64_ = {
 	.machine = LODE_EM_X86_64,
 	.class_ = LODE_CLASS64,
 	.types = types,

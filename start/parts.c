@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+/* What every protocol places: the image, the modules; and questions about a finished start state. */
+#include <lode/note.h>
+
+#include "start.h"
+
+/* Runs that lie side by side from run i on; returns how many. */
+static uint32_t group(struct lode_part *part, const struct lode_plan *plan, uint32_t i, uint64_t move)
+{
+	const struct lode_run *run = &plan->runs[i];
+	uint64_t end = run->addr + run->size;
+	uint32_t n = 1;
+
+	while (i + n < plan->nruns && plan->runs[i + n].addr == end)
+		end += plan->runs[i + n++].size;
+	*part = (struct lode_part){.addr = run->addr + move, .size = end - run->addr, .offset = run->addr, .index = run->segment,
+		.what = LODE_FIELD_PART_KERNEL, .content = LODE_CONTENT_IMAGE};
+	return n;
+}
+
+int lode_take_image_(struct lode_builder_ *b, const struct lode_plan *plan, uint64_t move)
+{
+	struct lode_part part;
+	int status = LODE_OK;
+
+	for (uint32_t i = 0; status == LODE_OK && i < plan->nruns;) {
+		i += group(&part, plan, i, move);
+		status = lode_take_(b, &part);
+	}
+	return status;
+}
+
+bool lode_image_fits_(const struct lode_builder_ *b, const struct lode_plan *plan, uint64_t move)
+{
+	struct lode_part part;
+
+	for (uint32_t i = 0; i < plan->nruns;) {
+		i += group(&part, plan, i, move);
+		if (!lode_fits_(b, part.addr, part.size))
+			return false;
+	}
+	return true;
+}
+
+static int put_module(struct lode_builder_ *b, uint32_t i, const struct lode_wish_ *wish)
+{
+	const struct lode_module *module = &b->machine->modules[i];
+	struct lode_part part = {.addr = module->addr, .size = module->size, .what = LODE_FIELD_PART_MODULE, .index = i,
+		.content = LODE_CONTENT_MODULE};
+	struct lode_diag place = lode_place_of_(part.what, part.addr, wish->last);
+
+	if (module->addr == LODE_ANYWHERE)
+		return lode_put_(&part, b, wish);
+	place.index = i;
+	if (beyond_(module->addr, module->size, wish->last))
+		return lode_start_refuse_(b->why, LODE_RULE_START_TOO_HIGH, place);
+	return lode_take_(b, &part);
+}
+
+/* Those that have a place of their own come first: the others make room for them. */
+int lode_put_modules_(struct lode_builder_ *b, const struct lode_wish_ *wish)
+{
+	int status = LODE_OK;
+
+	for (uint32_t i = 0; status == LODE_OK && i < b->machine->nmodules; i++)
+		if (b->machine->modules[i].addr != LODE_ANYWHERE)
+			status = put_module(b, i, wish);
+	for (uint32_t i = 0; status == LODE_OK && i < b->machine->nmodules; i++)
+		if (b->machine->modules[i].addr == LODE_ANYWHERE)
+			status = put_module(b, i, wish);
+	return status;
+}
+
+bool lode_physical_byte_(const struct lode_image *image, uint64_t paddr)
+{
+	for (uint32_t i = 0; i < image->nsegments; i++) {
+		const struct lode_segment *segment = &image->segments[i];
+
+		if (segment->type == LODE_PT_LOAD && paddr >= segment->paddr && paddr - segment->paddr < segment->filesz)
+			return true;
+	}
+	return false;
+}
+
+/* Kernels that run elsewhere than they are loaded say the one address or the other: the virtual meaning comes first, as in GRUB. */
+int lode_physical_entry_(uint64_t *entry, const struct lode_image *image, struct lode_diag *why)
+{
+	for (uint32_t i = 0; i < image->nsegments; i++) {
+		const struct lode_segment *segment = &image->segments[i];
+
+		if (segment->type == LODE_PT_LOAD && image->entry >= segment->vaddr &&
+			image->entry - segment->vaddr < segment->filesz) {
+			*entry = segment->paddr + (image->entry - segment->vaddr);
+			return LODE_OK;
+		}
+	}
+	*entry = image->entry;
+	if (!lode_physical_byte_(image, image->entry))
+		return lode_start_refuse_(why, LODE_RULE_START_ENTRY, lode_place_of_(LODE_FIELD_EHDR_ENTRY, image->entry, 0));
+	return LODE_OK;
+}
+
+int lode_x86_only_(const struct lode_image *image, struct lode_diag *why)
+{
+	if (image->machine != LODE_EM_X86_64 && image->machine != LODE_EM_386)
+		return lode_start_refuse_(why, LODE_RULE_START_MACHINE, lode_place_at_(LODE_FIELD_EHDR_MACHINE, image->machine,
+			18));
+	if (image->data != LODE_DATA2LSB)
+		return lode_start_refuse_(why, LODE_RULE_START_MACHINE, lode_place_at_(LODE_FIELD_EHDR_DATA, image->data, 5));
+	return LODE_OK;
+}
+
+/* Notes of the build (LINUX_ELFNOTE_BUILD_SALT, LINUX_ELFNOTE_LTO_INFO), which every Linux of the last years has. */
+bool lode_is_linux_(const struct lode_image *image)
+{
+	struct lode_note note;
+
+	return lode_note_find(&note, image, "Linux", 0x100, NULL) > 0 || lode_note_find(&note, image, "Linux", 0x101, NULL) > 0;
+}
+
+uint32_t lode_e820_type_(enum lode_memory_type type)
+{
+	return type == LODE_MEMORY_FIRMWARE ? LODE_MEMORY_RESERVED : (uint32_t)type;
+}
+
+const struct lode_part *lode_start_module(const struct lode_start *start, uint32_t index)
+{
+	for (uint32_t i = 0; i < start->nparts; i++)
+		if (start->parts[i].content == LODE_CONTENT_MODULE && start->parts[i].index == index)
+			return &start->parts[i];
+	return NULL;
+}
+
+bool lode_start_image(uint64_t *phys, const struct lode_start *start, uint64_t addr, uint64_t size)
+{
+	for (uint32_t i = 0; i < start->nparts; i++) {
+		const struct lode_part *part = &start->parts[i];
+
+		if (part->content == LODE_CONTENT_IMAGE && addr >= part->offset && within_(addr - part->offset, size, part->size)) {
+			*phys = part->addr + (addr - part->offset);
+			return true;
+		}
+	}
+	return false;
+}

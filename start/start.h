@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+/* What the start states share: refusals, bytes, placing in physical memory, composing boot structures. Not for embedders. */
+#ifndef LODE_START_INTERNAL_H
+#define LODE_START_INTERNAL_H
+
+#include <lode/machine.h>
+
+void *memcpy(void *restrict dst, const void *restrict src, size_t size);
+void *memset(void *dst, int byte, size_t size);
+int memcmp(const void *a, const void *b, size_t size);
+
+enum { LODE_PAGE_ = 4096 };
+#define LODE_BELOW_4G_ UINT64_C(0xffffffff)
+
+static inline bool within_(uint64_t off, uint64_t len, uint64_t size)
+{
+	return len <= size && off <= size - len;
+}
+
+/* The power of two is the caller's; false if the result would wrap. */
+static inline bool align_up_ok_(uint64_t *up, uint64_t n, uint64_t align)
+{
+	*up = (n + (align - 1)) & ~(align - 1);
+	return *up >= n;
+}
+
+static inline uint64_t align_down_(uint64_t n, uint64_t align)
+{
+	return n & ~(align - 1);
+}
+
+/* For sums that cannot wrap: sizes of what is in memory. */
+static inline uint64_t align_up_(uint64_t n, uint64_t align)
+{
+	return (n + (align - 1)) & ~(align - 1);
+}
+
+/* True if a byte of the range lies above the last address. */
+static inline bool beyond_(uint64_t addr, uint64_t size, uint64_t last)
+{
+	return addr > last || (size > 0 && size - 1 > last - addr);
+}
+
+static inline bool power_of_two_(uint64_t n)
+{
+	return n != 0 && (n & (n - 1)) == 0;
+}
+
+static inline uint16_t get16_(const unsigned char *p)
+{
+	return (uint16_t)(p[0] | p[1] << 8);
+}
+
+static inline uint32_t get32_(const unsigned char *p)
+{
+	return get16_(p) | (uint32_t)get16_(p + 2) << 16;
+}
+
+static inline uint64_t get64_(const unsigned char *p)
+{
+	return get32_(p) | (uint64_t)get32_(p + 4) << 32;
+}
+
+static inline void put_(unsigned char *p, uint32_t width, uint64_t value)
+{
+	for (uint32_t i = 0; i < width; i++)
+		p[i] = (unsigned char)(value >> (8 * i));
+}
+
+uint64_t lode_string_size_(const char *s);
+
+/* Fill in why (if there is one) with rule and its status, and return that status. */
+int lode_start_refuse_(struct lode_diag *why, enum lode_rule rule, struct lode_diag place);
+/* A place without offset or index. */
+struct lode_diag lode_place_of_(enum lode_field field, uint64_t value, uint64_t limit);
+/* A place at a byte of the file. */
+struct lode_diag lode_place_at_(enum lode_field field, uint64_t value, uint64_t offset);
+
+/* One start state under construction. */
+struct lode_builder_ {
+	struct lode_start *start;
+	const struct lode_machine *machine;
+	struct lode_diag *why;
+};
+
+/* Where a part may go. */
+struct lode_wish_ {
+	uint64_t align; /* a power of two, a page at least */
+	uint64_t min;   /* first address */
+	uint64_t last;  /* last address */
+	bool high;      /* as high as possible instead of as low */
+};
+
+/* Outputs are empty, the arrays large enough, the machine makes sense. */
+int lode_begin_(struct lode_builder_ *b, enum lode_protocol protocol, uint32_t nruns, uint32_t nsections);
+/* The range is usable, free, and now taken by the part. */
+int lode_take_(struct lode_builder_ *b, const struct lode_part *part);
+/* The same as a question. */
+bool lode_fits_(const struct lode_builder_ *b, uint64_t addr, uint64_t size);
+/* Find a place for part->size bytes: part->addr, not yet taken. */
+bool lode_find_(struct lode_part *part, const struct lode_builder_ *b, const struct lode_wish_ *wish);
+/* Find and take, or refuse. */
+int lode_put_(struct lode_part *part, struct lode_builder_ *b, const struct lode_wish_ *wish);
+/* A few bytes that correct the image: no check. */
+void lode_patch_(struct lode_builder_ *b, uint64_t addr, uint64_t value);
+/* Every module: at its own address, or where the wish allows. */
+int lode_put_modules_(struct lode_builder_ *b, const struct lode_wish_ *wish);
+/* The end of usable memory that begins at addr. */
+uint64_t lode_usable_end_(const struct lode_machine *machine, uint64_t addr);
+
+/* A planned image in physical addresses, moved by a constant (modulo 2^64). */
+int lode_take_image_(struct lode_builder_ *b, const struct lode_plan *plan, uint64_t move);
+bool lode_image_fits_(const struct lode_builder_ *b, const struct lode_plan *plan, uint64_t move);
+/* *entry: e_entry as a physical address of the image, translated by the segment that holds it. */
+int lode_physical_entry_(uint64_t *entry, const struct lode_image *image, struct lode_diag *why);
+/* True if a byte of a PT_LOAD's file part lies there. */
+bool lode_physical_byte_(const struct lode_image *image, uint64_t paddr);
+/* A little-endian file for an x86 processor. */
+int lode_x86_only_(const struct lode_image *image, struct lode_diag *why);
+/* The file says that it is a Linux kernel. */
+bool lode_is_linux_(const struct lode_image *image);
+
+/*
+ * Boot structures are composed twice by the same function: once without bytes, to learn how many there are, and once for good.
+ */
+struct lode_form_ {
+	unsigned char *bytes; /* NULL: only count */
+	uint64_t base;        /* address of the first byte */
+	uint64_t size;        /* taken so far */
+};
+
+/* The next bytes, all zero: their address. */
+uint64_t lode_form_room_(struct lode_form_ *form, uint64_t size, uint64_t align);
+void lode_form_put_(struct lode_form_ *form, uint64_t addr, uint32_t width, uint64_t value);
+void lode_form_copy_(struct lode_form_ *form, uint64_t addr, const void *bytes, uint64_t size);
+/* A string and its NUL at the next bytes; NULL is "". */
+uint64_t lode_form_string_(struct lode_form_ *form, const char *s);
+
+struct lode_composition_ {
+	void (*compose)(struct lode_form_ *form, void *context);
+	void *context;
+	enum lode_field what;
+};
+/* Compose, place by the wish, and keep the bytes as a part. */
+int lode_compose_(struct lode_builder_ *b, const struct lode_composition_ *composition, const struct lode_wish_ *wish);
+
+/* Memory map entries, modules and strings of the machine in numbers that every protocol shares. */
+uint32_t lode_e820_type_(enum lode_memory_type type);
+
+#define LODE_CODE32_ UINT64_C(0x00cf9b000000ffff)
+#define LODE_DATA32_ UINT64_C(0x00cf93000000ffff)
+#define LODE_CODE64_ UINT64_C(0x00af9b000000ffff)
+#define LODE_TSS_    UINT64_C(0x00008b0000000067)
+
+enum { LODE_CR0_PE_ = 1, LODE_CR0_ET_ = 0x10, LODE_CR4_PAE_ = 0x20, LODE_CR4_LA57_ = 0x1000, LODE_EFER_LONG_ = 0x500,
+	LODE_EFER_NX_ = 0x800 };
+#define LODE_CR0_WP_ UINT64_C(0x10000)
+#define LODE_CR0_PG_ UINT64_C(0x80000000)
+/* What a processor has after reset: WB, WT, UC-, UC twice. */
+#define LODE_PAT_RESET_ UINT64_C(0x0007040600070406)
+/* The reset values, with WP and WC as entries 4 and 5. */
+#define LODE_PAT_WC_ UINT64_C(0x0000010500070406)
+
+/* A GDT with code at 10h, data at 18h, a task at 20h, as most protocols have it; its address. */
+uint64_t lode_form_gdt_(struct lode_form_ *form, uint64_t code);
+/* The registers that go with it. */
+void lode_registers_flat_(struct lode_registers *registers, uint64_t gdt, uint64_t code);
+/* Long mode on top of them. */
+void lode_registers_long_(struct lode_start *start);
+
+/* A mapping, whole pages. */
+int lode_map_(struct lode_builder_ *b, const struct lode_start_mapping *mapping);
+/* Pages for tables of all mappings so far. */
+int lode_put_tables_(struct lode_builder_ *b, const struct lode_wish_ *wish);
+
+#endif

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT */
+/* Headers in the first bytes of a file, kernels without ELF headers, sections and memory sizes: for both versions of Multiboot. */
+#include "multiboot.h"
+
+enum { PIECE = 512, MOST_WORDS = 4 };
+#define LOW_END 0xa0000u
+#define ONE_MIB 0x100000u
+
+static bool is_header(const unsigned char *p, const struct lode_header_kind_ *kind)
+{
+	uint32_t sum = 0;
+
+	for (uint32_t i = 0; i < kind->words; i++)
+		sum += get32_(p + 4 * i);
+	return get32_(p) == kind->magic && sum == 0;
+}
+
+/* Bytes of the file up to the end of the search, or of the file if that comes first. */
+static uint64_t search_end(const struct lode_source *source, const struct lode_header_kind_ *kind)
+{
+	return source->size < kind->search ? source->size : kind->search;
+}
+
+int lode_header_find_(uint64_t *offset, const struct lode_source *source, const struct lode_header_kind_ *kind,
+	struct lode_diag *why)
+{
+	uint64_t end = search_end(source, kind), words = 4 * (uint64_t)kind->words;
+	unsigned char piece[PIECE + 4 * MOST_WORDS];
+
+	for (uint64_t at = 0; at < end; at += PIECE) {
+		size_t have = (size_t)(end - at < sizeof piece ? end - at : sizeof piece);
+		int status = lode_source_read(piece, source, at, have, why);
+
+		if (status != LODE_OK)
+			return status;
+		for (size_t i = 0; i < PIECE && have >= words && i <= have - words; i += kind->align)
+			if (is_header(piece + i, kind)) {
+				*offset = at + i;
+				return LODE_OK;
+			}
+	}
+	return lode_start_refuse_(why, LODE_RULE_START_MULTIBOOT_NONE, lode_place_of_(kind->field, 0, kind->magic));
+}
+
+/* The file's bytes from where the load address stands; 0 as an end: as far as the file goes, and no bss. */
+int lode_raw_load_(struct lode_raw_load *load, const struct lode_address_fields_ *f, const struct lode_source *source,
+	struct lode_diag *why)
+{
+	struct lode_diag place = lode_place_at_(LODE_FIELD_MULTIBOOT_LOAD, f->load, f->offset);
+	uint64_t size, end;
+
+	place.limit = f->header;
+	if (f->header < f->load || f->header - f->load > f->offset || (f->load_end != 0 && f->load_end < f->load))
+		return lode_start_refuse_(why, LODE_RULE_START_MULTIBOOT_LOAD, place);
+	load->addr = f->load;
+	load->offset = f->offset - (f->header - f->load);
+	size = f->load_end != 0 ? f->load_end - f->load : source->size - load->offset;
+	end = f->load + size;
+	place = lode_place_at_(LODE_FIELD_MULTIBOOT_LOAD_END, f->load_end, f->offset);
+	place.limit = source->size;
+	if (source->size == LODE_SIZE_UNKNOWN || !within_(load->offset, size, source->size) || end > LODE_BELOW_4G_)
+		return lode_start_refuse_(why, LODE_RULE_START_MULTIBOOT_LOAD, place);
+	place = lode_place_at_(LODE_FIELD_MULTIBOOT_BSS_END, f->bss_end, f->offset);
+	place.limit = end;
+	if (f->bss_end != 0 && f->bss_end < end)
+		return lode_start_refuse_(why, LODE_RULE_START_MULTIBOOT_LOAD, place);
+	load->size = size;
+	load->memsize = f->bss_end != 0 ? f->bss_end - f->load : size;
+	return LODE_OK;
+}
+
+int lode_raw_entry_(const struct lode_raw_load *load, uint32_t entry, struct lode_diag *why)
+{
+	if (entry < load->addr || entry - load->addr >= load->size)
+		return lode_start_refuse_(why, LODE_RULE_START_ENTRY, lode_place_of_(LODE_FIELD_MULTIBOOT_ENTRY, entry,
+			load->addr));
+	return LODE_OK;
+}
+
+int lode_take_raw_(struct lode_builder_ *b, const struct lode_raw_load *load)
+{
+	struct lode_part part = {.addr = load->addr, .size = load->size, .what = LODE_FIELD_PART_KERNEL, .index = LODE_NO_INDEX,
+		.content = LODE_CONTENT_FILE, .offset = load->offset};
+	int status = lode_take_(b, &part);
+
+	part.addr += part.size;
+	part.size = load->memsize - load->size;
+	part.content = LODE_CONTENT_ZERO;
+	return status == LODE_OK && part.size > 0 ? lode_take_(b, &part) : status;
+}
+
+uint32_t lode_told_count_(const struct lode_kernel *kernel)
+{
+	return kernel != NULL && kernel->image->sections != NULL ? kernel->image->nsections : 0;
+}
+
+/* Bytes of the file that no segment brings into memory: symbols and their strings. */
+static bool needs_place(const struct lode_section *section)
+{
+	return section->size > 0 && !(section->flags & LODE_SHF_ALLOC) && section->type != LODE_SHT_NULL &&
+		section->type != LODE_SHT_NOBITS;
+}
+
+int lode_take_sections_(struct lode_builder_ *b, const struct lode_image *image)
+{
+	const struct lode_wish_ high = {.align = LODE_PAGE_, .min = LODE_PAGE_, .last = LODE_BELOW_4G_, .high = true};
+	int status = LODE_OK;
+
+	for (uint32_t i = 0; status == LODE_OK && i < image->nsections; i++) {
+		const struct lode_section *section = &image->sections[i];
+		struct lode_part part = {.size = section->size, .offset = section->offset, .what = LODE_FIELD_PART_SECTION,
+			.index = i,
+			.content = LODE_CONTENT_FILE};
+
+		if (needs_place(section))
+			status = lode_put_(&part, b, &high);
+	}
+	return status;
+}
+
+static uint64_t address_of(const struct lode_told_sections_ *told, uint32_t index)
+{
+	const struct lode_section *section = &told->image->sections[index];
+
+	for (uint32_t i = 0; i < told->start->nparts; i++)
+		if (told->start->parts[i].what == LODE_FIELD_PART_SECTION && told->start->parts[i].index == index)
+			return told->start->parts[i].addr;
+	return section->flags & LODE_SHF_ALLOC ? section->addr + told->move : section->addr;
+}
+
+uint32_t lode_section_size_(const struct lode_image *image)
+{
+	return image->class_ == LODE_CLASS64 ? 64 : 40;
+}
+
+static void put_section(struct lode_form_ *form, uint64_t at, const struct lode_told_sections_ *told, uint32_t index)
+{
+	const struct lode_section *s = &told->image->sections[index];
+	const uint64_t wide[] = {s->flags, address_of(told, index), s->offset, s->size};
+	uint32_t word = told->image->class_ == LODE_CLASS64 ? 8 : 4;
+
+	lode_form_put_(form, at, 4, s->name);
+	lode_form_put_(form, at + 4, 4, s->type);
+	at += 8;
+	for (uint32_t i = 0; i < 4; i++, at += word)
+		lode_form_put_(form, at, word, wide[i]);
+	lode_form_put_(form, at, 4, s->link);
+	lode_form_put_(form, at + 4, 4, s->info);
+	lode_form_put_(form, at + 8, word, s->addralign);
+	lode_form_put_(form, at + 8 + word, word, s->entsize);
+}
+
+uint64_t lode_form_sections_(struct lode_form_ *form, const struct lode_told_sections_ *told)
+{
+	uint32_t size = lode_section_size_(told->image);
+	uint64_t at = lode_form_room_(form, (uint64_t)told->image->nsections * size, 4);
+
+	for (uint32_t i = 0; form->bytes != NULL && i < told->image->nsections; i++)
+		put_section(form, at + (uint64_t)i * size, told, i);
+	return at;
+}
+
+uint32_t lode_memory_lower_(const struct lode_machine *machine)
+{
+	uint64_t end = lode_usable_end_(machine, 0);
+
+	return (uint32_t)((end < LOW_END ? end : LOW_END) >> 10);
+}
+
+uint32_t lode_memory_upper_(const struct lode_machine *machine)
+{
+	uint64_t size = lode_usable_end_(machine, ONE_MIB) - ONE_MIB;
+
+	return size >> 10 > UINT32_MAX ? UINT32_MAX : (uint32_t)(size >> 10);
+}
+
+uint32_t lode_multiboot_type_(enum lode_memory_type type)
+{
+	return lode_e820_type_(type) > LODE_MEMORY_BAD ? LODE_MEMORY_RESERVED : lode_e820_type_(type);
+}

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: MIT */
+/* Configuration, plan and memory map -> where everything is mapped. */
+#include "rust.h"
+
+#define FOUR_GIB (UINT64_C(1) << 32)
+#define LARGE_PAGE (UINT64_C(1) << 21)
+#define ROOT_ENTRY (UINT64_C(1) << 39)
+#define LAST_PHYSICAL (UINT64_C(1) << 46)
+#define HOLE UINT64_C(0x800000000000)
+#define HOLE_END UINT64_C(0xffff800000000000)
+
+enum { RW = LODE_PF_R | LODE_PF_W };
+
+/* The first mapping in the way, or the hole between the two halves of the address space. */
+static bool in_the_way(uint64_t *past, const struct lode_start *start, uint64_t addr, uint64_t size)
+{
+	uint64_t last = addr + (size - 1);
+
+	if (addr < HOLE_END && last >= HOLE) {
+		*past = HOLE_END;
+		return true;
+	}
+	for (uint32_t i = 0; i < start->nmappings; i++) {
+		const struct lode_start_mapping *mapping = &start->mappings[i];
+		uint64_t end = mapping->addr + (mapping->size - 1);
+
+		if (addr <= end && mapping->addr <= last) {
+			*past = end + 1;
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool find_room(uint64_t *addr, const struct lode_rust_state_ *s, uint64_t size, uint64_t align)
+{
+	uint64_t at = s->config->range_start, end = s->config->range_end;
+
+	while (align_up_ok_(&at, at, align) && at <= end && end - at >= size - 1) {
+		uint64_t past = 0;
+
+		if (!in_the_way(&past, s->b->start, at, size)) {
+			*addr = at;
+			return true;
+		}
+		if (past <= at)
+			return false;
+		at = past;
+	}
+	return false;
+}
+
+int lode_rust_room_(uint64_t *addr, struct lode_rust_state_ *s, const struct lode_rust_mapping *wish,
+	struct lode_start_mapping *mapping,
+	uint64_t align)
+{
+	struct lode_diag place = lode_place_of_(mapping->what, wish->addr, align);
+
+	if (!wish->fixed && !find_room(addr, s, mapping->size, align))
+		return lode_start_refuse_(s->b->why, LODE_RULE_START_NO_PLACE,
+			lode_place_of_(mapping->what, mapping->size, s->config->range_end));
+	if (wish->fixed) {
+		*addr = wish->addr;
+		if ((wish->addr & (align - 1)) != 0 || mapping->size - 1 > UINT64_MAX - wish->addr ||
+			(wish->addr < HOLE_END && wish->addr + (mapping->size - 1) >= HOLE))
+			return lode_start_refuse_(s->b->why, LODE_RULE_START_RUST_ADDRESS, place);
+	}
+	mapping->addr = *addr;
+	return lode_map_(s->b, mapping);
+}
+
+/* Pages of a run inside and outside of what turns read-only. */
+static int map_run(struct lode_rust_state_ *s, const struct lode_run *run, uint64_t phys)
+{
+	const struct lode_range *relro = &s->kernel->plan->relro;
+	uint64_t end = run->addr + (run->size - 1) + 1, cuts[4] = {run->addr, run->addr, run->addr, end};
+	int status = LODE_OK;
+
+	if (relro->size > 0 && relro->addr < end && relro->addr + relro->size > run->addr) {
+		cuts[1] = relro->addr > run->addr ? relro->addr : run->addr;
+		cuts[2] = relro->addr + relro->size < end ? relro->addr + relro->size : end;
+	}
+	for (uint32_t i = 0; status == LODE_OK && i < 3; i++) {
+		const struct lode_start_mapping mapping = {.addr = cuts[i], .phys = phys + (cuts[i] - run->addr),
+			.size = cuts[i + 1] - cuts[i],
+			.prot = i == 1 ? run->prot & ~LODE_PF_W : run->prot, .what = LODE_FIELD_PART_KERNEL};
+
+		status = lode_map_(s->b, &mapping);
+	}
+	return status;
+}
+
+/* Runs that lie side by side get memory side by side. */
+static int map_image(struct lode_rust_state_ *s)
+{
+	const struct lode_plan *plan = s->kernel->plan;
+	int status = LODE_OK;
+
+	for (uint32_t i = 0; status == LODE_OK && i < plan->nruns; i++) {
+		uint64_t phys;
+
+		if (!lode_start_image(&phys, s->b->start, plan->runs[i].addr, plan->runs[i].size))
+			return lode_start_refuse_(s->b->why, LODE_RULE_START_NO_PLACE,
+				lode_place_of_(LODE_FIELD_PART_KERNEL, plan->runs[i].size, 0));
+		status = map_run(s, &plan->runs[i], phys);
+	}
+	return status;
+}
+
+/* The guard page comes first: that is also what a fixed address means. */
+static int map_stack(struct lode_rust_state_ *s, uint64_t phys, uint64_t size)
+{
+	struct lode_start_mapping guard = {.size = LODE_PAGE_ + size, .what = LODE_FIELD_PART_STACK};
+	struct lode_start_mapping stack = {.phys = phys, .size = size, .prot = RW, .what = LODE_FIELD_PART_STACK};
+	uint64_t addr;
+	int status = lode_rust_room_(&addr, s, &s->config->stack, &guard, LODE_PAGE_);
+
+	if (status != LODE_OK)
+		return status;
+	s->b->start->mappings[s->b->start->nmappings - 1].size = LODE_PAGE_;
+	s->stack = stack.addr = addr + LODE_PAGE_;
+	return lode_map_(s->b, &stack);
+}
+
+static int put_stack(struct lode_rust_state_ *s)
+{
+	const struct lode_wish_ wish = {.align = LODE_PAGE_, .min = 0x100000, .last = UINT64_MAX};
+	struct lode_part part = {.what = LODE_FIELD_PART_STACK, .index = LODE_NO_INDEX, .content = LODE_CONTENT_ZERO};
+	uint64_t size = s->config->stack_size;
+	int status;
+
+	if (size < 16 || size > FOUR_GIB)
+		return lode_start_refuse_(s->b->why, LODE_RULE_START_RUST_FIELD,
+			lode_place_at_(LODE_FIELD_RUST_STACK, size, s->config->offset + 23));
+	part.size = align_up_(size, LODE_PAGE_);
+	status = lode_put_(&part, s->b, &wish);
+	return status == LODE_OK ? map_stack(s, part.addr, part.size) : status;
+}
+
+static int map_framebuffer(struct lode_rust_state_ *s)
+{
+	const struct lode_framebuffer *screen = s->b->machine->framebuffer;
+	struct lode_start_mapping mapping = {.prot = RW, .cache = LODE_CACHE_WRITE_COMBINING, .what = LODE_FIELD_PART_FRAMEBUFFER};
+	uint64_t inside;
+	int status;
+
+	if (screen == NULL)
+		return LODE_OK;
+	inside = screen->addr & (LODE_PAGE_ - 1);
+	mapping.phys = screen->addr - inside;
+	mapping.size = align_up_(inside + (uint64_t)screen->pitch * screen->height, LODE_PAGE_);
+	status = lode_rust_room_(&s->framebuffer, s, &s->config->framebuffer, &mapping, LODE_PAGE_);
+	s->framebuffer += inside;
+	return status;
+}
+
+/* Four GiB at least, and up to the end of the memory map. */
+static int map_physical(struct lode_rust_state_ *s)
+{
+	const struct lode_machine *machine = s->b->machine;
+	struct lode_start_mapping mapping = {.size = FOUR_GIB, .prot = RW, .what = LODE_FIELD_MAP_PHYSICAL};
+
+	if (!s->config->has_physical)
+		return LODE_OK;
+	for (uint32_t i = 0; i < machine->nmemory; i++) {
+		uint64_t last = machine->memory[i].addr + (machine->memory[i].size - 1);
+
+		if (last < LAST_PHYSICAL && last >= mapping.size)
+			mapping.size = align_up_(last + 1, LARGE_PAGE);
+	}
+	return lode_rust_room_(&s->physical, s, &s->config->physical, &mapping, LARGE_PAGE);
+}
+
+/* One entry of the root points at the root. */
+static int map_recursive(struct lode_rust_state_ *s)
+{
+	struct lode_start_mapping mapping = {.size = ROOT_ENTRY, .what = LODE_FIELD_MAP_RECURSIVE};
+	uint64_t addr;
+	int status;
+
+	if (!s->config->has_recursive)
+		return LODE_OK;
+	status = lode_rust_room_(&addr, s, &s->config->recursive, &mapping, ROOT_ENTRY);
+	s->b->start->recursive = addr >> 39 & 511;
+	return status;
+}
+
+static int map_ramdisk(struct lode_rust_state_ *s)
+{
+	const struct lode_part *part = lode_start_module(s->b->start, 0);
+	struct lode_start_mapping mapping = {.prot = RW, .what = LODE_FIELD_PART_MODULE};
+	uint64_t inside;
+	int status;
+
+	if (part == NULL || part->size == 0)
+		return LODE_OK;
+	inside = part->addr & (LODE_PAGE_ - 1);
+	mapping.phys = part->addr - inside;
+	mapping.size = align_up_(inside + part->size, LODE_PAGE_);
+	status = lode_rust_room_(&s->ramdisk, s, &s->config->ramdisk, &mapping, LODE_PAGE_);
+	s->ramdisk += inside;
+	return status;
+}
+
+/* What has a fixed address comes first in each configuration that is any good; a conflict names both. */
+int lode_rust_map_(struct lode_rust_state_ *s)
+{
+	int status = map_image(s);
+
+	if (status == LODE_OK)
+		status = put_stack(s);
+	if (status == LODE_OK)
+		status = map_framebuffer(s);
+	if (status == LODE_OK)
+		status = map_recursive(s);
+	if (status == LODE_OK)
+		status = map_physical(s);
+	return status == LODE_OK ? map_ramdisk(s) : status;
+}

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/* A kernel made with bootloader_api and a machine -> places, mappings, BootInfo and registers. */
+#include "rust.h"
+
+enum { CODE = 8, DATA = 16, GDT_LIMIT = 23 };
+#define ONE_MIB 0x100000u
+
+static const struct lode_wish_ anywhere = {.align = LODE_PAGE_, .min = ONE_MIB, .last = UINT64_MAX};
+
+/* What this protocol has no way to hand over is refused, not dropped. */
+static int check(const struct lode_rust_state_ *s)
+{
+	const struct lode_machine *machine = s->b->machine;
+	const struct lode_plan *plan = s->kernel->plan;
+	const struct lode_run *run = lode_plan_run_at(plan, plan->entry, 1);
+
+	if (machine->nmodules > 1)
+		return lode_start_refuse_(s->b->why, LODE_RULE_START_MODULES, lode_place_of_(LODE_FIELD_MODULE_COUNT,
+			machine->nmodules, 1));
+	if (lode_string_size_(machine->cmdline) > 1)
+		return lode_start_refuse_(s->b->why, LODE_RULE_START_CMDLINE,
+			lode_place_of_(LODE_FIELD_CMDLINE, lode_string_size_(machine->cmdline) - 1, 0));
+	if (run == NULL || !(run->prot & LODE_PF_X))
+		return lode_start_refuse_(s->b->why, LODE_RULE_START_ENTRY, lode_place_of_(LODE_FIELD_EHDR_ENTRY, plan->entry, 0));
+	return LODE_OK;
+}
+
+/* The image in pieces: neighbours in the address space stay neighbours in memory. */
+static int take_image(struct lode_rust_state_ *s)
+{
+	const struct lode_plan *plan = s->kernel->plan;
+	int status = LODE_OK;
+
+	for (uint32_t i = 0, next; status == LODE_OK && i < plan->nruns; i = next) {
+		struct lode_part part = {.size = plan->runs[i].size, .offset = plan->runs[i].addr, .index = plan->runs[i].segment,
+			.what = LODE_FIELD_PART_KERNEL, .content = LODE_CONTENT_IMAGE};
+
+		for (next = i + 1; next < plan->nruns && plan->runs[next].addr == part.offset + part.size; next++)
+			part.size += plan->runs[next].size;
+		status = lode_put_(&part, s->b, &anywhere);
+	}
+	return status;
+}
+
+static int take_file(struct lode_rust_state_ *s)
+{
+	struct lode_part part = {.size = s->kernel->image->source->size, .what = LODE_FIELD_PART_KERNEL_FILE,
+		.index = LODE_NO_INDEX,
+		.content = LODE_CONTENT_FILE};
+	int status = lode_put_(&part, s->b, &anywhere);
+
+	s->file = part.addr;
+	return status;
+}
+
+/* Addresses for as many pages as the structures will have; their memory is known only once they are placed. */
+static int map_info(struct lode_rust_state_ *s)
+{
+	struct lode_rust_mapping wish = s->config->boot_info;
+	struct lode_start_mapping mapping = {.prot = LODE_PF_R | LODE_PF_W, .what = LODE_FIELD_PART_INFO};
+	uint64_t inside = wish.fixed ? wish.addr & (LODE_PAGE_ - 1) : 0;
+	struct lode_form_ form = {.base = 0};
+	int status;
+
+	s->boot_info = inside;
+	lode_rust_compose_(&form, s);
+	mapping.size = s->info_pages = align_up_(form.size, LODE_PAGE_);
+	if (inside % 8 != 0)
+		return lode_start_refuse_(s->b->why, LODE_RULE_START_RUST_ADDRESS, lode_place_of_(LODE_FIELD_PART_INFO, wish.addr,
+			8));
+	wish.addr -= inside;
+	status = lode_rust_room_(&s->boot_info, s, &wish, &mapping, LODE_PAGE_);
+	s->boot_info += inside;
+	return status;
+}
+
+static int place(struct lode_rust_state_ *s)
+{
+	const struct lode_composition_ composition = {lode_rust_compose_, s, LODE_FIELD_PART_INFO};
+	struct lode_start *start = s->b->start;
+	uint32_t info;
+	int status = take_image(s);
+
+	if (status == LODE_OK)
+		status = lode_put_modules_(s->b, &anywhere);
+	if (status == LODE_OK)
+		status = take_file(s);
+	if (status == LODE_OK)
+		status = lode_rust_map_(s);
+	s->max_regions = lode_regions_most_(s->b, 2);
+	if (status == LODE_OK)
+		status = map_info(s);
+	info = start->nmappings - 1;
+	if (status == LODE_OK)
+		status = lode_put_tables_(s->b, &anywhere);
+	if (status == LODE_OK)
+		status = lode_compose_(s->b, &composition, &anywhere);
+	if (status == LODE_OK)
+		start->mappings[info].phys = align_down_(s->info, LODE_PAGE_);
+	return status;
+}
+
+static void set_registers(const struct lode_rust_state_ *s)
+{
+	struct lode_start *start = s->b->start;
+	struct lode_registers *registers = &start->registers;
+	const struct lode_selector data = {DATA, LODE_DATA32_};
+
+	registers->cs = (struct lode_selector){CODE, LODE_CODE64_};
+	registers->ds = registers->es = registers->fs = registers->gs = registers->ss = data;
+	registers->gdtr = (struct lode_table){s->boot_info + (s->gdt - s->info), GDT_LIMIT};
+	registers->cr0 = LODE_CR0_PE_ | LODE_CR0_ET_ | LODE_CR0_WP_;
+	lode_registers_long_(start);
+	registers->efer |= LODE_EFER_NX_;
+	registers->pat = LODE_PAT_WC_;
+	registers->rip = s->kernel->plan->entry;
+	registers->rdi = s->boot_info;
+	registers->rsp = align_down_(s->stack + s->config->stack_size, 16) - 8;
+	start->info = s->info;
+}
+
+int lode_start_rust(struct lode_start *start, const struct lode_rust *rust, const struct lode_kernel *kernel,
+	const struct lode_machine *machine, struct lode_diag *why)
+{
+	struct lode_builder_ b = {start, machine, why};
+	struct lode_rust_state_ s = {.b = &b, .config = rust, .kernel = kernel};
+	int status = lode_begin_(&b, LODE_PROTOCOL_RUST, kernel->plan->nruns, 0);
+
+	start->levels = 4;
+	if (status == LODE_OK)
+		status = check(&s);
+	if (status == LODE_OK)
+		status = place(&s);
+	if (status == LODE_OK)
+		set_registers(&s);
+	return status;
+}

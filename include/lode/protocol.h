@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* Which boot protocol a file speaks, and how its image is to be planned for it. */
+#ifndef LODE_PROTOCOL_H
+#define LODE_PROTOCOL_H
+
+#include <lode/machine.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/**
+ * lode_protocol_find - the protocol by which a file is best started
+ * @image: opened, or NULL if the file is no ELF file
+ * @source: the file
+ * From what says most about itself to what says nothing: a bzImage's header; bootloader_api's configuration; Limine's tag or requests
+ * (not asked of Linux); a Multiboot 2 header, a Multiboot 1 header; a PVH note; any ELF64 program for x86-64 (not one with an
+ * interpreter). A header that is there and wrong counts: the protocol's own function then says what is wrong.
+ * Errors: start-none, source-*.
+ */
+int lode_protocol_find(enum lode_protocol *protocol, const struct lode_image *image, const struct lode_source *source,
+	struct lode_diag *why);
+
+/** "pvh", "linux", "elf64", "multiboot", "multiboot2", "limine", "rust"; "" for none. */
+const char *lode_protocol_name(enum lode_protocol protocol);
+
+/** How to plan the image for a protocol; for Limine and bootloader_api set base to what lode_limine_find, lode_rust_find say. */
+struct lode_policy lode_protocol_policy(enum lode_protocol protocol);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/* A file -> the boot protocol that it speaks. */
+#include <lode/limine.h>
+#include <lode/linux.h>
+#include <lode/multiboot2.h>
+#include <lode/protocol.h>
+#include <lode/pvh.h>
+#include <lode/rust.h>
+
+#include "start.h"
+
+/* There, even if something is wrong with it. A source that fails is none of this. */
+static bool is_there(int status, const struct lode_diag *why, enum lode_rule none)
+{
+	return status == LODE_OK || (status != LODE_ERR_IO && why->rule != none && why->rule != LODE_RULE_START_MACHINE);
+}
+
+static bool is_bzimage(const struct lode_source *source, struct lode_diag *why)
+{
+	struct lode_linux found;
+
+	return is_there(lode_linux_read(&found, source, why), why, LODE_RULE_START_LINUX_NONE);
+}
+
+static bool is_rust(const struct lode_image *image, struct lode_diag *why)
+{
+	struct lode_rust found;
+
+	return is_there(lode_rust_find(&found, image, why), why, LODE_RULE_START_RUST_NONE);
+}
+
+static bool is_limine(const struct lode_image *image, struct lode_diag *why)
+{
+	struct lode_limine found;
+
+	return !lode_is_linux_(image) && is_there(lode_limine_find(&found, image, why), why, LODE_RULE_START_LIMINE_NONE);
+}
+
+static bool is_multiboot2(const struct lode_source *source, struct lode_diag *why)
+{
+	struct lode_multiboot2 found;
+
+	return is_there(lode_multiboot2_find(&found, source, why), why, LODE_RULE_START_MULTIBOOT_NONE);
+}
+
+static bool is_multiboot(const struct lode_source *source, struct lode_diag *why)
+{
+	struct lode_multiboot found;
+
+	return is_there(lode_multiboot_find(&found, source, why), why, LODE_RULE_START_MULTIBOOT_NONE);
+}
+
+static bool is_pvh(const struct lode_image *image, struct lode_diag *why)
+{
+	struct lode_pvh found;
+
+	return is_there(lode_pvh_find(&found, image, why), why, LODE_RULE_START_PVH_NONE);
+}
+
+static bool is_elf64(const struct lode_image *image)
+{
+	return image->class_ == LODE_CLASS64 && image->machine == LODE_EM_X86_64 &&
+		(image->type == LODE_ET_EXEC || image->type == LODE_ET_DYN) && lode_segment_find(image, LODE_PT_INTERP) == NULL;
+}
+
+static enum lode_protocol find(const struct lode_image *image, const struct lode_source *source, struct lode_diag *why)
+{
+	if (image == NULL && is_bzimage(source, why))
+		return LODE_PROTOCOL_LINUX;
+	if (image != NULL && is_rust(image, why))
+		return LODE_PROTOCOL_RUST;
+	if (image != NULL && is_limine(image, why))
+		return LODE_PROTOCOL_LIMINE;
+	if (is_multiboot2(source, why))
+		return LODE_PROTOCOL_MULTIBOOT2;
+	if (is_multiboot(source, why))
+		return LODE_PROTOCOL_MULTIBOOT;
+	if (image != NULL && is_pvh(image, why))
+		return LODE_PROTOCOL_PVH;
+	return image != NULL && is_elf64(image) ? LODE_PROTOCOL_ELF64 : LODE_PROTOCOL_NONE;
+}
+
+int lode_protocol_find(enum lode_protocol *protocol, const struct lode_image *image, const struct lode_source *source,
+	struct lode_diag *why)
+{
+	struct lode_diag last = {.status = LODE_OK};
+
+	*protocol = find(image, source, &last);
+	if (*protocol != LODE_PROTOCOL_NONE)
+		return LODE_OK;
+	if (last.status == LODE_ERR_IO) {
+		if (why != NULL)
+			*why = last;
+		return last.status;
+	}
+	return lode_start_refuse_(why, LODE_RULE_START_NONE, lode_place_of_(LODE_FIELD_FILE, source->size, 0));
+}
+
+const char *lode_protocol_name(enum lode_protocol protocol)
+{
+	static const char names[][12] = {
+		[LODE_PROTOCOL_NONE] = "", [LODE_PROTOCOL_PVH] = "pvh", [LODE_PROTOCOL_LINUX] = "linux",
+			[LODE_PROTOCOL_ELF64] = "elf64",
+		[LODE_PROTOCOL_MULTIBOOT] = "multiboot", [LODE_PROTOCOL_MULTIBOOT2] = "multiboot2",
+		[LODE_PROTOCOL_LIMINE] = "limine",
+		[LODE_PROTOCOL_RUST] = "rust",
+	};
+
+	return (uint32_t)protocol < sizeof names / sizeof *names ? names[protocol] : "";
+}
+
+struct lode_policy lode_protocol_policy(enum lode_protocol protocol)
+{
+	struct lode_policy policy = lode_policy_kernel(LODE_PAGE_);
+
+	if (protocol == LODE_PROTOCOL_LIMINE || protocol == LODE_PROTOCOL_RUST)
+		return policy;
+	/* no page has permissions of its own, the entry is another one or physical, and the kernel relocates itself */
+	policy.domain = LODE_PHYSICAL;
+	policy.wx = LODE_WX_ALLOW;
+	policy.relocate = LODE_RELOCATE_NONE;
+	policy.flags |= LODE_PLAN_ENTRY_ANY | LODE_PLAN_ALIGN_LENIENT;
+	return policy;
+}

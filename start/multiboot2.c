@@ -138,7 +138,7 @@ static int read_tags(struct lode_multiboot2 *m, const struct lode_source *source
 	struct tag tag = {.offset = m->offset + LODE_MULTIBOOT2_HEADER};
 
 	for (;;) {
-		int status = read_tag(&tag, source, end > tag.offset ? end - tag.offset : 0, why);
+		int status = read_tag(&tag, source, end - tag.offset, why);
 
 		if (status != LODE_OK)
 			return status;
@@ -148,6 +148,7 @@ static int read_tags(struct lode_multiboot2 *m, const struct lode_source *source
 		if (status != LODE_OK)
 			return status;
 		tag.offset += align_up_(tag.size, LODE_MULTIBOOT2_ALIGN);
+		tag.offset = tag.offset < end ? tag.offset : end;
 	}
 }
 
@@ -175,6 +176,9 @@ int lode_multiboot2_find(struct lode_multiboot2 *multiboot, const struct lode_so
 	if (get32_(raw + LODE_MULTIBOOT2_ARCH) != I386)
 		return lode_start_refuse_(why, LODE_RULE_START_MACHINE, lode_place_at_(LODE_FIELD_MULTIBOOT2_ARCH,
 			get32_(raw + LODE_MULTIBOOT2_ARCH), multiboot->offset + LODE_MULTIBOOT2_ARCH));
+	if (multiboot->length < LODE_MULTIBOOT2_HEADER || !within_(multiboot->offset, multiboot->length, source->size))
+		return lode_start_refuse_(why, LODE_RULE_START_MULTIBOOT2_TAG, lode_place_at_(LODE_FIELD_MULTIBOOT2_LENGTH,
+			multiboot->length, multiboot->offset + LODE_MULTIBOOT2_LENGTH));
 	status = read_tags(multiboot, source, why);
 	return status == LODE_OK ? check(multiboot, why) : status;
 }

@@ -416,6 +416,14 @@ static void test_header_tags(void)
 	make(ELFCLASS32, 0);
 	run2(&machine, true);
 	state_refused(&s, LODE_RULE_START_MACHINE, LODE_FIELD_MULTIBOOT2_ARCH);
+	header2(0x100, 15);
+	make(ELFCLASS32, 0);
+	run2(&machine, true);
+	state_refused(&s, LODE_RULE_START_MULTIBOOT2_TAG, LODE_FIELD_MULTIBOOT2_LENGTH);
+	header2(0x100, 0x10000000);
+	make(ELFCLASS32, 0);
+	run2(&machine, true);
+	state_refused(&s, LODE_RULE_START_MULTIBOOT2_TAG, LODE_FIELD_MULTIBOOT2_LENGTH);
 	header2(0x104, 24);
 	make(ELFCLASS32, 0);
 	run2(&machine, true);

@@ -7,7 +7,7 @@
 static void check(const struct lode_linux *l, uint64_t size)
 {
 	HOLDS(l->setup_size < size && l->system_size <= size - l->setup_size);
-	HOLDS(l->payload.addr <= size && l->payload.size <= size - l->payload.addr);
+	HOLDS(l->payload.offset <= size && l->payload.size <= size - l->payload.offset);
 	HOLDS(l->header_size <= sizeof l->header);
 }
 

@@ -74,7 +74,7 @@ static int check_payload(struct lode_linux *l, struct lode_diag *why)
 	if (!within_(offset, size, l->system_size))
 		return lode_start_refuse_(why, LODE_RULE_START_LINUX_TRUNCATED,
 			lode_place_at_(LODE_FIELD_LINUX_PAYLOAD, offset, LODE_LINUX_PAYLOAD));
-	l->payload = (struct lode_range){(uint64_t)l->setup_size + offset, size};
+	l->payload = (struct lode_extent){(uint64_t)l->setup_size + offset, size};
 	return LODE_OK;
 }
 

@@ -48,12 +48,13 @@ static int find_in_walk(struct wanted *wanted, struct lode_notes notes, struct l
 	return more == LODE_ERR_MALFORMED ? 0 : more;
 }
 
-static int find_in_range(struct wanted *wanted, const struct lode_range *range, uint64_t align, struct lode_diag *why)
+static int find_in_extent(struct wanted *wanted, const struct lode_extent *extent, uint64_t align, struct lode_diag *why)
 {
-	struct lode_notes notes = {.image = wanted->image, .offset = range->addr, .end = range->addr + range->size, .align = 8};
+	struct lode_notes notes = {.image = wanted->image, .offset = extent->offset, .end = extent->offset + extent->size,
+		.align = 8};
 	int found = 0;
 
-	if (range->size > UINT64_MAX - range->addr)
+	if (extent->size > UINT64_MAX - extent->offset)
 		return 0;
 	if (align == 8)
 		found = find_in_walk(wanted, notes, why);
@@ -70,13 +71,14 @@ static int find(struct wanted *wanted, struct lode_diag *why)
 		const struct lode_segment *segment = &image->segments[i];
 
 		if (segment->type == LODE_PT_NOTE)
-			found = find_in_range(wanted, &(struct lode_range){segment->offset, segment->filesz}, segment->align, why);
+			found = find_in_extent(wanted, &(struct lode_extent){segment->offset, segment->filesz}, segment->align,
+				why);
 	}
 	for (uint32_t i = 0; found == 0 && image->sections != NULL && i < image->nsections; i++) {
 		const struct lode_section *section = &image->sections[i];
 
 		if (section->type == LODE_SHT_NOTE)
-			found = find_in_range(wanted, &(struct lode_range){section->offset, section->size}, section->addralign,
+			found = find_in_extent(wanted, &(struct lode_extent){section->offset, section->size}, section->addralign,
 				why);
 	}
 	return found;

@@ -2,35 +2,20 @@
 /* A rule and a place come in, a filled diagnosis and its status go out; every refusal of a start state passes here. */
 #include "start.h"
 
-static const signed char status_of[] = {
-	[LODE_RULE_NONE] = LODE_OK,
-#define LODE_RULE(id, name, status, class_, text, remedy, ref) [LODE_RULE_##id] = LODE_ERR_##status,
-#include <lode/rules.def>
-#undef LODE_RULE
-};
-
 int lode_start_refuse_(struct lode_diag *why, enum lode_rule rule, struct lode_diag place)
 {
-	enum lode_status status = (enum lode_status)status_of[rule];
+	const struct lode_diag by_rule = lode_diag_of(rule, place.field, place.value, place.limit);
 
-	if (why != NULL) {
-		place.rule = rule;
-		place.status = status;
+	place.rule = by_rule.rule;
+	place.status = by_rule.status;
+	if (why != NULL)
 		*why = place;
-	}
-	return status;
+	return place.status;
 }
 
 struct lode_diag lode_place_of_(enum lode_field field, uint64_t value, uint64_t limit)
 {
-	return (struct lode_diag){
-		.field = field,
-		.index = LODE_NO_INDEX,
-		.other = LODE_NO_INDEX,
-		.value = value,
-		.limit = limit,
-		.offset = LODE_NO_OFFSET,
-	};
+	return lode_diag_of(LODE_RULE_NONE, field, value, limit);
 }
 
 struct lode_diag lode_place_at_(enum lode_field field, uint64_t value, uint64_t offset)

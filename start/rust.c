@@ -141,15 +141,16 @@ static int read_config(struct lode_rust *c, const struct lode_source *source, ui
 static const struct lode_section *find_section(const struct lode_image *image)
 {
 	static const char wanted[] = ".bootloader-config";
-	struct lode_range names = {0};
+	struct lode_strings names;
 	char name[NAME];
 
 	if (image->sections == NULL || image->shstrndx >= image->nsections)
 		return NULL;
-	names = (struct lode_range){image->sections[image->shstrndx].offset, image->sections[image->shstrndx].size};
+	names = (struct lode_strings){image->source, image->sections[image->shstrndx].offset,
+		image->sections[image->shstrndx].size};
 	for (uint32_t i = 1; i < image->nsections; i++)
 		if (image->sections[i].type != LODE_SHT_NOBITS &&
-			lode_string_read(name, sizeof name, image, &names, image->sections[i].name, NULL) == LODE_OK &&
+			lode_string_read(name, sizeof name, &names, image->sections[i].name, NULL) == LODE_OK &&
 			memcmp(name, wanted, sizeof wanted) == 0)
 			return &image->sections[i];
 	return NULL;

@@ -6,17 +6,21 @@
 
 enum { RELATIVE = 8, ABSOLUTE = 1 }; /* R_X86_64_RELATIVE, R_X86_64_64 */
 
-static int scan_piece(const struct lode_scan_ *scan, const unsigned char *piece, size_t have, struct lode_range at,
+/* Where a byte is, loaded and in the file. */
+struct position {
+	uint64_t vaddr, offset;
+};
+
+static int scan_piece(const struct lode_scan_ *scan, const unsigned char *piece, size_t have, struct position at,
 	struct lode_diag *why)
 {
-	/* at: virtual address and file offset of the piece's first byte */
-	for (size_t i = (size_t)(-at.addr & (scan->step - 1)); i < LODE_SCAN_PIECE_ &&
+	for (size_t i = (size_t)(-at.vaddr & (scan->step - 1)); i < LODE_SCAN_PIECE_ &&
 		i + LODE_SCAN_PATTERN_ <= have; i += scan->step) {
 		int status;
 
 		if (piece[i] != scan->pattern[0] || memcmp(piece + i, scan->pattern, LODE_SCAN_PATTERN_) != 0)
 			continue;
-		status = scan->hit(scan->context, at.addr + i, at.size + i, why);
+		status = scan->hit(scan->context, at.vaddr + i, at.offset + i, why);
 		if (status != 0)
 			return status;
 	}
@@ -33,7 +37,7 @@ static int scan_segment(const struct lode_scan_ *scan, const struct lode_segment
 		int status = lode_source_read(piece, scan->image->source, segment->offset + at, have, why);
 
 		if (status == LODE_OK)
-			status = scan_piece(scan, piece, have, (struct lode_range){segment->vaddr + at, segment->offset + at}, why);
+			status = scan_piece(scan, piece, have, (struct position){segment->vaddr + at, segment->offset + at}, why);
 		if (status != 0)
 			return status;
 	}

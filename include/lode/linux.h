@@ -80,7 +80,7 @@ struct lode_linux {
 	uint32_t alignment;
 	uint32_t cmdline_size; /* most characters */
 	uint32_t initrd_last;  /* highest address */
-	struct lode_range payload; /* of the compressed vmlinux in the file; size 0: not told */
+	struct lode_extent payload; /* the compressed vmlinux; size 0: not told */
 	uint32_t header_size;
 	unsigned char header[LODE_LINUX_HEADER_END - LODE_LINUX_SETUP_SECTS]; /* as in the file, header_size bytes */
 };

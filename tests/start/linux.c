@@ -68,7 +68,7 @@ static void test_header(void)
 	CHECK_EQ(l.alignment, 0x200000);
 	CHECK_EQ(l.cmdline_size, 2047);
 	CHECK_EQ(l.initrd_last, 0x7fffffff);
-	CHECK_EQ(l.payload.addr, SETUP + 0x100);
+	CHECK_EQ(l.payload.offset, SETUP + 0x100);
 	CHECK_EQ(l.payload.size, 0x2000);
 	CHECK_EQ(l.header_size, 0x202 + 0x6a - 0x1f1);
 	CHECK_EQ(l.xloadflags, 3);

@@ -174,8 +174,10 @@ int lode_take_(struct lode_builder_ *b, const struct lode_part *part)
 	struct obstacle o;
 
 	place.index = part->index;
-	if (!usable(b, part->addr, part->size))
+	if (!usable(b, part->addr, part->size)) {
+		place.limit = lode_usable_end_(b->machine, part->addr);
 		return lode_start_refuse_(b->why, LODE_RULE_START_OUTSIDE, place);
+	}
 	if (in_the_way(&o, b, part->addr, part->size)) {
 		place.other = o.index;
 		place.with = o.what;

@@ -105,6 +105,7 @@ static void run(size_t i, unsigned encoding)
 	CHECK_EQ(b.why.field, b.want.field);
 	CHECK_EQ(b.why.index, b.want.index);
 	CHECK_EQ(b.why.other, b.want.other);
+	CHECK_EQ(b.why.with, b.want.with);
 	CHECK_EQ(b.why.value, b.want.value);
 	CHECK_EQ(b.why.limit, b.want.limit);
 	CHECK_EQ(b.why.offset, b.want.offset);

@@ -45,6 +45,7 @@ void rule_MACHINE_MEMORY(struct bad *b)
 
 	machine.memory = twice;
 	bad_want(b, LODE_FIELD_MEMORY, 1, 0x1fff, LODE_NO_OFFSET);
+	b->want.limit = 0x2000;
 	start_linux(b, &l, &machine);
 }
 
@@ -57,6 +58,7 @@ void rule_MACHINE_RANGE(struct bad *b)
 	machine.reserved = reserved;
 	machine.nreserved = 2;
 	bad_want(b, LODE_FIELD_RESERVED, 1, 2, LODE_NO_OFFSET);
+	b->want.limit = UINT64_MAX - 1;
 	start_linux(b, &l, &machine);
 }
 
@@ -113,6 +115,7 @@ void rule_START_ENTRY(struct bad *b)
 	multiboot(LODE_MULTIBOOT_ADDRESSES);
 	area[16 + 14] = area[16 + 18] = 0x10; /* header and load at 1 MiB */
 	bad_want(b, LODE_FIELD_MULTIBOOT_ENTRY, LODE_NO_INDEX, 0, LODE_NO_OFFSET);
+	b->want.limit = 0x100000;
 	b->status = lode_multiboot_find(&found, &area_source, &b->why);
 }
 
@@ -125,6 +128,7 @@ void rule_START_OUTSIDE(struct bad *b)
 	machine.modules = &module;
 	machine.nmodules = 1;
 	bad_want(b, LODE_FIELD_PART_MODULE, 0, 0x9e800, LODE_NO_OFFSET);
+	b->want.limit = 0x9f000;
 	start_linux(b, &l, &machine);
 }
 
@@ -138,9 +142,10 @@ void rule_START_CONFLICT(struct bad *b)
 	machine.reserved = reserved;
 	machine.nreserved = 2;
 	bad_want(b, LODE_FIELD_PART_WORKSPACE, LODE_NO_INDEX, 0x1001000, LODE_NO_OFFSET);
+	b->want.limit = 0x1001000;
 	b->want.other = 1;
+	b->want.with = LODE_FIELD_RESERVED;
 	start_linux(b, &l, &machine);
-	CHECK_EQ(b->why.with, LODE_FIELD_RESERVED);
 }
 
 void rule_START_NO_PLACE(struct bad *b)
@@ -150,6 +155,7 @@ void rule_START_NO_PLACE(struct bad *b)
 
 	l.init_size = 0x8000000;
 	bad_want(b, LODE_FIELD_PART_KERNEL, LODE_NO_INDEX, 0x8000000, LODE_NO_OFFSET);
+	b->want.limit = UINT32_MAX;
 	start_linux(b, &l, &machine);
 }
 
@@ -164,6 +170,7 @@ void rule_START_TOO_HIGH(struct bad *b)
 	machine.modules = two;
 	machine.nmodules = 1;
 	bad_want(b, LODE_FIELD_PART_MODULE, LODE_NO_INDEX, 0x2000000, LODE_NO_OFFSET);
+	b->want.limit = 0x2000003;
 	start_linux(b, &l, &machine);
 }
 
@@ -175,6 +182,7 @@ void rule_START_INITRD(struct bad *b)
 	machine.modules = two;
 	machine.nmodules = 2;
 	bad_want(b, LODE_FIELD_PART_MODULE, 1, 0x2000004, LODE_NO_OFFSET);
+	b->want.limit = 0x2000008;
 	start_linux(b, &l, &machine);
 }
 
@@ -185,6 +193,7 @@ void rule_START_CMDLINE(struct bad *b)
 
 	machine.cmdline = "123456789";
 	bad_want(b, LODE_FIELD_CMDLINE, LODE_NO_INDEX, 9, LODE_NO_OFFSET);
+	b->want.limit = 8;
 	start_linux(b, &l, &machine);
 }
 
@@ -208,6 +217,7 @@ void rule_START_MODULES(struct bad *b)
 	machine.modules = two;
 	machine.nmodules = 2;
 	bad_want(b, LODE_FIELD_MODULE_COUNT, LODE_NO_INDEX, 2, LODE_NO_OFFSET);
+	b->want.limit = 1;
 	b->status = lode_start_rust(&start, &rust, &kernel, &machine, &b->why);
 }
 
@@ -219,6 +229,7 @@ void rule_START_MEMORY_COUNT(struct bad *b)
 
 	machine.nmemory = 0;
 	bad_want(b, LODE_FIELD_MEMORY_COUNT, LODE_NO_INDEX, 0, LODE_NO_OFFSET);
+	b->want.limit = 1;
 	b->status = lode_start_pvh(&start, &pvh, &kernel, &machine, &b->why);
 }
 
@@ -315,6 +326,7 @@ void rule_START_MULTIBOOT_NONE(struct bad *b)
 	multiboot(0);
 	area[20] = 1;
 	bad_want(b, LODE_FIELD_MULTIBOOT_MAGIC, LODE_NO_INDEX, 0, LODE_NO_OFFSET);
+	b->want.limit = LODE_MULTIBOOT_MAGIC;
 	b->status = lode_multiboot_find(&found, &area_source, &b->why);
 }
 
@@ -379,6 +391,7 @@ void rule_START_LIMINE_TWICE(struct bad *b)
 
 	limine(b, words, 6, LODE_LIMINE_UPPER);
 	bad_want(b, LODE_FIELD_LIMINE_TAG, LODE_NO_INDEX, LODE_LIMINE_UPPER + 24, b->file.image.segments[0].offset + 24);
+	b->want.limit = LODE_LIMINE_UPPER;
 }
 
 void rule_START_LIMINE_REVISION(struct bad *b)
@@ -387,6 +400,7 @@ void rule_START_LIMINE_REVISION(struct bad *b)
 
 	limine(b, words, 3, LODE_LIMINE_UPPER);
 	bad_want(b, LODE_FIELD_LIMINE_TAG, LODE_NO_INDEX, 7, b->file.image.segments[0].offset);
+	b->want.limit = LODE_LIMINE_NEWEST;
 }
 
 void rule_START_LIMINE_ADDRESS(struct bad *b)
@@ -394,6 +408,7 @@ void rule_START_LIMINE_ADDRESS(struct bad *b)
 	const uint64_t words[] = {LODE_LIMINE_BASE0, LODE_LIMINE_BASE1, 6};
 
 	bad_want(b, LODE_FIELD_PHDR_VADDR, 0, 0x100000, LODE_NO_OFFSET);
+	b->want.limit = LODE_LIMINE_UPPER;
 	limine(b, words, 3, 0x100000);
 }
 
@@ -467,6 +482,7 @@ void rule_START_RUST_ADDRESS(struct bad *b)
 	struct lode_machine machine = machine_of();
 
 	bad_want(b, LODE_FIELD_PART_STACK, LODE_NO_INDEX, 0x10000001, LODE_NO_OFFSET);
+	b->want.limit = 0x1000;
 	b->status = lode_start_rust(&start, &config, &kernel, &machine, &b->why);
 }
 
@@ -477,6 +493,7 @@ void rule_ROOM_PARTS(struct bad *b)
 
 	start.max_parts = 3;
 	bad_want(b, LODE_FIELD_START_PARTS, LODE_NO_INDEX, 3, LODE_NO_OFFSET);
+	b->want.limit = LODE_START_PARTS(0u, &machine, 0u);
 	start_linux(b, &l, &machine);
 }
 
@@ -487,6 +504,7 @@ void rule_ROOM_MAPPINGS(struct bad *b)
 
 	start.max_mappings = 3;
 	bad_want(b, LODE_FIELD_START_MAPPINGS, LODE_NO_INDEX, 3, LODE_NO_OFFSET);
+	b->want.limit = LODE_START_MAPPINGS(0u, &machine);
 	start_linux(b, &l, &machine);
 }
 
@@ -497,5 +515,6 @@ void rule_ROOM_BYTES(struct bad *b)
 
 	start.max_bytes = 100;
 	bad_want(b, LODE_FIELD_START_BYTES, LODE_NO_INDEX, 100, LODE_NO_OFFSET);
+	b->want.limit = 0x2000;
 	start_linux(b, &l, &machine);
 }

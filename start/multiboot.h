@@ -43,6 +43,9 @@ int lode_take_sections_(struct lode_builder_ *b, const struct lode_image *image)
 uint64_t lode_form_sections_(struct lode_form_ *form, const struct lode_told_sections_ *told);
 uint32_t lode_section_size_(const struct lode_image *image);
 
+/* The BIOS data area, if the machine has no BIOS that wrote one. */
+int lode_put_bios_data_(struct lode_builder_ *b);
+
 /* KiB of usable memory from 0, and from 1 MiB, up to the first hole. */
 uint32_t lode_memory_lower_(const struct lode_machine *machine);
 uint32_t lode_memory_upper_(const struct lode_machine *machine);

@@ -126,6 +126,8 @@ static int place(struct mbi *m, struct lode_builder_ *b)
 
 	if (status == LODE_OK && m->told.image != NULL)
 		status = lode_take_sections_(b, m->told.image);
+	if (status == LODE_OK)
+		status = lode_put_bios_data_(b);
 	return status == LODE_OK ? lode_compose_(b, &composition, &low) : status;
 }
 

@@ -195,6 +195,8 @@ static int place(struct tags *t, struct lode_builder_ *b)
 
 	if (status == LODE_OK && t->told.image != NULL)
 		status = lode_take_sections_(b, t->told.image);
+	if (status == LODE_OK)
+		status = lode_put_bios_data_(b);
 	return status == LODE_OK ? lode_compose_(b, &composition, &low) : status;
 }
 

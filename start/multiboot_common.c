@@ -2,7 +2,9 @@
 /* Headers in the first bytes of a file, kernels without ELF headers, sections and memory sizes: for both versions of Multiboot. */
 #include "multiboot.h"
 
-enum { PIECE = 512, MOST_WORDS = 4 };
+enum { PIECE = 512, MOST_WORDS = 4, COM1 = 0x3f8 };
+/* The BIOS data area, and offsets in it: port of COM1, segment behind low memory, KiB of low memory. */
+enum { BIOS_DATA = 0x400, BIOS_DATA_SIZE = 0x100, BIOS_COM1 = 0, BIOS_EBDA = 0x0e, BIOS_LOW_MEMORY = 0x13 };
 #define LOW_END 0xa0000u
 #define ONE_MIB 0x100000u
 
@@ -165,6 +167,31 @@ uint32_t lode_memory_lower_(const struct lode_machine *machine)
 	uint64_t end = lode_usable_end_(machine, 0);
 
 	return (uint32_t)((end < LOW_END ? end : LOW_END) >> 10);
+}
+
+static void write_bios_data(unsigned char *area, uint32_t kib)
+{
+	memset(area, 0, BIOS_DATA_SIZE);
+	put_(area + BIOS_COM1, 2, COM1);
+	put_(area + BIOS_EBDA, 2, (uint64_t)kib << (10 - 4));
+	put_(area + BIOS_LOW_MEMORY, 2, kib);
+}
+
+/* Xen takes the place for its first steps on other processors from here, and believes that it is right. */
+int lode_put_bios_data_(struct lode_builder_ *b)
+{
+	struct lode_start *start = b->start;
+	const struct lode_part part = {.addr = BIOS_DATA, .size = BIOS_DATA_SIZE, .offset = start->nbytes,
+		.what = LODE_FIELD_PART_BIOS_DATA, .index = LODE_NO_INDEX, .content = LODE_CONTENT_BYTES};
+	int status;
+
+	if (!b->machine->no_bios || !lode_fits_(b, BIOS_DATA, BIOS_DATA_SIZE))
+		return LODE_OK;
+	status = lode_take_(b, &part);
+	start->nbytes += BIOS_DATA_SIZE;
+	if (status == LODE_OK && start->nbytes <= start->max_bytes)
+		write_bios_data(start->bytes + part.offset, lode_memory_lower_(b->machine));
+	return status;
 }
 
 uint32_t lode_memory_upper_(const struct lode_machine *machine)

@@ -74,6 +74,7 @@ struct lode_machine {
 	uint64_t tsc_hz;        /* 0: unknown */
 	bool x2apic;            /* the local APICs are in x2APIC mode when the kernel starts, if it allows that */
 	bool la57;              /* five levels of page tables may be used */
+	bool no_bios;           /* nobody ran before: kernels by Multiboot find what a BIOS leaves at 400h (sizes of low memory, COM1) */
 };
 
 /*

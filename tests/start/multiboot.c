@@ -145,6 +145,33 @@ static void test_classes1(void)
 	}
 }
 
+/* What a BIOS leaves, where there is none; not if something lies there or the memory is not usable. */
+static void test_bios_data(void)
+{
+	const struct lode_range reserved[] = {{0x4ff, 1}};
+	struct lode_machine machine = state_machine();
+
+	for (int v = 1; v <= 2; v++) {
+		machine.no_bios = true;
+		machine.nreserved = 0;
+		if (v == 1)
+			header1(0, 3);
+		else
+			header2(0, 24), tag(0x10, 0, 0, 8);
+		make(ELFCLASS32, 0);
+		(v == 1 ? run1 : run2)(&machine, true);
+		CHECK_EQ(state_get(&s, 0x400, 2), 0x3f8);
+		CHECK_EQ(state_get(&s, 0x40e, 2), 0x9fc0);
+		CHECK_EQ(state_get(&s, 0x413, 2), 639);
+		machine.reserved = reserved;
+		machine.nreserved = 1;
+		(v == 1 ? run1 : run2)(&machine, true);
+		CHECK_EQ(s.status, LODE_OK);
+		for (uint32_t i = 0; i < s.start.nparts; i++)
+			CHECK(s.parts[i].what != LODE_FIELD_PART_BIOS_DATA);
+	}
+}
+
 /* Where the header may stand: at multiples of 4 in the first 8 KiB, the words wholly inside. */
 static void test_search1(void)
 {
@@ -522,6 +549,7 @@ int main(void)
 	CASE(test_golden1);
 	CASE(test_classes1);
 	CASE(test_search1);
+	CASE(test_bios_data);
 	CASE(test_demands1);
 	CASE(test_raw);
 	CASE(test_sections1);

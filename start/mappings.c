@@ -57,7 +57,8 @@ int lode_put_tables_(struct lode_builder_ *b, const struct lode_wish_ *wish)
 	int status;
 
 	for (uint32_t i = 0; i < start->nmappings; i++)
-		pages += tables_for(&start->mappings[i], start->levels);
+		if (start->mappings[i].prot != 0)
+			pages += tables_for(&start->mappings[i], start->levels);
 	part.size = pages * LODE_PAGE_;
 	status = lode_put_(&part, b, wish);
 	start->tables = (struct lode_range){part.addr, part.size};

@@ -95,9 +95,15 @@ static int take_entry(struct lode_limine_state_ *s)
 	return status;
 }
 
+/* A function of this file: the address of another's would want a table of them where the code may move. */
+static void compose(struct lode_form_ *form, void *context)
+{
+	lode_limine_compose_(form, context);
+}
+
 static int place(struct lode_limine_state_ *s)
 {
-	const struct lode_composition_ composition = {lode_limine_compose_, s, LODE_FIELD_PART_INFO};
+	const struct lode_composition_ composition = {compose, s, LODE_FIELD_PART_INFO};
 	int status = take_entry(s);
 
 	if (status == LODE_OK)

@@ -20,8 +20,6 @@ struct lode_params_ {
 	uint64_t load;               /* where the system was loaded */
 	uint64_t params, gdt;
 };
-/* For lode_compose_: boot_params and all that they point at; the context is a struct lode_params_. */
-void lode_compose_params_(struct lode_form_ *form, void *context);
 /* Stack, identity map, tables, boot_params and the registers of the 64-bit entry. */
 int lode_enter_64_(struct lode_builder_ *b, struct lode_params_ *params, uint64_t entry);
 

@@ -122,7 +122,7 @@ static void put_screen(struct lode_form_ *form, const struct lode_params_ *p)
 	lode_form_put_(form, p->params + LODE_PARAMS_BASE_HIGH, 4, screen->addr >> 32);
 }
 
-void lode_compose_params_(struct lode_form_ *form, void *context)
+static void compose(struct lode_form_ *form, void *context)
 {
 	struct lode_params_ *p = context;
 
@@ -154,7 +154,7 @@ static int map_identity(struct lode_builder_ *b)
 int lode_enter_64_(struct lode_builder_ *b, struct lode_params_ *params, uint64_t entry)
 {
 	const struct lode_wish_ low = {.align = LODE_PAGE_, .min = LODE_PAGE_, .last = LODE_BELOW_4G_};
-	const struct lode_composition_ composition = {lode_compose_params_, params, LODE_FIELD_PART_INFO};
+	const struct lode_composition_ composition = {compose, params, LODE_FIELD_PART_INFO};
 	struct lode_part stack = {.size = STACK_SIZE, .what = LODE_FIELD_PART_STACK, .index = LODE_NO_INDEX,
 		.content = LODE_CONTENT_ZERO};
 	struct lode_registers *registers = &b->start->registers;

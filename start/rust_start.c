@@ -74,9 +74,15 @@ static int map_info(struct lode_rust_state_ *s)
 	return status;
 }
 
+/* A function of this file: the address of another's would want a table of them where the code may move. */
+static void compose(struct lode_form_ *form, void *context)
+{
+	lode_rust_compose_(form, context);
+}
+
 static int place(struct lode_rust_state_ *s)
 {
-	const struct lode_composition_ composition = {lode_rust_compose_, s, LODE_FIELD_PART_INFO};
+	const struct lode_composition_ composition = {compose, s, LODE_FIELD_PART_INFO};
 	struct lode_start *start = s->b->start;
 	uint32_t info;
 	int status = take_image(s);

@@ -23,21 +23,7 @@ static void start(struct fuzz_state *s, const struct hostile_image *opened, uint
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	const struct hostile_wish wish = {.flags = 0};
 	struct fuzz_tape tape = {data, data + size};
-	struct mkelf_out out = {.bytes = NULL};
-	static struct fuzz_state s;
-	struct hostile_image opened;
-	struct lode_source source;
-	uint32_t way;
 
-	fuzz_machine(&s, &tape);
-	way = fuzz_take(&tape, 1);
-	fuzz_kernel(&out, tape.at, (size_t)(tape.end - tape.at), way & 31);
-	source = (struct lode_source){.bytes = out.bytes, .size = out.size};
-	if (hostile_open(&opened, &source, &wish) == LODE_OK)
-		start(&s, &opened, out.size);
-	hostile_close(&opened);
-	mkelf_free(&out);
-	return 0;
+	return fuzz_in_kernel(&tape, 31, 0, start);
 }

@@ -154,4 +154,26 @@ static inline void fuzz_kernel(struct mkelf_out *out, const uint8_t *bytes, size
 	mkelf_write(out, &elf);
 }
 
+/** The rest of a tape in a kernel of one of the masked ways, which start then gets, with the machine that the tape begins with. */
+static inline int fuzz_in_kernel(struct fuzz_tape *tape, uint32_t mask, uint32_t always,
+	void (*start)(struct fuzz_state *s, const struct hostile_image *opened, uint64_t size))
+{
+	const struct hostile_wish wish = {.flags = 0};
+	struct mkelf_out out = {.bytes = NULL};
+	static struct fuzz_state s;
+	struct hostile_image opened;
+	struct lode_source source;
+	uint32_t way;
+
+	fuzz_machine(&s, tape);
+	way = fuzz_take(tape, 1);
+	fuzz_kernel(&out, tape->at, (size_t)(tape->end - tape->at), (way & mask) | always);
+	source = (struct lode_source){.bytes = out.bytes, .size = out.size};
+	if (hostile_open(&opened, &source, &wish) == LODE_OK)
+		start(&s, &opened, out.size);
+	hostile_close(&opened);
+	mkelf_free(&out);
+	return 0;
+}
+
 #endif

@@ -48,7 +48,7 @@ static uint64_t find_gadget(const struct lode_range *vdso)
 	return 0;
 }
 
-struct exec_record *lode_exec_add_record_(struct exec_state *state, enum exec_how how, uint64_t call)
+static struct exec_record *add_record(struct exec_state *state, enum exec_how how, uint64_t call)
 {
 	struct exec_record *record = &state->records[state->nrecords];
 
@@ -61,7 +61,7 @@ struct exec_record *lode_exec_add_record_(struct exec_state *state, enum exec_ho
 
 static void add(struct exec_state *state, enum exec_how how, uint64_t call, const uint64_t args[4])
 {
-	struct exec_record *record = lode_exec_add_record_(state, how, call);
+	struct exec_record *record = add_record(state, how, call);
 
 	memcpy(record->args, args, 4 * sizeof *args);
 }
@@ -72,7 +72,7 @@ static void add_thread(struct exec_state *state)
 	add(state, HOW_TRY, NR_set_robust_list, (uint64_t[4]){0, 24});
 	add(state, HOW_TRY, NR_set_tid_address, (uint64_t[4]){0});
 	if (state->rseq.length) {
-		state->rseq_record = lode_exec_add_record_(state, HOW_MUST, NR_rseq);
+		state->rseq_record = add_record(state, HOW_MUST, NR_rseq);
 		state->rseq_record->args[2] = RSEQ_UNREGISTER;
 	}
 	if (state->flags & LODE_EXEC_FRESH)
@@ -190,7 +190,7 @@ static void add_moves(struct exec_state *state, const struct exec_object *object
 {
 	for (uint32_t i = 0; object->delta && i < object->plan.nruns; i++) {
 		const struct lode_run *run = &object->plan.runs[i];
-		struct exec_record *record = lode_exec_add_record_(state, HOW_MUST, NR_mremap);
+		struct exec_record *record = add_record(state, HOW_MUST, NR_mremap);
 
 		record->args[0] = run->addr + object->delta;
 		record->args[1] = record->args[2] = run->size;
@@ -341,7 +341,7 @@ static void add_registers(struct exec_state *state)
 
 static void add_leave(struct exec_state *state)
 {
-	struct exec_record *record = lode_exec_add_record_(state, HOW_LEAVE, 0);
+	struct exec_record *record = add_record(state, HOW_LEAVE, 0);
 
 	record->args[0] = state->layout.sp;
 	record->args[1] = state->has_interpreter ? state->interpreter.plan.entry : state->program.plan.entry;

@@ -181,7 +181,6 @@ bool lode_exec_rseq_find_(struct lode_exec_rseq *rseq);
 
 /* records.c */
 int lode_exec_build_records_(struct exec_state *state);
-struct exec_record *lode_exec_add_record_(struct exec_state *state, enum exec_how how, uint64_t call);
 
 /* threads.c */
 /* This process has one thread and shares its memory with no other process: 0; -EAGAIN: more threads; -EBUSY: shared. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Image -> what it is, and for whom it is checked if nobody said. */
 #include "check.h"
+#include "kind.h"
 #include <string.h>
 
 /* An executable section without bytes: only a file of debug information has one. */
@@ -119,6 +120,10 @@ static uint32_t guess_program(struct check *c)
 	/* Linux gives user space the lower half only. */
 	if (c->image.class_ == LODE_CLASS64 && c->image.entry >> 63) {
 		c->guess = "it begins in the upper half of the address space and bears no protocol's mark";
+		return FOR_ANY;
+	}
+	if (lode_kind_unpaged(&c->image)) {
+		c->guess = "it is no program of a system with pages, as firmware is, and bears no boot protocol's mark";
 		return FOR_ANY;
 	}
 	c->guess = "it is a program without interpreter and bears no boot protocol's mark";

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Image + targets -> what the core refuses to plan or to relocate for them. A refusal is reported,
-	its cause taken out of a copy of the
- * program headers, and the plan made again. */
+/* Image + targets -> what the core refuses to plan or to relocate for them. A refusal is reported, its cause taken out of a copy of
+ * the program headers, and the plan made again. */
 #include "check.h"
 #include <stdlib.h>
 #include <string.h>
@@ -35,6 +34,16 @@ static bool can_go_on(const struct lode_diag *why, const struct lode_image *imag
 	       why->field <= LODE_FIELD_PHDR_ALIGN;
 }
 
+/* A segment whose bytes were taken out cannot hold the entry any more, and that is no fault of the file. */
+static void take_out(struct lode_policy *policy, struct lode_image *image, const struct lode_diag *why)
+{
+	struct lode_segment *segment = &image->segments[why->index];
+
+	if (image->entry - segment->vaddr < segment->filesz)
+		policy->flags |= LODE_PLAN_ENTRY_ANY;
+	neutralise(segment, why->rule);
+}
+
 /* Half the address space between two segments: the rule that names the one that lies wrong says more. */
 static bool told_already(const struct check *c, enum lode_rule rule)
 {
@@ -62,7 +71,7 @@ static bool make_plan(struct check *c, struct lode_image *image, struct lode_pla
 		if (why.rule == LODE_RULE_ENTRY_OUTSIDE)
 			policy.flags |= LODE_PLAN_ENTRY_ANY;
 		else if (can_go_on(&why, image))
-			neutralise(&image->segments[why.index], why.rule);
+			take_out(&policy, image, &why);
 		else
 			return false;
 	}

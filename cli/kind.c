@@ -21,6 +21,8 @@ static bool all_text(const unsigned char *bytes, size_t size)
 	return size > 0;
 }
 
+enum { PAGE = 4096 };
+
 static struct lode_kind kind(enum lode_kind_id id, const char *article, const char *words)
 {
 	struct lode_kind result = {.id = id, .article = article};
@@ -204,6 +206,17 @@ static bool high_or_physical(const struct lode_image *image)
 	return false;
 }
 
+bool lode_kind_unpaged(const struct lode_image *image)
+{
+	for (uint32_t i = 0; i < image->nsegments; i++) {
+		const struct lode_segment *segment = &image->segments[i];
+
+		if (segment->type == LODE_PT_LOAD && segment->align < PAGE && (segment->vaddr - segment->offset) % PAGE != 0)
+			return true;
+	}
+	return false;
+}
+
 static void find_protocols(struct lode_kind *result, const struct lode_file *file)
 {
 	struct lode_note note;
@@ -318,6 +331,8 @@ struct lode_kind lode_kind_of_image(const struct lode_file *file)
 		high_or_physical(&file->image)) {
 		result.id = KIND_KERNEL;
 		kernel_words(&result);
+	} else if (lode_kind_unpaged(&file->image)) {
+		result = kind(KIND_KERNEL, "a ", "bare-metal image: firmware or a kernel");
 	}
 	return result;
 }

@@ -23,5 +23,7 @@ struct lode_kind {
 struct lode_kind lode_kind_of_bytes(const struct lode_source *source);
 /* Of an opened ELF file. */
 struct lode_kind lode_kind_of_image(const struct lode_file *file);
+/* Linked without pages in mind, to be copied to its place, as firmware is: no system with pages could map it. */
+bool lode_kind_unpaged(const struct lode_image *image);
 
 #endif

@@ -43,7 +43,7 @@ struct vmm_device_type {
 	const char *name;
 	void (*read)(struct vmm_device *device, uint64_t offset, unsigned char *bytes, uint32_t size);
 	void (*write)(struct vmm_device *device, uint64_t offset, const unsigned char *bytes, uint32_t size);
-	/** device->fd has something to read, or device->timer has run out. Called by the loop, with vm->lock held. NULL: neither. */
+	/** device->fd has something to read, or device->timer has run out. By the loop, with vm->lock held. NULL: neither. */
 	void (*ready)(struct vmm_device *device);
 };
 

@@ -10,6 +10,7 @@
 #include <lode/lode.h>
 #include <lode/vmm.h>
 #include <pthread.h>
+#include <termios.h>
 
 /*
  * Guest-physical memory (ram.c)
@@ -60,10 +61,55 @@ struct vmm_device {
 
 enum { VMM_DEVICES_MOST = 32 };
 
+/** Makes every device of an engine that has no hardware of its own; from its open, before the sandbox (devices.c). */
+int lode_vmm_devices_make_(struct vmm *vm);
+void lode_vmm_devices_free_(struct vmm *vm);
+/**
+ * A new device with @size bytes of state, all zero; its fd is -1. What else it has is set by who adds it. NULL: vm->error says why.
+ * Each file of a device has one function like this, which is in the list of devices.c: int lode_vmm_NAME_(struct vmm *vm).
+ */
+struct vmm_device *lode_vmm_device_add_(struct vmm *vm, const struct vmm_device_type *type, size_t size);
+
+/** An access of the guest, to ports or to addresses, on its way to a device. Takes vm->lock. What nobody answers reads as ones. */
+void lode_vmm_bus_read_(struct vmm *vm, bool ports, uint64_t addr, unsigned char *bytes, uint32_t size);
+void lode_vmm_bus_write_(struct vmm *vm, bool ports, uint64_t addr, const unsigned char *bytes, uint32_t size);
+
 /** Level of an interrupt line. vm->lock is held. */
 void lode_vmm_irq_(struct vmm *vm, uint32_t irq, bool level);
-/** The guest is at its end; the first one counts. From any thread. */
+/** The guest is at its end; the first one counts. From any thread, with or without vm->lock. */
 void lode_vmm_stop_(struct vmm *vm, enum lode_vmm_end end, uint32_t status);
+/** The loop has to look again, because a device's fd or timer was set from a processor's thread. */
+void lode_vmm_wake_(struct vmm *vm);
+/** CLOCK_MONOTONIC in ns, as vmm_device.timer counts. */
+uint64_t lode_vmm_now_(void);
+
+int lode_vmm_serial_(struct vmm *vm);
+int lode_vmm_debugcon_(struct vmm *vm);
+int lode_vmm_rtc_(struct vmm *vm);
+int lode_vmm_pm_(struct vmm *vm);
+int lode_vmm_reset_(struct vmm *vm);
+int lode_vmm_debug_exit_(struct vmm *vm);
+int lode_vmm_pvpanic_(struct vmm *vm);
+
+/*
+ * The user's terminal (console.c): what goes to the guest and comes from it
+ */
+
+struct vmm_console {
+	struct termios before;
+	bool terminal; /* stdin is one */
+	bool raw;
+	bool escape;   /* the escape key was the last one */
+	bool ended;    /* nothing more will come */
+};
+
+void lode_vmm_console_open_(struct vmm *vm);
+/** Keys go to the guest from now on, but for Ctrl-A x (the end) and Ctrl-A Ctrl-A (one Ctrl-A). */
+void lode_vmm_console_raw_(struct vmm *vm);
+void lode_vmm_console_close_(struct vmm *vm);
+/** At most @size bytes that have come for the guest, without waiting more than a read does. 0: none. */
+uint32_t lode_vmm_console_read_(struct vmm *vm, unsigned char *bytes, uint32_t size);
+void lode_vmm_console_write_(struct vmm *vm, const unsigned char *bytes, uint32_t size);
 
 /*
  * The machine (machine.c): one for both engines, but for what stands here
@@ -88,6 +134,9 @@ struct vmm_engine {
 	/** RAM and start state are ready: run the guest to its end, vm->end. */
 	int (*run)(struct vmm *vm);
 	void (*close)(struct vmm *vm);
+	/** For engines that run devices of this folder: an interrupt line; and the loop is to look again. From any thread. */
+	void (*irq)(struct vmm *vm, uint32_t irq, bool level);
+	void (*wake)(struct vmm *vm);
 };
 
 extern const struct vmm_engine lode_vmm_kvm_, lode_vmm_qemu_;
@@ -117,6 +166,9 @@ struct vmm_error {
 	struct lode_diag diag; /* rule LODE_RULE_NONE: none */
 };
 
+/** A function that cannot go on: vm->error says why, -1 is returned. @error: errno or 0. @file: NULL if none. */
+__attribute__((format(printf, 4, 5))) int lode_vmm_fail_(struct vmm *vm, int error, const char *file, const char *format, ...);
+
 struct vmm {
 	const struct lode_vmm_request *request;
 	const struct vmm_engine *engine;
@@ -128,7 +180,9 @@ struct vmm {
 	struct vmm_kernel kernel;
 	struct vmm_device devices[VMM_DEVICES_MOST];
 	uint32_t ndevices;
+	struct vmm_console console;
 	pthread_mutex_t lock; /* of the devices, and of end */
+	bool ending;          /* the first end was taken */
 	enum lode_vmm_end end;
 	uint32_t status;      /* with LODE_VMM_EXIT: as the guest gave it */
 	struct vmm_error error;

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/* Standard input and output -> the guest's serial line: raw while the guest runs, with an escape key that ends it. */
+#include "vmm.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+enum { ESCAPE = 'A' & 31 };
+
+void lode_vmm_console_open_(struct vmm *vm)
+{
+	struct vmm_console *console = &vm->console;
+
+	*console = (struct vmm_console){.terminal = false};
+	console->terminal = tcgetattr(STDIN_FILENO, &console->before) == 0;
+}
+
+/* Output stays cooked, so that lines of Lode's own look right; a guest's CR LF does no harm. */
+void lode_vmm_console_raw_(struct vmm *vm)
+{
+	struct vmm_console *console = &vm->console;
+	struct termios raw = console->before;
+
+	if (!console->terminal)
+		return;
+	cfmakeraw(&raw);
+	raw.c_oflag = console->before.c_oflag;
+	console->raw = tcsetattr(STDIN_FILENO, TCSANOW, &raw) == 0;
+}
+
+void lode_vmm_console_close_(struct vmm *vm)
+{
+	struct vmm_console *console = &vm->console;
+
+	if (console->raw)
+		tcsetattr(STDIN_FILENO, TCSADRAIN, &console->before);
+	console->raw = false;
+}
+
+/* A key of the terminal: true if it is for the guest. */
+static bool for_guest(struct vmm *vm, unsigned char key)
+{
+	struct vmm_console *console = &vm->console;
+	bool escaped = console->escape;
+
+	console->escape = !escaped && key == ESCAPE;
+	if (escaped && (key == 'x' || key == 'X'))
+		lode_vmm_stop_(vm, LODE_VMM_ESCAPE, 0);
+	return escaped ? key == ESCAPE : !console->escape;
+}
+
+uint32_t lode_vmm_console_read_(struct vmm *vm, unsigned char *bytes, uint32_t size)
+{
+	ssize_t got = read(STDIN_FILENO, bytes, size);
+	uint32_t kept = 0;
+
+	if (got == 0 || (got < 0 && errno != EINTR && errno != EAGAIN))
+		vm->console.ended = true;
+	for (ssize_t i = 0; i < got; i++)
+		if (!vm->console.raw || for_guest(vm, bytes[i]))
+			bytes[kept++] = bytes[i];
+	return kept;
+}
+
+/* A reader that is slow stops the guest; one that has gone does not. */
+void lode_vmm_console_write_(struct vmm *vm, const unsigned char *bytes, uint32_t size)
+{
+	while (size > 0) {
+		ssize_t put = write(STDOUT_FILENO, bytes, size);
+
+		if (put < 0 && (errno != EINTR || __atomic_load_n(&vm->end, __ATOMIC_ACQUIRE) != LODE_VMM_NONE))
+			return;
+		if (put > 0) {
+			bytes += put;
+			size -= (uint32_t)put;
+		}
+	}
+}

@@ -35,12 +35,12 @@ struct vmm_device *lode_vmm_device_add_(struct vmm *vm, const struct vmm_device_
 	struct vmm_device *device = &vm->devices[vm->ndevices];
 
 	if (vm->ndevices == VMM_DEVICES_MOST) {
-		lode_vmm_fail_(vm, 0, NULL, "more than %d devices", VMM_DEVICES_MOST);
+		lode_vmm_fail_(vm, 0, "more than %d devices", VMM_DEVICES_MOST);
 		return NULL;
 	}
 	*device = (struct vmm_device){.type = type, .vm = vm, .fd = -1, .state = calloc(1, size ? size : 1)};
 	if (!device->state) {
-		lode_vmm_fail_(vm, ENOMEM, NULL, "no memory for the device %s", type->name);
+		lode_vmm_fail_(vm, ENOMEM, "no memory for the device %s", type->name);
 		return NULL;
 	}
 	vm->ndevices++;

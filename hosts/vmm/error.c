@@ -5,11 +5,11 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-int lode_vmm_fail_(struct vmm *vm, int error, const char *file, const char *format, ...)
+int lode_vmm_fail_(struct vmm *vm, int error, const char *format, ...)
 {
 	va_list args;
 
-	vm->error = (struct vmm_error){.error = error, .file = file};
+	vm->error = (struct vmm_error){.error = error};
 	va_start(args, format);
 	vsnprintf(vm->error.text, sizeof vm->error.text, format, args);
 	va_end(args);

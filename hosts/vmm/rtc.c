@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The time of the host (UTC) and the size of memory -> clock and CMOS of a PC at ports 70h and 71h, IRQ 8. Ref: MC146818A data sheet.
+/* The time of the host (UTC) and the size of memory -> clock and CMOS of a PC at ports 70h and 71h. Ref: MC146818A data sheet.
  *
  * The time cannot be set: it is the host's. Alarm and the interrupt once a second work; the periodic one does not (guests that find
  * no HPET emulate it, those that tick by it have the PIT). */
@@ -125,6 +125,29 @@ static unsigned char take_causes(struct vmm_device *device)
 	return causes;
 }
 
+static void put(unsigned char *bytes, uint64_t value, uint32_t size)
+{
+	for (uint32_t i = 0; i < size; i++)
+		bytes[i] = (unsigned char)(value >> 8 * i);
+}
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* As a BIOS leaves them: KiB below 1 MiB, KiB from 1 MiB on, 64 KiB from 16 MiB on, 64 KiB from 4 GiB on. */
+static void put_memory(struct rtc *rtc, const struct vmm_ram *ram)
+{
+	uint64_t mib = UINT64_C(1) << 20, low = ram->low, extended = low > mib ? least((low - mib) >> 10, 0xffff) : 0;
+
+	put(rtc->bytes + BASE_LOW, 640, 2);
+	put(rtc->bytes + EXTENDED_LOW, extended, 2);
+	put(rtc->bytes + EXTENDED_LOW_2, extended, 2);
+	put(rtc->bytes + ABOVE_16M, low > 16 * mib ? least((low - 16 * mib) >> 16, 0xffff) : 0, 2);
+	put(rtc->bytes + ABOVE_4G, (ram->size - low) >> 16, 3);
+}
+
 static unsigned char read_register(struct vmm_device *device)
 {
 	struct rtc *rtc = device->state;
@@ -132,6 +155,7 @@ static unsigned char read_register(struct vmm_device *device)
 	int shown = time_register(rtc, rtc->index, now.tv_sec);
 
 	settle(device);
+	put_memory(rtc, &device->vm->ram);
 	if (shown >= 0)
 		return (unsigned char)shown;
 	if (rtc->index == A)
@@ -165,29 +189,6 @@ static void rtc_write(struct vmm_device *device, uint64_t offset, const unsigned
 		write_register(device, bytes[1 - offset]);
 }
 
-static void put(unsigned char *bytes, uint64_t value, uint32_t size)
-{
-	for (uint32_t i = 0; i < size; i++)
-		bytes[i] = (unsigned char)(value >> 8 * i);
-}
-
-static uint64_t least(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
-/* As a BIOS leaves them: KiB below 1 MiB, KiB from 1 MiB on, 64 KiB from 16 MiB on, 64 KiB from 4 GiB on. */
-static void put_memory(struct rtc *rtc, const struct vmm_ram *ram)
-{
-	uint64_t mib = UINT64_C(1) << 20, low = ram->low, extended = low > mib ? least((low - mib) >> 10, 0xffff) : 0;
-
-	put(rtc->bytes + BASE_LOW, 640, 2);
-	put(rtc->bytes + EXTENDED_LOW, extended, 2);
-	put(rtc->bytes + EXTENDED_LOW_2, extended, 2);
-	put(rtc->bytes + ABOVE_16M, low > 16 * mib ? least((low - 16 * mib) >> 16, 0xffff) : 0, 2);
-	put(rtc->bytes + ABOVE_4G, (ram->size - low) >> 16, 3);
-}
-
 static const struct vmm_device_type type = {"rtc", rtc_read, rtc_write, settle};
 
 int lode_vmm_rtc_(struct vmm *vm)
@@ -205,6 +206,5 @@ int lode_vmm_rtc_(struct vmm *vm)
 	rtc->bytes[B] = B_24H;
 	rtc->bytes[D] = D_VALID;
 	rtc->seen = wall_clock().tv_sec;
-	put_memory(rtc, &vm->ram);
 	return 0;
 }

@@ -166,8 +166,8 @@ struct vmm_error {
 	struct lode_diag diag; /* rule LODE_RULE_NONE: none */
 };
 
-/** A function that cannot go on: vm->error says why, -1 is returned. @error: errno or 0. @file: NULL if none. */
-__attribute__((format(printf, 4, 5))) int lode_vmm_fail_(struct vmm *vm, int error, const char *file, const char *format, ...);
+/** A function that cannot go on: vm->error says why, -1 is returned. @error: errno or 0 (error.c). */
+int lode_vmm_fail_(struct vmm *vm, int error, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 struct vmm {
 	const struct lode_vmm_request *request;

@@ -13,6 +13,8 @@ static int (*const makers[])(struct vmm *vm) = {
 	lode_vmm_reset_,
 	lode_vmm_debug_exit_,
 	lode_vmm_pvpanic_,
+	lode_vmm_blk_,
+	lode_vmm_rng_,
 };
 
 int lode_vmm_devices_make_(struct vmm *vm)

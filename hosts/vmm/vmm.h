@@ -10,6 +10,7 @@
 #include <lode/lode.h>
 #include <lode/vmm.h>
 #include <pthread.h>
+#include <sys/types.h>
 #include <termios.h>
 
 /*
@@ -90,6 +91,13 @@ int lode_vmm_pm_(struct vmm *vm);
 int lode_vmm_reset_(struct vmm *vm);
 int lode_vmm_debug_exit_(struct vmm *vm);
 int lode_vmm_pvpanic_(struct vmm *vm);
+/** Virtio devices behind virtio-mmio, version 2; guests find them by ACPI (LNRO0005). Interrupts are levels, active high. */
+int lode_vmm_blk_(struct vmm *vm); /* one for each of vm->disks */
+int lode_vmm_rng_(struct vmm *vm);
+
+/** Read and write where a descriptor stands, as read(2) and write(2): with the system calls that disks need anyway (sandbox.c). */
+ssize_t lode_vmm_read_(int fd, void *bytes, size_t size);
+ssize_t lode_vmm_write_(int fd, const void *bytes, size_t size);
 
 /*
  * The user's terminal (console.c): what goes to the guest and comes from it
@@ -112,6 +120,29 @@ uint32_t lode_vmm_console_read_(struct vmm *vm, unsigned char *bytes, uint32_t s
 void lode_vmm_console_write_(struct vmm *vm, const unsigned char *bytes, uint32_t size);
 
 /*
+ * Sandbox (sandbox.c, seccomp.c). It takes the process over: nothing can be opened behind it, and what a filter does not list kills.
+ */
+
+/** What a thread does, and so which system calls it keeps (seccomp.c lists them). */
+enum vmm_role {
+	VMM_LOADER = 1, /* the first thread: loads, makes the others, waits until the guest is at its end, reports */
+	VMM_VCPU = 2,
+	VMM_LOOP = 4,   /* terminal, timers, signals */
+};
+
+/** First of all: the descriptors that the process has now are not the guest's; lode_vmm_confine_ closes all from 3 on. */
+int lode_vmm_inherited_(struct vmm *vm);
+/**
+ * Everything is open: from here on there are no new files, programs, privileges or executable pages. Threads may be made, and inherit
+ * it; lode_vmm_confine_run_ then takes away what running the guest does not need, for the calling thread only. Such a thread must not
+ * allocate, free, print by stdio, or end: when there is nothing more to do it rests until the process exits. It sends signals by
+ * syscall(SYS_tgkill), since pthread_kill does more than that, and does not wait for a condition with a time limit.
+ */
+int lode_vmm_confine_(struct vmm *vm);
+int lode_vmm_confine_run_(struct vmm *vm, enum vmm_role role);
+_Noreturn void lode_vmm_rest_(void);
+
+/*
  * The machine (machine.c): one for both engines, but for what stands here
  */
 
@@ -119,7 +150,8 @@ void lode_vmm_console_write_(struct vmm *vm, const unsigned char *bytes, uint32_
 struct vmm_board {
 	uint64_t low_most;      /* bytes of RAM below the hole once there is more than low_limit */
 	uint64_t low_limit;
-	uint64_t mmio;          /* first address of virtio-mmio transports; 0: there is PCI instead */
+	uint64_t mmio;          /* first address of virtio-mmio transports, a page each; 0: there is PCI instead */
+	uint32_t mmio_gsi;      /* interrupt of the first of them */
 	uint64_t framebuffer;   /* physical address */
 	uint16_t pm_base;       /* ACPI PM1a event block; control +4, PM timer +8 */
 	bool pci;
@@ -176,6 +208,8 @@ struct vmm {
 	struct vmm_ram ram;
 	struct vmm_file kernel_file, *modules, *disks; /* modules: initrds first */
 	uint32_t nmodules, ndisks;
+	int *inherited; /* descriptors that the sandbox will close */
+	uint32_t ninherited;
 	struct lode_machine machine;
 	struct vmm_kernel kernel;
 	struct vmm_device devices[VMM_DEVICES_MOST];

@@ -25,6 +25,7 @@ int lode_cmd_show(int argc, char **argv);
 int lode_cmd_check(int argc, char **argv);
 int lode_cmd_exec(int argc, char **argv);
 int lode_cmd_run(int argc, char **argv);
+int lode_cmd_boot(int argc, char **argv);
 
 /*
  * Options (options.c)
@@ -129,7 +130,7 @@ enum {
 	LODE_INPUT_RAW = 1, /* take the bytes as they are: unpack nothing */
 };
 
-struct lode_cache;
+struct input_cache;
 
 struct lode_input {
 	struct lode_source source; /* what the loader reads; valid after lode_input_open returned 0 */
@@ -142,7 +143,7 @@ struct lode_input {
 	uint64_t file_size;        /* of the file itself, before anything was taken off */
 	uint64_t own_size;         /* of what the name stands for, still packed: the file, or the archive's member */
 	unsigned char *memory;     /* spooled or unpacked bytes, or NULL */
-	struct lode_cache *cache;
+	struct input_cache *cache;
 };
 
 /* 0, or -1 with input->error set. On both ways lode_input_close may be called. */

@@ -13,7 +13,7 @@
  * rarely collide. */
 enum { BLOCK = 32768, NBLOCKS = 32 };
 
-struct lode_cache {
+struct input_cache {
 	uint64_t number[NBLOCKS]; /* block number + 1, 0: empty */
 	size_t size[NBLOCKS];     /* bytes read, less than BLOCK at the end of the file */
 	unsigned char bytes[NBLOCKS][BLOCK];
@@ -68,7 +68,7 @@ static ssize_t read_at(int fd, unsigned char *dst, size_t size, uint64_t offset)
 /* The block's bytes behind `skip`, or NULL if it cannot be read. */
 static const unsigned char *cached(const struct lode_input *input, uint64_t number, size_t skip, size_t *left)
 {
-	struct lode_cache *cache = input->cache;
+	struct input_cache *cache = input->cache;
 	size_t slot = (size_t)(number % NBLOCKS);
 
 	if (cache->number[slot] != number + 1) {

@@ -61,11 +61,11 @@ struct lode_output {
 unsigned char *lode_output_room_(struct lode_output *output, size_t want, size_t *got);
 
 /* unpack_stream.c: a compressed format; NULL: these bytes begin none. */
-struct lode_format;
-const struct lode_format *lode_format_of_(const unsigned char *head, size_t have);
-const char *lode_format_name_(const struct lode_format *format);
+struct packed_format;
+const struct packed_format *packed_format_of(const unsigned char *head, size_t have);
+const char *packed_format_name(const struct packed_format *format);
 /* Packed bytes of the input -> output, whose bytes are the caller's to free; NULL, or what is wrong. */
-const char *lode_unpack_bytes_(struct lode_output *output, const struct lode_input *input, const struct lode_format *format,
+const char *lode_unpack_bytes_(struct lode_output *output, const struct lode_input *input, const struct packed_format *format,
 	uint64_t offset, uint64_t size);
 
 /* Packed bytes, taken piece by piece: at and left say what was not read yet, next and have what is left of the piece. */

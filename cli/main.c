@@ -5,6 +5,7 @@
 
 static const struct lode_verb verbs[] = {
 	{"run", "find out what FILE is and do the right thing with it", lode_cmd_run},
+	{"boot", "boot a kernel file in a virtual machine", lode_cmd_boot},
 	{"show", "what a loader will do with FILE", lode_cmd_show},
 	{"check", "what is wrong or unwise in FILE, for whom, and how to mend it", lode_cmd_check},
 	{"exec", "replace this process by a program, without execve", lode_cmd_exec},

@@ -16,11 +16,11 @@ bool lode_is_bzimage_(const unsigned char *head, size_t have)
 }
 
 /* The format of size bytes at offset. */
-static const struct lode_format *find_format(const struct lode_input *input, uint64_t offset, uint64_t size)
+static const struct packed_format *find_format(const struct lode_input *input, uint64_t offset, uint64_t size)
 {
 	unsigned char magic[9];
 
-	return lode_format_of_(magic, lode_input_peek(input, magic, offset, size < sizeof magic ? (size_t)size : sizeof magic));
+	return packed_format_of(magic, lode_input_peek(input, magic, offset, size < sizeof magic ? (size_t)size : sizeof magic));
 }
 
 /* The unpacked bytes become the source. */
@@ -37,14 +37,14 @@ static bool holds_elf(const struct lode_output *output)
 	return output->size >= 4 && memcmp(output->bytes, "\177ELF", 4) == 0;
 }
 
-static int refuse(struct lode_input *input, const struct lode_format *format, struct lode_output *output, const char *wrong)
+static int refuse(struct lode_input *input, const struct packed_format *format, struct lode_output *output, const char *wrong)
 {
 	free(output->bytes);
 	return lode_input_fail_(input, 0, "%s%s%s: %s", input->peeled, input->peeled[0] != '\0' ? ", " : "",
-		lode_format_name_(format), wrong);
+		packed_format_name(format), wrong);
 }
 
-static int unpack(struct lode_input *input, const struct lode_format *format, uint64_t offset, uint64_t size)
+static int unpack(struct lode_input *input, const struct packed_format *format, uint64_t offset, uint64_t size)
 {
 	struct lode_output output;
 	const char *wrong = lode_unpack_bytes_(&output, input, format, offset, size);
@@ -63,7 +63,7 @@ static int unpack_zboot(struct lode_input *input, const unsigned char *header)
 {
 	struct lode_output output;
 	uint64_t offset = le32(header + 8), length = le32(header + 12);
-	const struct lode_format *format;
+	const struct packed_format *format;
 	const char *wrong;
 
 	if (length > input->source.size || offset > input->source.size - length)
@@ -83,7 +83,7 @@ static int unpack_zboot(struct lode_input *input, const unsigned char *header)
 		return 0;
 	}
 	replace(input, &output);
-	lode_input_note_(input, "EFI zboot, %s payload", lode_format_name_(format));
+	lode_input_note_(input, "EFI zboot, %s payload", packed_format_name(format));
 	return 0;
 }
 
@@ -94,7 +94,7 @@ static int unpack_bzimage(struct lode_input *input, const unsigned char *header)
 	uint16_t version = le16(header + 0x206);
 	uint32_t sectors = header[0x1f1] != 0 ? header[0x1f1] : 4;
 	uint64_t offset = (uint64_t)(sectors + 1) * 512 + le32(header + 0x248), length = le32(header + 0x24c);
-	const struct lode_format *format;
+	const struct packed_format *format;
 	unsigned char elf[4];
 
 	lode_input_note_(input, "bzImage %u.%02u", version >> 8, version & 0xffu);
@@ -109,7 +109,7 @@ static int unpack_bzimage(struct lode_input *input, const unsigned char *header)
 	if (format != NULL) {
 		if (unpack(input, format, offset, length) != 0)
 			return -1;
-		lode_input_note_(input, "%s payload", lode_format_name_(format));
+		lode_input_note_(input, "%s payload", packed_format_name(format));
 		return 0;
 	}
 	if (length < sizeof elf || !lode_input_exact_(input, elf, offset, sizeof elf) || memcmp(elf, "\177ELF", 4) != 0)
@@ -127,7 +127,7 @@ int lode_input_unpack_(struct lode_input *input)
 {
 	unsigned char header[LODE_HEAD];
 	size_t have = lode_input_peek(input, header, 0, sizeof header);
-	const struct lode_format *format;
+	const struct packed_format *format;
 
 	if (have >= 4 && memcmp(header, "\177ELF", 4) == 0)
 		return 0;
@@ -140,6 +140,6 @@ int lode_input_unpack_(struct lode_input *input)
 		return 0;
 	if (unpack(input, format, 0, input->source.size) != 0)
 		return -1;
-	lode_input_note_(input, "%s", lode_format_name_(format));
+	lode_input_note_(input, "%s", packed_format_name(format));
 	return 0;
 }

@@ -253,7 +253,7 @@ static const char *unpack_lz4_frame(struct lode_output *output, struct lode_pack
 }
 #endif
 
-struct lode_format {
+struct packed_format {
 	const char *name;
 	const char *magic;
 	size_t length;
@@ -282,7 +282,7 @@ struct lode_format {
 #define lode_unpack_lzo_ NULL
 #endif
 
-static const struct lode_format formats[] = {
+static const struct packed_format formats[] = {
 	{"gzip", "\037\213\010", 3, unpack_gzip, true},
 	{"xz", "\3757zXZ\0", 6, unpack_xz, true},
 	{"zstd", "\050\265\057\375", 4, unpack_zstd, true},
@@ -294,7 +294,7 @@ static const struct lode_format formats[] = {
 	{"lzma", "\135\0\0", 3, unpack_lzma, false},
 };
 
-const struct lode_format *lode_format_of_(const unsigned char *head, size_t have)
+const struct packed_format *packed_format_of(const unsigned char *head, size_t have)
 {
 	for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
 		if (formats[i].length <= have && memcmp(formats[i].magic, head, formats[i].length) == 0)
@@ -302,20 +302,20 @@ const struct lode_format *lode_format_of_(const unsigned char *head, size_t have
 	return NULL;
 }
 
-const char *lode_format_name_(const struct lode_format *format)
+const char *packed_format_name(const struct packed_format *format)
 {
 	return format->name;
 }
 
 const char *lode_packed_name_(const unsigned char *head, size_t have)
 {
-	const struct lode_format *format = lode_format_of_(head, have);
+	const struct packed_format *format = packed_format_of(head, have);
 
 	return format != NULL ? format->name : NULL;
 }
 
 /* Both formats of frames know those that are to be skipped: 0x184d2a50 to 0x184d2a5f. */
-static bool is_skipped(const struct lode_format *format, const unsigned char *head)
+static bool is_skipped(const struct packed_format *format, const unsigned char *head)
 {
 	bool frames = format->unpack == unpack_zstd || format->unpack == unpack_lz4_frame;
 
@@ -323,9 +323,9 @@ static bool is_skipped(const struct lode_format *format, const unsigned char *he
 }
 
 /* True if the packed bytes go on with another part. Four bytes alone are the size that Linux appends, whatever they look like. */
-static bool goes_on(struct lode_packed *packed, const struct lode_format *format)
+static bool goes_on(struct lode_packed *packed, const struct packed_format *format)
 {
-	const struct lode_format *next;
+	const struct packed_format *next;
 
 	if (!format->joined || !refill(packed))
 		return false;
@@ -334,11 +334,11 @@ static bool goes_on(struct lode_packed *packed, const struct lode_format *format
 			packed->next += 4;
 	if (packed->have <= 4)
 		return false;
-	next = lode_format_of_(packed->next, packed->have);
+	next = packed_format_of(packed->next, packed->have);
 	return is_skipped(format, packed->next) || (next && next->unpack == format->unpack);
 }
 
-static const char *unpack_parts(struct lode_output *output, struct lode_packed *packed, const struct lode_format *format)
+static const char *unpack_parts(struct lode_output *output, struct lode_packed *packed, const struct packed_format *format)
 {
 	const char *wrong;
 
@@ -350,7 +350,7 @@ static const char *unpack_parts(struct lode_output *output, struct lode_packed *
 	return TOO_MANY;
 }
 
-const char *lode_unpack_bytes_(struct lode_output *output, const struct lode_input *input, const struct lode_format *format,
+const char *lode_unpack_bytes_(struct lode_output *output, const struct lode_input *input, const struct packed_format *format,
 	uint64_t offset, uint64_t size)
 {
 	struct lode_packed *packed;

@@ -19,6 +19,8 @@
 
 #define VMM_4G (UINT64_C(1) << 32)
 
+struct vmm;
+
 /** RAM: the first @low bytes begin at 0, the rest at 4 GiB. In the host all lies in one piece. */
 struct vmm_ram {
 	unsigned char *bytes;
@@ -27,6 +29,9 @@ struct vmm_ram {
 	int fd; /* a memfd that holds it, for an engine in another process; -1: anonymous */
 };
 
+/** RAM of the engine's board; @shared: another process will map it. */
+int lode_vmm_ram_create_(struct vmm *vm, uint64_t size, bool shared);
+void lode_vmm_ram_destroy_(struct vmm *vm);
 /** [addr, addr + size) of the guest as the host's bytes, or NULL if any of it is no RAM or it spans the hole. size > 0. */
 void *lode_vmm_ram_at_(const struct vmm_ram *ram, uint64_t addr, uint64_t size);
 
@@ -34,7 +39,6 @@ void *lode_vmm_ram_at_(const struct vmm_ram *ram, uint64_t addr, uint64_t size);
  * Devices: a file each. Adding one touches nothing but the list of them (devices.c).
  */
 
-struct vmm;
 struct vmm_device;
 
 /**
@@ -60,7 +64,7 @@ struct vmm_device {
 	void *state;     /* the model's own; allocated when the device is made, before the sandbox */
 };
 
-enum { VMM_DEVICES_MOST = 32 };
+enum { VMM_DEVICES_MOST = 40 };
 
 /** Makes every device of an engine that has no hardware of its own; from its open, before the sandbox (devices.c). */
 int lode_vmm_devices_make_(struct vmm *vm);
@@ -146,16 +150,36 @@ _Noreturn void lode_vmm_rest_(void);
  * The machine (machine.c): one for both engines, but for what stands here
  */
 
+enum {
+	VMM_STAGE = 0x80000, /* up to VMM_EBDA: the engine's until the guest runs, if board->stage */
+	VMM_EBDA = 0x9fc00,
+	VMM_ACPI_SIZE = 0x10000,
+	VMM_CPUS_MOST = 255,
+	VMM_MODULES_MOST = 64,
+};
+/* Of boards with PCI: configuration space, and what the bridge passes on. */
+#define VMM_PCI_CONFIG UINT64_C(0xb0000000)
+#define VMM_PCI_CONFIG_SIZE UINT64_C(0x10000000)
+#define VMM_PCI_FIRST UINT32_C(0xc0000000)
+#define VMM_PCI_LAST UINT32_C(0xfebfffff)
+
 /** Where an engine's hardware lies. */
 struct vmm_board {
-	uint64_t low_most;      /* bytes of RAM below the hole once there is more than low_limit */
-	uint64_t low_limit;
+	uint64_t low_limit;     /* RAM of so many bytes or more has its first low_most bytes below the hole */
+	uint64_t low_most;
 	uint64_t mmio;          /* first address of virtio-mmio transports, a page each; 0: there is PCI instead */
 	uint32_t mmio_gsi;      /* interrupt of the first of them */
 	uint64_t framebuffer;   /* physical address */
 	uint16_t pm_base;       /* ACPI PM1a event block; control +4, PM timer +8 */
+	uint32_t timer_gsi;     /* where the PIT's interrupt arrives */
 	bool pci;
+	bool stage;             /* registers are set by code in the guest's memory */
 };
+
+/** Memory map, modules, processors -> vm->machine, and the ACPI tables in RAM. */
+int lode_vmm_machine_make_(struct vmm *vm);
+/** A framebuffer, if the request has one or the protocol is one whose kernels ask for it (@wanted). */
+void lode_vmm_machine_screen_(struct vmm *vm, bool wanted);
 
 /** What runs the guest. */
 struct vmm_engine {
@@ -163,17 +187,21 @@ struct vmm_engine {
 	const struct vmm_board *board;
 	/** Can it be had on this machine? Opens what it needs, before the sandbox. */
 	int (*open)(struct vmm *vm);
-	/** RAM and start state are ready: run the guest to its end, vm->end. */
+	/** RAM and start state are ready: what else has to be done in the sandbox. NULL: nothing. */
+	int (*prepare)(struct vmm *vm);
+	/** Run the guest to its end, vm->end. */
 	int (*run)(struct vmm *vm);
 	void (*close)(struct vmm *vm);
 	/** For engines that run devices of this folder: an interrupt line; and the loop is to look again. From any thread. */
 	void (*irq)(struct vmm *vm, uint32_t irq, bool level);
 	void (*wake)(struct vmm *vm);
+	bool elsewhere; /* the guest runs in another process: RAM is shared memory, files are copied,
+		loading is a process of its own */
 };
 
 extern const struct vmm_engine lode_vmm_kvm_, lode_vmm_qemu_;
 
-/** An open file of the request. */
+/** An open file of the request (files.c). */
 struct vmm_file {
 	const char *path;
 	int fd;
@@ -181,36 +209,46 @@ struct vmm_file {
 	bool read_only;
 };
 
+/** What the guest gets as module @index: initrds come first. */
+const struct lode_vmm_file *lode_vmm_module_(const struct lode_vmm_request *request, uint32_t index);
+int lode_vmm_files_open_(struct vmm *vm);
+void lode_vmm_files_close_(struct vmm *vm);
+/** 0 or an errno; a file that has become shorter is EIO. */
+int lode_vmm_file_read_(void *bytes, const struct vmm_file *file, uint64_t offset, uint64_t size);
+
 /** The kernel, on its way from bytes to start state (load.c). */
 struct vmm_kernel {
 	struct lode_source source; /* of the file, or of what was unpacked */
-	bool mapped;               /* source is the file itself: its pages may be mapped */
+	bool shares;               /* source is the file itself, and its pages may be mapped */
+	enum lode_protocol protocol;
+	struct lode_segment *segments;
+	struct lode_section *sections;
 	bool elf;
 	struct lode_image image;
 	struct lode_plan plan;
 	struct lode_start start;
 };
 
-struct vmm_error {
-	int error;             /* errno, 0: none */
-	const char *file;      /* NULL: none */
-	char text[256];        /* what was tried, and what to do about it */
-	struct lode_diag diag; /* rule LODE_RULE_NONE: none */
-};
-
-/** A function that cannot go on: vm->error says why, -1 is returned. @error: errno or 0 (error.c). */
-int lode_vmm_fail_(struct vmm *vm, int error, const char *format, ...) __attribute__((format(printf, 3, 4)));
-
 struct vmm {
 	const struct lode_vmm_request *request;
 	const struct vmm_engine *engine;
+	enum lode_vmm_engine engine_id;
 	void *engine_state;
+	uint64_t memory_size;
 	struct vmm_ram ram;
 	struct vmm_file kernel_file, *modules, *disks; /* modules: initrds first */
 	uint32_t nmodules, ndisks;
 	int *inherited; /* descriptors that the sandbox will close */
 	uint32_t ninherited;
-	struct lode_machine machine;
+	struct lode_machine machine; /* and what it points at: */
+	struct lode_memory_entry memory[8];
+	struct lode_range reserved[1];
+	struct lode_framebuffer screen;
+	struct lode_module places[VMM_MODULES_MOST];
+	uint32_t apic_ids[VMM_CPUS_MOST];
+	unsigned char random[32];
+	struct lode_range acpi;
+	unsigned char rsdp[36];
 	struct vmm_kernel kernel;
 	struct vmm_device devices[VMM_DEVICES_MOST];
 	uint32_t ndevices;
@@ -219,7 +257,20 @@ struct vmm {
 	bool ending;          /* the first end was taken */
 	enum lode_vmm_end end;
 	uint32_t status;      /* with LODE_VMM_EXIT: as the guest gave it */
-	struct vmm_error error;
+	struct lode_vmm_error error;
 };
+
+/** Load stage (load.c): kernel and modules -> RAM, page tables, vm->kernel.start. */
+int lode_vmm_load_(struct vmm *vm);
+void lode_vmm_unload_(struct vmm *vm);
+/** Mappings of the start state -> page tables in the guest's RAM (tables.c). */
+int lode_vmm_tables_make_(struct vmm *vm);
+
+/** What went wrong, for vm->error; all return -1 (error.c). */
+int lode_vmm_fail_(struct vmm *vm, int error, const char *format, ...) __attribute__((format(printf, 3, 4)));
+int lode_vmm_fail_file_(struct vmm *vm, int error, const char *file, const char *text);
+int lode_vmm_fail_diag_(struct vmm *vm, const struct lode_diag *why);
+/** A line for the user. */
+void lode_vmm_say_(const struct vmm *vm, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

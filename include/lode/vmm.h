@@ -40,6 +40,7 @@ struct lode_vmm_unpacked {
  * @memory: bytes, whole MiB. 0: 256 MiB
  * @unpack: called in the sandbox with the kernel file's bytes; unpacks them if they are packed as a whole or, if @direct, if they
  *          are a bzImage with a packed kernel in it. 0, or an error that was said through @say. NULL: files are taken as they are
+ * @loaded: called when everything is in its place and nothing runs yet, in the process that has read the files (it may be another one)
  * @say: a line for the user, without its end. NULL: silence
  * @sha256: the digest that the kernel file must have, NULL: any. The file is then copied instead of mapped
  */
@@ -60,6 +61,7 @@ struct lode_vmm_request {
 	const char *core;        /* file for a core of the guest when it ends, NULL: none */
 	bool dry_run;            /* stop before the first instruction */
 	int (*unpack)(void *host, struct lode_vmm_unpacked *unpacked, const struct lode_source *file, bool direct);
+	void (*loaded)(void *host, const struct lode_machine *machine, const struct lode_start *start);
 	void (*say)(void *host, const char *line);
 	void *host;
 };
@@ -77,6 +79,38 @@ enum lode_vmm_end {
 	LODE_VMM_ESCAPE,     /* the user's escape key, or a signal */
 	LODE_VMM_ERROR,      /* the engine failed */
 };
+
+struct lode_vmm_result {
+	enum lode_vmm_end end;
+	uint32_t status;           /* with LODE_VMM_EXIT: what the guest wrote */
+	enum lode_vmm_engine engine;
+	enum lode_protocol protocol;
+};
+
+/**
+ * struct lode_vmm_error - why nothing was booted
+ * @error: an errno, or 0
+ * @file: the file that it is about, NULL: none
+ * @text: what was tried or what is wrong, and what helps; "" if @diag says it all
+ * @diag: the library's diagnosis; rule LODE_RULE_NONE: none
+ */
+struct lode_vmm_error {
+	int error;
+	const char *file;
+	char text[256];
+	struct lode_diag diag;
+};
+
+/**
+ * lode_vmm_boot - boot a kernel file and stay until the guest's end
+ * @request: borrowed
+ * Everything is opened first; then the process gives up what it could do beyond that, for good, and reads the files: call it in a
+ * process of its own. 0 with *result, or -1 with *why.
+ */
+int lode_vmm_boot(struct lode_vmm_result *result, const struct lode_vmm_request *request, struct lode_vmm_error *why);
+
+/** "power-off", "triple fault"... */
+const char *lode_vmm_end_name(enum lode_vmm_end end);
 
 #ifdef __cplusplus
 }

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+/* Paths of the request -> open descriptors and sizes. Nothing of the files is read. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <linux/fs.h>
+
+#include "vmm.h"
+
+static int take_size(struct vmm *vm, struct vmm_file *file, bool device)
+{
+	struct stat status;
+
+	if (fstat(file->fd, &status) != 0)
+		return lode_vmm_fail_file_(vm, errno, file->path, "asking for its size");
+	file->size = (uint64_t)status.st_size;
+	if (S_ISREG(status.st_mode))
+		return 0;
+	if (device && S_ISBLK(status.st_mode) && ioctl(file->fd, BLKGETSIZE64, &file->size) == 0)
+		return 0;
+	return lode_vmm_fail_file_(vm, 0, file->path, device ?
+		"it must be a regular file or a block device" : "it must be a regular file");
+}
+
+static int open_file(struct vmm *vm, struct vmm_file *file, const struct lode_vmm_file *wish, bool disk)
+{
+	bool writes = disk && !(wish->flags & LODE_VMM_READ_ONLY);
+
+	*file = (struct vmm_file){.path = wish->path, .read_only = !writes};
+	file->fd = open(wish->path, (writes ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (file->fd < 0)
+		return lode_vmm_fail_file_(vm, errno, wish->path, writes ?
+			"opening it for writing (:ro opens it read-only)" : "opening it");
+	return take_size(vm, file, disk);
+}
+
+const struct lode_vmm_file *lode_vmm_module_(const struct lode_vmm_request *request, uint32_t index)
+{
+	return index < request->ninitrds ? &request->initrds[index] : &request->modules[index - request->ninitrds];
+}
+
+static int open_modules(struct vmm *vm)
+{
+	const struct lode_vmm_request *request = vm->request;
+
+	for (uint32_t i = 0; i < vm->nmodules; i++) {
+		if (open_file(vm, &vm->modules[i], lode_vmm_module_(request, i), false) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+static struct vmm_file *no_files(uint32_t n)
+{
+	struct vmm_file *files = calloc(n + 1, sizeof *files);
+
+	for (uint32_t i = 0; files && i < n; i++)
+		files[i].fd = -1;
+	return files;
+}
+
+int lode_vmm_files_open_(struct vmm *vm)
+{
+	const struct lode_vmm_request *request = vm->request;
+
+	vm->kernel_file.fd = -1;
+	vm->nmodules = request->ninitrds + request->nmodules;
+	vm->ndisks = request->ndisks;
+	vm->modules = no_files(vm->nmodules);
+	vm->disks = no_files(vm->ndisks);
+	if (!vm->modules || !vm->disks)
+		return lode_vmm_fail_(vm, ENOMEM, "listing the files");
+	if (open_file(vm, &vm->kernel_file, &request->kernel, false) != 0 || open_modules(vm) != 0)
+		return -1;
+	for (uint32_t i = 0; i < vm->ndisks; i++)
+		if (open_file(vm, &vm->disks[i], &request->disks[i], true) != 0)
+			return -1;
+	return 0;
+}
+
+static void close_files(struct vmm_file *files, uint32_t n)
+{
+	for (uint32_t i = 0; files && i < n; i++)
+		if (files[i].fd >= 0)
+			close(files[i].fd);
+	free(files);
+}
+
+void lode_vmm_files_close_(struct vmm *vm)
+{
+	close_files(vm->modules, vm->nmodules);
+	close_files(vm->disks, vm->ndisks);
+	if (vm->kernel_file.fd >= 0)
+		close(vm->kernel_file.fd);
+	vm->modules = vm->disks = NULL;
+	vm->kernel_file.fd = -1;
+}
+
+int lode_vmm_file_read_(void *bytes, const struct vmm_file *file, uint64_t offset, uint64_t size)
+{
+	unsigned char *to = bytes;
+
+	while (size > 0) {
+		ssize_t n = pread(file->fd, to, size < (1u << 30) ? size : 1u << 30, (off_t)offset);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? errno : EIO;
+		to += n;
+		offset += (uint64_t)n;
+		size -= (uint64_t)n;
+	}
+	return 0;
+}

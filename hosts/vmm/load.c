@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: MIT */
+/* The kernel's bytes and the machine -> start state, all in the guest's RAM. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include <lode/limine.h>
+#include <lode/linux.h>
+#include <lode/multiboot.h>
+#include <lode/multiboot2.h>
+#include <lode/protocol.h>
+#include <lode/pvh.h>
+#include <lode/rust.h>
+
+#include "vmm.h"
+
+enum { PAGE = 4096, BYTES_MOST = 1 << 20 };
+
+static int read_kernel(void *host, void *bytes, uint64_t offset, size_t size)
+{
+	const struct vmm *vm = host;
+
+	return lode_vmm_file_read_(bytes, &vm->kernel_file, offset, size);
+}
+
+static int take_bytes(struct vmm *vm)
+{
+	const struct lode_vmm_request *request = vm->request;
+	struct vmm_kernel *kernel = &vm->kernel;
+	struct lode_vmm_unpacked unpacked = {.bytes = NULL};
+
+	kernel->source = (struct lode_source){.read = read_kernel, .host = vm, .size = vm->kernel_file.size};
+	kernel->shares = !vm->engine->elsewhere;
+	if (!request->unpack)
+		return 0;
+	if (request->unpack(request->host, &unpacked, &kernel->source, request->direct) != 0)
+		return lode_vmm_fail_file_(vm, 0, vm->kernel_file.path, "it cannot be unpacked");
+	if (unpacked.bytes) {
+		kernel->source = (struct lode_source){.bytes = unpacked.bytes, .size = unpacked.size};
+		kernel->shares = false;
+	}
+	return 0;
+}
+
+/* The header says how many entries the tables have; they lie in the file, which bounds them. */
+static int open_image(struct vmm *vm)
+{
+	struct vmm_kernel *kernel = &vm->kernel;
+	struct lode_open_options options = {.flags = LODE_OPEN_SECTIONS};
+	struct lode_diag why;
+	int status = lode_open(&kernel->image, &kernel->source, &options, &why);
+
+	if (status == LODE_ERR_ROOM) {
+		options.max_segments = kernel->image.nsegments;
+		options.max_sections = kernel->image.nsections;
+		options.segments = calloc(options.max_segments + 1, sizeof *options.segments);
+		options.sections = calloc(options.max_sections + 1, sizeof *options.sections);
+		kernel->segments = options.segments;
+		kernel->sections = options.sections;
+		if (!options.segments || !options.sections)
+			return lode_vmm_fail_(vm, ENOMEM, "reading the kernel's headers");
+		status = lode_open(&kernel->image, &kernel->source, &options, &why);
+	}
+	/* A section table that is no good is no loader's business. */
+	if (status != LODE_OK && (options.flags & LODE_OPEN_SECTIONS) && kernel->segments) {
+		options.flags = 0;
+		status = lode_open(&kernel->image, &kernel->source, &options, &why);
+	}
+	kernel->elf = status == LODE_OK;
+	if (!kernel->elf && why.rule != LODE_RULE_HEADER_MAGIC && why.rule != LODE_RULE_HEADER_TRUNCATED)
+		return lode_vmm_fail_diag_(vm, &why);
+	return 0;
+}
+
+/* What the protocols' parsers find. */
+union found {
+	struct lode_pvh pvh;
+	struct lode_linux linux_;
+	struct lode_multiboot multiboot;
+	struct lode_multiboot2 multiboot2;
+	struct lode_limine limine;
+	struct lode_rust rust;
+};
+
+static int parse(union found *found, struct vmm_kernel *kernel, struct lode_policy *policy, struct lode_diag *why)
+{
+	int status = LODE_OK;
+
+	switch (kernel->protocol) {
+	case LODE_PROTOCOL_PVH: return lode_pvh_find(&found->pvh, &kernel->image, why);
+	case LODE_PROTOCOL_LINUX: return lode_linux_read(&found->linux_, &kernel->source, why);
+	case LODE_PROTOCOL_MULTIBOOT: return lode_multiboot_find(&found->multiboot, &kernel->source, why);
+	case LODE_PROTOCOL_MULTIBOOT2: return lode_multiboot2_find(&found->multiboot2, &kernel->source, why);
+	case LODE_PROTOCOL_LIMINE:
+		status = lode_limine_find(&found->limine, &kernel->image, why);
+		policy->base = found->limine.base;
+		break;
+	case LODE_PROTOCOL_RUST:
+		status = lode_rust_find(&found->rust, &kernel->image, why);
+		policy->base = found->rust.base;
+		break;
+	default: break;
+	}
+	return status;
+}
+
+static int make_plan(struct vmm *vm, const struct lode_policy *policy, struct lode_diag *why)
+{
+	struct lode_plan *plan = &vm->kernel.plan;
+
+	plan->max_runs = LODE_PLAN_RUNS(vm->kernel.image.nload);
+	plan->max_fills = LODE_PLAN_FILLS(vm->kernel.image.nload);
+	plan->runs = calloc(plan->max_runs, sizeof *plan->runs);
+	plan->fills = calloc(plan->max_fills, sizeof *plan->fills);
+	if (!plan->runs || !plan->fills)
+		return lode_vmm_fail_(vm, ENOMEM, "planning the kernel");
+	return lode_plan(plan, &vm->kernel.image, policy, why) == LODE_OK ? 0 : lode_vmm_fail_diag_(vm, why);
+}
+
+static int make_start(struct vmm *vm, const union found *found, struct lode_diag *why)
+{
+	const struct vmm_kernel *kernel = &vm->kernel;
+	const struct lode_machine *machine = &vm->machine;
+	const struct lode_kernel pair = {&kernel->image, &kernel->plan}, *elf = kernel->elf ? &pair : NULL;
+	struct lode_start *start = &vm->kernel.start;
+
+	switch (kernel->protocol) {
+	case LODE_PROTOCOL_PVH: return lode_start_pvh(start, &found->pvh, elf, machine, why);
+	case LODE_PROTOCOL_LINUX: return lode_start_linux(start, &found->linux_, machine, why);
+	case LODE_PROTOCOL_MULTIBOOT: return lode_start_multiboot(start, &found->multiboot, elf, machine, why);
+	case LODE_PROTOCOL_MULTIBOOT2: return lode_start_multiboot2(start, &found->multiboot2, elf, machine, why);
+	case LODE_PROTOCOL_LIMINE: return lode_start_limine(start, &found->limine, elf, machine, why);
+	case LODE_PROTOCOL_RUST: return lode_start_rust(start, &found->rust, elf, machine, why);
+	default: return lode_start_elf64(start, elf, machine, why);
+	}
+}
+
+static int give_room(struct vmm *vm)
+{
+	struct lode_start *start = &vm->kernel.start;
+	uint32_t nruns = vm->kernel.plan.nruns;
+
+	start->max_parts = LODE_START_PARTS(nruns, &vm->machine, vm->kernel.elf ? vm->kernel.image.nsections : 0);
+	start->max_mappings = LODE_START_MAPPINGS(nruns, &vm->machine);
+	start->max_bytes = BYTES_MOST;
+	start->parts = calloc(start->max_parts, sizeof *start->parts);
+	start->mappings = calloc(start->max_mappings, sizeof *start->mappings);
+	start->bytes = malloc(start->max_bytes);
+	if (!start->parts || !start->mappings || !start->bytes)
+		return lode_vmm_fail_(vm, ENOMEM, "making the start state");
+	return 0;
+}
+
+static int choose_protocol(struct vmm *vm, struct lode_diag *why)
+{
+	struct vmm_kernel *kernel = &vm->kernel;
+
+	if (vm->request->protocol == LODE_PROTOCOL_NONE) {
+		if (lode_protocol_find(&kernel->protocol, kernel->elf ? &kernel->image : NULL, &kernel->source, why) != LODE_OK)
+			return lode_vmm_fail_diag_(vm, why);
+		return 0;
+	}
+	kernel->protocol = vm->request->protocol;
+	if (!kernel->elf && kernel->protocol != LODE_PROTOCOL_LINUX && kernel->protocol != LODE_PROTOCOL_MULTIBOOT &&
+		kernel->protocol != LODE_PROTOCOL_MULTIBOOT2)
+		return lode_vmm_fail_file_(vm, 0, vm->kernel_file.path, "it is no ELF file, which this protocol wants");
+	return 0;
+}
+
+/* Kernels of these protocols mostly have no other console. */
+static bool draws(enum lode_protocol protocol)
+{
+	return protocol == LODE_PROTOCOL_LIMINE || protocol == LODE_PROTOCOL_RUST || protocol == LODE_PROTOCOL_MULTIBOOT ||
+		protocol == LODE_PROTOCOL_MULTIBOOT2;
+}
+
+static int decide(struct vmm *vm)
+{
+	struct vmm_kernel *kernel = &vm->kernel;
+	struct lode_policy policy;
+	struct lode_diag why;
+	union found found;
+
+	if (choose_protocol(vm, &why) != 0)
+		return -1;
+	lode_vmm_machine_screen_(vm, draws(kernel->protocol));
+	policy = lode_protocol_policy(kernel->protocol);
+	if (kernel->shares)
+		policy.flags |= LODE_PLAN_SHARE;
+	if (parse(&found, kernel, &policy, &why) != LODE_OK)
+		return lode_vmm_fail_diag_(vm, &why);
+	if (kernel->protocol == LODE_PROTOCOL_RUST)
+		vm->machine.cmdline = NULL;
+	if (kernel->elf && kernel->protocol != LODE_PROTOCOL_LINUX && make_plan(vm, &policy, &why) != 0)
+		return -1;
+	if (give_room(vm) != 0)
+		return -1;
+	return make_start(vm, &found, &why) == LODE_OK ? 0 : lode_vmm_fail_diag_(vm, &why);
+}
+
+/*
+ * Parts -> RAM
+ */
+
+/* Where planned bytes lie in RAM, or NULL. */
+static unsigned char *planned(struct vmm *vm, uint64_t addr, uint64_t size)
+{
+	uint64_t phys;
+
+	return lode_start_image(&phys, &vm->kernel.start, addr, size) ? lode_vmm_ram_at_(&vm->ram, phys, size) : NULL;
+}
+
+/* RAM is zeros where nobody wrote yet. */
+static int space_own(void *host, const struct lode_run *run)
+{
+	return planned(host, run->addr, run->size) ? 0 : -1;
+}
+
+static int space_write(void *host, uint64_t addr, const void *bytes, size_t size)
+{
+	unsigned char *to = planned(host, addr, size);
+
+	if (!to)
+		return -1;
+	memcpy(to, bytes, size);
+	return 0;
+}
+
+static int space_read(void *host, uint64_t addr, void *bytes, size_t size)
+{
+	const unsigned char *from = planned(host, addr, size);
+
+	if (!from)
+		return -1;
+	memcpy(bytes, from, size);
+	return 0;
+}
+
+static int space_fill(void *host, const struct lode_fill *fill, const struct lode_source *source, struct lode_diag *why)
+{
+	unsigned char *to = planned(host, fill->addr, fill->size);
+
+	return to ? lode_source_read(to, source, fill->offset, fill->size, why) : -1;
+}
+
+/* The file's own pages, privately: the guest's stores stay its own. */
+static int space_share(void *host, const struct lode_run *run)
+{
+	struct vmm *vm = host;
+	unsigned char *to = planned(vm, run->addr, run->size);
+
+	if (!to || ((uintptr_t)to & (PAGE - 1)))
+		return -1;
+	return mmap(to, run->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, vm->kernel_file.fd,
+		(off_t)run->offset) == to ? 0 : -1;
+}
+
+/* What a failure leaves in RAM goes with the RAM. */
+static void space_abort(void *host)
+{
+	(void)host;
+}
+
+static int place_image(struct vmm *vm)
+{
+	struct lode_space space = {
+		.host = vm, .share = space_share, .own = space_own, .write = space_write, .fill = space_fill, .read = space_read,
+		.abort = space_abort,
+	};
+	struct lode_diag why;
+
+	if (lode_place(&space, &vm->kernel.image, &vm->kernel.plan, NULL, &why) != LODE_OK)
+		return lode_vmm_fail_diag_(vm, &why);
+	return 0;
+}
+
+static int copy_kernel(struct vmm *vm, void *to, const struct lode_part *part)
+{
+	struct lode_diag why;
+
+	if (lode_source_read(to, &vm->kernel.source, part->offset, part->size, &why) != LODE_OK)
+		return lode_vmm_fail_diag_(vm, &why);
+	return 0;
+}
+
+static int copy_module(struct vmm *vm, void *to, const struct lode_part *part)
+{
+	const struct vmm_file *file = &vm->modules[part->index];
+	int error = lode_vmm_file_read_(to, file, part->offset, part->size);
+
+	return error ? lode_vmm_fail_file_(vm, error, file->path, "reading it") : 0;
+}
+
+static void put_word(unsigned char *to, uint64_t value)
+{
+	for (int i = 0; i < 8; i++)
+		to[i] = (unsigned char)(value >> 8 * i);
+}
+
+static int write_part(struct vmm *vm, const struct lode_part *part)
+{
+	unsigned char *to = lode_vmm_ram_at_(&vm->ram, part->addr, part->size);
+
+	if (!to)
+		return lode_vmm_fail_(vm, 0, "%s at 0x%llx lies outside of the guest's memory", lode_field_structure(part->what),
+			(unsigned long long)part->addr);
+	switch (part->content) {
+	case LODE_CONTENT_BYTES: memcpy(to, vm->kernel.start.bytes + part->offset, part->size); break;
+	case LODE_CONTENT_FILE: return copy_kernel(vm, to, part);
+	case LODE_CONTENT_MODULE: return copy_module(vm, to, part);
+	case LODE_CONTENT_WORD: put_word(to, part->offset); break;
+	default: break; /* RAM is zeros; the image is placed as a whole */
+	}
+	return 0;
+}
+
+static int write_parts(struct vmm *vm)
+{
+	const struct lode_start *start = &vm->kernel.start;
+	bool placed = false;
+
+	for (uint32_t i = 0; i < start->nparts; i++) {
+		const struct lode_part *part = &start->parts[i];
+
+		if (part->content == LODE_CONTENT_IMAGE && !placed) {
+			if (place_image(vm) != 0)
+				return -1;
+			placed = true;
+		}
+		if (part->size > 0 && part->content != LODE_CONTENT_IMAGE && write_part(vm, part) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+int lode_vmm_load_(struct vmm *vm)
+{
+	if (take_bytes(vm) != 0 || open_image(vm) != 0 || decide(vm) != 0)
+		return -1;
+	if (write_parts(vm) != 0)
+		return -1;
+	return lode_vmm_tables_make_(vm);
+}
+
+void lode_vmm_unload_(struct vmm *vm)
+{
+	struct vmm_kernel *kernel = &vm->kernel;
+
+	free(kernel->segments);
+	free(kernel->sections);
+	free(kernel->plan.runs);
+	free(kernel->plan.fills);
+	free(kernel->start.parts);
+	free(kernel->start.mappings);
+	free(kernel->start.bytes);
+	*kernel = (struct vmm_kernel){.elf = false};
+}

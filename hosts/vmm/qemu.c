@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: MIT */
+/* QEMU's translator as the engine under this loader: RAM that is ready, a ROM that enters it, and how it ended. */
+#include "qemu.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/timerfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "stage.h"
+
+enum { ROM_SIZE = 65536, ROM_CODE = 4096 };
+
+static const char *const program = "qemu-system-x86_64";
+
+/* PATH, as execvp searches it: the sandbox of the process that loads does not concern this one. */
+static bool find_program(char *path, size_t size)
+{
+	const char *list = getenv("PATH"), *next;
+
+	for (list = list ? list : "/usr/bin:/bin"; *list; list = next) {
+		size_t n = strcspn(list, ":");
+
+		next = list[n] ? list + n + 1 : list + n;
+		if (n > 0 && (size_t)snprintf(path, size, "%.*s/%s", (int)n, list, program) < size && access(path, X_OK) == 0)
+			return true;
+	}
+	return false;
+}
+
+static int make_rom(void)
+{
+	int fd = memfd_create("rom", MFD_CLOEXEC);
+
+	if (fd >= 0 && (ftruncate(fd, ROM_SIZE) != 0 ||
+		pwrite(fd, lode_vmm_rom_, ROM_CODE, ROM_SIZE - ROM_CODE) != ROM_CODE)) {
+		close(fd);
+		fd = -1;
+	}
+	return fd;
+}
+
+static int make_pair(int *near, int *far)
+{
+	int fds[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0)
+		return -1;
+	*near = fds[0];
+	*far = fds[1];
+	return 0;
+}
+
+static int qemu_open(struct vmm *vm)
+{
+	struct vmm_qemu *qemu = calloc(1, sizeof *qemu);
+
+	if (!qemu)
+		return lode_vmm_fail_(vm, ENOMEM, "starting QEMU");
+	vm->engine_state = qemu;
+	*qemu = (struct vmm_qemu){.serial = -1, .serial_far = -1, .debug = -1, .debug_far = -1, .monitor = -1, .monitor_far = -1,
+		.rom = -1, .log = -1};
+	if (!find_program(qemu->program, sizeof qemu->program))
+		return lode_vmm_fail_(vm, 0, "%s is not installed (Debian: qemu-system-x86)", program);
+	qemu->rom = make_rom();
+	qemu->log = memfd_create("log", MFD_CLOEXEC);
+	if (qemu->rom < 0 || qemu->log < 0 || make_pair(&qemu->serial, &qemu->serial_far) != 0 ||
+		make_pair(&qemu->debug, &qemu->debug_far) != 0 || make_pair(&qemu->monitor, &qemu->monitor_far) != 0)
+		return lode_vmm_fail_(vm, errno, "making channels to QEMU");
+	return 0;
+}
+
+static void close_one(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+static void qemu_close(struct vmm *vm)
+{
+	struct vmm_qemu *qemu = vm->engine_state;
+
+	if (!qemu)
+		return;
+	int *const all[] = {&qemu->serial, &qemu->serial_far, &qemu->debug, &qemu->debug_far, &qemu->monitor, &qemu->monitor_far,
+		&qemu->rom, &qemu->log};
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+		close_one(all[i]);
+	free(qemu);
+	vm->engine_state = NULL;
+}
+
+/*
+ * While it runs
+ */
+
+enum { KEYS, SERIAL, DEBUG, MONITOR, SIGNALS, TIMER, WATCHED };
+
+struct run {
+	struct vmm *vm;
+	struct vmm_qemu *qemu;
+	struct pollfd watched[WATCHED];
+};
+
+static void end_qemu(struct run *run, enum lode_vmm_end end)
+{
+	lode_vmm_stop_(run->vm, end, 0);
+	kill(run->qemu->child, SIGKILL);
+}
+
+/* The guest may be slow to take what is typed; nothing else waits for it, and nothing is lost. */
+static void type(struct run *run)
+{
+	unsigned char bytes[256];
+	uint32_t n = lode_vmm_console_read_(run->vm, bytes, sizeof bytes), done = 0;
+
+	if (run->vm->console.ended)
+		run->watched[KEYS].fd = -1;
+	if (run->vm->end != LODE_VMM_NONE)
+		kill(run->qemu->child, SIGKILL);
+	while (done < n) {
+		ssize_t sent = send(run->qemu->serial, bytes + done, n - done, MSG_NOSIGNAL);
+
+		if (sent < 0 && errno != EINTR)
+			return;
+		done += sent > 0 ? (uint32_t)sent : 0;
+	}
+}
+
+static void hear(struct run *run, int which)
+{
+	char bytes[4096];
+	ssize_t n = read(run->watched[which].fd, bytes, sizeof bytes);
+
+	if (n < 0 && errno == EINTR)
+		return;
+	if (n <= 0)
+		run->watched[which].fd = -1;
+	else if (which == MONITOR)
+		lode_vmm_qemu_heard_(run->qemu, bytes, (size_t)n);
+	else
+		lode_vmm_console_write_(run->vm, (unsigned char *)bytes, (uint32_t)n);
+}
+
+static void watch(struct run *run)
+{
+	run->watched[KEYS].fd = STDIN_FILENO;
+	run->watched[SERIAL].fd = run->qemu->serial;
+	run->watched[DEBUG].fd = run->qemu->debug;
+	run->watched[MONITOR].fd = run->qemu->monitor;
+	for (int i = 0; i < WATCHED; i++)
+		run->watched[i].events = POLLIN;
+}
+
+/* QEMU is gone when its ends of the channels are closed. */
+static void follow(struct run *run)
+{
+	while (run->watched[MONITOR].fd >= 0 || run->watched[SERIAL].fd >= 0 || run->watched[DEBUG].fd >= 0) {
+		if (poll(run->watched, WATCHED, -1) < 0 && errno != EINTR)
+			break;
+		for (int i = SERIAL; i <= MONITOR; i++)
+			if (run->watched[i].fd >= 0 && run->watched[i].revents)
+				hear(run, i);
+		if (run->watched[KEYS].fd >= 0 && run->watched[KEYS].revents)
+			type(run);
+		if (run->watched[SIGNALS].revents)
+			end_qemu(run, LODE_VMM_ESCAPE);
+		if (run->watched[TIMER].fd >= 0 && run->watched[TIMER].revents)
+			end_qemu(run, LODE_VMM_TIME);
+	}
+}
+
+static bool log_has(const struct vmm_qemu *qemu, const char *text)
+{
+	char bytes[65536];
+	ssize_t n = pread(qemu->log, bytes, sizeof bytes - 1, 0);
+
+	/* the last part, if the log is longer: the fault is the last that it tells of */
+	if (n == (ssize_t)sizeof bytes - 1)
+		n = pread(qemu->log, bytes, sizeof bytes - 1, lseek(qemu->log, 0, SEEK_END) - (off_t)sizeof bytes + 1);
+	bytes[n > 0 ? n : 0] = '\0';
+	return strstr(bytes, text) != NULL;
+}
+
+/* isa-debug-exit ends QEMU with an odd status; its own failures too, but before the monitor speaks. */
+static int judge(struct vmm *vm, const struct vmm_qemu *qemu, int status)
+{
+	if (vm->end != LODE_VMM_NONE)
+		return 0;
+	if (WIFSIGNALED(status) || !qemu->asked)
+		return lode_vmm_fail_(vm, 0, "%s ended with %s %d before the guest did", program, WIFSIGNALED(status) ?
+			"signal" : "status",
+			WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+	if (WEXITSTATUS(status) & 1)
+		lode_vmm_stop_(vm, LODE_VMM_EXIT, (uint32_t)WEXITSTATUS(status) >> 1);
+	else if (qemu->panic)
+		lode_vmm_stop_(vm, LODE_VMM_PANIC, 0);
+	else if (strcmp(qemu->reason, "guest-reset") == 0)
+		lode_vmm_stop_(vm, log_has(qemu, "Triple fault") ? LODE_VMM_TRIPLE_FAULT : LODE_VMM_RESET, 0);
+	else if (qemu->shutdown && strcmp(qemu->reason, "guest-shutdown") == 0)
+		lode_vmm_stop_(vm, LODE_VMM_POWER_OFF, 0);
+	else
+		lode_vmm_stop_(vm, LODE_VMM_ERROR, 0);
+	return 0;
+}
+
+static int open_signals(sigset_t *before)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, before);
+	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static int open_timer(uint32_t seconds)
+{
+	const struct itimerspec when = {.it_value = {.tv_sec = (time_t)seconds}};
+	int fd = seconds == 0 ? -1 : timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
+
+	if (fd >= 0)
+		timerfd_settime(fd, 0, &when, NULL);
+	return fd;
+}
+
+static int start_qemu(struct vmm *vm, struct vmm_qemu *qemu, const sigset_t *mask)
+{
+	static const char greeting[] = "{\"execute\":\"qmp_capabilities\"}\n";
+
+	fflush(NULL);
+	qemu->child = fork();
+	if (qemu->child < 0)
+		return lode_vmm_fail_(vm, errno, "starting QEMU");
+	if (qemu->child == 0) {
+		int null = open("/dev/null", O_RDWR | O_CLOEXEC), error;
+
+		sigprocmask(SIG_SETMASK, mask, NULL);
+		dup2(null, STDIN_FILENO);
+		error = lode_vmm_qemu_exec_(vm, qemu);
+		dprintf(STDERR_FILENO, "%s: %s\n", qemu->program, strerror(error));
+		_exit(127);
+	}
+	close_one(&qemu->serial_far);
+	close_one(&qemu->debug_far);
+	close_one(&qemu->monitor_far);
+	send(qemu->monitor, greeting, sizeof greeting - 1, MSG_NOSIGNAL);
+	return 0;
+}
+
+static int qemu_run(struct vmm *vm)
+{
+	struct vmm_qemu *qemu = vm->engine_state;
+	struct run run = {.vm = vm, .qemu = qemu};
+	sigset_t before;
+	int status = 0, result;
+
+	run.watched[SIGNALS].fd = open_signals(&before);
+	run.watched[TIMER].fd = open_timer(vm->request->time_limit);
+	result = start_qemu(vm, qemu, &before);
+	if (result == 0) {
+		watch(&run);
+		lode_vmm_console_raw_(vm);
+		follow(&run);
+		while (waitpid(qemu->child, &status, 0) < 0 && errno == EINTR)
+			;
+		lode_vmm_console_close_(vm);
+		result = judge(vm, qemu, status);
+	}
+	close_one(&run.watched[SIGNALS].fd);
+	close_one(&run.watched[TIMER].fd);
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	return result;
+}
+
+static const struct vmm_board q35 = {
+	.low_limit = UINT64_C(0xb0000000), .low_most = UINT64_C(0x80000000), .framebuffer = UINT64_C(0xf8000000),
+	.pm_base = 0x600, .timer_gsi = 2, .pci = true, .stage = true,
+};
+
+const struct vmm_engine lode_vmm_qemu_ = {
+	.name = "QEMU", .board = &q35, .open = qemu_open, .prepare = lode_vmm_qemu_stage_, .run = qemu_run, .close = qemu_close,
+	.elsewhere = true,
+};

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* The engine that is QEMU's translator: what its files share. */
+#ifndef LODE_HOSTS_VMM_QEMU_H
+#define LODE_HOSTS_VMM_QEMU_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "vmm.h"
+
+/** Descriptors: ours and QEMU's ends. -1: not open. */
+struct vmm_qemu {
+	char program[256];
+	int serial, serial_far;   /* COM1 */
+	int debug, debug_far;     /* port E9h */
+	int monitor, monitor_far; /* QMP */
+	int rom, log;             /* memfds */
+	pid_t child;
+	bool asked;    /* the monitor has spoken */
+	bool shutdown; /* it has told of an end */
+	bool panic;
+	char reason[32];
+	char line[4096]; /* of the monitor, as far as it has come */
+	size_t line_used;
+};
+
+/** Start state -> record, stage and its page tables in RAM (qemu_stage.c). */
+int lode_vmm_qemu_stage_(struct vmm *vm);
+/** QEMU's command line, in a process that becomes QEMU (qemu_args.c). Returns an errno. */
+int lode_vmm_qemu_exec_(struct vmm *vm, const struct vmm_qemu *qemu);
+/** Bytes of the monitor (qemu_monitor.c). */
+void lode_vmm_qemu_heard_(struct vmm_qemu *qemu, const char *bytes, size_t n);
+
+#endif

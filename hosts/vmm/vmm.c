@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+/* A request -> a guest, to its end: open, confine, load, run. */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "vmm.h"
+
+#define MIB (UINT64_C(1) << 20)
+#define MEMORY (256 * MIB)
+#define MEMORY_LEAST (2 * MIB)
+#define MEMORY_MOST (UINT64_C(1) << 44)
+
+void lode_vmm_say_(const struct vmm *vm, const char *format, ...)
+{
+	char line[300];
+	va_list list;
+
+	if (!vm->request->say)
+		return;
+	va_start(list, format);
+	vsnprintf(line, sizeof line, format, list);
+	va_end(list);
+	vm->request->say(vm->request->host, line);
+}
+
+static const struct vmm_engine *const engines[] = {&lode_vmm_qemu_};
+static const enum lode_vmm_engine names[] = {LODE_VMM_QEMU};
+
+/* The first that can be had; what the others lack is said. */
+static int choose_engine(struct vmm *vm)
+{
+	enum lode_vmm_engine wish = vm->request->engine;
+
+	lode_vmm_fail_(vm, 0, "this engine is not there");
+	for (size_t i = 0; i < sizeof engines / sizeof *engines; i++) {
+		if (wish != LODE_VMM_ANY && wish != names[i])
+			continue;
+		vm->engine = engines[i];
+		vm->engine_id = names[i];
+		if (vm->engine->open(vm) == 0)
+			return 0;
+		if (wish == LODE_VMM_ANY && i + 1 < sizeof engines / sizeof *engines)
+			lode_vmm_say_(vm, "%s: %s%s%s; trying %s", vm->engine->name, vm->error.text, vm->error.error ? ": " : "",
+				vm->error.error ? strerror(vm->error.error) : "", engines[i + 1]->name);
+	}
+	return -1;
+}
+
+static int check_request(struct vmm *vm)
+{
+	const struct lode_vmm_request *request = vm->request;
+
+	vm->memory_size = request->memory == 0 ? MEMORY : request->memory;
+	if (vm->memory_size % MIB != 0 || vm->memory_size < MEMORY_LEAST || vm->memory_size > MEMORY_MOST)
+		return lode_vmm_fail_(vm, 0, "memory must be a whole number of MiB from 2 to 16777216");
+	if (request->cpus > VMM_CPUS_MOST)
+		return lode_vmm_fail_(vm, 0, "%u processors: at most %u", request->cpus, VMM_CPUS_MOST);
+	if (getrandom(vm->random, sizeof vm->random, 0) != (ssize_t)sizeof vm->random)
+		return lode_vmm_fail_(vm, errno, "asking for random bytes");
+	return 0;
+}
+
+static int load(struct vmm *vm)
+{
+	if (lode_vmm_confine_(vm) != 0 || lode_vmm_load_(vm) != 0 || (vm->engine->prepare && vm->engine->prepare(vm) != 0))
+		return -1;
+	if (vm->request->loaded)
+		vm->request->loaded(vm->request->host, &vm->machine, &vm->kernel.start);
+	return 0;
+}
+
+/* Pointers of the process that has ended. */
+static void forget(struct vmm_kernel *kernel)
+{
+	kernel->segments = NULL;
+	kernel->sections = NULL;
+	kernel->plan.runs = NULL;
+	kernel->plan.fills = NULL;
+	kernel->start.parts = NULL;
+	kernel->start.mappings = NULL;
+	kernel->start.bytes = NULL;
+}
+
+/* The machine itself is in memory that both processes have; what the child has allocated is gone with it. */
+static int load_elsewhere(struct vmm *vm)
+{
+	int status;
+	pid_t child;
+
+	fflush(NULL);
+	child = fork();
+	if (child < 0)
+		return lode_vmm_fail_(vm, errno, "starting the process that reads the kernel");
+	if (child == 0)
+		_exit(load(vm) == 0 ? 0 : 1);
+	while (waitpid(child, &status, 0) < 0)
+		if (errno != EINTR)
+			return lode_vmm_fail_(vm, errno, "waiting for the process that reads the kernel");
+	if (WIFSIGNALED(status))
+		return lode_vmm_fail_(vm, 0, "the process that reads the kernel was ended by signal %d", WTERMSIG(status));
+	forget(&vm->kernel);
+	return status == 0 ? 0 : -1;
+}
+
+static int boot(struct vmm *vm)
+{
+	if (check_request(vm) != 0 || lode_vmm_inherited_(vm) != 0 || lode_vmm_files_open_(vm) != 0 || choose_engine(vm) != 0)
+		return -1;
+	if (lode_vmm_ram_create_(vm, vm->memory_size, vm->engine->elsewhere) != 0 || lode_vmm_machine_make_(vm) != 0)
+		return -1;
+	if ((vm->engine->elsewhere ? load_elsewhere(vm) : load(vm)) != 0)
+		return -1;
+	return vm->request->dry_run ? 0 : vm->engine->run(vm);
+}
+
+int lode_vmm_boot(struct lode_vmm_result *result, const struct lode_vmm_request *request, struct lode_vmm_error *why)
+{
+	struct vmm *vm = mmap(NULL, sizeof *vm, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int status;
+
+	if (vm == MAP_FAILED) {
+		*why = (struct lode_vmm_error){.error = errno, .text = "making room for a machine"};
+		return -1;
+	}
+	vm->request = request;
+	pthread_mutex_init(&vm->lock, NULL);
+	lode_vmm_console_open_(vm);
+	status = boot(vm);
+	lode_vmm_console_close_(vm);
+	*result = (struct lode_vmm_result){vm->end, vm->status, vm->engine_id, vm->kernel.protocol};
+	*why = vm->error;
+	if (vm->engine)
+		vm->engine->close(vm);
+	lode_vmm_unload_(vm);
+	lode_vmm_ram_destroy_(vm);
+	lode_vmm_files_close_(vm);
+	munmap(vm, sizeof *vm);
+	return status;
+}
+
+const char *lode_vmm_end_name(enum lode_vmm_end end)
+{
+	static const char *const words[] = {
+		[LODE_VMM_NONE] = "not started", [LODE_VMM_POWER_OFF] = "power-off", [LODE_VMM_EXIT] = "exit",
+		[LODE_VMM_RESET] = "reset", [LODE_VMM_PANIC] = "panic", [LODE_VMM_TRIPLE_FAULT] = "triple fault",
+		[LODE_VMM_HALT] = "halt", [LODE_VMM_TIME] = "time limit", [LODE_VMM_ESCAPE] = "stopped",
+			[LODE_VMM_ERROR] = "engine failed",
+	};
+
+	return (size_t)end < sizeof words / sizeof *words ? words[end] : "";
+}

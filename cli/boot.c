@@ -21,8 +21,8 @@ static const struct lode_option option_table[] = {
 	{OPT_DISK, 'd', "disk", "FILE[:ro]", "a raw disk image, writable unless :ro (repeatable)"},
 	{OPT_MEMORY, 'm', "memory", "SIZE", "RAM, e.g. 512M or 6G (256M)"},
 	{OPT_CPUS, 'c', "cpus", "N", "processors (1)"},
-	{OPT_FRAMEBUFFER, 0, "framebuffer", "WxH", "size of the framebuffer in pixels (1024x768,
-		for\nkernels that have no other console)"},
+	{OPT_FRAMEBUFFER, 0, "framebuffer", "WxH",
+		"size of the framebuffer in pixels (1024x768, for\nkernels that have no other console)"},
 	{OPT_PROTOCOL, 'p', "protocol", "NAME", "auto, pvh, linux, elf64, multiboot, multiboot2, limine, rust"},
 	{OPT_DIRECT, 0, "direct", NULL, "unpack a bzImage here and enter the kernel that is in it"},
 	{OPT_ENGINE, 'e', "engine", "NAME", "auto, kvm, qemu"},
@@ -75,8 +75,8 @@ static int take_protocol(struct boot *boot, const char *value)
 	size_t i = find_word(protocol_names, sizeof protocols / sizeof *protocols, value);
 
 	if (i == sizeof protocols / sizeof *protocols)
-		return lode_misuse_value(&command, "--protocol", value, "auto, pvh, linux, elf64, multiboot, multiboot2,
-			limine or rust");
+		return lode_misuse_value(&command, "--protocol", value,
+			"auto, pvh, linux, elf64, multiboot, multiboot2, limine or rust");
 	boot->request.protocol = protocols[i];
 	return LODE_EXIT_DONE;
 }
@@ -291,6 +291,7 @@ static void report(const char *name, const struct lode_vmm_error *why)
 
 static int start(struct boot *boot)
 {
+	static char buffer[65536];
 	const char *name = boot->request.kernel.path;
 	struct lode_vmm_result result;
 	struct lode_vmm_error why;
@@ -300,7 +301,8 @@ static int start(struct boot *boot)
 	boot->request.loaded = loaded;
 	boot->request.say = say;
 	boot->request.host = boot;
-	fflush(NULL);
+	/* in the sandbox stdio can no longer ask what standard output is */
+	setvbuf(stdout, buffer, isatty(STDOUT_FILENO) ? _IOLBF : _IOFBF, sizeof buffer);
 	if (lode_vmm_boot(&result, &boot->request, &why) != 0) {
 		report(name, &why);
 		return result.end == LODE_VMM_ERROR ? 125 : LODE_EXIT_FAILED;

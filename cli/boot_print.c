@@ -54,8 +54,8 @@ static void print_mappings(FILE *stream, const struct lode_start *start)
 		}
 		fprintf(stream, "to %" PRIx64 " %c%c%c %s%s\n", mapping->phys, mapping->prot & LODE_PF_R ? 'r' : '-',
 			mapping->prot & LODE_PF_W ? 'w' : '-', mapping->prot & LODE_PF_X ? 'x' : '-',
-			lode_field_structure(mapping->what), mapping->cache == LODE_CACHE_WRITE_COMBINING ? ",
-				write combining" : "");
+			lode_field_structure(mapping->what),
+			mapping->cache == LODE_CACHE_WRITE_COMBINING ? ", write combining" : "");
 	}
 }
 
@@ -93,10 +93,9 @@ static void print_registers(FILE *stream, const struct lode_start *start)
 	for (size_t i = 0; i < n; i++)
 		fprintf(stream, "  %-10s %18" PRIx64 "%s", list[i].name, list[i].value, i % 3 == 2 || i + 1 == n ? "\n" : "");
 	if (start->others.count > 0)
-		fprintf(stream, "  %" PRIu32 " other processors: rip %" PRIx64 ", rdi %" PRIx64 " + %" PRIx64 " each,
-			rsp %" PRIx64 " + %"
-			PRIx64 " each\n", start->others.count, start->others.rip, start->others.rdi, start->others.rdi_step,
-			start->others.rsp, start->others.rsp_step);
+		fprintf(stream, "  %" PRIu32 " other processors: rip %" PRIx64 ", rdi %" PRIx64 " + %" PRIx64 " each, "
+			"rsp %" PRIx64 " + %" PRIx64 " each\n", start->others.count, start->others.rip, start->others.rdi,
+			start->others.rdi_step, start->others.rsp, start->others.rsp_step);
 }
 
 void boot_print(FILE *stream, const struct lode_machine *machine, const struct lode_start *start)

@@ -190,8 +190,6 @@ static int decide(struct vmm *vm)
 		policy.flags |= LODE_PLAN_SHARE;
 	if (parse(&found, kernel, &policy, &why) != LODE_OK)
 		return lode_vmm_fail_diag_(vm, &why);
-	if (kernel->protocol == LODE_PROTOCOL_RUST)
-		vm->machine.cmdline = NULL;
 	if (kernel->elf && kernel->protocol != LODE_PROTOCOL_LINUX && make_plan(vm, &policy, &why) != 0)
 		return -1;
 	if (give_room(vm) != 0)
@@ -354,5 +352,5 @@ void lode_vmm_unload_(struct vmm *vm)
 	free(kernel->start.parts);
 	free(kernel->start.mappings);
 	free(kernel->start.bytes);
-	*kernel = (struct vmm_kernel){.elf = false};
+	*kernel = (struct vmm_kernel){.protocol = kernel->protocol};
 }

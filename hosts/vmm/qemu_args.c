@@ -99,7 +99,8 @@ static void add_devices(struct words *words, const struct vmm *vm)
 
 		add(words, "-blockdev");
 		add(words,
-			"driver=raw,node-name=disk%u,read-only=%s,file.driver=file,file.locking=off,file.filename=/proc/self/fd/%d", i,
+			"driver=raw,node-name=disk%u,read-only=%s,file.driver=file,file.locking=off,"
+			"file.filename=/proc/self/fd/%d", i,
 			disk->read_only ? "on" : "off", inherit(disk->fd));
 		add(words, "-device");
 		add(words, "virtio-blk-pci,disable-legacy=on,drive=disk%u", i);

@@ -79,13 +79,9 @@ static int load(struct vmm *vm)
 /* Pointers of the process that has ended. */
 static void forget(struct vmm_kernel *kernel)
 {
-	kernel->segments = NULL;
-	kernel->sections = NULL;
-	kernel->plan.runs = NULL;
-	kernel->plan.fills = NULL;
-	kernel->start.parts = NULL;
-	kernel->start.mappings = NULL;
-	kernel->start.bytes = NULL;
+	enum lode_protocol protocol = kernel->protocol;
+
+	*kernel = (struct vmm_kernel){.protocol = protocol};
 }
 
 /* The machine itself is in memory that both processes have; what the child has allocated is gone with it. */
@@ -103,9 +99,9 @@ static int load_elsewhere(struct vmm *vm)
 	while (waitpid(child, &status, 0) < 0)
 		if (errno != EINTR)
 			return lode_vmm_fail_(vm, errno, "waiting for the process that reads the kernel");
+	forget(&vm->kernel);
 	if (WIFSIGNALED(status))
 		return lode_vmm_fail_(vm, 0, "the process that reads the kernel was ended by signal %d", WTERMSIG(status));
-	forget(&vm->kernel);
 	return status == 0 ? 0 : -1;
 }
 

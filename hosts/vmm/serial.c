@@ -18,6 +18,7 @@ enum {
 	PORT = 0x3f8,
 	IRQ = 4,
 	FIFO = 16,
+	POLLS = 16, /* so many looks at the line without sending: the guest waits for input */
 };
 
 enum {
@@ -36,6 +37,7 @@ struct serial {
 	unsigned char delta; /* bits 0 to 3 of MSR: which lines changed since it was read */
 	unsigned char fifo[FIFO];
 	uint32_t first, count;
+	uint32_t polls;
 	bool overrun;
 	bool empty; /* the interrupt for an empty transmitter is due */
 	bool line;
@@ -43,12 +45,14 @@ struct serial {
 
 static uint32_t room(const struct serial *s)
 {
-	return (s->fcr & FCR_ENABLE ? FIFO : 1u) - s->count;
+	uint32_t size = s->fcr & FCR_ENABLE ? FIFO : 1;
+
+	return size > s->count ? size - s->count : 0;
 }
 
 static void receive(struct serial *s, unsigned char byte)
 {
-	if (s->count >= (s->fcr & FCR_ENABLE ? FIFO : 1u)) {
+	if (!room(s)) {
 		s->overrun = true;
 		return;
 	}
@@ -88,12 +92,18 @@ static unsigned char cause(const struct serial *s)
 	return IIR_NONE;
 }
 
+/* Drivers empty the receiver when they begin: what was typed before is not for nothing, it waits until they listen. */
+static bool listens(const struct serial *s)
+{
+	return (s->ier & IER_RECEIVED) || s->polls >= POLLS;
+}
+
 /* Line and watched input follow from the registers. Input that has no room waits where it is. */
 static void settle(struct vmm_device *device)
 {
 	struct serial *s = device->state;
 	bool line = cause(s) != IIR_NONE;
-	int fd = room(s) && !device->vm->console.ended ? STDIN_FILENO : -1;
+	int fd = listens(s) && room(s) && !device->vm->console.ended ? STDIN_FILENO : -1;
 
 	if (line != s->line)
 		lode_vmm_irq_(device->vm, device->irq, line);
@@ -137,6 +147,7 @@ static unsigned char line_status(struct serial *s)
 	unsigned char value = (unsigned char)(LSR_IDLE | (s->count ? LSR_READY : 0) | (s->overrun ? LSR_OVERRUN : 0));
 
 	s->overrun = false;
+	s->polls += s->polls < POLLS;
 	return value;
 }
 
@@ -181,6 +192,7 @@ static void transmit(struct vmm_device *device, unsigned char byte)
 	else
 		lode_vmm_console_write_(device->vm, &byte, 1);
 	s->empty = true;
+	s->polls = 0;
 }
 
 static void set_interrupts(struct serial *s, unsigned char value)
@@ -192,7 +204,7 @@ static void set_interrupts(struct serial *s, unsigned char value)
 
 static void set_fifos(struct serial *s, unsigned char value)
 {
-	if (((value ^ s->fcr) & FCR_ENABLE) || (value & FCR_CLEAR_RECEIVER))
+	if (value & FCR_CLEAR_RECEIVER)
 		s->count = 0;
 	s->fcr = value & FCR_ENABLE ? value & 0xc9 : 0;
 }
@@ -247,7 +259,6 @@ int lode_vmm_serial_(struct vmm *vm)
 	device->registers = (struct lode_range){PORT, 8};
 	device->ports = true;
 	device->irq = IRQ;
-	device->fd = STDIN_FILENO;
 	s = device->state;
 	s->divisor[0] = 12; /* 9600 */
 	s->lines = modem_lines(s);

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of the KVM engine share: its virtual machine and its processors, a thread each. */
+#ifndef LODE_HOSTS_VMM_HYPERVISOR_H
+#define LODE_HOSTS_VMM_HYPERVISOR_H
+
+#include "vmm.h"
+
+#include <linux/kvm.h>
+#include <signal.h>
+
+struct vmm_cpu {
+	struct vmm *vm;
+	uint32_t number; /* its APIC's ID too */
+	int fd;
+	struct kvm_run *run;
+	pthread_t thread;
+	bool has_thread;
+	uint64_t exits; /* to this process, so far */
+};
+
+/**
+ * @gate: of what follows it. A processor's thread passes it before it enters the guest; while it is closed the threads wait there,
+ * and their processors' registers may be read and set from outside.
+ */
+struct vmm_kvm {
+	int fd, vm_fd;
+	int wake_fd;   /* eventfd: the loop is to look again */
+	int signal_fd;
+	size_t run_size;
+	uint32_t tsc_khz; /* 0: unknown */
+	struct kvm_cpuid2 *cpuid;
+	sigset_t old_mask;
+	struct sigaction old_action;
+	bool signals_set;
+	unsigned char *screen; /* memory of the framebuffer, or NULL */
+	uint64_t screen_size;
+	pthread_mutex_t gate;
+	pthread_cond_t moved;
+	bool closed;
+	bool over;           /* threads are to end */
+	uint32_t waiting;    /* threads that stand at the gate */
+	uint32_t nthreads;   /* that have not ended */
+	uint32_t ncpus;
+	struct vmm_cpu cpus[];
+};
+
+static inline struct vmm_kvm *vmm_kvm_of(const struct vmm *vm)
+{
+	return vm->engine_state;
+}
+
+static inline bool vmm_running(const struct vmm *vm)
+{
+	return __atomic_load_n(&vm->end, __ATOMIC_ACQUIRE) == LODE_VMM_NONE;
+}
+
+/** The signal that takes a processor's thread out of the guest. */
+#define VMM_KICK SIGRTMIN
+
+/** Whether KVM runs guests here: a small one is tried (probe.c). False: vm->error says what it did instead. */
+bool lode_vmm_probe_(struct vmm *vm, int kvm_fd);
+
+/** What the processors are: the host's features, less what a guest has no use for (cpuid.c). */
+int lode_vmm_cpuid_read_(struct vmm *vm, struct vmm_kvm *kvm);
+int lode_vmm_cpuid_set_(struct vmm *vm, struct vmm_cpu *cpu);
+
+/** vm->kernel.start -> registers of all processors (registers.c). */
+int lode_vmm_registers_set_(struct vmm *vm);
+
+/** A thread's life: waits for the gate, runs the guest until vm->end is set (vcpu.c). */
+void *lode_vmm_cpu_main_(void *cpu);
+/** Close the gate and wait until all threads stand there, at most @ms milliseconds. False: they do not; it is open again. */
+bool lode_vmm_pause_(struct vmm_kvm *kvm, uint32_t ms);
+void lode_vmm_resume_(struct vmm_kvm *kvm);
+/** All threads leave the guest. */
+void lode_vmm_kick_(struct vmm_kvm *kvm);
+/** Every processor waits for an interrupt that it does not take. The gate is closed. */
+bool lode_vmm_all_halted_(const struct vmm_kvm *kvm);
+
+/** Input, timers, signals, until vm->end is set (loop.c). */
+int lode_vmm_loop_open_(struct vmm *vm, struct vmm_kvm *kvm);
+void lode_vmm_loop_(struct vmm *vm);
+void lode_vmm_loop_close_(struct vmm_kvm *kvm);
+
+#endif

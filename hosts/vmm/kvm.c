@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: MIT */
+/* /dev/kvm -> a machine with the kernel's interrupt controllers and timer, and a thread for each processor; run to its end. */
+#include "hypervisor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#define MIB (UINT64_C(1) << 20)
+
+enum {
+	API_VERSION = 12,
+	/* four pages below the BIOS, which the kernel needs for real mode on some processors */
+	IDENTITY_MAP = 0xfeffc000,
+	TSS = 0xfeffd000,
+	SLOT_LOW = 0, SLOT_HIGH = 1, SLOT_SCREEN = 2,
+};
+
+static const struct vmm_board board = {
+	.low_most = 0xc0000000,
+	.low_limit = 0xc0000000,
+	.mmio = 0xd0000000,
+	.framebuffer = 0xe0000000,
+	.pm_base = 0x600,
+};
+
+static const struct {
+	int number;
+	const char *name;
+} needs[] = {
+	{KVM_CAP_USER_MEMORY, "memory of a process"},
+	{KVM_CAP_IRQCHIP, "interrupt controllers"},
+	{KVM_CAP_PIT2, "a timer"},
+	{KVM_CAP_SET_TSS_ADDR, "a place for its task segment"},
+	{KVM_CAP_SET_IDENTITY_MAP_ADDR, "a place for its page table"},
+	{KVM_CAP_EXT_CPUID, "CPUID"},
+	{KVM_CAP_MP_STATE, "states of processors"},
+	{KVM_CAP_IMMEDIATE_EXIT, "leaving a guest without a race"},
+};
+
+static int check_kernel(struct vmm *vm, int fd)
+{
+	int version = ioctl(fd, KVM_GET_API_VERSION, 0);
+
+	if (version != API_VERSION)
+		return lode_vmm_fail_(vm, version < 0 ? errno : 0, "/dev/kvm speaks version %d of its interface, not %d", version,
+			API_VERSION);
+	for (size_t i = 0; i < sizeof needs / sizeof *needs; i++)
+		if (ioctl(fd, KVM_CHECK_EXTENSION, needs[i].number) <= 0)
+			return lode_vmm_fail_(vm, 0, "/dev/kvm has no %s (capability %d)", needs[i].name, needs[i].number);
+	return 0;
+}
+
+static int open_kernel(struct vmm *vm)
+{
+	int fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+
+	if (fd < 0 && errno == EACCES)
+		lode_vmm_fail_(vm, errno, "opening /dev/kvm: it belongs to the group kvm, be in it");
+	else if (fd < 0)
+		lode_vmm_fail_(vm, errno, "opening /dev/kvm");
+	if (fd < 0)
+		return -1;
+	if (check_kernel(vm, fd) == 0 && lode_vmm_probe_(vm, fd))
+		return fd;
+	close(fd);
+	return -1;
+}
+
+static int make_machine(struct vmm *vm, struct vmm_kvm *kvm)
+{
+	uint64_t identity = IDENTITY_MAP;
+	struct kvm_pit_config pit = {.flags = KVM_PIT_SPEAKER_DUMMY};
+
+	kvm->vm_fd = ioctl(kvm->fd, KVM_CREATE_VM, 0);
+	if (kvm->vm_fd < 0)
+		return lode_vmm_fail_(vm, errno, "making a virtual machine");
+	if (ioctl(kvm->vm_fd, KVM_SET_IDENTITY_MAP_ADDR, &identity) || ioctl(kvm->vm_fd, KVM_SET_TSS_ADDR, TSS))
+		return lode_vmm_fail_(vm, errno, "giving KVM its pages of the machine");
+	if (ioctl(kvm->vm_fd, KVM_CREATE_IRQCHIP, 0))
+		return lode_vmm_fail_(vm, errno, "making interrupt controllers");
+	if (ioctl(kvm->vm_fd, KVM_CREATE_PIT2, &pit))
+		return lode_vmm_fail_(vm, errno, "making a timer");
+	return 0;
+}
+
+static int make_cpu(struct vmm *vm, struct vmm_cpu *cpu)
+{
+	struct vmm_kvm *kvm = vmm_kvm_of(vm);
+	int khz;
+
+	cpu->fd = ioctl(kvm->vm_fd, KVM_CREATE_VCPU, cpu->number);
+	if (cpu->fd < 0)
+		return lode_vmm_fail_(vm, errno, "making processor %u", cpu->number);
+	cpu->run = mmap(NULL, kvm->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, cpu->fd, 0);
+	if (cpu->run == MAP_FAILED)
+		return lode_vmm_fail_(vm, errno, "mapping processor %u", cpu->number);
+	khz = ioctl(cpu->fd, KVM_GET_TSC_KHZ, 0);
+	kvm->tsc_khz = khz > 0 ? (uint32_t)khz : 0;
+	return lode_vmm_cpuid_set_(vm, cpu);
+}
+
+/* Threads are made before the sandbox, which has no need to allow them; they wait at the gate. */
+static int make_thread(struct vmm *vm, struct vmm_cpu *cpu)
+{
+	int error = pthread_create(&cpu->thread, NULL, lode_vmm_cpu_main_, cpu);
+
+	if (error)
+		return lode_vmm_fail_(vm, error, "making a thread for processor %u", cpu->number);
+	cpu->has_thread = true;
+	vmm_kvm_of(vm)->nthreads++;
+	return 0;
+}
+
+static int make_cpus(struct vmm *vm, struct vmm_kvm *kvm)
+{
+	int size = ioctl(kvm->fd, KVM_GET_VCPU_MMAP_SIZE, 0), most = ioctl(kvm->fd, KVM_CHECK_EXTENSION, KVM_CAP_MAX_VCPUS);
+
+	if (size < (int)sizeof(struct kvm_run))
+		return lode_vmm_fail_(vm, errno, "asking KVM for the size of a processor");
+	if (most > 0 && kvm->ncpus > (uint32_t)most)
+		return lode_vmm_fail_(vm, 0, "KVM gives a machine %d processors, not %u", most, kvm->ncpus);
+	kvm->run_size = (size_t)size;
+	for (uint32_t i = 0; i < kvm->ncpus; i++)
+		if (make_cpu(vm, &kvm->cpus[i]))
+			return -1;
+	return 0;
+}
+
+static int make_threads(struct vmm *vm, struct vmm_kvm *kvm)
+{
+	for (uint32_t i = 0; i < kvm->ncpus; i++)
+		if (make_thread(vm, &kvm->cpus[i]))
+			return -1;
+	return 0;
+}
+
+static int make_screen(struct vmm *vm, struct vmm_kvm *kvm)
+{
+	uint64_t size = (uint64_t)vm->request->width * vm->request->height * 4;
+
+	if (!size)
+		return 0;
+	kvm->screen_size = (size + 0xfff) & ~UINT64_C(0xfff);
+	if (kvm->screen_size > VMM_4G - board.framebuffer - 256 * MIB)
+		return lode_vmm_fail_(vm, 0, "a framebuffer of %u x %u is too large", vm->request->width, vm->request->height);
+	kvm->screen = mmap(NULL, kvm->screen_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (kvm->screen != MAP_FAILED)
+		return 0;
+	kvm->screen = NULL;
+	return lode_vmm_fail_(vm, errno, "making a framebuffer");
+}
+
+static struct vmm_kvm *new_state(uint32_t ncpus)
+{
+	struct vmm_kvm *kvm = calloc(1, sizeof *kvm + ncpus * sizeof *kvm->cpus);
+	pthread_condattr_t steady;
+
+	if (!kvm)
+		return NULL;
+	pthread_condattr_init(&steady);
+	pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
+	pthread_mutex_init(&kvm->gate, NULL);
+	pthread_cond_init(&kvm->moved, &steady);
+	kvm->fd = kvm->vm_fd = kvm->wake_fd = kvm->signal_fd = -1;
+	kvm->ncpus = ncpus;
+	kvm->closed = true;
+	for (uint32_t i = 0; i < ncpus; i++) {
+		kvm->cpus[i].fd = -1;
+		kvm->cpus[i].run = MAP_FAILED;
+	}
+	return kvm;
+}
+
+static int open_all(struct vmm *vm, struct vmm_kvm *kvm)
+{
+	kvm->fd = open_kernel(vm);
+	if (kvm->fd < 0)
+		return -1;
+	for (uint32_t i = 0; i < kvm->ncpus; i++) {
+		kvm->cpus[i].vm = vm;
+		kvm->cpus[i].number = i;
+	}
+	if (lode_vmm_loop_open_(vm, kvm) || make_machine(vm, kvm) || lode_vmm_cpuid_read_(vm, kvm) || make_cpus(vm, kvm))
+		return -1;
+	lode_vmm_console_open_(vm);
+	return lode_vmm_devices_make_(vm) || make_screen(vm, kvm) || make_threads(vm, kvm) ? -1 : 0;
+}
+
+/* Threads come to their ends by themselves, but for system calls that have to be broken off. */
+static void end_threads(struct vmm_kvm *kvm)
+{
+	__atomic_store_n(&kvm->over, true, __ATOMIC_RELEASE);
+	lode_vmm_resume_(kvm);
+	while (kvm->nthreads)
+		lode_vmm_pause_(kvm, 1);
+	for (uint32_t i = 0; i < kvm->ncpus; i++)
+		if (kvm->cpus[i].has_thread)
+			pthread_join(kvm->cpus[i].thread, NULL);
+}
+
+static void close_cpu(struct vmm_cpu *cpu, size_t run_size)
+{
+	if (cpu->run != MAP_FAILED)
+		munmap(cpu->run, run_size);
+	if (cpu->fd >= 0)
+		close(cpu->fd);
+}
+
+static void kvm_close(struct vmm *vm)
+{
+	struct vmm_kvm *kvm = vmm_kvm_of(vm);
+
+	if (!kvm)
+		return;
+	end_threads(kvm);
+	lode_vmm_devices_free_(vm);
+	for (uint32_t i = 0; i < kvm->ncpus; i++)
+		close_cpu(&kvm->cpus[i], kvm->run_size);
+	if (kvm->vm_fd >= 0)
+		close(kvm->vm_fd);
+	if (kvm->fd >= 0)
+		close(kvm->fd);
+	if (kvm->screen)
+		munmap(kvm->screen, kvm->screen_size);
+	lode_vmm_loop_close_(kvm);
+	free(kvm->cpuid);
+	free(kvm);
+	vm->engine_state = NULL;
+}
+
+static int kvm_open(struct vmm *vm)
+{
+	struct vmm_kvm *kvm = new_state(vm->request->cpus ? vm->request->cpus : 1);
+
+	if (!kvm)
+		return lode_vmm_fail_(vm, ENOMEM, "making room for a machine");
+	vm->engine_state = kvm;
+	if (open_all(vm, kvm) == 0)
+		return 0;
+	kvm_close(vm);
+	return -1;
+}
+
+static int add_memory(struct vmm *vm, uint32_t slot, uint64_t addr, struct lode_range host)
+{
+	struct kvm_userspace_memory_region region = {.slot = slot, .guest_phys_addr = addr, .memory_size = host.size,
+		.userspace_addr = host.addr};
+
+	if (host.size && ioctl(vmm_kvm_of(vm)->vm_fd, KVM_SET_USER_MEMORY_REGION, &region))
+		return lode_vmm_fail_(vm, errno, "giving the guest its memory at %llx", (unsigned long long)addr);
+	return 0;
+}
+
+static int add_all_memory(struct vmm *vm)
+{
+	const struct vmm_kvm *kvm = vmm_kvm_of(vm);
+	const struct vmm_ram *ram = &vm->ram;
+	uint64_t bytes = (uintptr_t)ram->bytes;
+
+	if (add_memory(vm, SLOT_LOW, 0, (struct lode_range){bytes, ram->low}) ||
+		add_memory(vm, SLOT_HIGH, VMM_4G, (struct lode_range){bytes + ram->low, ram->size - ram->low}))
+		return -1;
+	return add_memory(vm, SLOT_SCREEN, board.framebuffer, (struct lode_range){(uintptr_t)kvm->screen, kvm->screen_size});
+}
+
+static int kvm_run(struct vmm *vm)
+{
+	struct vmm_kvm *kvm = vmm_kvm_of(vm);
+
+	if (add_all_memory(vm) || lode_vmm_registers_set_(vm))
+		return -1;
+	lode_vmm_console_raw_(vm);
+	lode_vmm_resume_(kvm);
+	lode_vmm_loop_(vm);
+	lode_vmm_pause_(kvm, 1000);
+	lode_vmm_console_close_(vm);
+	return vm->end == LODE_VMM_ERROR ? -1 : 0;
+}
+
+static void kvm_irq(struct vmm *vm, uint32_t irq, bool level)
+{
+	struct kvm_irq_level line = {.irq = irq, .level = level};
+
+	ioctl(vmm_kvm_of(vm)->vm_fd, KVM_IRQ_LINE, &line);
+}
+
+static void kvm_wake(struct vmm *vm)
+{
+	uint64_t one = 1;
+
+	if (write(vmm_kvm_of(vm)->wake_fd, &one, sizeof one) < 0)
+		return; /* it is full: the loop wakes anyhow */
+}
+
+const struct vmm_engine lode_vmm_kvm_ = {
+	.name = "KVM",
+	.board = &board,
+	.open = kvm_open,
+	.run = kvm_run,
+	.close = kvm_close,
+	.irq = kvm_irq,
+	.wake = kvm_wake,
+};

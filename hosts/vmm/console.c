@@ -51,7 +51,7 @@ static bool for_guest(struct vmm *vm, unsigned char key)
 
 uint32_t lode_vmm_console_read_(struct vmm *vm, unsigned char *bytes, uint32_t size)
 {
-	ssize_t got = read(STDIN_FILENO, bytes, size);
+	ssize_t got = lode_vmm_read_(STDIN_FILENO, bytes, size);
 	uint32_t kept = 0;
 
 	if (got == 0 || (got < 0 && errno != EINTR && errno != EAGAIN))
@@ -66,7 +66,7 @@ uint32_t lode_vmm_console_read_(struct vmm *vm, unsigned char *bytes, uint32_t s
 void lode_vmm_console_write_(struct vmm *vm, const unsigned char *bytes, uint32_t size)
 {
 	while (size > 0) {
-		ssize_t put = write(STDOUT_FILENO, bytes, size);
+		ssize_t put = lode_vmm_write_(STDOUT_FILENO, bytes, size);
 
 		if (put < 0 && (errno != EINTR || __atomic_load_n(&vm->end, __ATOMIC_ACQUIRE) != LODE_VMM_NONE))
 			return;

@@ -15,6 +15,8 @@ struct vmm_cpu {
 	struct kvm_run *run;
 	pthread_t thread;
 	bool has_thread;
+	pid_t tid;      /* 0: its thread has not begun yet */
+	bool halted;    /* as it stands at the gate: it waits for an interrupt that it does not take */
 	uint64_t exits; /* to this process, so far */
 };
 
@@ -25,12 +27,15 @@ struct vmm_cpu {
 struct vmm_kvm {
 	int fd, vm_fd;
 	int wake_fd;   /* eventfd: the loop is to look again */
-	int signal_fd;
+	int signal_fd; /* of those that end the guest */
+	int kick_fd;   /* of VMM_KICK */
+	pid_t pid;
+	pthread_t loop;
+	bool has_loop, loop_over;
 	size_t run_size;
 	uint32_t tsc_khz; /* 0: unknown */
 	struct kvm_cpuid2 *cpuid;
 	sigset_t old_mask;
-	struct sigaction old_action;
 	bool signals_set;
 	unsigned char *screen; /* memory of the framebuffer, or NULL */
 	uint64_t screen_size;
@@ -54,11 +59,18 @@ static inline bool vmm_running(const struct vmm *vm)
 	return __atomic_load_n(&vm->end, __ATOMIC_ACQUIRE) == LODE_VMM_NONE;
 }
 
-/** The signal that takes a processor's thread out of the guest. */
+/**
+ * The signal that takes a processor's thread out of the guest. All threads block it; only KVM_RUN lets it in, so that none is lost, and
+ * what has come is read from kick_fd.
+ */
 #define VMM_KICK SIGRTMIN
 
 /** Whether KVM runs guests here: a small one is tried (probe.c). False: vm->error says what it did instead. */
-bool lode_vmm_probe_(struct vmm *vm, int kvm_fd);
+bool lode_vmm_probe_(struct vmm *vm);
+/** VMM_KICK takes this processor out of the guest: 0, or -1 with errno. */
+int lode_vmm_kick_allow_(int cpu_fd);
+/** VMM_KICKs that the calling thread got are done with. */
+void lode_vmm_kick_take_(const struct vmm_kvm *kvm);
 
 /** What the processors are: the host's features, less what a guest has no use for (cpuid.c). */
 int lode_vmm_cpuid_read_(struct vmm *vm, struct vmm_kvm *kvm);
@@ -69,6 +81,8 @@ int lode_vmm_registers_set_(struct vmm *vm);
 
 /** A thread's life: waits for the gate, runs the guest until vm->end is set (vcpu.c). */
 void *lode_vmm_cpu_main_(void *cpu);
+/** What a thread of the running guest does last: it ends, or rests if it may not do that any more. */
+void *lode_vmm_thread_end_(struct vmm *vm);
 /** Close the gate and wait until all threads stand there, at most @ms milliseconds. False: they do not; it is open again. */
 bool lode_vmm_pause_(struct vmm_kvm *kvm, uint32_t ms);
 void lode_vmm_resume_(struct vmm_kvm *kvm);
@@ -77,9 +91,9 @@ void lode_vmm_kick_(struct vmm_kvm *kvm);
 /** Every processor waits for an interrupt that it does not take. The gate is closed. */
 bool lode_vmm_all_halted_(const struct vmm_kvm *kvm);
 
-/** Input, timers, signals, until vm->end is set (loop.c). */
+/** Input, timers, signals, until vm->end is set (loop.c): descriptors, and a thread's life. */
 int lode_vmm_loop_open_(struct vmm *vm, struct vmm_kvm *kvm);
-void lode_vmm_loop_(struct vmm *vm);
+void *lode_vmm_loop_main_(void *vm);
 void lode_vmm_loop_close_(struct vmm_kvm *kvm);
 
 #endif

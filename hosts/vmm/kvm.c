@@ -18,6 +18,8 @@ enum {
 	/* four pages below the BIOS, which the kernel needs for real mode on some processors */
 	IDENTITY_MAP = 0xfeffc000,
 	TSS = 0xfeffd000,
+	PATIENCE = 2, /* seconds */
+	LAST_GSI = 23, /* of the kernel's IOAPIC */
 	SLOT_LOW = 0, SLOT_HIGH = 1, SLOT_SCREEN = 2,
 };
 
@@ -25,6 +27,7 @@ static const struct vmm_board board = {
 	.low_most = 0xc0000000,
 	.low_limit = 0xc0000000,
 	.mmio = 0xd0000000,
+	.mmio_gsi = 10,
 	.framebuffer = 0xe0000000,
 	.pm_base = 0x600,
 };
@@ -40,7 +43,6 @@ static const struct {
 	{KVM_CAP_SET_IDENTITY_MAP_ADDR, "a place for its page table"},
 	{KVM_CAP_EXT_CPUID, "CPUID"},
 	{KVM_CAP_MP_STATE, "states of processors"},
-	{KVM_CAP_IMMEDIATE_EXIT, "leaving a guest without a race"},
 };
 
 static int check_kernel(struct vmm *vm, int fd)
@@ -58,18 +60,14 @@ static int check_kernel(struct vmm *vm, int fd)
 
 static int open_kernel(struct vmm *vm)
 {
-	int fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	struct vmm_kvm *kvm = vmm_kvm_of(vm);
 
-	if (fd < 0 && errno == EACCES)
-		lode_vmm_fail_(vm, errno, "opening /dev/kvm: it belongs to the group kvm, be in it");
-	else if (fd < 0)
-		lode_vmm_fail_(vm, errno, "opening /dev/kvm");
-	if (fd < 0)
-		return -1;
-	if (check_kernel(vm, fd) == 0 && lode_vmm_probe_(vm, fd))
-		return fd;
-	close(fd);
-	return -1;
+	kvm->fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	if (kvm->fd < 0 && errno == EACCES)
+		return lode_vmm_fail_(vm, errno, "opening /dev/kvm: it belongs to the group kvm, be in it");
+	if (kvm->fd < 0)
+		return lode_vmm_fail_(vm, errno, "opening /dev/kvm");
+	return check_kernel(vm, kvm->fd) || !lode_vmm_probe_(vm) ? -1 : 0;
 }
 
 static int make_machine(struct vmm *vm, struct vmm_kvm *kvm)
@@ -100,12 +98,13 @@ static int make_cpu(struct vmm *vm, struct vmm_cpu *cpu)
 	cpu->run = mmap(NULL, kvm->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, cpu->fd, 0);
 	if (cpu->run == MAP_FAILED)
 		return lode_vmm_fail_(vm, errno, "mapping processor %u", cpu->number);
+	if (lode_vmm_kick_allow_(cpu->fd))
+		return lode_vmm_fail_(vm, errno, "choosing the signal for processor %u", cpu->number);
 	khz = ioctl(cpu->fd, KVM_GET_TSC_KHZ, 0);
 	kvm->tsc_khz = khz > 0 ? (uint32_t)khz : 0;
 	return lode_vmm_cpuid_set_(vm, cpu);
 }
 
-/* Threads are made before the sandbox, which has no need to allow them; they wait at the gate. */
 static int make_thread(struct vmm *vm, struct vmm_cpu *cpu)
 {
 	int error = pthread_create(&cpu->thread, NULL, lode_vmm_cpu_main_, cpu);
@@ -132,11 +131,18 @@ static int make_cpus(struct vmm *vm, struct vmm_kvm *kvm)
 	return 0;
 }
 
+/* They wait at the gate. */
 static int make_threads(struct vmm *vm, struct vmm_kvm *kvm)
 {
+	int error;
+
 	for (uint32_t i = 0; i < kvm->ncpus; i++)
 		if (make_thread(vm, &kvm->cpus[i]))
 			return -1;
+	error = pthread_create(&kvm->loop, NULL, lode_vmm_loop_main_, vm);
+	if (error)
+		return lode_vmm_fail_(vm, error, "making a thread for input");
+	kvm->has_loop = true;
 	return 0;
 }
 
@@ -156,6 +162,14 @@ static int make_screen(struct vmm *vm, struct vmm_kvm *kvm)
 	return lode_vmm_fail_(vm, errno, "making a framebuffer");
 }
 
+static int check_interrupts(struct vmm *vm)
+{
+	for (uint32_t i = 0; i < vm->ndevices; i++)
+		if (vm->devices[i].irq > LAST_GSI)
+			return lode_vmm_fail_(vm, 0, "more disks than there are interrupts for");
+	return 0;
+}
+
 static struct vmm_kvm *new_state(uint32_t ncpus)
 {
 	struct vmm_kvm *kvm = calloc(1, sizeof *kvm + ncpus * sizeof *kvm->cpus);
@@ -167,7 +181,8 @@ static struct vmm_kvm *new_state(uint32_t ncpus)
 	pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
 	pthread_mutex_init(&kvm->gate, NULL);
 	pthread_cond_init(&kvm->moved, &steady);
-	kvm->fd = kvm->vm_fd = kvm->wake_fd = kvm->signal_fd = -1;
+	kvm->fd = kvm->vm_fd = kvm->wake_fd = kvm->signal_fd = kvm->kick_fd = -1;
+	kvm->pid = getpid();
 	kvm->ncpus = ncpus;
 	kvm->closed = true;
 	for (uint32_t i = 0; i < ncpus; i++) {
@@ -179,29 +194,38 @@ static struct vmm_kvm *new_state(uint32_t ncpus)
 
 static int open_all(struct vmm *vm, struct vmm_kvm *kvm)
 {
-	kvm->fd = open_kernel(vm);
-	if (kvm->fd < 0)
-		return -1;
 	for (uint32_t i = 0; i < kvm->ncpus; i++) {
 		kvm->cpus[i].vm = vm;
 		kvm->cpus[i].number = i;
 	}
-	if (lode_vmm_loop_open_(vm, kvm) || make_machine(vm, kvm) || lode_vmm_cpuid_read_(vm, kvm) || make_cpus(vm, kvm))
+	if (lode_vmm_loop_open_(vm, kvm) || open_kernel(vm) || make_machine(vm, kvm) || lode_vmm_cpuid_read_(vm, kvm) || make_cpus(vm, kvm))
 		return -1;
 	lode_vmm_console_open_(vm);
-	return lode_vmm_devices_make_(vm) || make_screen(vm, kvm) || make_threads(vm, kvm) ? -1 : 0;
+	return lode_vmm_devices_make_(vm) || check_interrupts(vm) || make_screen(vm, kvm) ? -1 : 0;
 }
 
-/* Threads come to their ends by themselves, but for system calls that have to be broken off. */
-static void end_threads(struct vmm_kvm *kvm)
+/* Threads that the sandbox does not let end: what they hold stays until the process ends. */
+static void join_threads(struct vmm_kvm *kvm)
 {
-	__atomic_store_n(&kvm->over, true, __ATOMIC_RELEASE);
-	lode_vmm_resume_(kvm);
-	while (kvm->nthreads)
-		lode_vmm_pause_(kvm, 1);
 	for (uint32_t i = 0; i < kvm->ncpus; i++)
 		if (kvm->cpus[i].has_thread)
 			pthread_join(kvm->cpus[i].thread, NULL);
+	if (kvm->has_loop)
+		pthread_join(kvm->loop, NULL);
+}
+
+/* One that is stuck (in a write to a terminal that is stopped) is left behind. */
+static void wait_for_threads(struct vmm *vm, struct vmm_kvm *kvm)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += vm->confined ? PATIENCE : 1000000;
+	pthread_mutex_lock(&kvm->gate);
+	while ((kvm->nthreads || (kvm->has_loop && !kvm->loop_over)) &&
+		pthread_cond_timedwait(&kvm->moved, &kvm->gate, &until) == 0)
+		;
+	pthread_mutex_unlock(&kvm->gate);
 }
 
 static void close_cpu(struct vmm_cpu *cpu, size_t run_size)
@@ -218,7 +242,12 @@ static void kvm_close(struct vmm *vm)
 
 	if (!kvm)
 		return;
-	end_threads(kvm);
+	if (vm->confined && (kvm->nthreads || kvm->has_loop))
+		return;
+	__atomic_store_n(&kvm->over, true, __ATOMIC_RELEASE);
+	lode_vmm_resume_(kvm);
+	lode_vmm_kick_(kvm);
+	join_threads(kvm);
 	lode_vmm_devices_free_(vm);
 	for (uint32_t i = 0; i < kvm->ncpus; i++)
 		close_cpu(&kvm->cpus[i], kvm->run_size);
@@ -275,10 +304,11 @@ static int kvm_run(struct vmm *vm)
 
 	if (add_all_memory(vm) || lode_vmm_registers_set_(vm))
 		return -1;
+	if (make_threads(vm, kvm))
+		return -1;
 	lode_vmm_console_raw_(vm);
 	lode_vmm_resume_(kvm);
-	lode_vmm_loop_(vm);
-	lode_vmm_pause_(kvm, 1000);
+	wait_for_threads(vm, kvm);
 	lode_vmm_console_close_(vm);
 	return vm->end == LODE_VMM_ERROR ? -1 : 0;
 }
@@ -294,7 +324,7 @@ static void kvm_wake(struct vmm *vm)
 {
 	uint64_t one = 1;
 
-	if (write(vmm_kvm_of(vm)->wake_fd, &one, sizeof one) < 0)
+	if (lode_vmm_write_(vmm_kvm_of(vm)->wake_fd, &one, sizeof one) < 0)
 		return; /* it is full: the loop wakes anyhow */
 }
 

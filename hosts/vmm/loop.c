@@ -27,11 +27,6 @@ struct loop {
 	nfds_t npolled;
 };
 
-static void nothing(int number)
-{
-	(void)number;
-}
-
 static const int ends[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
 
 static void set_of_ends(sigset_t *set)
@@ -41,10 +36,9 @@ static void set_of_ends(sigset_t *set)
 		sigaddset(set, ends[i]);
 }
 
-/* Before any thread is made: they inherit the mask. The kick has a handler that does nothing but end a system call. */
+/* Before any thread is made: they inherit the mask. */
 int lode_vmm_loop_open_(struct vmm *vm, struct vmm_kvm *kvm)
 {
-	struct sigaction action = {.sa_handler = nothing};
 	sigset_t set, kick;
 
 	set_of_ends(&set);
@@ -52,21 +46,21 @@ int lode_vmm_loop_open_(struct vmm *vm, struct vmm_kvm *kvm)
 	sigaddset(&kick, VMM_KICK);
 	kvm->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	kvm->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (kvm->wake_fd < 0 || kvm->signal_fd < 0)
+	kvm->kick_fd = signalfd(-1, &kick, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (kvm->wake_fd < 0 || kvm->signal_fd < 0 || kvm->kick_fd < 0)
 		return lode_vmm_fail_(vm, errno, "making descriptors for events");
+	sigaddset(&set, VMM_KICK);
 	pthread_sigmask(SIG_BLOCK, &set, &kvm->old_mask);
-	pthread_sigmask(SIG_UNBLOCK, &kick, NULL);
-	sigaction(VMM_KICK, &action, &kvm->old_action);
 	kvm->signals_set = true;
 	return 0;
 }
 
 void lode_vmm_loop_close_(struct vmm_kvm *kvm)
 {
-	if (kvm->signals_set) {
-		sigaction(VMM_KICK, &kvm->old_action, NULL);
+	if (kvm->signals_set)
 		pthread_sigmask(SIG_SETMASK, &kvm->old_mask, NULL);
-	}
+	if (kvm->kick_fd >= 0)
+		close(kvm->kick_fd);
 	if (kvm->wake_fd >= 0)
 		close(kvm->wake_fd);
 	if (kvm->signal_fd >= 0)
@@ -119,7 +113,7 @@ static void take_signal(struct loop *loop)
 {
 	struct signalfd_siginfo info;
 
-	if (read(loop->kvm->signal_fd, &info, sizeof info) == (ssize_t)sizeof info)
+	if (lode_vmm_read_(loop->kvm->signal_fd, &info, sizeof info) == (ssize_t)sizeof info)
 		lode_vmm_stop_(loop->vm, LODE_VMM_ESCAPE, 0);
 }
 
@@ -170,7 +164,7 @@ static void turn(struct loop *loop)
 	due = prepare(loop);
 	pthread_mutex_unlock(&vm->lock);
 	wait_until(loop, due);
-	if (loop->polled[0].revents && read(loop->kvm->wake_fd, &count, sizeof count) < 0)
+	if (loop->polled[0].revents && lode_vmm_read_(loop->kvm->wake_fd, &count, sizeof count) < 0)
 		return;
 	if (loop->polled[1].revents)
 		take_signal(loop);
@@ -183,7 +177,7 @@ static void turn(struct loop *loop)
 	pthread_mutex_unlock(&vm->lock);
 }
 
-void lode_vmm_loop_(struct vmm *vm)
+static void serve(struct vmm *vm)
 {
 	struct loop loop = {.vm = vm, .kvm = vmm_kvm_of(vm)};
 	uint64_t now = lode_vmm_now_();
@@ -192,4 +186,21 @@ void lode_vmm_loop_(struct vmm *vm)
 	loop.limit = vm->request->time_limit ? now + vm->request->time_limit * SECOND : 0;
 	while (vmm_running(vm))
 		turn(&loop);
+	lode_vmm_kick_(loop.kvm);
+}
+
+void *lode_vmm_loop_main_(void *argument)
+{
+	struct vmm *vm = argument;
+	struct vmm_kvm *kvm = vmm_kvm_of(vm);
+
+	if (vm->confined && lode_vmm_confine_run_(vm, VMM_LOOP))
+		lode_vmm_stop_(vm, LODE_VMM_ERROR, 0);
+	else
+		serve(vm);
+	pthread_mutex_lock(&kvm->gate);
+	kvm->loop_over = true;
+	pthread_cond_broadcast(&kvm->moved);
+	pthread_mutex_unlock(&kvm->gate);
+	return lode_vmm_thread_end_(vm);
 }

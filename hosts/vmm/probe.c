@@ -114,12 +114,14 @@ static const char *make_machine(struct probe *probe, int kvm_fd)
 	probe->run = mmap(NULL, probe->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, probe->cpu_fd, 0);
 	if (probe->run == MAP_FAILED)
 		return "mapping a processor";
+	if (lode_vmm_kick_allow_(probe->cpu_fd))
+		return "KVM_SET_SIGNAL_MASK";
 	if (set_cpuid(kvm_fd, probe->cpu_fd))
 		return "KVM_SET_CPUID2";
 	return set_registers(probe->cpu_fd) ? "KVM_SET_SREGS" : NULL;
 }
 
-/* A guest that hangs is interrupted by a signal, again and again: one may come while it is not being run. */
+/* A guest that hangs is interrupted, as often as it may try. */
 static const char *start_timer(struct probe *probe)
 {
 	struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = VMM_KICK};
@@ -130,7 +132,7 @@ static const char *start_timer(struct probe *probe)
 	return probe->has_timer && timer_settime(probe->timer, 0, &every, NULL) == 0 ? NULL : "making a timer";
 }
 
-static const char *run(const struct probe *probe)
+static const char *run(const struct probe *probe, const struct vmm_kvm *kvm)
 {
 	int status = -1;
 
@@ -138,6 +140,7 @@ static const char *run(const struct probe *probe)
 		status = ioctl(probe->cpu_fd, KVM_RUN, 0);
 		if (status && errno != EINTR && errno != EAGAIN)
 			return "KVM_RUN";
+		lode_vmm_kick_take_(kvm);
 	}
 	return status ? "the guest does not come to an end" : NULL;
 }
@@ -174,22 +177,24 @@ static void take_down(struct probe *probe)
 		munmap(probe->memory, SIZE);
 }
 
-bool lode_vmm_probe_(struct vmm *vm, int kvm_fd)
+bool lode_vmm_probe_(struct vmm *vm)
 {
+	const struct vmm_kvm *kvm = vmm_kvm_of(vm);
 	struct probe probe = {.vm_fd = -1, .cpu_fd = -1, .memory = MAP_FAILED};
 	const char *wrong = NULL;
 	int error = 0;
 
-	probe.failed = make_machine(&probe, kvm_fd);
+	probe.failed = make_machine(&probe, kvm->fd);
 	if (!probe.failed)
 		probe.failed = start_timer(&probe);
 	if (!probe.failed)
-		probe.failed = run(&probe);
+		probe.failed = run(&probe, kvm);
 	if (probe.failed)
 		error = errno;
 	else
 		wrong = judge(&probe);
 	take_down(&probe);
+	lode_vmm_kick_take_(kvm);
 	if (probe.failed || wrong)
 		lode_vmm_fail_(vm, error == EINTR ? 0 : error, "/dev/kvm does not run guests: %s", wrong ? wrong : probe.failed);
 	return !probe.failed && !wrong;

@@ -164,6 +164,7 @@ int lode_vmm_confine_(struct vmm *vm)
 		return refuse(vm, "Landlock");
 	if (limit(highest))
 		return refuse(vm, "limits");
+	vm->confined = true;
 	return lode_vmm_seccomp_(VMM_LOADER) ? refuse(vm, "seccomp") : 0;
 }
 

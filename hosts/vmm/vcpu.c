@@ -3,13 +3,17 @@
 #include "hypervisor.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 enum {
-	KICK_MS = 5, /* a signal that came just before a system call did nothing: it is sent again */
+	WAIT_NS = 100000,
 	INTERRUPTS = 0x200, /* RFLAGS.IF */
 };
 
@@ -106,12 +110,26 @@ static bool goes_on(const struct vmm_cpu *cpu)
 	return vmm_running(cpu->vm) && !__atomic_load_n(&vmm_kvm_of(cpu->vm)->over, __ATOMIC_ACQUIRE);
 }
 
+/* One that was never started sleeps for ever too, as long as the others do. */
+static bool halted(const struct vmm_cpu *cpu)
+{
+	struct kvm_mp_state state;
+	struct kvm_regs regs;
+
+	if (ioctl(cpu->fd, KVM_GET_MP_STATE, &state))
+		return false;
+	if (state.mp_state == KVM_MP_STATE_UNINITIALIZED || state.mp_state == KVM_MP_STATE_INIT_RECEIVED)
+		return true;
+	return state.mp_state == KVM_MP_STATE_HALTED && ioctl(cpu->fd, KVM_GET_REGS, &regs) == 0 && !(regs.rflags & INTERRUPTS);
+}
+
 /* Where threads wait while the gate is closed. */
 static void pass_gate(struct vmm_cpu *cpu)
 {
 	struct vmm_kvm *kvm = vmm_kvm_of(cpu->vm);
 
 	pthread_mutex_lock(&kvm->gate);
+	cpu->halted = halted(cpu);
 	kvm->waiting++;
 	pthread_cond_broadcast(&kvm->moved);
 	while (kvm->closed && goes_on(cpu))
@@ -123,7 +141,7 @@ static void pass_gate(struct vmm_cpu *cpu)
 /* An access that the guest was stopped for is only complete when the guest has been entered again: not before that the gate. */
 static void interrupted(struct vmm_cpu *cpu)
 {
-	__atomic_store_n(&cpu->run->immediate_exit, 0, __ATOMIC_SEQ_CST);
+	lode_vmm_kick_take_(vmm_kvm_of(cpu->vm));
 	if (__atomic_load_n(&vmm_kvm_of(cpu->vm)->closed, __ATOMIC_SEQ_CST))
 		pass_gate(cpu);
 }
@@ -144,6 +162,9 @@ void *lode_vmm_cpu_main_(void *argument)
 	struct vmm_cpu *cpu = argument;
 	struct vmm_kvm *kvm = vmm_kvm_of(cpu->vm);
 
+	__atomic_store_n(&cpu->tid, gettid(), __ATOMIC_SEQ_CST);
+	if (cpu->vm->confined && lode_vmm_confine_run_(cpu->vm, VMM_VCPU))
+		lode_vmm_stop_(cpu->vm, LODE_VMM_ERROR, 0);
 	pass_gate(cpu);
 	while (goes_on(cpu))
 		enter(cpu);
@@ -151,48 +172,71 @@ void *lode_vmm_cpu_main_(void *argument)
 	kvm->nthreads--;
 	pthread_cond_broadcast(&kvm->moved);
 	pthread_mutex_unlock(&kvm->gate);
+	return lode_vmm_thread_end_(cpu->vm);
+}
+
+void *lode_vmm_thread_end_(struct vmm *vm)
+{
+	if (vm->confined)
+		lode_vmm_rest_();
 	return NULL;
 }
 
-/* The flag for one that is about to enter the guest, the signal for one that is in it. */
+int lode_vmm_kick_allow_(int cpu_fd)
+{
+	enum { BYTES = 8 }; /* of the kernel's set of signals */
+	unsigned char space[sizeof(struct kvm_signal_mask) + BYTES];
+	struct kvm_signal_mask mask = {.len = BYTES};
+	uint64_t blocked = ~(UINT64_C(1) << (VMM_KICK - 1));
+
+	memcpy(space, &mask, sizeof mask);
+	memcpy(space + sizeof mask, &blocked, BYTES);
+	return ioctl(cpu_fd, KVM_SET_SIGNAL_MASK, space);
+}
+
+void lode_vmm_kick_take_(const struct vmm_kvm *kvm)
+{
+	struct signalfd_siginfo info;
+
+	while (lode_vmm_read_(kvm->kick_fd, &info, sizeof info) > 0)
+		;
+}
+
 void lode_vmm_kick_(struct vmm_kvm *kvm)
 {
 	for (uint32_t i = 0; i < kvm->ncpus; i++) {
-		__atomic_store_n(&kvm->cpus[i].run->immediate_exit, 1, __ATOMIC_SEQ_CST);
-		if (kvm->cpus[i].has_thread)
-			pthread_kill(kvm->cpus[i].thread, VMM_KICK);
+		pid_t tid = __atomic_load_n(&kvm->cpus[i].tid, __ATOMIC_SEQ_CST);
+
+		if (tid)
+			syscall(SYS_tgkill, kvm->pid, tid, VMM_KICK);
 	}
 }
 
-static void wait_a_little(struct vmm_kvm *kvm)
+static bool all_wait(struct vmm_kvm *kvm)
 {
-	struct timespec until;
+	bool all;
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_nsec += KICK_MS * 1000000;
-	if (until.tv_nsec >= 1000000000) {
-		until.tv_sec++;
-		until.tv_nsec -= 1000000000;
-	}
-	pthread_cond_timedwait(&kvm->moved, &kvm->gate, &until);
+	pthread_mutex_lock(&kvm->gate);
+	all = kvm->waiting == kvm->nthreads;
+	pthread_mutex_unlock(&kvm->gate);
+	return all;
 }
 
 bool lode_vmm_pause_(struct vmm_kvm *kvm, uint32_t ms)
 {
+	const struct timespec little = {.tv_nsec = WAIT_NS};
 	uint64_t until = lode_vmm_now_() + (uint64_t)ms * 1000000;
-	bool all;
 
-	pthread_mutex_lock(&kvm->gate);
 	__atomic_store_n(&kvm->closed, true, __ATOMIC_SEQ_CST);
-	while (kvm->waiting < kvm->nthreads && lode_vmm_now_() < until) {
-		lode_vmm_kick_(kvm);
-		wait_a_little(kvm);
+	lode_vmm_kick_(kvm);
+	while (!all_wait(kvm)) {
+		if (lode_vmm_now_() >= until) {
+			lode_vmm_resume_(kvm);
+			return false;
+		}
+		ppoll(NULL, 0, &little, NULL);
 	}
-	all = kvm->waiting == kvm->nthreads;
-	pthread_mutex_unlock(&kvm->gate);
-	if (!all)
-		lode_vmm_resume_(kvm);
-	return all;
+	return true;
 }
 
 void lode_vmm_resume_(struct vmm_kvm *kvm)
@@ -203,23 +247,10 @@ void lode_vmm_resume_(struct vmm_kvm *kvm)
 	pthread_mutex_unlock(&kvm->gate);
 }
 
-/* One that was never started sleeps for ever too, as long as the others do. */
-static bool halted(const struct vmm_cpu *cpu)
-{
-	struct kvm_mp_state state;
-	struct kvm_regs regs;
-
-	if (ioctl(cpu->fd, KVM_GET_MP_STATE, &state))
-		return false;
-	if (state.mp_state == KVM_MP_STATE_UNINITIALIZED || state.mp_state == KVM_MP_STATE_INIT_RECEIVED)
-		return true;
-	return state.mp_state == KVM_MP_STATE_HALTED && ioctl(cpu->fd, KVM_GET_REGS, &regs) == 0 && !(regs.rflags & INTERRUPTS);
-}
-
 bool lode_vmm_all_halted_(const struct vmm_kvm *kvm)
 {
 	for (uint32_t i = 0; i < kvm->ncpus; i++)
-		if (!halted(&kvm->cpus[i]))
+		if (!kvm->cpus[i].halted)
 			return false;
 	return true;
 }

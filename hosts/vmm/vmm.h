@@ -240,6 +240,7 @@ struct vmm {
 	uint32_t nmodules, ndisks;
 	int *inherited; /* descriptors that the sandbox will close */
 	uint32_t ninherited;
+	bool confined;
 	struct lode_machine machine; /* and what it points at: */
 	struct lode_memory_entry memory[8];
 	struct lode_range reserved[1];

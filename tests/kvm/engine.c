@@ -264,7 +264,7 @@ static void test_mmio(void)
 	if (!MAKE(mmio))
 		return;
 	device = lode_vmm_device_add_(vm, &log_type, sizeof *log);
-	device->registers = (struct lode_range){0xd0000000, 0x1000};
+	device->registers = (struct lode_range){0xd4000000, 0x1000};
 	log = device->state;
 	ends_with(4);
 	CHECK_EQ(seen(0, 4), 0x03020100);

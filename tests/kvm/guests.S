@@ -122,9 +122,9 @@ guest_\name\()_end:
 	exit
 	end ports
 
-/* Addresses that nobody has, and a device at D0000000h. */
+/* Addresses that nobody has, and a device at D4000000h. */
 	guest mmio
-	mov	$0xd0000000, %ebx
+	mov	$0xd4000000, %ebx
 	mov	(%rbx), %eax
 	mov	%eax, SEEN
 	movb	$0x12, 4(%rbx)

@@ -232,12 +232,12 @@ static void put_fadt_legacy(struct aml *out, const struct tables *t, uint16_t pm
 
 static void put_fadt(struct tables *t, const struct acpi_hardware *hardware)
 {
-	enum { LEGACY_8042 = 3, WBINVD = 1, NO_BUTTONS = 0x30, RESET = 1 << 10 };
+	enum { LEGACY = 1, KEYBOARD = 2, NO_VGA = 4, WBINVD = 1, NO_BUTTONS = 0x30, RESET = 1 << 10 };
 	struct aml *out = &t->out;
 	size_t table = begin_table(t, "FACP", 6);
 
 	put_fadt_legacy(out, t, hardware->pm_base);
-	lode_aml_word_(out, LEGACY_8042);
+	lode_aml_word_(out, hardware->pci ? LEGACY | KEYBOARD : LEGACY | NO_VGA);
 	lode_aml_byte_(out, 0);
 	lode_aml_dword_(out, WBINVD | NO_BUTTONS | RESET);
 	put_ports(out, RESET_PORT, 1);

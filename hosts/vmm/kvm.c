@@ -11,14 +11,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MIB (UINT64_C(1) << 20)
-
 enum {
 	API_VERSION = 12,
 	/* four pages below the BIOS, which the kernel needs for real mode on some processors */
 	IDENTITY_MAP = 0xfeffc000,
 	TSS = 0xfeffd000,
 	PATIENCE = 2, /* seconds */
+	SCREEN_MOST = 256 << 20,
 	LAST_GSI = 23, /* of the kernel's IOAPIC */
 	SLOT_LOW = 0, SLOT_HIGH = 1, SLOT_SCREEN = 2,
 };
@@ -30,6 +29,7 @@ static const struct vmm_board board = {
 	.mmio_gsi = 10,
 	.framebuffer = 0xe0000000,
 	.pm_base = 0x600,
+	.timer_gsi = 2,
 };
 
 static const struct {
@@ -148,13 +148,13 @@ static int make_threads(struct vmm *vm, struct vmm_kvm *kvm)
 
 static int make_screen(struct vmm *vm, struct vmm_kvm *kvm)
 {
-	uint64_t size = (uint64_t)vm->request->width * vm->request->height * 4;
+	const struct lode_framebuffer *screen = vm->machine.framebuffer;
 
-	if (!size)
+	if (!screen)
 		return 0;
-	kvm->screen_size = (size + 0xfff) & ~UINT64_C(0xfff);
-	if (kvm->screen_size > VMM_4G - board.framebuffer - 256 * MIB)
-		return lode_vmm_fail_(vm, 0, "a framebuffer of %u x %u is too large", vm->request->width, vm->request->height);
+	kvm->screen_size = ((uint64_t)screen->pitch * screen->height + 0xfff) & ~UINT64_C(0xfff);
+	if (kvm->screen_size > SCREEN_MOST)
+		return lode_vmm_fail_(vm, 0, "a framebuffer of %u x %u is too large", screen->width, screen->height);
 	kvm->screen = mmap(NULL, kvm->screen_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (kvm->screen != MAP_FAILED)
 		return 0;
@@ -200,8 +200,7 @@ static int open_all(struct vmm *vm, struct vmm_kvm *kvm)
 	}
 	if (lode_vmm_loop_open_(vm, kvm) || open_kernel(vm) || make_machine(vm, kvm) || lode_vmm_cpuid_read_(vm, kvm) || make_cpus(vm, kvm))
 		return -1;
-	lode_vmm_console_open_(vm);
-	return lode_vmm_devices_make_(vm) || check_interrupts(vm) || make_screen(vm, kvm) ? -1 : 0;
+	return lode_vmm_devices_make_(vm) || check_interrupts(vm) ? -1 : 0;
 }
 
 /* Threads that the sandbox does not let end: what they hold stays until the process ends. */
@@ -214,16 +213,17 @@ static void join_threads(struct vmm_kvm *kvm)
 		pthread_join(kvm->loop, NULL);
 }
 
-/* One that is stuck (in a write to a terminal that is stopped) is left behind. */
-static void wait_for_threads(struct vmm *vm, struct vmm_kvm *kvm)
+/* Once the guest is at its end, a thread that is stuck (in a write to a terminal that is stopped) is left behind. */
+static void wait_for_threads(struct vmm_kvm *kvm)
 {
 	struct timespec until;
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += vm->confined ? PATIENCE : 1000000;
 	pthread_mutex_lock(&kvm->gate);
-	while ((kvm->nthreads || (kvm->has_loop && !kvm->loop_over)) &&
-		pthread_cond_timedwait(&kvm->moved, &kvm->gate, &until) == 0)
+	while (!kvm->loop_over)
+		pthread_cond_wait(&kvm->moved, &kvm->gate);
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += PATIENCE;
+	while (kvm->nthreads && pthread_cond_timedwait(&kvm->moved, &kvm->gate, &until) == 0)
 		;
 	pthread_mutex_unlock(&kvm->gate);
 }
@@ -302,13 +302,13 @@ static int kvm_run(struct vmm *vm)
 {
 	struct vmm_kvm *kvm = vmm_kvm_of(vm);
 
-	if (add_all_memory(vm) || lode_vmm_registers_set_(vm))
+	if (make_screen(vm, kvm) || add_all_memory(vm) || lode_vmm_registers_set_(vm))
 		return -1;
 	if (make_threads(vm, kvm))
 		return -1;
 	lode_vmm_console_raw_(vm);
 	lode_vmm_resume_(kvm);
-	wait_for_threads(vm, kvm);
+	wait_for_threads(kvm);
 	lode_vmm_console_close_(vm);
 	return vm->end == LODE_VMM_ERROR ? -1 : 0;
 }

@@ -13,6 +13,7 @@ enum {
 	IRQ = 8,
 	BYTES = 128,
 	SECOND_NS = 1000000000,
+	DAY_SECONDS = 86400,
 	UPDATE_NS = 244000, /* for so long before a new second the clock says that it will change */
 
 	SECONDS = 0, SECONDS_ALARM = 1, MINUTES = 2, MINUTES_ALARM = 3, HOURS = 4, HOURS_ALARM = 5,
@@ -54,21 +55,50 @@ static unsigned char coded_hour(const struct rtc *rtc, int hour)
 	return (unsigned char)(coded(rtc, hour % 12 ? hour % 12 : 12) | (hour >= 12 ? 0x80 : 0));
 }
 
+struct date {
+	int year, month, day;
+};
+
+static bool is_leap(int year)
+{
+	return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+}
+
+static int month_days(const struct date *date)
+{
+	static const unsigned char days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+
+	return days[date->month - 1] + (date->month == 2 && is_leap(date->year));
+}
+
+/* Not gmtime_r: that reads the zone's file the first time, and the sandbox has none. */
+static struct date date_of(int64_t days)
+{
+	struct date date = {1970, 1, 1};
+
+	for (; days >= 365 + is_leap(date.year); date.year++)
+		days -= 365 + is_leap(date.year);
+	for (; days >= month_days(&date); date.month++)
+		days -= month_days(&date);
+	date.day += (int)days;
+	return date;
+}
+
 /* A register that shows the time; -1: it does not. */
 static int time_register(const struct rtc *rtc, uint32_t index, time_t now)
 {
-	struct tm tm;
+	int64_t days = now / DAY_SECONDS;
+	int second = (int)(now % DAY_SECONDS);
 
-	gmtime_r(&now, &tm);
 	switch (index) {
-	case SECONDS: return coded(rtc, tm.tm_sec);
-	case MINUTES: return coded(rtc, tm.tm_min);
-	case HOURS: return coded_hour(rtc, tm.tm_hour);
-	case WEEKDAY: return coded(rtc, tm.tm_wday + 1);
-	case DAY: return coded(rtc, tm.tm_mday);
-	case MONTH: return coded(rtc, tm.tm_mon + 1);
-	case YEAR: return coded(rtc, tm.tm_year % 100);
-	case CENTURY: return coded(rtc, 19 + tm.tm_year / 100);
+	case SECONDS: return coded(rtc, second % 60);
+	case MINUTES: return coded(rtc, second / 60 % 60);
+	case HOURS: return coded_hour(rtc, second / 3600);
+	case WEEKDAY: return coded(rtc, (int)((days + 4) % 7) + 1); /* 1970 began on a Thursday */
+	case DAY: return coded(rtc, date_of(days).day);
+	case MONTH: return coded(rtc, date_of(days).month);
+	case YEAR: return coded(rtc, date_of(days).year % 100);
+	case CENTURY: return coded(rtc, date_of(days).year / 100);
 	default: return -1;
 	}
 }

@@ -30,8 +30,8 @@ void lode_vmm_say_(const struct vmm *vm, const char *format, ...)
 	vm->request->say(vm->request->host, line);
 }
 
-static const struct vmm_engine *const engines[] = {&lode_vmm_qemu_};
-static const enum lode_vmm_engine names[] = {LODE_VMM_QEMU};
+static const struct vmm_engine *const engines[] = {&lode_vmm_kvm_, &lode_vmm_qemu_};
+static const enum lode_vmm_engine names[] = {LODE_VMM_KVM, LODE_VMM_QEMU};
 
 /* The first that can be had; what the others lack is said. */
 static int choose_engine(struct vmm *vm)

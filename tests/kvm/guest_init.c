@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/* Process 1 of a Linux guest: says what machine it finds, then does what do=WORD on the kernel's command line says. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/io.h>
+#include <sys/mount.h>
+#include <sys/reboot.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static char text[4096];
+
+static const char *read_file(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t got = fd >= 0 ? read(fd, text, sizeof text - 1) : -1;
+
+	text[got > 0 ? got : 0] = 0;
+	if (fd >= 0)
+		close(fd);
+	return text;
+}
+
+static void load_modules(void)
+{
+	char path[64];
+
+	for (int i = 0; i < 9; i++) {
+		int fd;
+
+		snprintf(path, sizeof path, "/m/%d.ko", i);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		if (fd < 0)
+			return;
+		if (syscall(SYS_finit_module, fd, "", 0))
+			perror(path);
+		close(fd);
+	}
+}
+
+static void put_port(unsigned short port, unsigned char value)
+{
+	if (ioperm(port, 1, 1))
+		iopl(3);
+	outb(value, port);
+}
+
+/* The first line of the disk, and one that is written to it. */
+static void use_disk(void)
+{
+	static char sector[512] __attribute__((aligned(512)));
+	int fd = open("/dev/vda", O_RDWR | O_CLOEXEC);
+
+	if (fd < 0 || read(fd, sector, sizeof sector) != (ssize_t)sizeof sector) {
+		printf("no disk\n");
+		return;
+	}
+	printf("disk says %.32s\n", sector);
+	strcpy(sector, "written by the guest");
+	if (pwrite(fd, sector, sizeof sector, 512) != (ssize_t)sizeof sector || fsync(fd))
+		printf("the disk cannot be written\n");
+	close(fd);
+}
+
+static void echo(void)
+{
+	char line[128];
+
+	printf("type:\n");
+	while (fgets(line, sizeof line, stdin) && line[0] != 'q')
+		printf("read %s", line);
+}
+
+static void act(const char *what)
+{
+	if (strncmp(what, "echo", 4) == 0)
+		echo();
+	else if (strncmp(what, "exit", 4) == 0)
+		put_port(0xf4, 21);
+	else if (strncmp(what, "panic", 5) == 0)
+		put_port(0x505, 1);
+	else if (strncmp(what, "reboot", 6) == 0)
+		reboot(RB_AUTOBOOT);
+	else if (strncmp(what, "crash", 5) == 0)
+		_exit(1);
+	reboot(RB_POWER_OFF);
+}
+
+int main(void)
+{
+	const char *what;
+
+	mkdir("/proc", 0755);
+	mkdir("/sys", 0755);
+	mount("proc", "/proc", "proc", 0, NULL);
+	mount("sysfs", "/sys", "sysfs", 0, NULL);
+	load_modules();
+	mount("devtmpfs", "/dev", "devtmpfs", 0, NULL);
+	printf("HELLO from init\n%ld processors, %ld MiB\n", sysconf(_SC_NPROCESSORS_ONLN), sysconf(_SC_PHYS_PAGES) / 256);
+	printf("clock %s", read_file("/sys/devices/system/clocksource/clocksource0/current_clocksource"));
+	use_disk();
+	what = strstr(read_file("/proc/cmdline"), "do=");
+	act(what ? what + 3 : "");
+	pause();
+	return 0;
+}

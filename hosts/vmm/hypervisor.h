@@ -60,8 +60,8 @@ static inline bool vmm_running(const struct vmm *vm)
 }
 
 /**
- * The signal that takes a processor's thread out of the guest. All threads block it; only KVM_RUN lets it in, so that none is lost, and
- * what has come is read from kick_fd.
+ * The signal that takes a processor's thread out of the guest. All threads block it; only KVM_RUN lets it in, so that none is lost,
+ * and what has come is read from kick_fd.
  */
 #define VMM_KICK SIGRTMIN
 

@@ -198,7 +198,8 @@ static int open_all(struct vmm *vm, struct vmm_kvm *kvm)
 		kvm->cpus[i].vm = vm;
 		kvm->cpus[i].number = i;
 	}
-	if (lode_vmm_loop_open_(vm, kvm) || open_kernel(vm) || make_machine(vm, kvm) || lode_vmm_cpuid_read_(vm, kvm) || make_cpus(vm, kvm))
+	if (lode_vmm_loop_open_(vm, kvm) || open_kernel(vm) || make_machine(vm, kvm) || lode_vmm_cpuid_read_(vm, kvm) ||
+		make_cpus(vm, kvm))
 		return -1;
 	return lode_vmm_devices_make_(vm) || check_interrupts(vm) ? -1 : 0;
 }

@@ -61,6 +61,18 @@ static void give_up(struct vmm_cpu *cpu, int error, const char *what)
 	lode_vmm_stop_(vm, LODE_VMM_ERROR, 0);
 }
 
+/* How many bytes of the instruction KVM tells; 0: it does not. */
+static uint32_t told_bytes(const struct kvm_run *run)
+{
+	enum { FLAGS_AND_BYTES = 4 }; /* words */
+	uint32_t most = sizeof run->emulation_failure.insn_bytes, size = run->emulation_failure.insn_size;
+
+	if (run->emulation_failure.ndata < FLAGS_AND_BYTES ||
+		!(run->emulation_failure.flags & KVM_INTERNAL_ERROR_EMULATION_FLAG_INSTRUCTION_BYTES))
+		return 0;
+	return size < most ? size : most;
+}
+
 static void internal_error(struct vmm_cpu *cpu)
 {
 	const struct kvm_run *run = cpu->run;
@@ -69,8 +81,8 @@ static void internal_error(struct vmm_cpu *cpu)
 
 	if (run->internal.suberror != KVM_INTERNAL_ERROR_EMULATION)
 		snprintf(text, sizeof text, "KVM gave up: internal error %u", run->internal.suberror);
-	else if (run->emulation_failure.ndata >= 4 && (run->emulation_failure.flags & KVM_INTERNAL_ERROR_EMULATION_FLAG_INSTRUCTION_BYTES))
-		for (uint32_t i = 0; i < run->emulation_failure.insn_size && i < sizeof run->emulation_failure.insn_bytes; i++)
+	else
+		for (uint32_t i = 0; i < told_bytes(run); i++)
 			at += snprintf(text + at, sizeof text - (size_t)at, " %02x", run->emulation_failure.insn_bytes[i]);
 	give_up(cpu, 0, text);
 }

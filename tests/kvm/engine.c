@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Small guests on the KVM engine -> their registers, what they saw, and how each of them ends. Needs a /dev/kvm that runs guests. */
+/* Small guests on the KVM engine -> their registers, what they saw, and how each of them ends. Needs a KVM that runs guests. */
 #include <hypervisor.h>
 
 #include <check.h>
@@ -77,8 +77,9 @@ static struct lode_registers *long_mode(void)
 
 	identity();
 	memcpy(ram(GDT), (const uint64_t[]){0, 0, CODE64, DATA32, TASK, 0}, 48);
-	*r = (struct lode_registers){.rip = CODE, .rsp = STACK, .rflags = 2, .cr0 = 0x80000011, .cr3 = TABLES, .cr4 = 0x620, .efer = 0x500,
-		.cs = {16, CODE64}, .ds = data, .es = data, .fs = data, .gs = data, .ss = data, .tr = {32, TASK}, .gdtr = {GDT, 0x2f}};
+	*r = (struct lode_registers){.rip = CODE, .rsp = STACK, .rflags = 2, .cr0 = 0x80000011, .cr3 = TABLES, .cr4 = 0x620,
+		.efer = 0x500, .cs = {16, CODE64}, .ds = data, .es = data, .fs = data, .gs = data, .ss = data, .tr = {32, TASK},
+		.gdtr = {GDT, 0x2f}};
 	return r;
 }
 
@@ -186,8 +187,8 @@ static void test_real_mode(void)
 	if (!MAKE(real))
 		return;
 	r = &vm->kernel.start.registers;
-	*r = (struct lode_registers){.rsp = 0xfff0, .rflags = 2, .cr0 = 0x10, .cs = {0x1000, 0x00009b010000ffff}, .ds = data, .es = data,
-		.fs = data, .gs = data, .ss = {0x3000, 0x000093030000ffff}, .idtr = {0, 0x3ff}};
+	*r = (struct lode_registers){.rsp = 0xfff0, .rflags = 2, .cr0 = 0x10, .cs = {0x1000, 0x00009b010000ffff}, .ds = data,
+		.es = data, .fs = data, .gs = data, .ss = {0x3000, 0x000093030000ffff}, .idtr = {0, 0x3ff}};
 	ends_with(11);
 	CHECK_EQ(seen(0, 8), 0x0010fff030001000);
 	CHECK_STR(printed, "\xfe");
@@ -273,7 +274,8 @@ static void test_mmio(void)
 	CHECK_EQ(seen(24, 4), 0xff);
 	CHECK_EQ(log->n, 4);
 	for (uint32_t i = 0; i < 4 && i < log->n; i++)
-		CHECK(log->writes[i].offset == want[i][0] && log->writes[i].value == want[i][1] && log->writes[i].size == want[i][2]);
+		CHECK(log->writes[i].offset == want[i][0] && log->writes[i].value == want[i][1] &&
+			log->writes[i].size == want[i][2]);
 	destroy();
 }
 
@@ -291,8 +293,8 @@ static void test_memory(void)
 
 static uint32_t cpuid_of(uint32_t leaf, uint32_t subleaf, uint32_t reg)
 {
-	static const uint32_t list[][2] = {{1, 0}, {0xb, 0}, {0xb, 1}, {0x40000000, 0}, {0x40000001, 0}, {0x40000010, 0}, {0x80000001, 0},
-		{0x80000008, 0}, {6, 0}, {UINT32_MAX, 0}};
+	static const uint32_t list[][2] = {{1, 0}, {0xb, 0}, {0xb, 1}, {0x40000000, 0}, {0x40000001, 0}, {0x40000010, 0},
+		{0x80000001, 0}, {0x80000008, 0}, {6, 0}, {UINT32_MAX, 0}};
 
 	if (leaf == UINT32_MAX)
 		memcpy(ram(GIVEN), list, sizeof list);
@@ -344,7 +346,8 @@ static void test_started_by_protocol(void)
 	request.cpus = 4;
 	if (!MAKE(others))
 		return;
-	vm->kernel.start.others = (struct lode_others){.count = 3, .rip = CODE, .rdi = 1, .rdi_step = 1, .rsp = 0x8000, .rsp_step = 0x100};
+	vm->kernel.start.others = (struct lode_others){.count = 3, .rip = CODE, .rdi = 1, .rdi_step = 1, .rsp = 0x8000,
+		.rsp_step = 0x100};
 	give(0, 4, 4);
 	ends_with(9);
 	for (uint64_t i = 0; i < 4; i++)

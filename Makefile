@@ -27,6 +27,10 @@ check:                ## every test that fits in half an hour; the last line cou
 	@$(MAKE) --no-print-directory everything
 	@tools/check $(BUILD)
 
+check-kvm: everything ## every test of the KVM engine, in a machine that has KVM where this one has not
+	@tools/deps build check
+	@tests/kvm/run $(BUILD) all
+
 check-hostile: everything ## every mutation of the hostile-input tests: about half an hour
 	@tools/deps build check
 	@tools/check-hostile $(BUILD)
@@ -62,4 +66,4 @@ help:                 ## this list
 	@echo "make                  build/lode"
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r name text; do printf 'make %-16s %s\n' "$$name" "$$text"; done
 
-.PHONY: all everything demo check check-hostile sweep fuzz bench coverage lint install clean help
+.PHONY: all everything demo check check-kvm check-hostile sweep fuzz bench coverage lint install clean help

@@ -81,8 +81,6 @@ int lode_vmm_registers_set_(struct vmm *vm);
 
 /** A thread's life: waits for the gate, runs the guest until vm->end is set (vcpu.c). */
 void *lode_vmm_cpu_main_(void *cpu);
-/** What a thread of the running guest does last: it ends, or rests if it may not do that any more. */
-void *lode_vmm_thread_end_(struct vmm *vm);
 /** Close the gate and wait until all threads stand there, at most @ms milliseconds. False: they do not; it is open again. */
 bool lode_vmm_pause_(struct vmm_kvm *kvm, uint32_t ms);
 void lode_vmm_resume_(struct vmm_kvm *kvm);

@@ -193,8 +193,9 @@ void *lode_vmm_loop_main_(void *argument)
 {
 	struct vmm *vm = argument;
 	struct vmm_kvm *kvm = vmm_kvm_of(vm);
+	bool confined = vm->confined;
 
-	if (vm->confined && lode_vmm_confine_run_(vm, VMM_LOOP))
+	if (confined && lode_vmm_confine_run_(vm, VMM_LOOP))
 		lode_vmm_stop_(vm, LODE_VMM_ERROR, 0);
 	else
 		serve(vm);
@@ -202,5 +203,8 @@ void *lode_vmm_loop_main_(void *argument)
 	kvm->loop_over = true;
 	pthread_cond_broadcast(&kvm->moved);
 	pthread_mutex_unlock(&kvm->gate);
-	return lode_vmm_thread_end_(vm);
+	/* From here on the machine may be gone. */
+	if (confined)
+		lode_vmm_rest_();
+	return NULL;
 }

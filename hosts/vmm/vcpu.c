@@ -173,9 +173,10 @@ void *lode_vmm_cpu_main_(void *argument)
 {
 	struct vmm_cpu *cpu = argument;
 	struct vmm_kvm *kvm = vmm_kvm_of(cpu->vm);
+	bool confined = cpu->vm->confined;
 
 	__atomic_store_n(&cpu->tid, gettid(), __ATOMIC_SEQ_CST);
-	if (cpu->vm->confined && lode_vmm_confine_run_(cpu->vm, VMM_VCPU))
+	if (confined && lode_vmm_confine_run_(cpu->vm, VMM_VCPU))
 		lode_vmm_stop_(cpu->vm, LODE_VMM_ERROR, 0);
 	pass_gate(cpu);
 	while (goes_on(cpu))
@@ -184,12 +185,8 @@ void *lode_vmm_cpu_main_(void *argument)
 	kvm->nthreads--;
 	pthread_cond_broadcast(&kvm->moved);
 	pthread_mutex_unlock(&kvm->gate);
-	return lode_vmm_thread_end_(cpu->vm);
-}
-
-void *lode_vmm_thread_end_(struct vmm *vm)
-{
-	if (vm->confined)
+	/* From here on the machine may be gone. */
+	if (confined)
 		lode_vmm_rest_();
 	return NULL;
 }

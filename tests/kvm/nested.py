@@ -10,14 +10,15 @@ import tempfile
 TOOLS = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), "tools")
 
 
-def load_tool(name):
-    loader = importlib.machinery.SourceFileLoader(name.replace("-", "_"), os.path.join(TOOLS, name))
+def load_script(path):
+    """A script without .py as a module."""
+    loader = importlib.machinery.SourceFileLoader(os.path.basename(path).replace("-", "_"), path)
     module = importlib.util.module_from_spec(importlib.util.spec_from_loader(loader.name, loader))
     loader.exec_module(module)
     return module
 
 
-debian_kernel, mkcpio = load_tool("debian-kernel"), load_tool("mkcpio")
+debian_kernel, mkcpio = load_script(os.path.join(TOOLS, "debian-kernel")), load_script(os.path.join(TOOLS, "mkcpio"))
 
 
 class Missing(Exception):

@@ -11,12 +11,12 @@
 
 enum { HEADER = 60, NAME = 16, SIZE_AT = 48, SIZE_LENGTH = 10 };
 
-bool lode_members_begin_(struct lode_members *walk, const struct lode_input *input)
+bool archive_begin(struct archive_walk *walk, const struct input *input)
 {
 	char magic[8];
 
-	*walk = (struct lode_members){.input = input, .next = sizeof magic};
-	if (!lode_input_exact_(input, magic, 0, sizeof magic))
+	*walk = (struct archive_walk){.input = input, .next = sizeof magic};
+	if (!input_exact(input, magic, 0, sizeof magic))
 		return false;
 	walk->thin = memcmp(magic, "!<thin>\n", sizeof magic) == 0;
 	return walk->thin || memcmp(magic, "!<arch>\n", sizeof magic) == 0;
@@ -45,7 +45,7 @@ static void end_name(char *name, size_t length, const char *marks)
 }
 
 /* "/123": the name stands in the table of long names, ended by "/\n" or NUL. A path in a thin archive may hold '/'. */
-static bool long_name(struct lode_member *member, const struct lode_members *walk, const char *digits)
+static bool long_name(struct archive_member *member, const struct archive_walk *walk, const char *digits)
 {
 	size_t length = sizeof member->name - 1, end = 0;
 	uint64_t at;
@@ -54,7 +54,7 @@ static bool long_name(struct lode_member *member, const struct lode_members *wal
 		return false;
 	if (length > walk->names_size - at)
 		length = (size_t)(walk->names_size - at);
-	if (!lode_input_exact_(walk->input, member->name, walk->names + at, length))
+	if (!input_exact(walk->input, member->name, walk->names + at, length))
 		return false;
 	while (end < length && member->name[end] != '\0' && member->name[end] != '\n')
 		end++;
@@ -65,7 +65,7 @@ static bool long_name(struct lode_member *member, const struct lode_members *wal
 }
 
 /* "#1/123": the name stands before the member's bytes and counts as part of them. */
-static bool bsd_name(struct lode_member *member, const struct lode_members *walk, const char *digits)
+static bool bsd_name(struct archive_member *member, const struct archive_walk *walk, const char *digits)
 {
 	uint64_t length;
 	size_t keep;
@@ -73,7 +73,7 @@ static bool bsd_name(struct lode_member *member, const struct lode_members *walk
 	if (!decimal(&length, digits, NAME - 3) || length > member->size)
 		return false;
 	keep = length < sizeof member->name - 1 ? (size_t)length : sizeof member->name - 1;
-	if (!lode_input_exact_(walk->input, member->name, member->offset, keep))
+	if (!input_exact(walk->input, member->name, member->offset, keep))
 		return false;
 	member->name[keep] = '\0';
 	member->offset += length;
@@ -81,7 +81,7 @@ static bool bsd_name(struct lode_member *member, const struct lode_members *walk
 	return true;
 }
 
-static bool take_name(struct lode_member *member, struct lode_members *walk, const char *raw)
+static bool take_name(struct archive_member *member, struct archive_walk *walk, const char *raw)
 {
 	if (memcmp(raw, "#1/", 3) == 0)
 		return bsd_name(member, walk, raw + 3);
@@ -103,16 +103,16 @@ static bool take_name(struct lode_member *member, struct lode_members *walk, con
 	return true;
 }
 
-int lode_members_next_(struct lode_member *member, struct lode_members *walk)
+int archive_next(struct archive_member *member, struct archive_walk *walk)
 {
 	uint64_t size = walk->input->source.size, begin = walk->next;
 	char raw[HEADER];
 
 	if (begin >= size || size - begin < HEADER)
 		return begin >= size || size - begin == 1 ? 0 : -1;
-	if (!lode_input_exact_(walk->input, raw, begin, HEADER) || raw[HEADER - 2] != '`' || raw[HEADER - 1] != '\n')
+	if (!input_exact(walk->input, raw, begin, HEADER) || raw[HEADER - 2] != '`' || raw[HEADER - 1] != '\n')
 		return -1;
-	*member = (struct lode_member){.offset = begin + HEADER};
+	*member = (struct archive_member){.offset = begin + HEADER};
 	if (!decimal(&member->size, raw + SIZE_AT, SIZE_LENGTH))
 		return -1;
 	member->thin = walk->thin && !(raw[0] == '/' && (raw[1] < '0' || raw[1] > '9'));
@@ -128,10 +128,10 @@ int lode_members_next_(struct lode_member *member, struct lode_members *walk)
 }
 
 /* A thin archive's member is a file beside it; full has room for PATH_MAX bytes. */
-static bool thin_path(char *full, const char *path, const struct lode_member *member)
+static bool thin_path(char *full, const char *path, const struct archive_member *member)
 {
 	const char *slash = strrchr(path, '/');
-	size_t folder = slash == NULL || member->name[0] == '/' ? 0 : (size_t)(slash - path) + 1;
+	size_t folder = !slash || member->name[0] == '/' ? 0 : (size_t)(slash - path) + 1;
 	size_t length = strlen(member->name);
 
 	if (folder + length >= PATH_MAX)
@@ -142,39 +142,39 @@ static bool thin_path(char *full, const char *path, const struct lode_member *me
 }
 
 /* An archive may name a pipe, which would be waited for, or a device, whose mere opening may have effects. */
-static int open_thin(struct lode_input *input, const char *path, const struct lode_member *member)
+static int open_thin(struct input *input, const char *path, const struct archive_member *member)
 {
 	char full[PATH_MAX];
 	struct stat st;
 
 	if (!thin_path(full, path, member))
-		return lode_input_fail_(input, ENAMETOOLONG, "the path of this member is too long");
+		return input_fail(input, ENAMETOOLONG, "the path of this member is too long");
 	if (stat(full, &st) != 0)
-		return lode_input_fail_(input, errno, "the archive is thin, and this member's file: %s", strerror(errno));
+		return input_fail(input, errno, "the archive is thin, and this member's file: %s", strerror(errno));
 	if (!S_ISREG(st.st_mode))
-		return lode_input_fail_(input, 0, THIN_OTHER);
-	return lode_input_regular_(input, full, THIN_OTHER);
+		return input_fail(input, 0, THIN_OTHER);
+	return input_regular(input, full, THIN_OTHER);
 }
 
-int lode_thin_open_(struct lode_input *input, const char *path, const struct lode_member *member)
+int archive_open_thin(struct input *input, const char *path, const struct archive_member *member)
 {
-	*input = (struct lode_input){.name = member->name, .fd = -1};
+	*input = (struct input){.name = member->name, .fd = -1};
 	return open_thin(input, path, member);
 }
 
-static int take_thin(struct lode_input *input, const char *path, const struct lode_member *member)
+static int take_thin(struct input *input, const char *path, const struct archive_member *member)
 {
 	free(input->memory);
 	input->memory = NULL;
-	lode_input_note_(input, "member of a thin archive");
+	input_note(input, "member of a thin archive");
 	return open_thin(input, path, member);
 }
 
-static int take_bytes(struct lode_input *input, const struct lode_member *member)
+static int take_bytes(struct input *input, const struct archive_member *member)
 {
-	lode_input_note_(input, "member of an archive");
+	input_note(input, "member of an archive");
 	input->source.size = input->own_size = member->size;
-	if (input->source.bytes != NULL)
+	if (input->source.bytes)
 		input->source.bytes = (const unsigned char *)input->source.bytes + member->offset;
 	else
 		input->window += member->offset;
@@ -182,28 +182,28 @@ static int take_bytes(struct lode_input *input, const struct lode_member *member
 }
 
 /* A thin archive names paths; the file's name alone will do. */
-static bool is_called(const struct lode_member *member, const char *name)
+static bool is_called(const struct archive_member *member, const char *name)
 {
 	const char *slash = member->thin ? strrchr(member->name, '/') : NULL;
 
 	return strcmp(member->name, name) == 0 || (slash != NULL && strcmp(slash + 1, name) == 0);
 }
 
-int lode_archive_take_(struct lode_input *input, const char *path, const char *name)
+int archive_take(struct input *input, const char *path, const char *name)
 {
-	struct lode_members walk;
-	struct lode_member member;
+	struct archive_walk walk;
+	struct archive_member member;
 	int more;
 
-	if (!lode_members_begin_(&walk, input))
-		return lode_input_fail_(input, 0, "no such file, and what stands before the last ':' is no archive");
-	while ((more = lode_members_next_(&member, &walk)) > 0) {
+	if (!archive_begin(&walk, input))
+		return input_fail(input, 0, "no such file, and what stands before the last ':' is no archive");
+	while ((more = archive_next(&member, &walk)) > 0) {
 		if (member.table || !is_called(&member, name))
 			continue;
 		return member.thin ? take_thin(input, path, &member) : take_bytes(input, &member);
 	}
 	if (more < 0)
-		return lode_input_fail_(input, 0, "the archive is damaged: no member header at byte 0x%llx",
+		return input_fail(input, 0, "the archive is damaged: no member header at byte 0x%llx",
 			(unsigned long long)walk.next);
-	return lode_input_fail_(input, ENOENT, "the archive has no member of this name");
+	return input_fail(input, ENOENT, "the archive has no member of this name");
 }

@@ -116,7 +116,7 @@ static uint64_t section_bytes(const struct band *band, const struct show *show, 
 	if (show->policy.domain == LODE_PHYSICAL) {
 		const struct lode_segment *segment = lode_segment_at(&show->file.image, section->addr, section->size);
 
-		if (segment == NULL)
+		if (!segment)
 			return 0;
 		addr = section->addr - segment->vaddr + segment->paddr;
 	}
@@ -132,7 +132,7 @@ static void label_sections(struct band *band, const struct show *show)
 	struct largest largest = {.n = 0};
 	char text[120] = "", name[64], safe[260];
 
-	for (uint32_t i = 1; image->sections != NULL && i < image->nsections; i++) {
+	for (uint32_t i = 1; image->sections && i < image->nsections; i++) {
 		uint64_t size = section_bytes(band, show, &image->sections[i]);
 
 		if (size > 0)
@@ -146,8 +146,8 @@ static void label_sections(struct band *band, const struct show *show)
 			if (largest.index[k] > last && largest.index[k] < next)
 				next = largest.index[k];
 		last = next;
-		lode_file_section_name(name, sizeof name, &show->file, next);
-		lode_escape(safe, sizeof safe, name, strlen(name));
+		file_section_name(name, sizeof name, &show->file, next);
+		escape_bytes(safe, sizeof safe, name, strlen(name));
 		if (length + strlen(safe) + 1 < 44)
 			snprintf(text + length, sizeof text - length, "%s%.44s", length > 0 ? " " : "", safe);
 	}
@@ -163,7 +163,7 @@ static uint64_t entry_of(const struct show *show)
 	if (show->policy.domain == LODE_VIRTUAL)
 		return show->plan.entry;
 	segment = lode_segment_at(&show->file.image, show->file.image.entry, 1);
-	return segment == NULL ? show->file.image.entry : show->file.image.entry - segment->vaddr + segment->paddr;
+	return !segment ? show->file.image.entry : show->file.image.entry - segment->vaddr + segment->paddr;
 }
 
 static bool holds(const struct band *band, uint64_t addr)
@@ -187,7 +187,7 @@ static void label_marks(struct band *band, const struct show *show)
 	if (plan->has_tls && holds(band, plan->tls.addr))
 		label(band, MARK_TLS, plan->tls.addr, "TLS template %s + %s of zeros", show_size(size, plan->tls.file_size),
 		      show_size(zero, plan->tls.mem_size - plan->tls.file_size));
-	if (dynamic != NULL && show->policy.domain == LODE_VIRTUAL && holds(band, dynamic->vaddr + plan->bias))
+	if (dynamic && show->policy.domain == LODE_VIRTUAL && holds(band, dynamic->vaddr + plan->bias))
 		label(band, MARK_OTHER, dynamic->vaddr + plan->bias, "dynamic table 0x%" PRIx64, dynamic->vaddr + plan->bias);
 	if (plan->has_phdr && holds(band, plan->phdr))
 		label(band, MARK_OTHER, plan->phdr, "program headers 0x%" PRIx64, plan->phdr);

@@ -14,7 +14,7 @@ enum {
 	OPT_MODULE, OPT_PROTOCOL, OPT_TIME_LIMIT, OPT_TRACE,
 };
 
-static const struct lode_option option_table[] = {
+static const struct option option_table[] = {
 	{OPT_APPEND, 'a', "append", "TEXT", "the kernel's command line"},
 	{OPT_INITRD, 'i', "initrd", "FILE", "initial RAM disk (repeatable: one behind the other)"},
 	{OPT_MODULE, 0, "module", "FILE[:TEXT]", "a module with its command line (repeatable)"},
@@ -29,10 +29,10 @@ static const struct lode_option option_table[] = {
 	{OPT_TIME_LIMIT, 0, "time-limit", "SECONDS", "end the guest after that time"},
 	{OPT_DRY_RUN, 'n', "dry-run", NULL, "print memory map, placement and start state, and stop"},
 	{OPT_TRACE, 't', "trace", NULL, "print them to stderr, and go on"},
-	LODE_OPTION_JSON(OPT_JSON),
+	OPTION_JSON(OPT_JSON),
 };
 
-static const struct lode_command command = {
+static const struct command command = {
 	.name = "boot",
 	.synopsis = "[OPTIONS] KERNEL",
 	.summary = "Boot a kernel file in a virtual machine, its console on this terminal.\n"
@@ -48,7 +48,7 @@ static const struct lode_command command = {
 struct boot {
 	struct lode_vmm_request request;
 	struct lode_vmm_file *initrds, *modules, *disks;
-	struct lode_input unpacked;
+	struct input unpacked;
 	bool json, trace;
 };
 
@@ -75,10 +75,10 @@ static int take_protocol(struct boot *boot, const char *value)
 	size_t i = find_word(protocol_names, sizeof protocols / sizeof *protocols, value);
 
 	if (i == sizeof protocols / sizeof *protocols)
-		return lode_misuse_value(&command, "--protocol", value,
+		return misuse_value(&command, "--protocol", value,
 			"auto, pvh, linux, elf64, multiboot, multiboot2, limine or rust");
 	boot->request.protocol = protocols[i];
-	return LODE_EXIT_DONE;
+	return EXIT_DONE;
 }
 
 static int take_engine(struct boot *boot, const char *value)
@@ -86,9 +86,9 @@ static int take_engine(struct boot *boot, const char *value)
 	size_t i = find_word(engine_names, sizeof engines / sizeof *engines, value);
 
 	if (i == sizeof engines / sizeof *engines)
-		return lode_misuse_value(&command, "--engine", value, "auto, kvm or qemu");
+		return misuse_value(&command, "--engine", value, "auto, kvm or qemu");
 	boot->request.engine = engines[i];
-	return LODE_EXIT_DONE;
+	return EXIT_DONE;
 }
 
 /* A decimal number that is not 0. */
@@ -103,7 +103,7 @@ static bool parse_count(uint32_t *value, const char *text)
 
 static int take_number(uint32_t *number, const char *option, const char *value)
 {
-	return parse_count(number, value) ? LODE_EXIT_DONE : lode_misuse_value(&command, option, value, "a number from 1 on");
+	return parse_count(number, value) ? EXIT_DONE : misuse_value(&command, option, value, "a number from 1 on");
 }
 
 static int take_framebuffer(struct boot *boot, const char *value)
@@ -114,14 +114,14 @@ static int take_framebuffer(struct boot *boot, const char *value)
 	snprintf(width, sizeof width, "%.*s", n < sizeof width ? (int)n : 0, value);
 	if (value[n] == '\0' || !parse_count(&boot->request.width, width) || !parse_count(&boot->request.height, value + n + 1) ||
 		boot->request.width > 4096 || boot->request.height > 4096)
-		return lode_misuse_value(&command, "--framebuffer", value, "width x height, 4096 at most each: 1024x768");
-	return LODE_EXIT_DONE;
+		return misuse_value(&command, "--framebuffer", value, "width x height, 4096 at most each: 1024x768");
+	return EXIT_DONE;
 }
 
 static int take_memory(struct boot *boot, const char *value)
 {
-	return lode_parse_size(&boot->request.memory, value) && boot->request.memory != 0
-		       ? LODE_EXIT_DONE : lode_misuse_value(&command, "--memory", value, "a size such as 512M or 6G");
+	return parse_size(&boot->request.memory, value) && boot->request.memory != 0
+		       ? EXIT_DONE : misuse_value(&command, "--memory", value, "a size such as 512M or 6G");
 }
 
 /* A file that exists under its whole name is meant by it, whatever colons it has. */
@@ -144,7 +144,7 @@ static int take_module(struct boot *boot, char *value)
 
 	*module = split(value, &rest);
 	module->cmdline = rest;
-	return LODE_EXIT_DONE;
+	return EXIT_DONE;
 }
 
 static int take_disk(struct boot *boot, char *value)
@@ -154,9 +154,9 @@ static int take_disk(struct boot *boot, char *value)
 
 	*disk = split(value, &rest);
 	if (rest && strcmp(rest, "ro") != 0)
-		return lode_misuse_value(&command, "--disk", rest, "ro, or nothing");
+		return misuse_value(&command, "--disk", rest, "ro, or nothing");
 	disk->flags = rest ? LODE_VMM_READ_ONLY : 0;
-	return LODE_EXIT_DONE;
+	return EXIT_DONE;
 }
 
 static int take_file(struct boot *boot, int option, char *value)
@@ -166,7 +166,7 @@ static int take_file(struct boot *boot, int option, char *value)
 	case OPT_DISK: return take_disk(boot, value);
 	default: boot->initrds[boot->request.ninitrds++] = (struct lode_vmm_file){.path = value}; break;
 	}
-	return LODE_EXIT_DONE;
+	return EXIT_DONE;
 }
 
 static int take(struct boot *boot, int option, const char *value)
@@ -185,7 +185,7 @@ static int take(struct boot *boot, int option, const char *value)
 	case OPT_JSON: boot->json = true; break;
 	default: return take_file(boot, option, (char *)(uintptr_t)value);
 	}
-	return LODE_EXIT_DONE;
+	return EXIT_DONE;
 }
 
 /*
@@ -195,23 +195,23 @@ static int take(struct boot *boot, int option, const char *value)
 static void say(void *host, const char *line)
 {
 	(void)host;
-	lode_error(NULL, "%s", line);
+	complain(NULL, "%s", line);
 }
 
 /* A bzImage stays one, unless what is in it is to be entered directly. */
 static int unpack(void *host, struct lode_vmm_unpacked *unpacked, const struct lode_source *file, bool direct)
 {
 	struct boot *boot = host;
-	struct lode_input *input = &boot->unpacked;
-	unsigned char head[LODE_HEAD];
+	struct input *input = &boot->unpacked;
+	unsigned char head[INPUT_HEAD];
 	size_t have;
 
-	*input = (struct lode_input){.name = boot->request.kernel.path, .fd = -1, .source = *file, .file_size = file->size,
+	*input = (struct input){.name = boot->request.kernel.path, .fd = -1, .source = *file, .file_size = file->size,
 		.own_size = file->size};
-	have = lode_input_peek(input, head, 0, sizeof head);
-	if (lode_is_bzimage_(head, have) && !direct)
+	have = input_peek(input, head, 0, sizeof head);
+	if (is_bzimage(head, have) && !direct)
 		return 0;
-	if (lode_input_unpack_(input) != 0) {
+	if (input_unpack(input) != 0) {
 		say(NULL, input->error);
 		return -1;
 	}
@@ -239,7 +239,7 @@ static void loaded(void *host, const struct lode_machine *machine, const struct 
 static int status_of(const struct lode_vmm_result *result)
 {
 	static const int statuses[] = {
-		[LODE_VMM_NONE] = LODE_EXIT_DONE, [LODE_VMM_POWER_OFF] = LODE_EXIT_DONE, [LODE_VMM_EXIT] = 0,
+		[LODE_VMM_NONE] = EXIT_DONE, [LODE_VMM_POWER_OFF] = EXIT_DONE, [LODE_VMM_EXIT] = 0,
 		[LODE_VMM_RESET] = 123, [LODE_VMM_PANIC] = 121, [LODE_VMM_TRIPLE_FAULT] = 122, [LODE_VMM_HALT] = 126,
 		[LODE_VMM_TIME] = 124, [LODE_VMM_ESCAPE] = 120, [LODE_VMM_ERROR] = 125,
 	};
@@ -262,21 +262,21 @@ static void tell(const char *name, const struct lode_vmm_result *result, int sta
 	};
 
 	if (result->end != LODE_VMM_NONE)
-		lode_error(name, "%s (status %d)", words[result->end], status);
+		complain(name, "%s (status %d)", words[result->end], status);
 }
 
 static void tell_json(const struct lode_vmm_result *result, int status)
 {
-	struct lode_json json;
+	struct json json;
 
-	lode_json_begin(&json, stdout);
-	lode_json_object(&json, NULL);
-	lode_json_string(&json, "end", lode_vmm_end_name(result->end));
-	lode_json_number(&json, "status", (uint64_t)status);
-	lode_json_string(&json, "engine", result->engine == LODE_VMM_KVM ? "kvm" : "qemu");
-	lode_json_string(&json, "protocol", lode_protocol_name(result->protocol));
-	lode_json_object_end(&json);
-	lode_json_end(&json);
+	json_begin(&json, stdout);
+	json_object(&json, NULL);
+	json_string(&json, "end", lode_vmm_end_name(result->end));
+	json_number(&json, "status", (uint64_t)status);
+	json_string(&json, "engine", result->engine == LODE_VMM_KVM ? "kvm" : "qemu");
+	json_string(&json, "protocol", lode_protocol_name(result->protocol));
+	json_object_end(&json);
+	json_end(&json);
 }
 
 static void report(const char *name, const struct lode_vmm_error *why)
@@ -284,9 +284,9 @@ static void report(const char *name, const struct lode_vmm_error *why)
 	const char *file = why->file ? why->file : name;
 
 	if (why->diag.rule != LODE_RULE_NONE)
-		lode_error_diag(file, &why->diag);
+		complain_diag(file, &why->diag);
 	else
-		lode_error(file, "%s%s%s", why->text, why->error ? ": " : "", why->error ? strerror(why->error) : "");
+		complain(file, "%s%s%s", why->text, why->error ? ": " : "", why->error ? strerror(why->error) : "");
 }
 
 static int start(struct boot *boot)
@@ -305,7 +305,7 @@ static int start(struct boot *boot)
 	setvbuf(stdout, buffer, isatty(STDOUT_FILENO) ? _IOLBF : _IOFBF, sizeof buffer);
 	if (lode_vmm_boot(&result, &boot->request, &why) != 0) {
 		report(name, &why);
-		return result.end == LODE_VMM_ERROR ? 125 : LODE_EXIT_FAILED;
+		return result.end == LODE_VMM_ERROR ? 125 : EXIT_FAILED;
 	}
 	status = status_of(&result);
 	if (boot->json && result.end != LODE_VMM_NONE)
@@ -331,21 +331,21 @@ static bool make_lists(struct boot *boot, int argc)
 
 static int read_options(struct boot *boot, int argc, char **argv)
 {
-	struct lode_options walk;
+	struct options walk;
 	int option, status;
 
-	lode_options_begin(&walk, &command, argc, argv);
-	while ((option = lode_options_next(&walk)) > 0) {
+	options_begin(&walk, &command, argc, argv);
+	while ((option = options_next(&walk)) > 0) {
 		status = take(boot, option, walk.value);
-		if (status != LODE_EXIT_DONE)
+		if (status != EXIT_DONE)
 			return status;
 	}
-	if (option == LODE_OPTIONS_EXIT)
-		return walk.status == LODE_EXIT_DONE ? -1 : walk.status;
+	if (option == OPTIONS_EXIT)
+		return walk.status == EXIT_DONE ? -1 : walk.status;
 	if (walk.noperands != 1)
-		return lode_misuse(&command, walk.noperands == 0 ? "KERNEL is missing" : "one KERNEL only");
+		return misuse(&command, walk.noperands == 0 ? "KERNEL is missing" : "one KERNEL only");
 	boot->request.kernel.path = walk.operands[0];
-	return LODE_EXIT_DONE;
+	return EXIT_DONE;
 }
 
 int boot_kernel(const char *path)
@@ -355,17 +355,17 @@ int boot_kernel(const char *path)
 	return start(&boot);
 }
 
-int lode_cmd_boot(int argc, char **argv)
+int cmd_boot(int argc, char **argv)
 {
 	struct boot boot = {.json = false};
-	int status = LODE_EXIT_FAILED;
+	int status = EXIT_FAILED;
 
 	if (!make_lists(&boot, argc))
-		lode_error(NULL, "no memory");
-	else if ((status = read_options(&boot, argc, argv)) == LODE_EXIT_DONE)
+		complain(NULL, "no memory");
+	else if ((status = read_options(&boot, argc, argv)) == EXIT_DONE)
 		status = start(&boot);
 	free(boot.initrds);
 	free(boot.modules);
 	free(boot.disks);
-	return status < 0 ? LODE_EXIT_DONE : status;
+	return status < 0 ? EXIT_DONE : status;
 }

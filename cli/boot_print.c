@@ -110,54 +110,54 @@ void boot_print(FILE *stream, const struct lode_machine *machine, const struct l
 	print_registers(stream, start);
 }
 
-static void json_range(struct lode_json *json, uint64_t addr, uint64_t size)
+static void json_range(struct json *json, uint64_t addr, uint64_t size)
 {
-	lode_json_object(json, NULL);
-	lode_json_hex(json, "address", addr);
-	lode_json_hex(json, "size", size);
+	json_object(json, NULL);
+	json_hex(json, "address", addr);
+	json_hex(json, "size", size);
 }
 
-static void json_lists(struct lode_json *json, const struct lode_machine *machine, const struct lode_start *start)
+static void json_lists(struct json *json, const struct lode_machine *machine, const struct lode_start *start)
 {
-	lode_json_array(json, "memory");
+	json_array(json, "memory");
 	for (uint32_t i = 0; i < machine->nmemory; i++) {
 		json_range(json, machine->memory[i].addr, machine->memory[i].size);
-		lode_json_string(json, "type", memory_name(machine->memory[i].type));
-		lode_json_object_end(json);
+		json_string(json, "type", memory_name(machine->memory[i].type));
+		json_object_end(json);
 	}
-	lode_json_array_end(json);
-	lode_json_array(json, "placed");
+	json_array_end(json);
+	json_array(json, "placed");
 	for (uint32_t i = 0; i < start->nparts; i++) {
 		json_range(json, start->parts[i].addr, start->parts[i].size);
-		lode_json_string(json, "what", lode_field_structure(start->parts[i].what));
-		lode_json_object_end(json);
+		json_string(json, "what", lode_field_structure(start->parts[i].what));
+		json_object_end(json);
 	}
-	lode_json_array_end(json);
-	lode_json_array(json, "mapped");
+	json_array_end(json);
+	json_array(json, "mapped");
 	for (uint32_t i = 0; i < start->nmappings; i++) {
 		json_range(json, start->mappings[i].addr, start->mappings[i].size);
-		lode_json_hex(json, "physical", start->mappings[i].phys);
-		lode_json_number(json, "permissions", start->mappings[i].prot);
-		lode_json_string(json, "what", lode_field_structure(start->mappings[i].what));
-		lode_json_object_end(json);
+		json_hex(json, "physical", start->mappings[i].phys);
+		json_number(json, "permissions", start->mappings[i].prot);
+		json_string(json, "what", lode_field_structure(start->mappings[i].what));
+		json_object_end(json);
 	}
-	lode_json_array_end(json);
+	json_array_end(json);
 }
 
 void boot_print_json(FILE *stream, const struct lode_machine *machine, const struct lode_start *start)
 {
 	struct value list[VALUES];
 	size_t n = list_registers(list, &start->registers);
-	struct lode_json json;
+	struct json json;
 
-	lode_json_begin(&json, stream);
-	lode_json_object(&json, NULL);
-	lode_json_string(&json, "protocol", lode_protocol_name(start->protocol));
+	json_begin(&json, stream);
+	json_object(&json, NULL);
+	json_string(&json, "protocol", lode_protocol_name(start->protocol));
 	json_lists(&json, machine, start);
-	lode_json_object(&json, "registers");
+	json_object(&json, "registers");
 	for (size_t i = 0; i < n; i++)
-		lode_json_hex(&json, list[i].name, list[i].value);
-	lode_json_object_end(&json);
-	lode_json_object_end(&json);
-	lode_json_end(&json);
+		json_hex(&json, list[i].name, list[i].value);
+	json_object_end(&json);
+	json_object_end(&json);
+	json_end(&json);
 }

@@ -12,7 +12,7 @@ enum { EXIT_CLEAN = 0, EXIT_MALFORMED = 1, EXIT_ODD = 3, EXIT_UNREADABLE = 4 };
 
 enum { OPT_FOR = 1, OPT_JSON, OPT_STRICT, OPT_NO_HINTS, OPT_EXPLAIN, OPT_LIST, OPT_VERBOSE, OPT_COLOR };
 
-static const struct lode_option options[] = {
+static const struct option options[] = {
 	{OPT_FOR, 'f', "for", "TARGET[,TARGET]", "whom the file is for; may be given several times. Without it the file is\n"
 	 "looked at, and the first line says what was guessed.\n"
 	 "linux-process  execve and ld.so\n"
@@ -22,17 +22,17 @@ static const struct lode_option options[] = {
 	 "linux-kernel   a bzImage or vmlinux\n"
 	 "module         a Linux kernel module\n"
 	 "any            what holds for every loader"},
-	LODE_OPTION_JSON(OPT_JSON),
+	OPTION_JSON(OPT_JSON),
 	{OPT_STRICT, 0, "strict", NULL, "hints count for the exit status"},
 	{OPT_VERBOSE, 'v', "verbose", NULL, "which specification each rule is from"},
 	{OPT_NO_HINTS, 'q', "quiet", NULL, "leave hints out, also of the count"},
 	{OPT_NO_HINTS, 0, "no-hints", NULL, "the same"},
 	{OPT_EXPLAIN, 0, "explain", "RULE", "print what a rule demands, why, and the remedy"},
 	{OPT_LIST, 0, "list", NULL, "list all rules"},
-	LODE_OPTION_COLOR(OPT_COLOR),
+	OPTION_COLOR(OPT_COLOR),
 };
 
-static const struct lode_command command = {
+static const struct command command = {
 	.name = "check",
 	.synopsis = "[OPTIONS] FILE...\n       lode check [--json] --explain=RULE | --list",
 	.summary = "What is wrong or unwise in FILE (an ELF file, archive, member lib.a:member.o, bzImage), for whom, and how to\n"
@@ -51,7 +51,7 @@ struct run {
 	uint32_t targets;
 	bool json;
 	struct check_view view;
-	struct lode_json out;
+	struct json out;
 	const char *explain; /* a rule's name, NULL: none is asked for */
 	bool list;
 	int status;
@@ -127,14 +127,14 @@ static void fail(struct run *run, const char *name, const char *why)
 {
 	note_status(run, EXIT_UNREADABLE);
 	if (!run->json) {
-		lode_error(name, "%s", why);
+		complain(name, "%s", why);
 		return;
 	}
-	lode_json_object(&run->out, NULL);
-	lode_json_string(&run->out, "file", name);
-	lode_json_string(&run->out, "verdict", "unreadable");
-	lode_json_string(&run->out, "error", why);
-	lode_json_object_end(&run->out);
+	json_object(&run->out, NULL);
+	json_string(&run->out, "file", name);
+	json_string(&run->out, "verdict", "unreadable");
+	json_string(&run->out, "error", why);
+	json_object_end(&run->out);
 }
 
 /* One ELF file, given by its bytes. */
@@ -142,7 +142,7 @@ static void check_source(struct run *run, const char *name, const char *inside, 
 {
 	struct check *c = calloc(1, sizeof *c);
 
-	if (c == NULL) {
+	if (!c) {
 		fail(run, name, "no memory");
 		return;
 	}
@@ -158,7 +158,7 @@ static void check_source(struct run *run, const char *name, const char *inside, 
 
 /* A member of an archive as a source of its own. */
 struct member {
-	const struct lode_input *archive;
+	const struct input *archive;
 	uint64_t offset;
 };
 
@@ -203,25 +203,25 @@ static bool is_new(void **seen, int fd)
 }
 
 /* A member of a thin archive is a file of its own. */
-static void check_thin(struct run *run, const char *name, const struct lode_input *archive, const struct lode_member *found)
+static void check_thin(struct run *run, const char *name, const struct input *archive, const struct archive_member *found)
 {
-	struct lode_input file;
+	struct input file;
 
-	if (lode_thin_open_(&file, archive->name, found) != 0)
+	if (archive_open_thin(&file, archive->name, found) != 0)
 		fail(run, name, file.error);
 	else if (is_new(&run->thin_seen, file.fd))
 		check_source(run, name, "", &file.source);
-	lode_input_close(&file);
+	input_close(&file);
 }
 
-static void check_member(struct run *run, const struct lode_input *input, const struct lode_member *found)
+static void check_member(struct run *run, const struct input *input, const struct archive_member *found)
 {
 	struct member member = {input, found->offset};
 	struct lode_source source = {.size = found->size, .read = read_member, .host = &member};
 	size_t size = strlen(input->name) + strlen(found->name) + 2;
 	char *name = malloc(size);
 
-	if (name == NULL) {
+	if (!name) {
 		fail(run, input->name, "no memory: one of its members was not looked at");
 		return;
 	}
@@ -233,20 +233,20 @@ static void check_member(struct run *run, const struct lode_input *input, const 
 	free(name);
 }
 
-static void check_members(struct run *run, const struct lode_input *input, struct lode_members *walk)
+static void check_members(struct run *run, const struct input *input, struct archive_walk *walk)
 {
-	struct lode_member member;
+	struct archive_member member;
 	bool any = false;
 	int more;
 
-	while ((more = lode_members_next_(&member, walk)) > 0) {
+	while ((more = archive_next(&member, walk)) > 0) {
 		if (member.table || member.size == 0)
 			continue;
 		check_member(run, input, &member);
 		any = true;
 	}
 	if (more == 0 && !any && !run->json) {
-		lode_put_name(stdout, input->name);
+		put_name(stdout, input->name);
 		printf(": an archive with nothing in it\n");
 	}
 	if (more < 0)
@@ -256,11 +256,11 @@ static void check_members(struct run *run, const struct lode_input *input, struc
 }
 
 /* The file itself is looked at for its setup header, then what is inside of it. */
-static void check_kernel(struct run *run, const char *name, struct lode_input *input)
+static void check_kernel(struct run *run, const char *name, struct input *input)
 {
 	struct check *c = calloc(1, sizeof *c);
 
-	if (c == NULL) {
+	if (!c) {
 		fail(run, name, "no memory");
 		return;
 	}
@@ -272,7 +272,7 @@ static void check_kernel(struct run *run, const char *name, struct lode_input *i
 	}
 	check_bzimage(c);
 	c->outside = c->nfindings;
-	if (lode_input_unpack_(input) == 0) {
+	if (input_unpack(input) == 0) {
 		c->base = input->source;
 		c->inside = input->peeled;
 		examine(c);
@@ -284,16 +284,16 @@ static void check_kernel(struct run *run, const char *name, struct lode_input *i
 	free(c);
 }
 
-static bool is_bzimage(const struct lode_input *input)
+static bool begins_bzimage(const struct input *input)
 {
-	unsigned char head[LODE_HEAD];
+	unsigned char head[INPUT_HEAD];
 
-	return lode_is_bzimage_(head, lode_input_peek(input, head, 0, sizeof head));
+	return is_bzimage(head, input_peek(input, head, 0, sizeof head));
 }
 
-static void check_unpacked(struct run *run, const char *name, struct lode_input *input)
+static void check_unpacked(struct run *run, const char *name, struct input *input)
 {
-	if (lode_input_unpack_(input) == 0)
+	if (input_unpack(input) == 0)
 		check_source(run, name, input->peeled, &input->source);
 	else
 		fail(run, name, input->error);
@@ -302,18 +302,18 @@ static void check_unpacked(struct run *run, const char *name, struct lode_input 
 /* Opened once: a pipe gives its bytes only once. */
 static void check_file(struct run *run, const char *name)
 {
-	struct lode_input input;
-	struct lode_members walk;
+	struct input input;
+	struct archive_walk walk;
 
-	if (lode_input_open(&input, name, LODE_INPUT_RAW) != 0)
+	if (input_open(&input, name, INPUT_RAW) != 0)
 		fail(run, input.name, input.error);
-	else if (lode_members_begin_(&walk, &input))
+	else if (archive_begin(&walk, &input))
 		check_members(run, &input, &walk);
-	else if (is_bzimage(&input))
+	else if (begins_bzimage(&input))
 		check_kernel(run, input.name, &input);
 	else
 		check_unpacked(run, input.name, &input);
-	lode_input_close(&input);
+	input_close(&input);
 }
 
 /* "pvh,limine" */
@@ -335,34 +335,34 @@ static bool take_targets(uint32_t *targets, const char *text)
 static int check_files(struct run *run, char **names, int count)
 {
 	if (run->json) {
-		lode_json_begin(&run->out, stdout);
-		lode_json_object(&run->out, NULL);
-		lode_json_string(&run->out, "format", "lode-check");
-		lode_json_number(&run->out, "version", 1);
-		lode_json_array(&run->out, "files");
+		json_begin(&run->out, stdout);
+		json_object(&run->out, NULL);
+		json_string(&run->out, "format", "lode-check");
+		json_number(&run->out, "version", 1);
+		json_array(&run->out, "files");
 	}
 	for (int i = 0; i < count; i++)
 		check_file(run, names[i]);
 	if (run->json) {
-		lode_json_array_end(&run->out);
-		lode_json_object_end(&run->out);
-		lode_json_end(&run->out);
+		json_array_end(&run->out);
+		json_object_end(&run->out);
+		json_end(&run->out);
 	}
 	return run->status;
 }
 
 static int take_option(struct run *run, int option, const char *value)
 {
-	enum lode_when when = LODE_AUTO;
+	enum when when = WHEN_AUTO;
 
 	switch (option) {
 	case OPT_FOR:
-		return take_targets(&run->targets, value) ? 0 : lode_misuse_value(&command, "for", value,
+		return take_targets(&run->targets, value) ? 0 : misuse_value(&command, "for", value,
 			"linux-process, pvh, limine, multiboot, linux-kernel, module or any");
 	case OPT_COLOR:
-		if (!lode_parse_when(&when, value))
-			return lode_misuse_value(&command, "color", value, LODE_WHEN_MUST);
-		run->view.colour = lode_colour(stdout, when);
+		if (!parse_when(&when, value))
+			return misuse_value(&command, "color", value, WHEN_MUST);
+		run->view.colour = wants_colour(stdout, when);
 		return 0;
 	case OPT_JSON: run->json = true; break;
 	case OPT_STRICT: run->view.strict = true; break;
@@ -374,28 +374,28 @@ static int take_option(struct run *run, int option, const char *value)
 	return 0;
 }
 
-int lode_cmd_check(int argc, char **argv)
+int cmd_check(int argc, char **argv)
 {
-	struct run run = {.view = {.hints = true, .colour = lode_colour(stdout, LODE_AUTO)}};
-	struct lode_options words;
+	struct run run = {.view = {.hints = true, .colour = wants_colour(stdout, WHEN_AUTO)}};
+	struct options words;
 	int option, status;
 
-	lode_options_begin(&words, &command, argc, argv);
-	while ((option = lode_options_next(&words)) > 0) {
+	options_begin(&words, &command, argc, argv);
+	while ((option = options_next(&words)) > 0) {
 		status = take_option(&run, option, words.value);
 		if (status != 0)
 			return status;
 	}
-	if (option == LODE_OPTIONS_EXIT)
+	if (option == OPTIONS_EXIT)
 		return words.status;
-	if (run.explain != NULL)
-		return check_explain(run.explain, run.json) ? LODE_EXIT_DONE : lode_misuse_value(&command, "explain", run.explain,
+	if (run.explain)
+		return check_explain(run.explain, run.json) ? EXIT_DONE : misuse_value(&command, "explain", run.explain,
 			"the name of a rule, as lode check --list prints them");
 	if (run.list) {
 		check_list(run.json);
-		return LODE_EXIT_DONE;
+		return EXIT_DONE;
 	}
 	if (words.noperands == 0)
-		return lode_misuse(&command, "FILE is missing");
+		return misuse(&command, "FILE is missing");
 	return check_files(&run, words.operands, words.noperands);
 }

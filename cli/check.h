@@ -24,9 +24,9 @@ enum {
 enum check_severity { CHECK_HINT, CHECK_ODD, CHECK_REFUSED, CHECK_MALFORMED, CHECK_UNREADABLE };
 
 enum check_id {
-#define LODE_FINDING(id, name, severity, targets, text, why, remedy, ref) CHECK_##id,
+#define FINDING(id, name, severity, targets, text, why, remedy, ref) CHECK_##id,
 #include "findings.def"
-#undef LODE_FINDING
+#undef FINDING
 	CHECK_COUNT_
 };
 
@@ -120,7 +120,7 @@ struct check_view {
 	bool hints, strict, verbose, colour;
 };
 void check_print(const struct check *c, const struct check_view *view);
-void check_print_json(struct lode_json *json, const struct check *c, const struct check_view *view);
+void check_print_json(struct json *json, const struct check *c, const struct check_view *view);
 
 /* Places */
 struct check_place check_at_file(uint64_t offset);

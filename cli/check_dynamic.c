@@ -89,7 +89,7 @@ static void check_needed(struct check *c)
 		}
 		if (name[0] == '\0')
 			check_add(c, CHECK_NEEDED_EMPTY, at_entry(c, i, "DT_NEEDED", entry.value), NULL);
-		else if (strchr(name, '/') != NULL)
+		else if (strchr(name, '/'))
 			check_add(c, CHECK_NEEDED_SLASH, at_entry(c, i, "DT_NEEDED", entry.value), "\"%s\"", name);
 		if (check_spend(c, i) && needed_before(c, entry.value, i))
 			check_add(c, CHECK_NEEDED_TWICE, at_entry(c, i, "DT_NEEDED", entry.value), "\"%s\"", name);
@@ -131,15 +131,15 @@ static void check_paths(struct check *c)
 
 static void check_soname(struct check *c)
 {
-	const char *base = strrchr(c->name, '/') != NULL ? strrchr(c->name, '/') + 1 : c->name;
+	const char *base = strrchr(c->name, '/') ? strrchr(c->name, '/') + 1 : c->name;
 	char name[NAME];
 
 	if (c->dynamic.soname == LODE_NO_OFFSET) {
-		if (c->library && strncmp(base, "lib", 3) == 0 && strstr(base, ".so") != NULL)
+		if (c->library && strncmp(base, "lib", 3) == 0 && strstr(base, ".so"))
 			check_add(c, CHECK_SONAME_MISSING, check_at_file(LODE_NO_OFFSET), NULL);
 		return;
 	}
-	if (string_at(c, name, sizeof name, c->dynamic.soname) && strchr(name, '/') != NULL)
+	if (string_at(c, name, sizeof name, c->dynamic.soname) && strchr(name, '/'))
 		check_add(c, CHECK_SONAME_SLASH, check_at("dynamic entry", LODE_NO_INDEX, "DT_SONAME", c->dynamic.soname,
 			c->dynamic.offset), "\"%s\"", name);
 }
@@ -201,7 +201,7 @@ static void check_init(struct check *c)
 	for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
 		const struct lode_range *range = &calls[i].range;
 
-		if (range->addr != 0 && range->size != 0 && lode_segment_at(&c->image, range->addr, range->size) == NULL)
+		if (range->addr != 0 && range->size != 0 && !lode_segment_at(&c->image, range->addr, range->size))
 			check_add(c, CHECK_INIT_OUTSIDE, check_at("dynamic entry", LODE_NO_INDEX, calls[i].tag, range->addr,
 				d->offset), NULL);
 	}
@@ -273,6 +273,6 @@ void check_dynamic(struct check *c)
 	check_init(c);
 	check_versions(c);
 	check_relocations(c);
-	if (c->program && lode_segment_find(&c->image, LODE_PT_INTERP) != NULL)
+	if (c->program && lode_segment_find(&c->image, LODE_PT_INTERP))
 		check_libraries(c, c->dynamic.runpath != LODE_NO_OFFSET ? c->dynamic.runpath : c->dynamic.rpath);
 }

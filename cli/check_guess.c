@@ -23,7 +23,7 @@ static bool is_vmlinux(const struct check *c)
 {
 	struct lode_note note;
 
-	if (c->image.type != LODE_ET_EXEC || lode_segment_find(&c->image, LODE_PT_INTERP) != NULL)
+	if (c->image.type != LODE_ET_EXEC || lode_segment_find(&c->image, LODE_PT_INTERP))
 		return false;
 	for (uint32_t type = 0; type < 2; type++)
 		if (lode_note_find(&note, &c->image, "Linux", 0x100 + type, NULL) == 1)
@@ -60,7 +60,7 @@ static void learn(struct check *c)
 	}
 	if (!c->debug_file) {
 		c->has_dynamic = lode_dynamic_open(&c->dynamic, &c->image, &why) == LODE_OK && c->dynamic.count > 0;
-		if (!c->has_dynamic && lode_segment_find(&c->image, LODE_PT_DYNAMIC) != NULL && why.rule != LODE_RULE_NONE)
+		if (!c->has_dynamic && lode_segment_find(&c->image, LODE_PT_DYNAMIC) && why.rule != LODE_RULE_NONE)
 			check_add_core(c, &why);
 	}
 	c->program = type == LODE_ET_EXEC || lode_segment_find(&c->image, LODE_PT_INTERP) != NULL ||
@@ -99,7 +99,7 @@ static uint32_t guess_program(struct check *c)
 {
 	uint32_t found = 0;
 
-	if (lode_segment_find(&c->image, LODE_PT_INTERP) != NULL) {
+	if (lode_segment_find(&c->image, LODE_PT_INTERP)) {
 		c->guess = "it names an interpreter";
 		return FOR_PROCESS;
 	}
@@ -122,7 +122,7 @@ static uint32_t guess_program(struct check *c)
 		c->guess = "it begins in the upper half of the address space and bears no protocol's mark";
 		return FOR_ANY;
 	}
-	if (lode_kind_unpaged(&c->image)) {
+	if (kind_unpaged(&c->image)) {
 		c->guess = "it is no program of a system with pages, as firmware is, and bears no boot protocol's mark";
 		return FOR_ANY;
 	}

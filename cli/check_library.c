@@ -21,10 +21,10 @@ static void read_cache(struct search *search)
 {
 	FILE *file = fopen("/etc/ld.so.cache", "rb");
 
-	if (file == NULL)
+	if (!file)
 		return;
 	search->cache = malloc(MAX_CACHE);
-	if (search->cache != NULL)
+	if (search->cache)
 		search->cache_size = fread(search->cache, 1, MAX_CACHE, file);
 	fclose(file);
 }
@@ -35,7 +35,7 @@ static bool in_cache(const struct search *search, const char *name)
 	size_t size = strlen(name) + 2;
 	char pattern[NAME + 2] = "";
 
-	if (search->cache == NULL || size > sizeof pattern)
+	if (!search->cache || size > sizeof pattern)
 		return false;
 	memcpy(pattern + 1, name, size - 1);
 	return memmem(search->cache, search->cache_size, pattern, size) != NULL;
@@ -69,7 +69,7 @@ static bool in_element(const struct search *search, const char *element, size_t 
 			return access(path, F_OK) == 0;
 		}
 	}
-	if (memchr(element, '$', n) != NULL)
+	if (memchr(element, '$', n))
 		return true;
 	snprintf(path, sizeof path, "%.*s/%s", (int)n, element, name);
 	return access(path, F_OK) == 0;
@@ -94,7 +94,7 @@ static void begin(struct search *search, struct check *c, uint64_t runpath)
 	char *real = realpath(c->name, NULL);
 
 	*search = (struct search){.cache = NULL};
-	snprintf(search->origin, sizeof search->origin, "%s", real != NULL ? dirname(real) : ".");
+	snprintf(search->origin, sizeof search->origin, "%s", real ? dirname(real) : ".");
 	free(real);
 	if (runpath != LODE_NO_OFFSET &&
 	    lode_string_read(search->path, sizeof search->path, &c->dynamic.symbols.strings, runpath, NULL) != LODE_OK)
@@ -109,7 +109,7 @@ static void check_one(struct check *c, const struct search *search, uint32_t ind
 
 	if (lode_string_read(name, sizeof name, &c->dynamic.symbols.strings, entry->value, NULL) != LODE_OK)
 		return;
-	if (name[0] == '\0' || strchr(name, '/') != NULL || in_path(search, name) || in_cache(search, name) || in_defaults(name))
+	if (name[0] == '\0' || strchr(name, '/') || in_path(search, name) || in_cache(search, name) || in_defaults(name))
 		return;
 	check_add(c, CHECK_NEEDED_MISSING, check_at("dynamic entry", index, "DT_NEEDED", entry->value,
 		c->dynamic.offset + 2 * word * index), "\"%s\"", name);
@@ -132,7 +132,7 @@ void check_libraries(struct check *c, uint64_t runpath)
 	if (!(c->targets & FOR_PROCESS) || !concerns(c))
 		return;
 	search = malloc(sizeof *search);
-	if (search == NULL)
+	if (!search)
 		return;
 	begin(search, c, runpath);
 	for (uint32_t i = 0, needed = 0; i < c->dynamic.count && needed < MAX_NEEDED; i++) {

@@ -149,7 +149,7 @@ bool check_has_limine(struct check *c)
 		return true;
 	find(c, &marks, common);
 	for (unsigned i = 0; i < marks.count; i++)
-		if (request_name(&marks.mark[i]) != NULL)
+		if (request_name(&marks.mark[i]))
 			return true;
 	return false;
 }
@@ -212,16 +212,16 @@ static void check_request(struct check *c, const struct marks *marks, unsigned i
 	const char *name = request_name(mark);
 	struct check_place place = at_mark("Limine request", "id", mark->low, mark);
 
-	if (name == NULL)
+	if (!name)
 		check_add(c, CHECK_LIMINE_UNKNOWN, place, NULL);
 	if (!mark->loaded)
-		check_add(c, CHECK_LIMINE_UNLOADED, place, "%s", name != NULL ? name : "unknown");
+		check_add(c, CHECK_LIMINE_UNLOADED, place, "%s", name ? name : "unknown");
 	else if (mark->vaddr % 8 != 0)
-		check_add(c, CHECK_LIMINE_ALIGN, place, "%s at 0x%llx", name != NULL ? name : "unknown",
+		check_add(c, CHECK_LIMINE_ALIGN, place, "%s at 0x%llx", name ? name : "unknown",
 			(unsigned long long)mark->vaddr);
 	for (unsigned i = 0; i < index; i++)
 		if (marks->mark[i].low == mark->low && marks->mark[i].high == mark->high)
-			check_add(c, CHECK_LIMINE_TWICE, place, "%s, first at file offset 0x%llx", name != NULL ? name : "unknown",
+			check_add(c, CHECK_LIMINE_TWICE, place, "%s, first at file offset 0x%llx", name ? name : "unknown",
 				  (unsigned long long)marks->mark[i].offset);
 }
 
@@ -234,7 +234,7 @@ static void list_requests(struct check *c, const struct marks *marks)
 	for (unsigned i = 0; i < marks->count && used < sizeof list; i++) {
 		const char *name = request_name(&marks->mark[i]);
 
-		used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", used > 0 ? ", " : "", name != NULL ? name
+		used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", used > 0 ? ", " : "", name ? name
 			: "unknown");
 	}
 	if (used > 0)
@@ -254,7 +254,7 @@ static void check_requests(struct check *c, const struct marks *marks)
 		check_request(c, marks, i);
 		if (bounded && mark->loaded && (mark->vaddr < from || mark->vaddr >= to))
 			check_add(c, CHECK_LIMINE_OUTSIDE, at_mark("Limine request", "id", mark->low, mark), "%s at 0x%llx",
-				name != NULL ? name : "unknown",
+				name ? name : "unknown",
 				  (unsigned long long)mark->vaddr);
 	}
 }
@@ -310,7 +310,7 @@ static void check_moving(struct check *c)
 {
 	if (c->image.type != LODE_ET_DYN)
 		return;
-	if (lode_segment_find(&c->image, LODE_PT_DYNAMIC) == NULL)
+	if (!lode_segment_find(&c->image, LODE_PT_DYNAMIC))
 		check_add(c, CHECK_LIMINE_DYNAMIC, check_at_header(c, LODE_FIELD_EHDR_TYPE), NULL);
 	if (!c->has_dynamic)
 		return;

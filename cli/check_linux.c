@@ -8,7 +8,7 @@
 enum {
 	SETUP_SECTS = 0x1f1, SYSSIZE = 0x1f4, MAGIC = 0x202, VERSION = 0x206, LOADFLAGS = 0x211, RELOCATABLE = 0x234,
 		XLOADFLAGS = 0x236,
-	PAYLOAD_OFFSET = 0x248, PAYLOAD_LENGTH = 0x24c, HEADER_END = LODE_HEAD,
+	PAYLOAD_OFFSET = 0x248, PAYLOAD_LENGTH = 0x24c, HEADER_END = INPUT_HEAD,
 	LOADED_HIGH = 1, KERNEL_64 = 1, V205 = 0x205, V208 = 0x208, V212 = 0x20c,
 };
 
@@ -42,7 +42,7 @@ static void check_payload(struct check *c, const unsigned char *head)
 
 	if (le16(head + VERSION) < V208 || le32(head + PAYLOAD_LENGTH) == 0)
 		return;
-	if (check_read(c, magic, payload, sizeof magic) && lode_packed_name_(magic, sizeof magic) == NULL &&
+	if (check_read(c, magic, payload, sizeof magic) && !packed_name(magic, sizeof magic) &&
 		memcmp(magic, "\177ELF", 4) != 0)
 		check_add(c, CHECK_BZIMAGE_PAYLOAD, at("payload_offset", le32(head + PAYLOAD_OFFSET), payload),
 			"it begins with %02x %02x %02x %02x",

@@ -30,7 +30,7 @@ static void check_stack(struct check *c)
 {
 	const struct lode_section *stack = check_section(c, ".note.GNU-stack");
 
-	if (stack == NULL)
+	if (!stack)
 		check_add(c, CHECK_OBJECT_STACK_MISSING, check_at_file(LODE_NO_OFFSET), NULL);
 	else if (stack->flags & LODE_SHF_EXECINSTR)
 		check_add(c, CHECK_OBJECT_STACK_EXEC, check_at_section(c, (uint32_t)(stack - c->image.sections),
@@ -243,9 +243,9 @@ static void check_symbols(struct check *c)
 
 static void check_module(struct check *c)
 {
-	if (check_section(c, ".modinfo") == NULL)
+	if (!check_section(c, ".modinfo"))
 		check_add(c, CHECK_MODULE_INFO, check_at_file(LODE_NO_OFFSET), NULL);
-	if (check_section(c, ".gnu.linkonce.this_module") == NULL)
+	if (!check_section(c, ".gnu.linkonce.this_module"))
 		check_add(c, CHECK_MODULE_THIS, check_at_file(LODE_NO_OFFSET), NULL);
 }
 

@@ -95,7 +95,7 @@ static bool open_once(struct check *c, struct lode_open_options *options, struct
 {
 	int status = lode_open(&c->image, &c->source, options, why);
 
-	if (status == LODE_ERR_ROOM || (status == LODE_OK && options->segments == NULL)) {
+	if (status == LODE_ERR_ROOM || (status == LODE_OK && !options->segments)) {
 		if (!make_room(options, &c->image))
 			return false;
 		status = lode_open(&c->image, &c->source, options, why);

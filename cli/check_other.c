@@ -4,7 +4,7 @@
 #include "kind.h"
 
 /* False: nothing better can be said than that the magic number is missing. */
-static bool rule_of(enum check_id *id, enum lode_kind_id kind)
+static bool rule_of(enum check_id *id, enum kind_id kind)
 {
 	switch (kind) {
 	case KIND_EMPTY: *id = CHECK_FILE_EMPTY; return true;
@@ -19,12 +19,12 @@ static bool rule_of(enum check_id *id, enum lode_kind_id kind)
 
 bool check_other(struct check *c, enum lode_rule rule)
 {
-	struct lode_kind kind;
+	struct kind kind;
 	enum check_id id;
 
 	if (rule != LODE_RULE_HEADER_MAGIC && rule != LODE_RULE_HEADER_TRUNCATED)
 		return false;
-	kind = lode_kind_of_bytes(&c->base);
+	kind = kind_of_bytes(&c->base);
 	if (!rule_of(&id, kind.id))
 		return false;
 	if (c->targets == 0) {

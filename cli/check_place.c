@@ -135,7 +135,7 @@ uint64_t check_search(struct check *c, const void *pattern, size_t size, uint64_
 		if (!check_spend(c, n / 2) || !check_read(c, piece, offset, n))
 			return LODE_NO_OFFSET;
 		hit = memmem(piece, n, pattern, size);
-		if (hit != NULL)
+		if (hit)
 			return offset + (uint64_t)(hit - piece);
 		offset += n - (size - 1);
 	}

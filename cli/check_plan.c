@@ -89,7 +89,7 @@ static bool plan_copy(struct check *c, struct lode_plan *plan, const struct lode
 	*plan = (struct lode_plan){.max_runs = LODE_PLAN_RUNS(image.nload), .max_fills = LODE_PLAN_FILLS(image.nload)};
 	plan->runs = malloc(plan->max_runs * sizeof *plan->runs);
 	plan->fills = malloc(plan->max_fills * sizeof *plan->fills);
-	if (image.segments != NULL && plan->runs != NULL && plan->fills != NULL) {
+	if (image.segments && plan->runs && plan->fills) {
 		memcpy(image.segments, c->image.segments, size);
 		done = make_plan(c, &image, plan, *policy);
 	}
@@ -119,7 +119,7 @@ static void relocate(struct check *c, const struct lode_plan *plan)
 	if (!c->has_dynamic)
 		return;
 	if (!(c->targets & FOR_LIMINE)) {
-		if (c->dynamic.needed > 0 || lode_segment_find(&c->image, LODE_PT_INTERP) != NULL)
+		if (c->dynamic.needed > 0 || lode_segment_find(&c->image, LODE_PT_INTERP))
 			return;
 		options.resolve = known_elsewhere;
 	}

@@ -156,7 +156,7 @@ void check_pvh(struct check *c)
 
 	find(c, &hits);
 	first = first_xen(&hits);
-	if (first == NULL) {
+	if (!first) {
 		for (unsigned i = 0; i < hits.count; i++)
 			check_add(c, CHECK_PVH_OWNER, at_note(&hits.hit[i], "name", hits.hit[i].note.owner_size),
 				"the owner is \"%s\"", hits.hit[i].note.owner);

@@ -52,7 +52,7 @@ static bool check_entry(struct check *c, const struct lode_reltab *table, uint64
 
 	if (rel->type == 0)
 		return true;
-	if (lode_segment_at(&c->image, rel->offset, c->image.class_ == LODE_CLASS64 ? 4 : 1) == NULL) {
+	if (!lode_segment_at(&c->image, rel->offset, c->image.class_ == LODE_CLASS64 ? 4 : 1)) {
 		why = at_entry(LODE_RULE_RELOC_RANGE, LODE_FIELD_REL_OFFSET, rel->offset, index);
 		why.offset = offset;
 		check_add_core(c, &why);
@@ -72,7 +72,7 @@ static bool writable(const struct check *c, uint64_t addr)
 {
 	const struct lode_segment *segment = lode_segment_at(&c->image, addr, 1);
 
-	return segment == NULL || (segment->flags & LODE_PF_W);
+	return !segment || (segment->flags & LODE_PF_W);
 }
 
 static void check_table(struct check *c, const struct lode_reltab *table)
@@ -130,7 +130,7 @@ static void check_relr(struct check *c)
 		why = at_entry(at == 0 && (value & 1) ? LODE_RULE_RELR_ORDER : LODE_RULE_RELOC_RANGE, LODE_FIELD_RELR_ENTRY, value,
 			at / word);
 		why.offset = c->dynamic.relr.offset + at;
-		if ((value & 1) ? at == 0 : lode_segment_at(&c->image, value, word) == NULL)
+		if ((value & 1) ? at == 0 : !lode_segment_at(&c->image, value, word))
 			check_add_core(c, &why);
 	}
 }

@@ -49,7 +49,7 @@ static struct check_finding *append(struct check *c, uint32_t rule, struct check
 		size_t room = c->room != 0 ? 2 * c->room : 16;
 		struct check_finding *more = realloc(c->findings, room * sizeof *more);
 
-		if (more == NULL)
+		if (!more)
 			return NULL;
 		c->findings = more;
 		c->room = room;
@@ -68,7 +68,7 @@ void check_add(struct check *c, enum check_id id, struct check_place place, cons
 	if (!(check_rule_at(rule).targets & c->targets))
 		return;
 	finding = append(c, rule, place);
-	if (finding == NULL || format == NULL)
+	if (!finding || !format)
 		return;
 	va_start(args, format);
 	vsnprintf(finding->detail, sizeof finding->detail, format, args);
@@ -80,7 +80,7 @@ static void add_core(struct check *c, enum lode_rule rule, struct check_place pl
 	struct check_finding *finding = append(c, (uint32_t)rule, place);
 	size_t used;
 
-	if (finding == NULL)
+	if (!finding)
 		return;
 	used = (size_t)snprintf(finding->detail, sizeof finding->detail, "%s", text);
 	if (limit != 0 && used < sizeof finding->detail)
@@ -153,13 +153,13 @@ static void print_place(const struct check_place *place, bool inside)
 {
 	const char *comma = "";
 
-	if (place->structure != NULL && *place->structure != '\0') {
+	if (place->structure && *place->structure != '\0') {
 		printf("%s", place->structure);
 		if (place->index != LODE_NO_INDEX)
 			printf(" %u", place->index);
 		comma = ", ";
 	}
-	if (place->field != NULL && *place->field != '\0') {
+	if (place->field && *place->field != '\0') {
 		printf("%s%s", comma, place->field);
 		if (place->has_value)
 			printf(" = 0x%llx", (unsigned long long)place->value);
@@ -182,7 +182,7 @@ static void print_finding(const struct check *c, const struct check_finding *fin
 		print_place(&finding->place, is_inside(c, finding));
 	if (place && finding->detail[0] != '\0')
 		printf("; ");
-	lode_put_name(stdout, finding->detail);
+	put_name(stdout, finding->detail);
 	printf("\n");
 }
 
@@ -258,7 +258,7 @@ static void print_summary(const struct check *c, const struct check_view *view)
 {
 	unsigned places = 0, rules = 0;
 
-	lode_put_name(stdout, c->name);
+	put_name(stdout, c->name);
 	printf(":");
 	for (int severity = CHECK_UNREADABLE; severity >= (view->hints || view->strict ? CHECK_HINT : CHECK_ODD); severity--) {
 		unsigned count = count_of(c, (enum check_severity)severity, &rules);
@@ -283,13 +283,13 @@ static void print_first_line(const struct check *c)
 	char whom[128];
 
 	check_targets_text(whom, sizeof whom, c->targets);
-	lode_put_name(stdout, c->name);
+	put_name(stdout, c->name);
 	printf(": for %s", whom);
-	if (c->guess != NULL)
+	if (c->guess)
 		printf(" (guessed: %s)", c->guess);
 	if (c->inside[0] != '\0') {
 		printf("; inside ");
-		lode_put_name(stdout, c->inside);
+		put_name(stdout, c->inside);
 	}
 	printf("\n");
 }
@@ -306,78 +306,78 @@ void check_print(const struct check *c, const struct check_view *view)
 	print_summary(c, view);
 }
 
-static void json_targets(struct lode_json *json, uint32_t bits)
+static void json_targets(struct json *json, uint32_t bits)
 {
-	lode_json_array(json, "targets");
+	json_array(json, "targets");
 	for (unsigned i = 0; i < NTARGETS; i++)
 		if (bits & 1u << i)
-			lode_json_string(json, NULL, check_target_name(1u << i));
-	lode_json_array_end(json);
+			json_string(json, NULL, check_target_name(1u << i));
+	json_array_end(json);
 }
 
-static void json_place(struct lode_json *json, const struct check_place *place)
+static void json_place(struct json *json, const struct check_place *place)
 {
-	if (place->structure != NULL && *place->structure != '\0')
-		lode_json_string(json, "structure", place->structure);
+	if (place->structure && *place->structure != '\0')
+		json_string(json, "structure", place->structure);
 	if (place->index != LODE_NO_INDEX)
-		lode_json_number(json, "index", place->index);
-	if (place->field != NULL && *place->field != '\0')
-		lode_json_string(json, "field", place->field);
+		json_number(json, "index", place->index);
+	if (place->field && *place->field != '\0')
+		json_string(json, "field", place->field);
 	if (place->has_value)
-		lode_json_hex(json, "value", place->value);
+		json_hex(json, "value", place->value);
 	if (place->offset != LODE_NO_OFFSET)
-		lode_json_hex(json, "offset", place->offset);
+		json_hex(json, "offset", place->offset);
 }
 
-static void json_finding(struct lode_json *json, const struct check *c, const struct check_finding *finding)
+static void json_finding(struct json *json, const struct check *c, const struct check_finding *finding)
 {
 	struct check_rule rule = check_rule_at(finding->rule);
 
-	lode_json_object(json, NULL);
-	lode_json_string(json, "rule", rule.name);
-	lode_json_string(json, "severity", check_severity_name(rule.severity));
+	json_object(json, NULL);
+	json_string(json, "rule", rule.name);
+	json_string(json, "severity", check_severity_name(rule.severity));
 	json_targets(json, rule.targets & c->targets);
 	json_place(json, &finding->place);
 	if (is_inside(c, finding))
-		lode_json_bool(json, "in_image", true);
+		json_bool(json, "in_image", true);
 	if (finding->detail[0] != '\0')
-		lode_json_string(json, "detail", finding->detail);
-	lode_json_string(json, "text", rule.text);
-	lode_json_string(json, "why", rule.why);
-	lode_json_string(json, "remedy", rule.remedy);
-	lode_json_string(json, "ref", rule.ref);
-	lode_json_object_end(json);
+		json_string(json, "detail", finding->detail);
+	json_string(json, "text", rule.text);
+	json_string(json, "why", rule.why);
+	json_string(json, "remedy", rule.remedy);
+	json_string(json, "ref", rule.ref);
+	json_object_end(json);
 }
 
-void check_print_json(struct lode_json *json, const struct check *c, const struct check_view *view)
+void check_print_json(struct json *json, const struct check *c, const struct check_view *view)
 {
 	const enum check_severity least = view->hints ? CHECK_HINT : CHECK_ODD;
 	bool clean;
 	enum check_severity worst = check_worst(c, false, &clean);
 
-	lode_json_object(json, NULL);
-	lode_json_string(json, "file", c->name);
-	lode_json_string(json, "verdict", clean ? "clean" : check_severity_name(worst));
+	json_object(json, NULL);
+	json_string(json, "file", c->name);
+	json_string(json, "verdict", clean ? "clean" : check_severity_name(worst));
 	if (c->inside[0] != '\0')
-		lode_json_string(json, "inside", c->inside);
+		json_string(json, "inside", c->inside);
 	json_targets(json, c->targets);
-	lode_json_bool(json, "guessed", c->guess != NULL);
-	if (c->guess != NULL)
-		lode_json_string(json, "reason", c->guess);
-	lode_json_array(json, "seen");
+	json_bool(json, "guessed", c->guess);
+	if (c->guess)
+		json_string(json, "reason", c->guess);
+	json_array(json, "seen");
 	for (unsigned i = 0; i < c->nseen; i++)
-		lode_json_string(json, NULL, c->seen[i]);
-	lode_json_array_end(json);
-	lode_json_array(json, "findings");
+		json_string(json, NULL, c->seen[i]);
+	json_array_end(json);
+	json_array(json, "findings");
 	for (int severity = CHECK_UNREADABLE; severity >= (int)least; severity--)
 		for (size_t i = 0; i < c->nfindings; i++)
 			if ((int)check_rule_at(c->findings[i].rule).severity == severity)
 				json_finding(json, c, &c->findings[i]);
-	lode_json_array_end(json);
-	lode_json_object(json, "more");
+	json_array_end(json);
+	json_object(json, "more");
 	for (uint32_t i = 1; i < CHECK_RULES; i++)
 		if (c->count[i] > CHECK_SAME_RULE && check_rule_at(i).severity >= least)
-			lode_json_number(json, check_rule_at(i).name, c->count[i] - CHECK_SAME_RULE);
-	lode_json_object_end(json);
-	lode_json_object_end(json);
+			json_number(json, check_rule_at(i).name, c->count[i] - CHECK_SAME_RULE);
+	json_object_end(json);
+	json_object_end(json);
 }

@@ -6,10 +6,10 @@
 enum { HINT = CHECK_HINT, ODD = CHECK_ODD, REFUSED = CHECK_REFUSED, MALFORMED = CHECK_MALFORMED };
 
 static const struct check_rule findings[] = {
-#define LODE_FINDING(id, name, severity, targets, text, why, remedy, ref) \
+#define FINDING(id, name, severity, targets, text, why, remedy, ref) \
 	{name, text, why, remedy, ref, (enum check_severity)(severity), targets},
 #include "findings.def"
-#undef LODE_FINDING
+#undef FINDING
 };
 
 /* Why a class of faults matters: what happens in loaders that do not check. */
@@ -137,40 +137,40 @@ static const char *class_of(uint32_t rule)
 	return rule < LODE_RULE_COUNT_ ? lode_rule_class((enum lode_rule)rule) : "";
 }
 
-static void rule_json(struct lode_json *json, uint32_t number)
+static void rule_json(struct json *json, uint32_t number)
 {
 	struct check_rule rule = check_rule_at(number);
 
-	lode_json_object(json, NULL);
-	lode_json_string(json, "rule", rule.name);
-	lode_json_string(json, "severity", check_severity_name(rule.severity));
-	lode_json_bool(json, "core", number < LODE_RULE_COUNT_);
-	lode_json_array(json, "targets");
+	json_object(json, NULL);
+	json_string(json, "rule", rule.name);
+	json_string(json, "severity", check_severity_name(rule.severity));
+	json_bool(json, "core", number < LODE_RULE_COUNT_);
+	json_array(json, "targets");
 	for (unsigned k = 0; k < NTARGETS; k++)
 		if (rule.targets & 1u << k)
-			lode_json_string(json, NULL, targets[k]);
-	lode_json_array_end(json);
-	lode_json_string(json, "text", rule.text);
-	lode_json_string(json, "why", rule.why);
-	lode_json_string(json, "remedy", rule.remedy);
-	lode_json_string(json, "ref", rule.ref);
-	lode_json_object_end(json);
+			json_string(json, NULL, targets[k]);
+	json_array_end(json);
+	json_string(json, "text", rule.text);
+	json_string(json, "why", rule.why);
+	json_string(json, "remedy", rule.remedy);
+	json_string(json, "ref", rule.ref);
+	json_object_end(json);
 }
 
 static void rules_json(uint32_t first, uint32_t end)
 {
-	struct lode_json json;
+	struct json json;
 
-	lode_json_begin(&json, stdout);
-	lode_json_object(&json, NULL);
-	lode_json_string(&json, "format", "lode-check-rules");
-	lode_json_number(&json, "version", 1);
-	lode_json_array(&json, "rules");
+	json_begin(&json, stdout);
+	json_object(&json, NULL);
+	json_string(&json, "format", "lode-check-rules");
+	json_number(&json, "version", 1);
+	json_array(&json, "rules");
 	for (uint32_t i = first; i < end; i++)
 		rule_json(&json, i);
-	lode_json_array_end(&json);
-	lode_json_object_end(&json);
-	lode_json_end(&json);
+	json_array_end(&json);
+	json_object_end(&json);
+	json_end(&json);
 }
 
 static void explain(uint32_t number)

@@ -81,7 +81,7 @@ static void check_interp(struct check *c)
 	uint32_t index;
 	size_t size;
 
-	if (interp == NULL)
+	if (!interp)
 		return;
 	index = lode_segment_index(&c->image, interp);
 	size = interp->filesz < MAX_INTERP ? (size_t)interp->filesz : MAX_INTERP;
@@ -115,7 +115,7 @@ static void check_phdr(struct check *c)
 
 	if (!mapped && c->program)
 		check_add(c, CHECK_PHDR_UNMAPPED, check_at_header(c, LODE_FIELD_EHDR_PHOFF), NULL);
-	if (phdr == NULL || !mapped)
+	if (!phdr || !mapped)
 		return;
 	if (phdr->offset != c->image.phoff || phdr->vaddr != vaddr)
 		check_add(c, CHECK_PHDR_WRONG, check_at_segment(c, lode_segment_index(&c->image, phdr), LODE_FIELD_PHDR_VADDR),
@@ -126,7 +126,7 @@ static void check_stack(struct check *c)
 {
 	const struct lode_segment *stack = lode_segment_find(&c->image, LODE_PT_GNU_STACK);
 
-	if (stack == NULL)
+	if (!stack)
 		check_add(c, CHECK_STACK_MISSING, check_at_header(c, LODE_FIELD_EHDR_PHNUM), NULL);
 	else if (stack->flags & LODE_PF_X)
 		check_add(c, CHECK_STACK_EXEC, check_at_segment(c, lode_segment_index(&c->image, stack), LODE_FIELD_PHDR_FLAGS),
@@ -139,7 +139,7 @@ static void check_relro_page(struct check *c, const struct lode_segment *relro)
 	const struct lode_segment *owner = lode_segment_at(&c->image, relro->vaddr, relro->memsz);
 	uint64_t end = relro->vaddr + relro->memsz;
 
-	if (owner != NULL && end % PAGE != 0 && end - owner->vaddr < owner->memsz)
+	if (owner && end % PAGE != 0 && end - owner->vaddr < owner->memsz)
 		check_add(c, CHECK_RELRO_PAGE, check_at_segment(c, lode_segment_index(&c->image, relro), LODE_FIELD_PHDR_MEMSZ),
 			"it ends at 0x%llx",
 			  (unsigned long long)end);
@@ -150,7 +150,7 @@ static void check_relro(struct check *c)
 	const struct lode_segment *relro = lode_segment_find(&c->image, LODE_PT_GNU_RELRO);
 	bool now = c->dynamic.bind_now || (c->dynamic.flags_1 & 1);
 
-	if (relro == NULL || relro->memsz == 0) {
+	if (!relro || relro->memsz == 0) {
 		if (c->has_dynamic)
 			check_add(c, CHECK_RELRO_MISSING, check_at_header(c, LODE_FIELD_EHDR_PHNUM), NULL);
 		return;
@@ -167,7 +167,7 @@ static void check_tls(struct check *c)
 	uint64_t offset, align;
 	uint32_t index;
 
-	if (tls == NULL)
+	if (!tls)
 		return;
 	index = lode_segment_index(&c->image, tls);
 	align = tls->align != 0 ? tls->align : 1;

@@ -35,14 +35,14 @@ bool check_symbol_name(char *buf, size_t size, const struct check *c, const stru
 
 void check_reloc_text(char *buf, size_t size, const struct check *c, const struct lode_symtab *table, const struct lode_rel *rel)
 {
-	const char *type = lode_reloc_name(c->image.machine, rel->type);
+	const char *type = reloc_name(c->image.machine, rel->type);
 	char name[NAME], number[24];
 
 	snprintf(number, sizeof number, "type %u", rel->type);
 	if (check_symbol_name(name, sizeof name, c, table, rel->symbol))
-		snprintf(buf, size, "%s of %s", type != NULL ? type : number, name);
+		snprintf(buf, size, "%s of %s", type ? type : number, name);
 	else
-		snprintf(buf, size, "%s", type != NULL ? type : number);
+		snprintf(buf, size, "%s", type ? type : number);
 }
 
 /* The entry of one of the dynamic tables that stands at an offset of the file. */

@@ -29,11 +29,11 @@ static bool find_mark(struct check *c, struct check_place *place, char *buf, siz
 	struct lode_note note;
 
 	buf[0] = '\0';
-	if (interp != NULL)
+	if (interp)
 		say_interpreter(c, buf, size, interp);
 	if (c->has_dynamic && c->dynamic.needed > 0)
-		check_needed_text(buf, size, c, interp != NULL ? " and needs " : "it needs ");
-	if (interp != NULL)
+		check_needed_text(buf, size, c, interp ? " and needs " : "it needs ");
+	if (interp)
 		*place = check_at_segment(c, lode_segment_index(&c->image, interp), LODE_FIELD_PHDR_TYPE);
 	else if (c->has_dynamic && (c->dynamic.needed > 0 || c->dynamic.soname != LODE_NO_OFFSET))
 		*place = check_at("dynamic table", LODE_NO_INDEX, NULL, 0, c->dynamic.offset);

@@ -13,7 +13,7 @@
 
 enum { OPT_ARGV0 = 1, OPT_CLEAR_ENV, OPT_CWD, OPT_ENV, OPT_FD, OPT_NO_ASLR, OPT_NO_SETID, OPT_OWN_EXE, OPT_STACK_SIZE, OPT_TRACE };
 
-static const struct lode_option option_table[] = {
+static const struct option option_table[] = {
 	{OPT_ARGV0, 0, "argv0", "NAME", "argv[0] of the program"},
 	{OPT_ENV, 'e', "env", "KEY=VALUE", "set a variable of its environment (repeatable)"},
 	{OPT_CLEAR_ENV, 0, "clear-env", NULL, "start from an empty environment"},
@@ -29,7 +29,7 @@ static const struct lode_option option_table[] = {
 	{OPT_TRACE, 'v', "verbose", NULL, "the same"},
 };
 
-static const struct lode_command command = {
+static const struct command command = {
 	.name = "exec",
 	.synopsis = "[OPTIONS] PROG [ARGS]\n"
 		    "       lode exec [OPTIONS] - [ARGS] <PROG\n"
@@ -62,23 +62,23 @@ static int report(const char *path, const struct lode_exec_error *why)
 	lode_diag_format(place, sizeof place, &why->diag);
 	snprintf(step, sizeof step, "%s%s%s", other && why->step == LODE_EXEC_STEP_SCRIPT ? "script interpreter" :
 		lode_exec_step_name(why->step), other ? " " : "", other ? other : "");
-	lode_error(other || !why->file[0] ? path : why->file, "%s: %s (%s)%s%s%s%s", step,
+	complain(other || !why->file[0] ? path : why->file, "%s: %s (%s)%s%s%s%s", step,
 		   *symbol ? lode_exec_errno_text(why->error) : strerror(why->error),
 		   *symbol ? symbol : "errno", *place ? ": " : "", place, *reason ? ": " : "", reason);
-	return why->error == ENOENT && (other || why->step == LODE_EXEC_STEP_OPEN) ? LODE_EXIT_NOT_FOUND : LODE_EXIT_NOT_EXECUTABLE;
+	return why->error == ENOENT && (other || why->step == LODE_EXEC_STEP_OPEN) ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE;
 }
 
-static const char *const *environment_of(const struct lode_launch *launch)
+static const char *const *environment_of(const struct launch *launch)
 {
 	return launch->envp ? launch->envp : (const char *const *)environ;
 }
 
 /* This command has just been started by the kernel and has left nothing behind: hence LODE_EXEC_FRESH. */
-static void fill(struct lode_exec_request *request, const struct lode_launch *launch, char **argv)
+static void fill(struct lode_exec_request *request, const struct launch *launch, char **argv)
 {
 	*request = (struct lode_exec_request){.flags = launch->flags | LODE_EXEC_FRESH, .argv = (const char *const *)argv,
 		.argv0 = launch->argv0, .envp = environment_of(launch), .stack_size = launch->stack_size,
-		.trace = launch->trace ? lode_exec_trace : NULL};
+		.trace = launch->trace ? exec_trace : NULL};
 }
 
 /* Returns only if it was refused. */
@@ -106,11 +106,11 @@ static bool is_text(const char *path)
 	if (n < 0)
 		return false;
 	end = memchr(head, '\n', (size_t)n);
-	return memchr(head, 0, end ? (size_t)(end - head) : (size_t)n) == NULL;
+	return !memchr(head, 0, end ? (size_t)(end - head) : (size_t)n);
 }
 
 /* The kernel leaves text without a #! line to whoever asked; shells and execvp then run it by /bin/sh. */
-static void become_script(const struct lode_launch *launch, const char *path, char **argv, struct lode_exec_error *why)
+static void become_script(const struct launch *launch, const char *path, char **argv, struct lode_exec_error *why)
 {
 	struct lode_exec_request request;
 	size_t argc = 0;
@@ -132,7 +132,7 @@ static void become_script(const struct lode_launch *launch, const char *path, ch
 	free(words);
 }
 
-static void try_path(const struct lode_launch *launch, const char *path, char **argv, struct lode_exec_error *why)
+static void try_path(const struct launch *launch, const char *path, char **argv, struct lode_exec_error *why)
 {
 	struct lode_exec_request request;
 
@@ -160,7 +160,7 @@ static bool goes_on(const struct lode_exec_error *why)
 }
 
 /* path has room for PATH_MAX bytes, and holds what was tried last. */
-static void search(char *path, const struct lode_launch *launch, char **argv, struct lode_exec_error *why)
+static void search(char *path, const struct launch *launch, char **argv, struct lode_exec_error *why)
 {
 	const char *const *envp = environment_of(launch);
 	struct lode_exec_error denied = {0};
@@ -188,7 +188,7 @@ static void search(char *path, const struct lode_launch *launch, char **argv, st
 		*why = (struct lode_exec_error){.error = ENOENT, .step = LODE_EXEC_STEP_OPEN, .reason = "not found in PATH"};
 }
 
-int lode_launch(const struct lode_launch *launch, char **argv)
+int launch_program(const struct launch *launch, char **argv)
 {
 	struct lode_exec_error why = {.error = ENOENT, .step = LODE_EXEC_STEP_OPEN};
 	struct lode_exec_request request;
@@ -209,16 +209,16 @@ int lode_launch(const struct lode_launch *launch, char **argv)
 	return report(why.file[0] ? path : argv[0], &why);
 }
 
-/* Wishes that lode_launch does not know. */
+/* Wishes that launch does not know. */
 struct wishes {
-	struct lode_launch launch;
+	struct launch launch;
 	const char *cwd;
 	bool clear_env;
 	char **variables; /* of --env */
 	size_t nvariables;
 };
 
-static bool take_fd(struct lode_launch *launch, const char *text)
+static bool take_fd(struct launch *launch, const char *text)
 {
 	char *end;
 	long fd = strtol(text, &end, 10);
@@ -232,7 +232,7 @@ static bool take_fd(struct lode_launch *launch, const char *text)
 
 static int take_option(struct wishes *wishes, int option, char *value)
 {
-	struct lode_launch *launch = &wishes->launch;
+	struct launch *launch = &wishes->launch;
 
 	switch (option) {
 	case OPT_ARGV0: launch->argv0 = value; break;
@@ -244,16 +244,16 @@ static int take_option(struct wishes *wishes, int option, char *value)
 	case OPT_TRACE: launch->trace = true; break;
 	case OPT_ENV:
 		if (!strchr(value, '=') || *value == '=')
-			return lode_misuse_value(&command, "env", value, "KEY=VALUE");
+			return misuse_value(&command, "env", value, "KEY=VALUE");
 		wishes->variables[wishes->nvariables++] = value;
 		break;
 	case OPT_FD:
 		if (!take_fd(launch, value))
-			return lode_misuse_value(&command, "fd", value, "the number of a descriptor");
+			return misuse_value(&command, "fd", value, "the number of a descriptor");
 		break;
 	case OPT_STACK_SIZE:
-		if (!lode_parse_size(&launch->stack_size, value) || launch->stack_size < 64 << 10)
-			return lode_misuse_value(&command, "stack-size", value, "a size of 64K at least, like 8M");
+		if (!parse_size(&launch->stack_size, value) || launch->stack_size < 64 << 10)
+			return misuse_value(&command, "stack-size", value, "a size of 64K at least, like 8M");
 		break;
 	default:
 		break;
@@ -292,14 +292,14 @@ static const char *const *environment(const struct wishes *wishes)
 	return list;
 }
 
-static int run(struct wishes *wishes, struct lode_options *words)
+static int run(struct wishes *wishes, struct options *words)
 {
 	static char name[32];
 	char **argv = words->operands;
 	int status;
 
 	if (!wishes->launch.by_fd && words->noperands == 0)
-		return lode_misuse(&command, "PROG is missing");
+		return misuse(&command, "PROG is missing");
 	if (!wishes->launch.by_fd && strcmp(argv[0], "-") == 0)
 		wishes->launch.by_fd = true;
 	else if (wishes->launch.by_fd)
@@ -310,34 +310,34 @@ static int run(struct wishes *wishes, struct lode_options *words)
 	}
 	words->operands[words->noperands] = NULL;
 	if (wishes->cwd && chdir(wishes->cwd)) {
-		lode_error(wishes->cwd, "%m");
-		return LODE_EXIT_FAILED;
+		complain(wishes->cwd, "%m");
+		return EXIT_FAILED;
 	}
 	wishes->launch.envp = environment(wishes);
 	if (!wishes->launch.envp) {
-		lode_error(NULL, "%m");
-		return LODE_EXIT_FAILED;
+		complain(NULL, "%m");
+		return EXIT_FAILED;
 	}
-	status = lode_launch(&wishes->launch, argv);
+	status = launch_program(&wishes->launch, argv);
 	free((void *)(uintptr_t)wishes->launch.envp);
 	return status;
 }
 
-int lode_cmd_exec(int argc, char **argv)
+int cmd_exec(int argc, char **argv)
 {
 	struct wishes wishes = {.variables = calloc((size_t)argc + 1, sizeof *wishes.variables)};
-	struct lode_options words;
+	struct options words;
 	int option, status = 0;
 
 	if (!wishes.variables) {
-		lode_error(NULL, "%m");
-		return LODE_EXIT_FAILED;
+		complain(NULL, "%m");
+		return EXIT_FAILED;
 	}
-	lode_options_begin(&words, &command, argc, argv);
-	while (status == 0 && (option = lode_options_next(&words)) > 0)
+	options_begin(&words, &command, argc, argv);
+	while (status == 0 && (option = options_next(&words)) > 0)
 		status = take_option(&wishes, option, (char *)(uintptr_t)words.value);
 	if (status == 0)
-		status = option == LODE_OPTIONS_EXIT ? words.status : run(&wishes, &words);
+		status = option == OPTIONS_EXIT ? words.status : run(&wishes, &words);
 	free(wishes.variables);
 	return status;
 }

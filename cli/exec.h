@@ -6,10 +6,10 @@
 #include <lode/exec.h>
 
 /* Exit status of a program that was not run, as of a shell. */
-enum { LODE_EXIT_NOT_EXECUTABLE = 126, LODE_EXIT_NOT_FOUND = 127 };
+enum { EXIT_NOT_EXECUTABLE = 126, EXIT_NOT_FOUND = 127 };
 
 /* Zero-initialised: the program by its path, with this process's environment. */
-struct lode_launch {
+struct launch {
 	const char *argv0;       /* NULL: as found in argv */
 	const char *const *envp; /* NULL: environ */
 	uint32_t flags;          /* LODE_EXEC_NO_ASLR, LODE_EXEC_OWN_EXE, LODE_EXEC_NO_SETID */
@@ -21,6 +21,6 @@ struct lode_launch {
 };
 
 /* Become argv[0] with argv. Does not return if that succeeds; otherwise the error was printed and the result is the exit status. */
-int lode_launch(const struct lode_launch *launch, char **argv);
+int launch_program(const struct launch *launch, char **argv);
 
 #endif

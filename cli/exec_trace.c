@@ -42,7 +42,7 @@ static void trace_runs(const struct lode_plan *plan)
 static void trace_image(const struct lode_exec_event *event)
 {
 	fprintf(stderr, "%s: %s, bias 0x%" PRIx64 ", entry 0x%" PRIx64 ", program headers 0x%" PRIx64 "\n", event->text,
-		lode_type_name(event->image->type), event->plan->bias, event->plan->entry, event->plan->phdr);
+		type_name(event->image->type), event->plan->bias, event->plan->entry, event->plan->phdr);
 	trace_runs(event->plan);
 }
 
@@ -103,7 +103,7 @@ static void put_prctl(const uint64_t args[6])
 	case PR_SET_MM: fputs(" PR_SET_MM: code, data, heap, stack, arguments", stderr); break;
 	case PR_SET_NAME:
 		fputs(" PR_SET_NAME ", stderr);
-		lode_put_name(stderr, (const char *)(uintptr_t)args[1]);
+		put_name(stderr, (const char *)(uintptr_t)args[1]);
 		break;
 	case PR_SET_DUMPABLE: fprintf(stderr, " PR_SET_DUMPABLE %" PRIu64, args[1]); break;
 	case PR_SET_KEEPCAPS: fputs(" PR_SET_KEEPCAPS 0", stderr); break;
@@ -152,15 +152,15 @@ static void trace_call(const struct lode_exec_event *event)
 static void trace_named(const char *what, const struct lode_exec_event *event)
 {
 	fprintf(stderr, "%s: ", what);
-	lode_put_name(stderr, event->text);
+	put_name(stderr, event->text);
 	if (event->other) {
 		fputs(" argument ", stderr);
-		lode_put_name(stderr, event->other);
+		put_name(stderr, event->other);
 	}
 	fputc('\n', stderr);
 }
 
-void lode_exec_trace(void *host, const struct lode_exec_event *event)
+void exec_trace(void *host, const struct lode_exec_event *event)
 {
 	(void)host;
 	switch (event->kind) {

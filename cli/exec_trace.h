@@ -5,6 +5,6 @@
 
 #include <lode/exec.h>
 
-void lode_exec_trace(void *host, const struct lode_exec_event *event);
+void exec_trace(void *host, const struct lode_exec_event *event);
 
 #endif

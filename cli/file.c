@@ -6,7 +6,7 @@
 #include <string.h>
 
 /* Counts that open reports are proven to fit the file, so what is allocated is bounded by the file's size. */
-static int open_with_room(struct lode_file *file, struct lode_open_options *options, struct lode_diag *why)
+static int open_with_room(struct file *file, struct lode_open_options *options, struct lode_diag *why)
 {
 	int status = lode_open(&file->image, &file->input.source, options, why);
 
@@ -21,12 +21,12 @@ static int open_with_room(struct lode_file *file, struct lode_open_options *opti
 		options->max_sections = file->image.nsections;
 		options->sections = calloc((size_t)options->max_sections + 1, sizeof *options->sections);
 	}
-	if (options->segments == NULL || ((options->flags & LODE_OPEN_SECTIONS) && options->sections == NULL)) {
+	if (!options->segments || ((options->flags & LODE_OPEN_SECTIONS) && !options->sections)) {
 		free(options->segments);
 		free(options->sections);
 		options->segments = NULL;
 		options->sections = NULL;
-		lode_input_fail_(&file->input, ENOMEM, "no memory for its tables");
+		input_fail(&file->input, ENOMEM, "no memory for its tables");
 		return LODE_ERR_ROOM;
 	}
 	return lode_open(&file->image, &file->input.source, options, why);
@@ -40,19 +40,19 @@ static bool concerns_sections(enum lode_rule rule)
 	       rule == LODE_RULE_SOURCE_READ;
 }
 
-static void find_names(struct lode_file *file)
+static void find_names(struct file *file)
 {
 	const struct lode_image *image = &file->image;
 	const struct lode_section *names;
 
-	if (image->sections == NULL || image->shstrndx == LODE_SHN_UNDEF || image->shstrndx >= image->nsections)
+	if (!image->sections || image->shstrndx == LODE_SHN_UNDEF || image->shstrndx >= image->nsections)
 		return;
 	names = &image->sections[image->shstrndx];
 	if (names->type == LODE_SHT_STRTAB)
 		file->names = (struct lode_strings){image->source, names->offset, names->size};
 }
 
-static int open_image(struct lode_file *file)
+static int open_image(struct file *file)
 {
 	struct lode_open_options options = {.flags = LODE_OPEN_SECTIONS};
 	struct lode_diag none = {.rule = LODE_RULE_NONE};
@@ -78,32 +78,32 @@ static int open_image(struct lode_file *file)
 	return 0;
 }
 
-int lode_file_open(struct lode_file *file, const char *name, uint32_t input_flags)
+int file_open(struct file *file, const char *name, uint32_t input_flags)
 {
-	*file = (struct lode_file){.why = {.status = LODE_OK}};
-	if (lode_input_open(&file->input, name, input_flags) != 0)
+	*file = (struct file){.why = {.status = LODE_OK}};
+	if (input_open(&file->input, name, input_flags) != 0)
 		return -1;
 	return open_image(file);
 }
 
-void lode_file_error(const struct lode_file *file)
+void file_error(const struct file *file)
 {
 	if (file->input.error[0] != '\0')
-		lode_error(file->input.name, "%s", file->input.error);
+		complain(file->input.name, "%s", file->input.error);
 	else
-		lode_error_diag(file->input.name, &file->why);
+		complain_diag(file->input.name, &file->why);
 }
 
-void lode_file_close(struct lode_file *file)
+void file_close(struct file *file)
 {
 	free(file->image.segments);
 	free(file->image.sections);
 	file->image.segments = NULL;
 	file->image.sections = NULL;
-	lode_input_close(&file->input);
+	input_close(&file->input);
 }
 
-const char *lode_file_section_name(char *buf, size_t size, const struct lode_file *file, uint32_t index)
+const char *file_section_name(char *buf, size_t size, const struct file *file, uint32_t index)
 {
 	int status;
 
@@ -118,21 +118,21 @@ const char *lode_file_section_name(char *buf, size_t size, const struct lode_fil
 	return buf;
 }
 
-int lode_file_plan(struct lode_plan *plan, const struct lode_file *file, const struct lode_policy *policy, struct lode_diag *why)
+int file_plan(struct lode_plan *plan, const struct file *file, const struct lode_policy *policy, struct lode_diag *why)
 {
 	uint32_t n = file->image.nload;
 
 	*plan = (struct lode_plan){.max_runs = LODE_PLAN_RUNS(n), .max_fills = LODE_PLAN_FILLS(n)};
 	plan->runs = calloc(plan->max_runs, sizeof *plan->runs);
 	plan->fills = calloc(plan->max_fills, sizeof *plan->fills);
-	if (plan->runs == NULL || plan->fills == NULL) {
-		lode_error(file->input.name, "no memory for its plan");
-		exit(LODE_EXIT_FAILED);
+	if (!plan->runs || !plan->fills) {
+		complain(file->input.name, "no memory for its plan");
+		exit(EXIT_FAILED);
 	}
 	return lode_plan(plan, &file->image, policy, why);
 }
 
-void lode_file_plan_free(struct lode_plan *plan)
+void file_plan_free(struct lode_plan *plan)
 {
 	free(plan->runs);
 	free(plan->fills);

@@ -19,7 +19,7 @@ struct input_cache {
 	unsigned char bytes[NBLOCKS][BLOCK];
 };
 
-int lode_input_fail_(struct lode_input *input, int errnum, const char *format, ...)
+int input_fail(struct input *input, int errnum, const char *format, ...)
 {
 	va_list args;
 
@@ -30,7 +30,7 @@ int lode_input_fail_(struct lode_input *input, int errnum, const char *format, .
 	return -1;
 }
 
-void lode_input_note_(struct lode_input *input, const char *format, ...)
+void input_note(struct input *input, const char *format, ...)
 {
 	size_t length = strlen(input->peeled);
 	va_list args;
@@ -66,7 +66,7 @@ static ssize_t read_at(int fd, unsigned char *dst, size_t size, uint64_t offset)
 }
 
 /* The block's bytes behind `skip`, or NULL if it cannot be read. */
-static const unsigned char *cached(const struct lode_input *input, uint64_t number, size_t skip, size_t *left)
+static const unsigned char *cached(const struct input *input, uint64_t number, size_t skip, size_t *left)
 {
 	struct input_cache *cache = input->cache;
 	size_t slot = (size_t)(number % NBLOCKS);
@@ -88,7 +88,7 @@ static const unsigned char *cached(const struct lode_input *input, uint64_t numb
 
 static int read_cached(void *host, void *dst, uint64_t offset, size_t size)
 {
-	const struct lode_input *input = host;
+	const struct input *input = host;
 	unsigned char *to = dst;
 
 	offset += input->window;
@@ -98,7 +98,7 @@ static int read_cached(void *host, void *dst, uint64_t offset, size_t size)
 		size_t left = 0;
 		const unsigned char *from = cached(input, offset / BLOCK, (size_t)(offset % BLOCK), &left);
 
-		if (from == NULL)
+		if (!from)
 			return -1;
 		if (left > size)
 			left = size;
@@ -110,21 +110,21 @@ static int read_cached(void *host, void *dst, uint64_t offset, size_t size)
 	return 0;
 }
 
-bool lode_input_exact_(const struct lode_input *input, void *dst, uint64_t offset, size_t size)
+bool input_exact(const struct input *input, void *dst, uint64_t offset, size_t size)
 {
 	return lode_source_read(dst, &input->source, offset, size, NULL) == LODE_OK;
 }
 
-size_t lode_input_peek(const struct lode_input *input, void *dst, uint64_t offset, size_t size)
+size_t input_peek(const struct input *input, void *dst, uint64_t offset, size_t size)
 {
 	if (offset >= input->source.size)
 		return 0;
 	if (size > input->source.size - offset)
 		size = (size_t)(input->source.size - offset);
-	return lode_input_exact_(input, dst, offset, size) ? size : 0;
+	return input_exact(input, dst, offset, size) ? size : 0;
 }
 
-unsigned char *lode_output_room_(struct lode_output *output, size_t want, size_t *got)
+unsigned char *output_room(struct output *output, size_t want, size_t *got)
 {
 	if (output->size == output->room) {
 		size_t room = output->room < 65536 ? 65536 : output->room * 2;
@@ -135,7 +135,7 @@ unsigned char *lode_output_room_(struct lode_output *output, size_t want, size_t
 		if (room == output->room)
 			return NULL;
 		bytes = realloc(output->bytes, room);
-		if (bytes == NULL)
+		if (!bytes)
 			return NULL;
 		output->bytes = bytes;
 		output->room = room;
@@ -146,17 +146,17 @@ unsigned char *lode_output_room_(struct lode_output *output, size_t want, size_t
 	return output->bytes + output->size;
 }
 
-static int spool(struct lode_input *input)
+static int spool(struct input *input)
 {
 	/* One byte more than is taken, to tell "just fits" from "too much". */
-	struct lode_output output = {.limit = (size_t)LODE_SPOOL_LIMIT + 1};
+	struct output output = {.limit = (size_t)SPOOL_LIMIT + 1};
 	ssize_t got = 0;
 
 	do {
 		size_t room = 0;
-		unsigned char *to = lode_output_room_(&output, SIZE_MAX, &room);
+		unsigned char *to = output_room(&output, SIZE_MAX, &room);
 
-		if (to == NULL)
+		if (!to)
 			break;
 		do
 			got = read(input->fd, to, room);
@@ -165,110 +165,110 @@ static int spool(struct lode_input *input)
 			output.size += (size_t)got;
 	} while (got > 0);
 	input->memory = output.bytes;
-	if (output.size > LODE_SPOOL_LIMIT)
-		return lode_input_fail_(input, EFBIG, "more than %llu MiB come out of it; copy it into a file",
-			(unsigned long long)(LODE_SPOOL_LIMIT >> 20));
-	if (output.bytes == NULL || (output.size == output.room && output.room < output.limit))
-		return lode_input_fail_(input, ENOMEM, "no memory for its bytes");
+	if (output.size > SPOOL_LIMIT)
+		return input_fail(input, EFBIG, "more than %llu MiB come out of it; copy it into a file",
+			(unsigned long long)(SPOOL_LIMIT >> 20));
+	if (!output.bytes || (output.size == output.room && output.room < output.limit))
+		return input_fail(input, ENOMEM, "no memory for its bytes");
 	if (got < 0)
-		return lode_input_fail_(input, errno, "%s", strerror(errno));
+		return input_fail(input, errno, "%s", strerror(errno));
 	input->file_size = input->own_size = output.size;
 	input->source = (struct lode_source){.bytes = output.bytes, .size = output.size};
 	return 0;
 }
 
-static int use_descriptor(struct lode_input *input)
+static int use_descriptor(struct input *input)
 {
 	struct stat st;
 
 	if (fstat(input->fd, &st) != 0)
-		return lode_input_fail_(input, errno, "%s", strerror(errno));
+		return input_fail(input, errno, "%s", strerror(errno));
 	if (S_ISDIR(st.st_mode))
-		return lode_input_fail_(input, EISDIR, "is a directory");
+		return input_fail(input, EISDIR, "is a directory");
 	/* Files of /proc and /sys say size 0 and have bytes all the same. */
 	if (!S_ISREG(st.st_mode) || st.st_size <= 0)
 		return spool(input);
 	input->cache = calloc(1, sizeof *input->cache);
-	if (input->cache == NULL)
-		return lode_input_fail_(input, ENOMEM, "no memory");
+	if (!input->cache)
+		return input_fail(input, ENOMEM, "no memory");
 	input->file_size = input->own_size = (uint64_t)st.st_size;
 	input->source = (struct lode_source){.size = input->file_size, .read = read_cached, .host = input};
 	return 0;
 }
 
 /* The descriptor, or -1 with errno, becomes the input's. */
-static int take_descriptor(struct lode_input *input, int fd)
+static int take_descriptor(struct input *input, int fd)
 {
 	if (input->fd >= 0)
 		close(input->fd);
 	input->fd = fd;
 	if (fd < 0)
-		return lode_input_fail_(input, errno, "%s", strerror(errno));
+		return input_fail(input, errno, "%s", strerror(errno));
 	free(input->cache);
 	input->cache = NULL;
 	return 0;
 }
 
-int lode_input_path_(struct lode_input *input, const char *path)
+int input_path(struct input *input, const char *path)
 {
 	int fd = strcmp(path, "-") == 0 ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 
 	return take_descriptor(input, fd) == 0 ? use_descriptor(input) : -1;
 }
 
-int lode_input_regular_(struct lode_input *input, const char *path, const char *otherwise)
+int input_regular(struct input *input, const char *path, const char *otherwise)
 {
 	struct stat st;
 
 	if (take_descriptor(input, open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)) != 0)
 		return -1;
 	if (fstat(input->fd, &st) != 0 || !S_ISREG(st.st_mode))
-		return lode_input_fail_(input, 0, "%s", otherwise);
+		return input_fail(input, 0, "%s", otherwise);
 	return use_descriptor(input);
 }
 
 /* "lib.a:member.o" where no file of the whole name exists: the last colon that leaves the name of a file. */
-static int open_member(struct lode_input *input)
+static int open_member(struct input *input)
 {
 	size_t length = strlen(input->name);
 	char *path = malloc(length + 1);
 	int status = -1;
 
-	if (path == NULL)
-		return lode_input_fail_(input, ENOMEM, "no memory");
+	if (!path)
+		return input_fail(input, ENOMEM, "no memory");
 	memcpy(path, input->name, length + 1);
-	for (char *colon; status != 0 && (colon = strrchr(path, ':')) != NULL;) {
+	for (char *colon; status != 0 && (colon = strrchr(path, ':'));) {
 		*colon = '\0';
 		if (access(path, F_OK) != 0)
 			continue;
 		/* That there is no file of the whole name is no error any more. */
 		input->error[0] = '\0';
 		input->errnum = 0;
-		status = lode_input_path_(input, path);
+		status = input_path(input, path);
 		if (status == 0)
-			status = lode_archive_take_(input, path, input->name + (colon - path) + 1);
+			status = archive_take(input, path, input->name + (colon - path) + 1);
 		break;
 	}
 	free(path);
 	return status;
 }
 
-int lode_input_open(struct lode_input *input, const char *name, uint32_t flags)
+int input_open(struct input *input, const char *name, uint32_t flags)
 {
 	int status;
 
-	*input = (struct lode_input){.name = name, .fd = -1};
+	*input = (struct input){.name = name, .fd = -1};
 	if (strcmp(name, "-") == 0)
-		input->name = LODE_INPUT_NAME;
-	status = lode_input_path_(input, name);
-	if (status != 0 && (input->errnum == ENOENT || input->errnum == ENOTDIR) && strchr(name, ':') != NULL)
+		input->name = INPUT_NAME;
+	status = input_path(input, name);
+	if (status != 0 && (input->errnum == ENOENT || input->errnum == ENOTDIR) && strchr(name, ':'))
 		status = open_member(input);
-	if (status == 0 && !(flags & LODE_INPUT_RAW))
-		status = lode_input_unpack_(input);
+	if (status == 0 && !(flags & INPUT_RAW))
+		status = input_unpack(input);
 	return status;
 }
 
-void lode_input_close(struct lode_input *input)
+void input_close(struct input *input)
 {
 	if (input->fd >= 0)
 		close(input->fd);

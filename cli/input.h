@@ -7,84 +7,84 @@
 #include "cli.h"
 
 /* Fill in input->error (and errnum); returns -1. */
-int lode_input_fail_(struct lode_input *input, int errnum, const char *format, ...) __attribute__((format(printf, 3, 4)));
+int input_fail(struct input *input, int errnum, const char *format, ...) __attribute__((format(printf, 3, 4)));
 /* Exactly size bytes; false if they are not there. */
-bool lode_input_exact_(const struct lode_input *input, void *dst, uint64_t offset, size_t size);
+bool input_exact(const struct input *input, void *dst, uint64_t offset, size_t size);
 /* Open a path as the input's bytes, spooled if it is no regular file. */
-int lode_input_path_(struct lode_input *input, const char *path);
+int input_path(struct input *input, const char *path);
 /* The same of a regular file only, without waiting for any other; otherwise: the words of that refusal. */
-int lode_input_regular_(struct lode_input *input, const char *path, const char *otherwise);
+int input_regular(struct input *input, const char *path, const char *otherwise);
 /* Add to input->peeled, with ", " between. */
-void lode_input_note_(struct lode_input *input, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void input_note(struct input *input, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Walk an archive (archive.c). */
-struct lode_member {
+struct archive_member {
 	char name[4096]; /* in a thin archive a path, seen from the archive's folder */
 	uint64_t offset; /* of its bytes in the archive; thin: none there */
 	uint64_t size;
 	bool thin;
 	bool table;      /* the archive's own symbol or name table */
 };
-struct lode_members {
-	const struct lode_input *input;
+struct archive_walk {
+	const struct input *input;
 	uint64_t next;
 	uint64_t names, names_size; /* the table of long names */
 	bool thin;
 };
 /* True if the input is an archive. */
-bool lode_members_begin_(struct lode_members *walk, const struct lode_input *input);
+bool archive_begin(struct archive_walk *walk, const struct input *input);
 /* 1 and filled in, 0 at the end, -1: the archive is broken at walk->next. */
-int lode_members_next_(struct lode_member *member, struct lode_members *walk);
-/* Open the file that a member of the thin archive at path names, if it is a regular one. As lode_input_open. */
-int lode_thin_open_(struct lode_input *input, const char *path, const struct lode_member *member);
+int archive_next(struct archive_member *member, struct archive_walk *walk);
+/* Open the file that a member of the thin archive at path names, if it is a regular one. As input_open. */
+int archive_open_thin(struct input *input, const char *path, const struct archive_member *member);
 /* Turn an input that is an archive into its member of this name. */
-int lode_archive_take_(struct lode_input *input, const char *path, const char *name);
+int archive_take(struct input *input, const char *path, const char *name);
 
-/* What a file's first LODE_HEAD bytes say; have is how many of them there are. */
-enum { LODE_HEAD = 0x250 };
+/* What a file's first INPUT_HEAD bytes say; have is how many of them there are. */
+enum { INPUT_HEAD = 0x250 };
 /* True if they are those of a kernel in Linux's boot format, up to the place and length of its payload. */
-bool lode_is_bzimage_(const unsigned char *head, size_t have);
+bool is_bzimage(const unsigned char *head, size_t have);
 /* True if they are those of a compressed kernel that is an EFI program of its own (vmlinuz.efi of arm64, riscv, loongarch). */
-bool lode_is_zboot_(const unsigned char *head, size_t have);
+bool is_zboot(const unsigned char *head, size_t have);
 /* Name of the compressed format that begins here, known even if this build cannot unpack it; NULL: none. */
-const char *lode_packed_name_(const unsigned char *head, size_t have);
+const char *packed_name(const unsigned char *head, size_t have);
 
 /* Unpack a bzImage's payload or a compressed file, if the input is one (unpack.c). 0 also if there is nothing to unpack. */
-int lode_input_unpack_(struct lode_input *input);
+int input_unpack(struct input *input);
 
 /* Growing output of an unpacker, bounded by limit. */
-struct lode_output {
+struct output {
 	unsigned char *bytes;
 	size_t size, room, limit;
 };
 /* Room for at least one more byte, at most want; NULL: the limit is reached, or no memory. *got is what there is. */
-unsigned char *lode_output_room_(struct lode_output *output, size_t want, size_t *got);
+unsigned char *output_room(struct output *output, size_t want, size_t *got);
 
 /* unpack_stream.c: a compressed format; NULL: these bytes begin none. */
 struct packed_format;
 const struct packed_format *packed_format_of(const unsigned char *head, size_t have);
 const char *packed_format_name(const struct packed_format *format);
 /* Packed bytes of the input -> output, whose bytes are the caller's to free; NULL, or what is wrong. */
-const char *lode_unpack_bytes_(struct lode_output *output, const struct lode_input *input, const struct packed_format *format,
+const char *unpack_bytes(struct output *output, const struct input *input, const struct packed_format *format,
 	uint64_t offset, uint64_t size);
 
 /* Packed bytes, taken piece by piece: at and left say what was not read yet, next and have what is left of the piece. */
-struct lode_packed {
-	const struct lode_input *input;
+struct packed {
+	const struct input *input;
 	uint64_t at, left;
 	unsigned char *next;
 	size_t have;
 	unsigned char piece[65536];
 };
 
-#define LODE_UNPACK_DAMAGED "its packed bytes are damaged"
-#define LODE_UNPACK_CUT "its packed bytes end too early"
-#define LODE_UNPACK_TOO_LARGE "it unpacks to more than is plausible for its size"
-#define LODE_UNPACK_NO_MEMORY "no memory to unpack it"
-#define LODE_UNPACK_UNREAD "its packed bytes cannot be read"
+#define UNPACK_DAMAGED "its packed bytes are damaged"
+#define UNPACK_CUT "its packed bytes end too early"
+#define UNPACK_TOO_LARGE "it unpacks to more than is plausible for its size"
+#define UNPACK_NO_MEMORY "no memory to unpack it"
+#define UNPACK_UNREAD "its packed bytes cannot be read"
 
 /* Block formats of unpack_block.c; NULL, or what is wrong. */
-const char *lode_unpack_lz4_(struct lode_output *output, struct lode_packed *packed);
-const char *lode_unpack_lzo_(struct lode_output *output, struct lode_packed *packed);
+const char *unpack_lz4(struct output *output, struct packed *packed);
+const char *unpack_lzo(struct output *output, struct packed *packed);
 
 #endif

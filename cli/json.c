@@ -7,7 +7,7 @@
 enum { LINES = 2 }; /* depth up to which each member has a line of its own */
 
 /* What stands before a value: comma, line, key. */
-static void lead(struct lode_json *json, const char *key)
+static void lead(struct json *json, const char *key)
 {
 	if (json->depth > 0) {
 		if (!json->empty)
@@ -16,11 +16,11 @@ static void lead(struct lode_json *json, const char *key)
 			fprintf(json->stream, "\n%*s", (int)json->depth * 2, "");
 	}
 	json->empty = false;
-	if (key != NULL)
+	if (key)
 		fprintf(json->stream, "\"%s\": ", key);
 }
 
-static void enter(struct lode_json *json, const char *key, char bracket)
+static void enter(struct json *json, const char *key, char bracket)
 {
 	lead(json, key);
 	putc(bracket, json->stream);
@@ -28,7 +28,7 @@ static void enter(struct lode_json *json, const char *key, char bracket)
 	json->empty = true;
 }
 
-static void leave(struct lode_json *json, char bracket)
+static void leave(struct json *json, char bracket)
 {
 	json->depth--;
 	if (!json->empty && json->depth < LINES)
@@ -37,32 +37,32 @@ static void leave(struct lode_json *json, char bracket)
 	json->empty = false;
 }
 
-void lode_json_begin(struct lode_json *json, FILE *stream)
+void json_begin(struct json *json, FILE *stream)
 {
-	*json = (struct lode_json){.stream = stream, .empty = true};
+	*json = (struct json){.stream = stream, .empty = true};
 }
 
-void lode_json_end(struct lode_json *json)
+void json_end(struct json *json)
 {
 	putc('\n', json->stream);
 }
 
-void lode_json_object(struct lode_json *json, const char *key)
+void json_object(struct json *json, const char *key)
 {
 	enter(json, key, '{');
 }
 
-void lode_json_object_end(struct lode_json *json)
+void json_object_end(struct json *json)
 {
 	leave(json, '}');
 }
 
-void lode_json_array(struct lode_json *json, const char *key)
+void json_array(struct json *json, const char *key)
 {
 	enter(json, key, '[');
 }
 
-void lode_json_array_end(struct lode_json *json)
+void json_array_end(struct json *json)
 {
 	leave(json, ']');
 }
@@ -71,13 +71,13 @@ static void put_char(FILE *stream, const char *bytes, size_t length, uint32_t co
 {
 	if (code == '"' || code == '\\')
 		fprintf(stream, "\\%c", (int)code);
-	else if (!lode_harmless(code) && code <= 0xffff)
+	else if (!is_harmless(code) && code <= 0xffff)
 		fprintf(stream, "\\u%04" PRIx32, code);
 	else
 		fwrite(bytes, 1, length, stream);
 }
 
-void lode_json_bytes(struct lode_json *json, const char *key, const char *bytes, size_t nbytes)
+void json_bytes(struct json *json, const char *key, const char *bytes, size_t nbytes)
 {
 	bool exact = true;
 
@@ -85,7 +85,7 @@ void lode_json_bytes(struct lode_json *json, const char *key, const char *bytes,
 	putc('"', json->stream);
 	for (size_t i = 0; i < nbytes;) {
 		uint32_t code = 0;
-		size_t length = lode_utf8_length(&code, (const unsigned char *)bytes + i, nbytes - i);
+		size_t length = utf8_length(&code, (const unsigned char *)bytes + i, nbytes - i);
 
 		if (length == 0) {
 			fputs("\\ufffd", json->stream);
@@ -97,7 +97,7 @@ void lode_json_bytes(struct lode_json *json, const char *key, const char *bytes,
 		i += length;
 	}
 	putc('"', json->stream);
-	if (exact || key == NULL)
+	if (exact || !key)
 		return;
 	fprintf(json->stream, ", \"%s_hex\": \"", key);
 	for (size_t i = 0; i < nbytes; i++)
@@ -105,33 +105,33 @@ void lode_json_bytes(struct lode_json *json, const char *key, const char *bytes,
 	putc('"', json->stream);
 }
 
-void lode_json_string(struct lode_json *json, const char *key, const char *value)
+void json_string(struct json *json, const char *key, const char *value)
 {
-	if (value == NULL)
-		lode_json_null(json, key);
+	if (!value)
+		json_null(json, key);
 	else
-		lode_json_bytes(json, key, value, strlen(value));
+		json_bytes(json, key, value, strlen(value));
 }
 
-void lode_json_number(struct lode_json *json, const char *key, uint64_t value)
+void json_number(struct json *json, const char *key, uint64_t value)
 {
 	lead(json, key);
 	fprintf(json->stream, "%" PRIu64, value);
 }
 
-void lode_json_hex(struct lode_json *json, const char *key, uint64_t value)
+void json_hex(struct json *json, const char *key, uint64_t value)
 {
 	lead(json, key);
 	fprintf(json->stream, "\"0x%" PRIx64 "\"", value);
 }
 
-void lode_json_bool(struct lode_json *json, const char *key, bool value)
+void json_bool(struct json *json, const char *key, bool value)
 {
 	lead(json, key);
 	fputs(value ? "true" : "false", json->stream);
 }
 
-void lode_json_null(struct lode_json *json, const char *key)
+void json_null(struct json *json, const char *key)
 {
 	lead(json, key);
 	fputs("null", json->stream);

@@ -23,9 +23,9 @@ static bool all_text(const unsigned char *bytes, size_t size)
 
 enum { PAGE = 4096 };
 
-static struct lode_kind kind(enum lode_kind_id id, const char *article, const char *words)
+static struct kind kind(enum kind_id id, const char *article, const char *words)
 {
-	struct lode_kind result = {.id = id, .article = article};
+	struct kind result = {.id = id, .article = article};
 
 	snprintf(result.words, sizeof result.words, "%s", words);
 	return result;
@@ -40,7 +40,7 @@ static bool is_fat_macho(const unsigned char *head, size_t have)
 static const struct magic {
 	const char *bytes;
 	size_t length;
-	enum lode_kind_id id;
+	enum kind_id id;
 	const char *article, *words;
 } magics[] = {
 	{"!<arch>\n", 8, KIND_ARCHIVE, "an ", "archive"},
@@ -64,41 +64,41 @@ static const struct magic *find_magic(const unsigned char *head, size_t have)
 
 /* Kernels that firmware or a boot loader starts as they are: Linux's Image, and the compressed form of it. Ref: Linux
  * Documentation/arch/arm64/booting.rst, arch/riscv/boot-image-header.rst, zboot-header.S. */
-static bool is_flat(struct lode_kind *result, const unsigned char *head, size_t have)
+static bool is_flat(struct kind *result, const unsigned char *head, size_t have)
 {
 	const char *machine = have < 0x3c ? NULL : memcmp(head + 0x38, "ARM\x64", 4) == 0 ? "arm64" :
 		memcmp(head + 0x38, "RSC\x05", 4) == 0 ? "riscv" : NULL;
 
 	*result = kind(KIND_FLAT, "a ", "");
-	if (lode_is_zboot_(head, have))
+	if (is_zboot(head, have))
 		snprintf(result->words, sizeof result->words, "compressed kernel in the EFI zboot format (%.31s)",
 			(const char *)head + 24);
-	else if (machine != NULL)
+	else if (machine)
 		snprintf(result->words, sizeof result->words, "kernel in Linux's flat format for %s (Image)", machine);
 	return result->words[0] != '\0';
 }
 
 /* The interpreter that the first line names, as Linux reads it: up to the first blank. */
-static struct lode_kind script(const unsigned char *head, size_t have)
+static struct kind script(const unsigned char *head, size_t have)
 {
-	struct lode_kind result = kind(KIND_SCRIPT, "a ", "script");
+	struct kind result = kind(KIND_SCRIPT, "a ", "script");
 	size_t from = 2, to;
 
 	while (from < have && (head[from] == ' ' || head[from] == '\t'))
 		from++;
 	to = from;
-	while (to < have && head[to] != '\0' && strchr(" \t\r\n", head[to]) == NULL)
+	while (to < have && head[to] != '\0' && !strchr(" \t\r\n", head[to]))
 		to++;
 	if (to > from)
 		snprintf(result.words, sizeof result.words, "script for %.*s", (int)(to - from), (const char *)head + from);
 	return result;
 }
 
-struct lode_kind lode_kind_of_bytes(const struct lode_source *source)
+struct kind kind_of_bytes(const struct lode_source *source)
 {
-	unsigned char head[LODE_HEAD];
+	unsigned char head[INPUT_HEAD];
 	size_t have = source->size < sizeof head ? (size_t)source->size : sizeof head;
-	struct lode_kind result;
+	struct kind result;
 	const struct magic *magic;
 	const char *packed;
 
@@ -106,7 +106,7 @@ struct lode_kind lode_kind_of_bytes(const struct lode_source *source)
 		return kind(KIND_EMPTY, "an ", "empty file");
 	if (lode_source_read(head, source, 0, have, NULL) != LODE_OK)
 		have = 0;
-	if (lode_is_bzimage_(head, have))
+	if (is_bzimage(head, have))
 		return kind(KIND_BZIMAGE, "a ", "kernel in Linux's boot format (bzImage)");
 	if (is_flat(&result, head, have))
 		return result;
@@ -115,10 +115,10 @@ struct lode_kind lode_kind_of_bytes(const struct lode_source *source)
 	if (is_fat_macho(head, have))
 		return kind(KIND_FOREIGN, "a ", "Mach-O file for several machines");
 	magic = find_magic(head, have);
-	if (magic != NULL)
+	if (magic)
 		return kind(magic->id, magic->article, magic->words);
-	packed = lode_packed_name_(head, have);
-	if (packed != NULL) {
+	packed = packed_name(head, have);
+	if (packed) {
 		result = kind(KIND_PACKED, "", "");
 		snprintf(result.words, sizeof result.words, "%s data", packed);
 		return result;
@@ -126,14 +126,14 @@ struct lode_kind lode_kind_of_bytes(const struct lode_source *source)
 	return all_text(head, have) ? kind(KIND_TEXT, "", "text") : kind(KIND_UNKNOWN, "", "data of unknown kind");
 }
 
-static void find_multiboot(struct lode_kind *result, const struct lode_file *file)
+static void find_multiboot(struct kind *result, const struct file *file)
 {
 	unsigned char *head = malloc(MULTIBOOT2_SEARCH);
 	size_t have;
 
-	if (head == NULL)
+	if (!head)
 		return;
-	have = lode_input_peek(&file->input, head, 0, MULTIBOOT2_SEARCH);
+	have = input_peek(&file->input, head, 0, MULTIBOOT2_SEARCH);
 	for (size_t at = 0; at + 16 <= have; at += 4) {
 		uint32_t magic = le32(head + at), flags = le32(head + at + 4), third = le32(head + at + 8);
 
@@ -147,14 +147,14 @@ static void find_multiboot(struct lode_kind *result, const struct lode_file *fil
 }
 
 /* Every Limine request begins with these 16 bytes, 8-aligned, in a writable segment. */
-static bool limine_in(const struct lode_file *file, const struct lode_segment *segment, unsigned char *piece)
+static bool limine_in(const struct file *file, const struct lode_segment *segment, unsigned char *piece)
 {
 	static const unsigned char magic[16] = {
 		0x88, 0x4c, 0xdf, 0x30, 0x9b, 0xdd, 0xb1, 0xc7, 0x7b, 0xf0, 0x94, 0xa1, 0x83, 0xe8, 0x82, 0x0a};
 	uint64_t end = segment->filesz < (4u << 20) ? segment->filesz : 4u << 20;
 
 	for (uint64_t at = 0; at < end; at += LIMINE_PIECE - 8) {
-		size_t have = lode_input_peek(&file->input, piece, segment->offset + at, LIMINE_PIECE);
+		size_t have = input_peek(&file->input, piece, segment->offset + at, LIMINE_PIECE);
 
 		for (size_t i = 0; i + sizeof magic <= have; i += 8)
 			if (memcmp(piece + i, magic, sizeof magic) == 0)
@@ -163,12 +163,12 @@ static bool limine_in(const struct lode_file *file, const struct lode_segment *s
 	return false;
 }
 
-static void find_limine(struct lode_kind *result, const struct lode_file *file)
+static void find_limine(struct kind *result, const struct file *file)
 {
 	unsigned char *piece = malloc(LIMINE_PIECE);
 	unsigned looked = 0;
 
-	for (uint32_t i = 0; piece != NULL && i < file->image.nsegments && looked < 8 && !result->limine; i++) {
+	for (uint32_t i = 0; piece && i < file->image.nsegments && looked < 8 && !result->limine; i++) {
 		const struct lode_segment *segment = &file->image.segments[i];
 
 		if (segment->type != LODE_PT_LOAD || segment->filesz == 0)
@@ -180,12 +180,12 @@ static void find_limine(struct lode_kind *result, const struct lode_file *file)
 }
 
 /* A little-endian number of 4 or 8 bytes in a note. */
-static uint64_t note_number(const struct lode_file *file, const struct lode_note *note)
+static uint64_t note_number(const struct file *file, const struct lode_note *note)
 {
 	unsigned char raw[8] = {0};
 
 	if ((note->desc_size != 4 && note->desc_size != 8) ||
-		!lode_input_exact_(&file->input, raw, note->desc_offset, note->desc_size))
+		!input_exact(&file->input, raw, note->desc_offset, note->desc_size))
 		return 0;
 	return le32(raw) | (uint64_t)le32(raw + 4) << 32;
 }
@@ -206,7 +206,7 @@ static bool high_or_physical(const struct lode_image *image)
 	return false;
 }
 
-bool lode_kind_unpaged(const struct lode_image *image)
+bool kind_unpaged(const struct lode_image *image)
 {
 	for (uint32_t i = 0; i < image->nsegments; i++) {
 		const struct lode_segment *segment = &image->segments[i];
@@ -217,7 +217,7 @@ bool lode_kind_unpaged(const struct lode_image *image)
 	return false;
 }
 
-static void find_protocols(struct lode_kind *result, const struct lode_file *file)
+static void find_protocols(struct kind *result, const struct file *file)
 {
 	struct lode_note note;
 
@@ -234,22 +234,22 @@ static void find_protocols(struct lode_kind *result, const struct lode_file *fil
 		find_limine(result, file);
 }
 
-static struct lode_kind of_object(const struct lode_file *file)
+static struct kind of_object(const struct file *file)
 {
 	char name[32];
 
-	for (uint32_t i = 1; file->image.sections != NULL && i < file->image.nsections; i++)
-		if (strcmp(lode_file_section_name(name, sizeof name, file, i), ".modinfo") == 0)
+	for (uint32_t i = 1; file->image.sections && i < file->image.nsections; i++)
+		if (strcmp(file_section_name(name, sizeof name, file, i), ".modinfo") == 0)
 			return kind(KIND_MODULE, "a ", "Linux kernel module (relocatable object)");
 	return kind(KIND_OBJECT, "a ", "relocatable object");
 }
 
 /* Debug files keep the program headers but none of the bytes. */
-static bool debug_only(const struct lode_file *file)
+static bool debug_only(const struct file *file)
 {
 	bool text = false;
 
-	if (file->image.sections == NULL)
+	if (!file->image.sections)
 		return false;
 	for (uint32_t i = 1; i < file->image.nsections; i++) {
 		const struct lode_section *section = &file->image.sections[i];
@@ -262,7 +262,7 @@ static bool debug_only(const struct lode_file *file)
 	return text;
 }
 
-static void kernel_words(struct lode_kind *result)
+static void kernel_words(struct kind *result)
 {
 	static const char none[] = "";
 	const char *comma = none;
@@ -285,7 +285,7 @@ static void kernel_words(struct lode_kind *result)
 	}
 }
 
-static struct lode_kind of_program(const struct lode_file *file)
+static struct kind of_program(const struct file *file)
 {
 	const struct lode_image *image = &file->image;
 	struct lode_dynamic dynamic;
@@ -311,9 +311,9 @@ static struct lode_kind of_program(const struct lode_file *file)
 	return kind(KIND_STATIC_PIE, "a ", "position-independent program without interpreter");
 }
 
-struct lode_kind lode_kind_of_image(const struct lode_file *file)
+struct kind kind_of_image(const struct file *file)
 {
-	struct lode_kind result = {0};
+	struct kind result = {0};
 
 	if (file->image.type == LODE_ET_REL)
 		return of_object(file);
@@ -331,7 +331,7 @@ struct lode_kind lode_kind_of_image(const struct lode_file *file)
 		high_or_physical(&file->image)) {
 		result.id = KIND_KERNEL;
 		kernel_words(&result);
-	} else if (lode_kind_unpaged(&file->image)) {
+	} else if (kind_unpaged(&file->image)) {
 		result = kind(KIND_KERNEL, "a ", "bare-metal image: firmware or a kernel");
 	}
 	return result;

@@ -5,14 +5,14 @@
 
 #include "cli.h"
 
-enum lode_kind_id {
+enum kind_id {
 	KIND_UNKNOWN, KIND_EMPTY, KIND_TEXT, KIND_SCRIPT, KIND_ARCHIVE, KIND_PE, KIND_FOREIGN, KIND_FLAT, KIND_BZIMAGE, KIND_PACKED,
 	KIND_PROGRAM, KIND_STATIC, KIND_STATIC_PIE, KIND_INTERPRETER, KIND_LIBRARY, KIND_KERNEL, KIND_OBJECT,
 	KIND_MODULE, KIND_CORE, KIND_DEBUG, KIND_ELF,
 };
 
-struct lode_kind {
-	enum lode_kind_id id;
+struct kind {
+	enum kind_id id;
 	bool pvh, xen, multiboot, multiboot2, limine, linux_kernel; /* boot protocols that a kernel offers */
 	uint64_t pvh_entry;
 	const char *article; /* of the words: "a ", "an ", "" */
@@ -20,10 +20,10 @@ struct lode_kind {
 };
 
 /* Of bytes that are no ELF file. */
-struct lode_kind lode_kind_of_bytes(const struct lode_source *source);
+struct kind kind_of_bytes(const struct lode_source *source);
 /* Of an opened ELF file. */
-struct lode_kind lode_kind_of_image(const struct lode_file *file);
+struct kind kind_of_image(const struct file *file);
 /* Linked without pages in mind, to be copied to its place, as firmware is: no system with pages could map it. */
-bool lode_kind_unpaged(const struct lode_image *image);
+bool kind_unpaged(const struct lode_image *image);
 
 #endif

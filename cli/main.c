@@ -3,16 +3,16 @@
 #include "cli.h"
 #include <string.h>
 
-static const struct lode_verb verbs[] = {
-	{"run", "find out what FILE is and do the right thing with it", lode_cmd_run},
-	{"boot", "boot a kernel file in a virtual machine", lode_cmd_boot},
-	{"show", "what a loader will do with FILE", lode_cmd_show},
-	{"check", "what is wrong or unwise in FILE, for whom, and how to mend it", lode_cmd_check},
-	{"exec", "replace this process by a program, without execve", lode_cmd_exec},
+static const struct verb verbs[] = {
+	{"run", "find out what FILE is and do the right thing with it", cmd_run},
+	{"boot", "boot a kernel file in a virtual machine", cmd_boot},
+	{"show", "what a loader will do with FILE", cmd_show},
+	{"check", "what is wrong or unwise in FILE, for whom, and how to mend it", cmd_check},
+	{"exec", "replace this process by a program, without execve", cmd_exec},
 };
 enum { NVERBS = sizeof verbs / sizeof *verbs };
 
-static const struct lode_verb *find_verb(const char *name)
+static const struct verb *find_verb(const char *name)
 {
 	for (size_t i = 0; i < NVERBS; i++)
 		if (strcmp(verbs[i].name, name) == 0)
@@ -31,27 +31,27 @@ static void print_help(FILE *stream)
 	      "\nExit status: 0 done, 1 refused or failed, 2 misuse; exec and run pass on the program's own.\n", stream);
 }
 
-static int misuse(const char *what, const char *name)
+static int no_such(const char *what, const char *name)
 {
 	char word[64];
 
-	lode_escape(word, sizeof word, name, strlen(name));
+	escape_bytes(word, sizeof word, name, strlen(name));
 	fprintf(stderr, "lode: %s '%s'; see lode --help\n", what, word);
-	return LODE_EXIT_MISUSE;
+	return EXIT_MISUSE;
 }
 
 static int help(int argc, char **argv)
 {
-	const struct lode_verb *verb;
+	const struct verb *verb;
 	char option[] = "--help";
 
 	if (argc < 2) {
 		print_help(stdout);
-		return LODE_EXIT_DONE;
+		return EXIT_DONE;
 	}
 	verb = find_verb(argv[1]);
-	if (verb == NULL)
-		return misuse("no verb", argv[1]);
+	if (!verb)
+		return no_such("no verb", argv[1]);
 	return verb->run(2, (char *[]){argv[1], option, NULL});
 }
 
@@ -60,26 +60,26 @@ static int finish(int status)
 {
 	if (fflush(stdout) == 0 && !ferror(stdout))
 		return status;
-	lode_error(NULL, "standard output: %m");
-	return status == LODE_EXIT_DONE ? LODE_EXIT_FAILED : status;
+	complain(NULL, "standard output: %m");
+	return status == EXIT_DONE ? EXIT_FAILED : status;
 }
 
 int main(int argc, char **argv)
 {
-	const struct lode_verb *verb;
+	const struct verb *verb;
 
 	if (argc < 2) {
 		print_help(stderr);
-		return LODE_EXIT_MISUSE;
+		return EXIT_MISUSE;
 	}
 	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0)
 		return finish(help(argc - 1, argv + 1));
 	if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
 		puts("lode " LODE_VERSION);
-		return finish(LODE_EXIT_DONE);
+		return finish(EXIT_DONE);
 	}
 	verb = find_verb(argv[1]);
-	if (verb == NULL)
-		return misuse(argv[1][0] == '-' ? "unknown option" : "no verb", argv[1]);
+	if (!verb)
+		return no_such(argv[1][0] == '-' ? "unknown option" : "no verb", argv[1]);
 	return finish(verb->run(argc - 1, argv + 1));
 }

@@ -16,14 +16,14 @@ static const char *find(const struct name *names, size_t count, uint64_t value)
 }
 #define FIND(names, value) find(names, sizeof(names) / sizeof *(names), value)
 
-const char *lode_type_name(uint16_t type)
+const char *type_name(uint16_t type)
 {
 	static const char *const names[] = {"ET_NONE", "ET_REL", "ET_EXEC", "ET_DYN", "ET_CORE"};
 
 	return type < sizeof names / sizeof *names ? names[type] : NULL;
 }
 
-const char *lode_machine_name(uint16_t machine)
+const char *machine_name(uint16_t machine)
 {
 	static const struct name names[] = {
 		{2, "SPARC"}, {3, "i386"}, {4, "m68k"}, {8, "MIPS"}, {15, "PA-RISC"}, {18, "SPARC32+"},
@@ -38,7 +38,7 @@ const char *lode_machine_name(uint16_t machine)
 	return FIND(names, machine);
 }
 
-const char *lode_osabi_name(uint8_t osabi)
+const char *osabi_name(uint8_t osabi)
 {
 	static const struct name names[] = {
 		{0, "System V"}, {1, "HP-UX"}, {2, "NetBSD"}, {3, "GNU"}, {6, "Solaris"}, {9, "FreeBSD"},
@@ -49,7 +49,7 @@ const char *lode_osabi_name(uint8_t osabi)
 	return FIND(names, osabi);
 }
 
-const char *lode_segment_type_name(uint32_t type)
+const char *segment_type_name(uint32_t type)
 {
 	static const struct name names[] = {
 		{LODE_PT_NULL, "NULL"}, {LODE_PT_LOAD, "LOAD"}, {LODE_PT_DYNAMIC, "DYNAMIC"},
@@ -63,7 +63,7 @@ const char *lode_segment_type_name(uint32_t type)
 	return FIND(names, type);
 }
 
-const char *lode_section_type_name(uint32_t type)
+const char *section_type_name(uint32_t type)
 {
 	static const struct name names[] = {
 		{0, "NULL"}, {1, "PROGBITS"}, {2, "SYMTAB"}, {3, "STRTAB"}, {4, "RELA"}, {5, "HASH"}, {6, "DYNAMIC"},
@@ -78,7 +78,7 @@ const char *lode_section_type_name(uint32_t type)
 	return FIND(names, type);
 }
 
-const char *lode_dynamic_tag_name(uint64_t tag)
+const char *dynamic_tag_name(uint64_t tag)
 {
 	static const struct name names[] = {
 		{0, "NULL"}, {1, "NEEDED"}, {2, "PLTRELSZ"}, {3, "PLTGOT"}, {4, "HASH"}, {5, "STRTAB"}, {6, "SYMTAB"},

@@ -7,7 +7,7 @@
 
 enum { HELP_COLUMN = 26 };
 
-int lode_misuse(const struct lode_command *command, const char *format, ...)
+int misuse(const struct command *command, const char *format, ...)
 {
 	char text[256], safe[320];
 	va_list args;
@@ -15,39 +15,39 @@ int lode_misuse(const struct lode_command *command, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(text, sizeof text, format, args);
 	va_end(args);
-	lode_escape(safe, sizeof safe, text, strlen(text));
+	escape_bytes(safe, sizeof safe, text, strlen(text));
 	fprintf(stderr, "lode %s: %s; see lode %s --help\n", command->name, safe, command->name);
-	return LODE_EXIT_MISUSE;
+	return EXIT_MISUSE;
 }
 
-int lode_misuse_value(const struct lode_command *command, const char *option, const char *value, const char *must)
+int misuse_value(const struct command *command, const char *option, const char *value, const char *must)
 {
-	return lode_misuse(command, "--%s=%s: must be %s", option, value, must);
+	return misuse(command, "--%s=%s: must be %s", option, value, must);
 }
 
-bool lode_parse_when(enum lode_when *when, const char *text)
+bool parse_when(enum when *when, const char *text)
 {
-	static const char *const words[] = {[LODE_AUTO] = "auto", [LODE_ALWAYS] = "always", [LODE_NEVER] = "never"};
+	static const char *const words[] = {[WHEN_AUTO] = "auto", [WHEN_ALWAYS] = "always", [WHEN_NEVER] = "never"};
 
 	for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
 		if (strcmp(text, words[i]) == 0) {
-			*when = (enum lode_when)i;
+			*when = (enum when)i;
 			return true;
 		}
 	}
 	return false;
 }
 
-static void print_option(const struct lode_option *option)
+static void print_option(const struct option *option)
 {
 	int width = printf("  ");
 
 	if (option->letter != 0)
-		width += printf(option->name != NULL ? "-%c, " : "-%c", option->letter);
-	if (option->name != NULL)
+		width += printf(option->name ? "-%c, " : "-%c", option->letter);
+	if (option->name)
 		width += printf("--%s", option->name);
-	if (option->value != NULL)
-		width += printf(option->name != NULL ? "=%s" : " %s", option->value);
+	if (option->value)
+		width += printf(option->name ? "=%s" : " %s", option->value);
 	if (width > HELP_COLUMN - 2) {
 		putchar('\n');
 		width = 0;
@@ -63,37 +63,37 @@ static void print_option(const struct lode_option *option)
 	}
 }
 
-static void print_help(const struct lode_command *command)
+static void print_help(const struct command *command)
 {
-	static const struct lode_option help = {0, 'h', "help", NULL, "this text"};
+	static const struct option help = {0, 'h', "help", NULL, "this text"};
 
 	printf("usage: lode %s %s\n%s\n\noptions:\n", command->name, command->synopsis, command->summary);
 	for (size_t i = 0; i < command->noptions; i++)
 		print_option(&command->options[i]);
 	print_option(&help);
-	if (command->more != NULL)
+	if (command->more)
 		printf("\n%s\n", command->more);
 }
 
-void lode_options_begin(struct lode_options *options, const struct lode_command *command, int argc, char **argv)
+void options_begin(struct options *options, const struct command *command, int argc, char **argv)
 {
-	*options = (struct lode_options){.command = command, .argc = argc, .argv = argv, .next = 1, .operands = argv + 1};
+	*options = (struct options){.command = command, .argc = argc, .argv = argv, .next = 1, .operands = argv + 1};
 }
 
-static int leave(struct lode_options *options, int status)
+static int leave(struct options *options, int status)
 {
 	options->status = status;
-	return LODE_OPTIONS_EXIT;
+	return OPTIONS_EXIT;
 }
 
-static int show_help(struct lode_options *options)
+static int show_help(struct options *options)
 {
 	print_help(options->command);
-	return leave(options, LODE_EXIT_DONE);
+	return leave(options, EXIT_DONE);
 }
 
 /* The value that follows as a word of its own. */
-static bool take_word(struct lode_options *options)
+static bool take_word(struct options *options)
 {
 	if (options->next >= options->argc)
 		return false;
@@ -101,66 +101,66 @@ static bool take_word(struct lode_options *options)
 	return true;
 }
 
-static int long_option(struct lode_options *options, const char *word)
+static int long_option(struct options *options, const char *word)
 {
-	const struct lode_command *command = options->command;
+	const struct command *command = options->command;
 	size_t length = strcspn(word, "=");
 
 	for (size_t i = 0; i < command->noptions; i++) {
-		const struct lode_option *option = &command->options[i];
+		const struct option *option = &command->options[i];
 
-		if (option->name == NULL || strlen(option->name) != length || memcmp(option->name, word, length) != 0)
+		if (!option->name || strlen(option->name) != length || memcmp(option->name, word, length) != 0)
 			continue;
-		if (option->value == NULL && word[length] == '=')
-			return leave(options, lode_misuse(command, "option --%s takes no value", option->name));
+		if (!option->value && word[length] == '=')
+			return leave(options, misuse(command, "option --%s takes no value", option->name));
 		if (word[length] == '=')
 			options->value = word + length + 1;
-		else if (option->value != NULL && !take_word(options))
-			return leave(options, lode_misuse(command, "option --%s needs %s", option->name, option->value));
+		else if (option->value && !take_word(options))
+			return leave(options, misuse(command, "option --%s needs %s", option->name, option->value));
 		return option->id;
 	}
 	if (strcmp(word, "help") == 0)
 		return show_help(options);
-	return leave(options, lode_misuse(command, "unknown option '--%.*s'", (int)length, word));
+	return leave(options, misuse(command, "unknown option '--%.*s'", (int)length, word));
 }
 
-static int short_option(struct lode_options *options)
+static int short_option(struct options *options)
 {
-	const struct lode_command *command = options->command;
+	const struct command *command = options->command;
 	char letter = *options->letters++;
 
 	for (size_t i = 0; i < command->noptions; i++) {
-		const struct lode_option *option = &command->options[i];
+		const struct option *option = &command->options[i];
 
 		if (option->letter != letter)
 			continue;
-		if (option->value == NULL)
+		if (!option->value)
 			return option->id;
 		if (*options->letters != '\0')
 			options->value = options->letters;
 		else if (!take_word(options))
-			return leave(options, lode_misuse(command, "option -%c needs %s", letter, option->value));
+			return leave(options, misuse(command, "option -%c needs %s", letter, option->value));
 		options->letters = NULL;
 		return option->id;
 	}
 	if (letter == 'h')
 		return show_help(options);
-	return leave(options, lode_misuse(command, "unknown option '-%c'", letter));
+	return leave(options, misuse(command, "unknown option '-%c'", letter));
 }
 
 /* Everything that is left are operands; a NULL ends them, as it ends argv. */
-static int finish(struct lode_options *options)
+static int finish(struct options *options)
 {
 	while (options->next < options->argc)
 		options->operands[options->noperands++] = options->argv[options->next++];
 	options->operands[options->noperands] = NULL;
-	return LODE_OPTIONS_END;
+	return OPTIONS_END;
 }
 
-int lode_options_next(struct lode_options *options)
+int options_next(struct options *options)
 {
 	options->value = NULL;
-	while (options->letters == NULL || *options->letters == '\0') {
+	while (!options->letters || *options->letters == '\0') {
 		char *word;
 
 		if (options->next >= options->argc)
@@ -183,7 +183,7 @@ int lode_options_next(struct lode_options *options)
 	return short_option(options);
 }
 
-bool lode_parse_size(uint64_t *value, const char *text)
+bool parse_size(uint64_t *value, const char *text)
 {
 	static const char units[] = "KMGT";
 	unsigned long long number;
@@ -201,7 +201,7 @@ bool lode_parse_size(uint64_t *value, const char *text)
 	if (*end == '\0')
 		return true;
 	unit = strchr(units, *end);
-	if (unit == NULL || end[1] != '\0')
+	if (!unit || end[1] != '\0')
 		return false;
 	for (const char *u = units; u <= unit; u++) {
 		if (*value > UINT64_MAX >> 10)

@@ -106,7 +106,7 @@ static const char *find(const struct reloc_name *names, size_t count, uint32_t t
 }
 
 #define FIND(names) find(names, sizeof(names) / sizeof *(names), type)
-const char *lode_reloc_name(uint16_t machine, uint32_t type)
+const char *reloc_name(uint16_t machine, uint32_t type)
 {
 	switch (machine) {
 	case LODE_EM_X86_64: return FIND(x86_64);

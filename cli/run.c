@@ -12,11 +12,11 @@ enum { VERBOSE = 1 };
 
 #define NO_PATH "a script of /bin/sh needs a path, to be given to it: sh -s reads one from standard input"
 
-static const struct lode_option options[] = {
+static const struct option options[] = {
 	{VERBOSE, 'v', "verbose", NULL, "say on stderr what FILE is, and each step of starting it"},
 };
 
-static const struct lode_command command = {
+static const struct command command = {
 	.name = "run",
 	.synopsis = "[OPTIONS] FILE [ARGS]",
 	.options = options,
@@ -56,26 +56,26 @@ static const struct {
 };
 
 /* Libraries that are programs too (libc.so.6, ld.so) have an interpreter or need nothing. */
-static bool runs(const struct lode_file *file, const struct lode_kind *kind)
+static bool runs(const struct file *file, const struct kind *kind)
 {
 	return jobs[kind->id].exec || (kind->id == KIND_LIBRARY && lode_segment_find(&file->image, LODE_PT_INTERP) != NULL);
 }
 
 /* Packed bytes are named with what is in them. A program among them stays what it is: packed. */
-static void look_inside(struct lode_kind *kind, const char *name)
+static void look_inside(struct kind *kind, const char *name)
 {
-	struct lode_file file;
-	struct lode_kind inside;
+	struct file file;
+	struct kind inside;
 	char words[sizeof kind->words];
 
-	if (lode_file_open(&file, name, 0) == 0) {
-		inside = lode_kind_of_image(&file);
+	if (file_open(&file, name, 0) == 0) {
+		inside = kind_of_image(&file);
 		snprintf(words, sizeof words, "%.40s with a %.100s in it", kind->words, inside.words);
 		if (!runs(&file, &inside))
 			kind->id = inside.id;
 		memcpy(kind->words, words, sizeof words);
 	}
-	lode_file_close(&file);
+	file_close(&file);
 }
 
 static bool is_input(const char *name)
@@ -84,29 +84,29 @@ static bool is_input(const char *name)
 }
 
 /* One line, unless it is started and that is not to be told. */
-static void say(const char *name, const struct lode_kind *kind, bool start, bool verbose)
+static void say(const char *name, const struct kind *kind, bool start, bool verbose)
 {
-	bool no_path = kind->id == KIND_TEXT && strcmp(name, LODE_INPUT_NAME) == 0;
+	bool no_path = kind->id == KIND_TEXT && strcmp(name, INPUT_NAME) == 0;
 
 	if (!start)
-		lode_error(name, "%s: %s", kind->words, no_path ? NO_PATH : jobs[kind->id].missing);
+		complain(name, "%s: %s", kind->words, no_path ? NO_PATH : jobs[kind->id].missing);
 	else if (verbose)
-		lode_error(name, "%s", kind->words);
+		complain(name, "%s", kind->words);
 }
 
 /* What could not be opened as ELF: true if it is to be started all the same. */
-static bool judge_other(const struct lode_file *file, const char *name, bool verbose)
+static bool judge_other(const struct file *file, const char *name, bool verbose)
 {
-	struct lode_kind kind;
+	struct kind kind;
 	bool start;
 
 	if (file->input.error[0] != '\0') {
-		lode_error(file->input.name, "%s", file->input.error);
+		complain(file->input.name, "%s", file->input.error);
 		return false;
 	}
-	kind = lode_kind_of_bytes(&file->input.source);
+	kind = kind_of_bytes(&file->input.source);
 	if (file->why.rule != LODE_RULE_HEADER_MAGIC && (file->why.rule != LODE_RULE_HEADER_TRUNCATED || kind.id == KIND_UNKNOWN)) {
-		lode_file_error(file);
+		file_error(file);
 		return false;
 	}
 	if (kind.id == KIND_PACKED)
@@ -122,18 +122,18 @@ static bool judge_other(const struct lode_file *file, const char *name, bool ver
 /* True: start it. False: it was named on stderr, as it is of itself if verbose. */
 static bool judge(const char *name, bool verbose)
 {
-	struct lode_file file;
-	struct lode_kind kind;
+	struct file file;
+	struct kind kind;
 	bool start;
 
-	if (lode_file_open(&file, name, LODE_INPUT_RAW) != 0) {
+	if (file_open(&file, name, INPUT_RAW) != 0) {
 		start = judge_other(&file, name, verbose);
 	} else {
-		kind = lode_kind_of_image(&file);
+		kind = kind_of_image(&file);
 		start = runs(&file, &kind);
 		say(file.input.name, &kind, start, verbose);
 	}
-	lode_file_close(&file);
+	file_close(&file);
 	return start;
 }
 
@@ -157,9 +157,9 @@ static size_t look_ahead(void *head, size_t size)
  */
 static bool judge_input(bool verbose)
 {
-	unsigned char head[LODE_HEAD];
+	unsigned char head[INPUT_HEAD];
 	struct lode_source source = {.bytes = head};
-	struct lode_kind kind;
+	struct kind kind;
 	struct stat st;
 
 	if (fstat(STDIN_FILENO, &st) == 0 && S_ISREG(st.st_mode))
@@ -167,38 +167,38 @@ static bool judge_input(bool verbose)
 	source.size = look_ahead(head, sizeof head);
 	if (source.size < 4 || memcmp(head, "\177ELF", 4) == 0)
 		return true;
-	kind = lode_kind_of_bytes(&source);
-	say(LODE_INPUT_NAME, &kind, jobs[kind.id].exec, verbose);
+	kind = kind_of_bytes(&source);
+	say(INPUT_NAME, &kind, jobs[kind.id].exec, verbose);
 	return jobs[kind.id].exec;
 }
 
-int lode_cmd_run(int argc, char **argv)
+int cmd_run(int argc, char **argv)
 {
-	struct lode_launch launch = {.no_search = false};
-	struct lode_options walk;
+	struct launch launch = {.no_search = false};
+	struct options walk;
 	struct stat st;
 	const char *name;
 	int option;
 
-	lode_options_begin(&walk, &command, argc, argv);
-	while ((option = lode_options_next(&walk)) > 0)
+	options_begin(&walk, &command, argc, argv);
+	while ((option = options_next(&walk)) > 0)
 		launch.trace = true;
-	if (option == LODE_OPTIONS_EXIT)
+	if (option == OPTIONS_EXIT)
 		return walk.status;
 	if (walk.noperands == 0)
-		return lode_misuse(&command, "FILE is missing");
+		return misuse(&command, "FILE is missing");
 	name = walk.operands[0];
 	if (is_input(name)) {
 		if (!judge_input(launch.trace))
-			return LODE_EXIT_FAILED;
+			return EXIT_FAILED;
 		launch.by_fd = true;
 	} else if (stat(name, &st) == 0) {
 		if ((S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)) && !judge(name, launch.trace))
-			return LODE_EXIT_FAILED;
+			return EXIT_FAILED;
 		launch.no_search = true;
-	} else if (strchr(name, ':') != NULL && !judge(name, launch.trace)) {
+	} else if (strchr(name, ':') && !judge(name, launch.trace)) {
 		/* "lib.a:member.o" is no path, but may be named. */
-		return LODE_EXIT_FAILED;
+		return EXIT_FAILED;
 	}
-	return lode_launch(&launch, walk.operands);
+	return launch_program(&launch, walk.operands);
 }

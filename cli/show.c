@@ -14,7 +14,7 @@ enum { SECTIONS = 1, SYMBOLS, DYNAMIC_SYMBOLS, PLAN, FOR, PAGE_SIZE, BASE, PHYSI
 /* Columns: into a pipe or file, and the limits of what a terminal may say. */
 enum { NO_TERMINAL = 100, NARROWEST = 60, WIDEST = 1000 };
 
-static const struct lode_option options[] = {
+static const struct option options[] = {
 	{PLAN, 'p', "plan", NULL, "the plan: runs of pages and fills of bytes"},
 	{SECTIONS, 'S', "sections", NULL, "section headers"},
 	{SYMBOLS, 's', "symbols", NULL, "the symbol table"},
@@ -27,14 +27,14 @@ static const struct lode_option options[] = {
 	{VIRTUAL, 0, "virtual", NULL, "plan virtual addresses (p_vaddr)"},
 	{VERBOSE, 'v', "verbose", NULL, "all tables: -p -S -s -d"},
 	{QUIET, 'q', "quiet", NULL, "only what FILE is: the first lines, and what is wrong with it"},
-	LODE_OPTION_JSON(JSON),
+	OPTION_JSON(JSON),
 	{SVG, 0, "svg", "FILE", "write the memory picture to FILE ('-': standard output)"},
 	{RAW, 0, "raw", NULL, "unpack nothing: take the bytes as they are"},
 	{ASCII, 0, "ascii", NULL, "draw the picture with ASCII characters"},
-	LODE_OPTION_COLOR(COLOR),
+	OPTION_COLOR(COLOR),
 };
 
-static const struct lode_command command = {
+static const struct command command = {
 	.name = "show",
 	.synopsis = "[OPTIONS] FILE",
 	.summary = "Shows what a loader will do with FILE: identity, memory, notes, relocations, sizes.",
@@ -49,37 +49,37 @@ static int take_for(struct show_wishes *wishes, const char *value)
 	wishes->for_given = true;
 	wishes->kernel = strcmp(value, "kernel") == 0;
 	if (wishes->kernel || strcmp(value, "process") == 0)
-		return LODE_EXIT_DONE;
-	return lode_misuse_value(&command, "for", value, "process or kernel");
+		return EXIT_DONE;
+	return misuse_value(&command, "for", value, "process or kernel");
 }
 
 static int take_numbers(struct show_wishes *wishes, int id, const char *value)
 {
 	uint64_t number = 0;
-	bool good = lode_parse_size(&number, value);
+	bool good = parse_size(&number, value);
 
 	if (id == BASE) {
 		wishes->base = number;
 		wishes->base_given = true;
-		return good ? LODE_EXIT_DONE : lode_misuse_value(&command, "base", value, "an address, like 0x400000");
+		return good ? EXIT_DONE : misuse_value(&command, "base", value, "an address, like 0x400000");
 	}
 	if (!good || number < 4096 || (number & (number - 1)) != 0 || number > (1u << 30))
-		return lode_misuse_value(&command, "page-size", value, "a power of two from 4K to 1G");
+		return misuse_value(&command, "page-size", value, "a power of two from 4K to 1G");
 	wishes->page_size = number;
-	return LODE_EXIT_DONE;
+	return EXIT_DONE;
 }
 
 static int take_color(struct show_wishes *wishes, const char *value)
 {
-	if (lode_parse_when(&wishes->colour, value))
-		return LODE_EXIT_DONE;
-	return lode_misuse_value(&command, "color", value, LODE_WHEN_MUST);
+	if (parse_when(&wishes->colour, value))
+		return EXIT_DONE;
+	return misuse_value(&command, "color", value, WHEN_MUST);
 }
 
 static int take_svg(struct show_wishes *wishes, const char *value)
 {
 	wishes->svg = value;
-	return *value ? LODE_EXIT_DONE : lode_misuse_value(&command, "svg", value, "a file, or - for standard output");
+	return *value ? EXIT_DONE : misuse_value(&command, "svg", value, "a file, or - for standard output");
 }
 
 static int take_option(struct show_wishes *wishes, int id, const char *value)
@@ -101,7 +101,7 @@ static int take_option(struct show_wishes *wishes, int id, const char *value)
 	case FOR: return take_for(wishes, value);
 	default: return take_numbers(wishes, id, value);
 	}
-	return LODE_EXIT_DONE;
+	return EXIT_DONE;
 }
 
 static void read_interpreter(struct show *show)
@@ -109,8 +109,8 @@ static void read_interpreter(struct show *show)
 	const struct lode_segment *interp = lode_segment_find(&show->file.image, LODE_PT_INTERP);
 
 	show->has_interpreter = interp != NULL;
-	if (interp != NULL)
-		lode_input_peek(&show->file.input, show->interpreter, interp->offset,
+	if (interp)
+		input_peek(&show->file.input, show->interpreter, interp->offset,
 			interp->filesz < sizeof show->interpreter - 1 ? (size_t)interp->filesz : sizeof show->interpreter - 1);
 }
 
@@ -127,7 +127,7 @@ static uint64_t machine_page_size(const struct lode_image *image)
 /* PVH, Multiboot and Linux's own protocol load segments to p_paddr; Limine and its kind map them at p_vaddr. */
 static bool loads_physical(const struct show *show, bool kernel)
 {
-	const struct lode_kind *kind = &show->kind;
+	const struct kind *kind = &show->kind;
 
 	if (show->wishes.physical || show->wishes.virtual_)
 		return show->wishes.physical;
@@ -157,17 +157,17 @@ static struct lode_policy choose_policy(const struct show *show)
 static void make_plan(struct show *show)
 {
 	show->policy = choose_policy(show);
-	if (lode_file_plan(&show->plan, &show->file, &show->policy, &show->plan_why) == LODE_OK)
+	if (file_plan(&show->plan, &show->file, &show->policy, &show->plan_why) == LODE_OK)
 		return;
 	show->many = show->file.image.nload > lode_policy_process(show->policy.page_size).max_segments;
 	if (show->many)
 		return;
 	show->strict_why = show->plan_why;
-	lode_file_plan_free(&show->plan);
+	file_plan_free(&show->plan);
 	show->policy.flags |= LODE_PLAN_ENTRY_ANY | LODE_PLAN_ALIGN_LENIENT;
 	show->policy.wx = LODE_WX_ALLOW;
 	show->policy.page_overlap = LODE_PAGE_LAST;
-	if (lode_file_plan(&show->plan, &show->file, &show->policy, &show->plan_why) == LODE_OK)
+	if (file_plan(&show->plan, &show->file, &show->policy, &show->plan_why) == LODE_OK)
 		show->plan_why = (struct lode_diag){.status = LODE_OK};
 	else
 		show->strict_why = (struct lode_diag){.status = LODE_OK};
@@ -175,7 +175,7 @@ static void make_plan(struct show *show)
 
 static void look(struct show *show)
 {
-	show->kind = lode_kind_of_image(&show->file);
+	show->kind = kind_of_image(&show->file);
 	if (lode_dynamic_open(&show->dynamic, &show->file.image, &show->dynamic_why) == LODE_OK || show->kind.id == KIND_DEBUG)
 		show->dynamic_why = (struct lode_diag){.status = LODE_OK};
 	if (show->dynamic_why.status == LODE_OK && show->kind.id == KIND_DEBUG)
@@ -246,7 +246,7 @@ static int terminal_width(void)
 	struct winsize size;
 	uint64_t number = 0;
 
-	if (columns == NULL || !lode_parse_size(&number, columns) || number == 0)
+	if (!columns || !parse_size(&number, columns) || number == 0)
 		number = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
 	if (number == 0)
 		return NO_TERMINAL;
@@ -261,50 +261,50 @@ static bool narrow_charset(void)
 	for (size_t i = 0; i < 3; i++) {
 		const char *value = getenv(names[i]);
 
-		if (value != NULL && value[0] != '\0')
-			return strcasestr(value, "utf-8") == NULL && strcasestr(value, "utf8") == NULL;
+		if (value && value[0] != '\0')
+			return !strcasestr(value, "utf-8") && !strcasestr(value, "utf8");
 	}
 	return false;
 }
 
-static void print_member(const struct lode_member *member)
+static void print_member(const struct archive_member *member)
 {
 	printf("  %10" PRIu64 "  ", member->size);
-	lode_put_name(stdout, member->name);
+	put_name(stdout, member->name);
 	putchar('\n');
 }
 
-static void json_member(struct lode_json *json, const struct lode_member *member)
+static void json_member(struct json *json, const struct archive_member *member)
 {
-	lode_json_object(json, NULL);
-	lode_json_string(json, "name", member->name);
-	lode_json_number(json, "size", member->size);
-	lode_json_number(json, "offset", member->offset);
-	lode_json_object_end(json);
+	json_object(json, NULL);
+	json_string(json, "name", member->name);
+	json_number(json, "size", member->size);
+	json_number(json, "offset", member->offset);
+	json_object_end(json);
 }
 
 /* An archive itself: its members, and how to ask for one. */
-static int show_archive(const struct lode_input *input, bool as_json)
+static int show_archive(const struct input *input, bool as_json)
 {
-	struct lode_members walk;
-	struct lode_member member;
-	struct lode_json json;
+	struct archive_walk walk;
+	struct archive_member member;
+	struct json json;
 	int more;
 
-	lode_members_begin_(&walk, input);
+	archive_begin(&walk, input);
 	if (as_json) {
-		lode_json_begin(&json, stdout);
-		lode_json_object(&json, NULL);
-		lode_json_string(&json, "format", "lode-show-archive");
-		lode_json_number(&json, "version", 1);
-		lode_json_string(&json, "file", input->name);
-		lode_json_bool(&json, "thin", walk.thin);
-		lode_json_array(&json, "members");
+		json_begin(&json, stdout);
+		json_object(&json, NULL);
+		json_string(&json, "format", "lode-show-archive");
+		json_number(&json, "version", 1);
+		json_string(&json, "file", input->name);
+		json_bool(&json, "thin", walk.thin);
+		json_array(&json, "members");
 	} else {
-		lode_put_name(stdout, input->name);
+		put_name(stdout, input->name);
 		printf(": %sarchive; `lode show ARCHIVE:MEMBER` shows a member\n", walk.thin ? "thin " : "");
 	}
-	while ((more = lode_members_next_(&member, &walk)) > 0) {
+	while ((more = archive_next(&member, &walk)) > 0) {
 		if (member.table)
 			continue;
 		if (as_json)
@@ -313,79 +313,79 @@ static int show_archive(const struct lode_input *input, bool as_json)
 			print_member(&member);
 	}
 	if (as_json) {
-		lode_json_array_end(&json);
-		lode_json_object_end(&json);
-		lode_json_end(&json);
+		json_array_end(&json);
+		json_object_end(&json);
+		json_end(&json);
 	}
 	if (more == 0)
-		return LODE_EXIT_DONE;
-	lode_error(input->name, "the archive is damaged: no member header at byte 0x%" PRIx64, walk.next);
-	return LODE_EXIT_FAILED;
+		return EXIT_DONE;
+	complain(input->name, "the archive is damaged: no member header at byte 0x%" PRIx64, walk.next);
+	return EXIT_FAILED;
 }
 
 /* The file could not be opened as ELF: it may be something else with a name. */
 static int show_other(struct show *show)
 {
-	const struct lode_file *file = &show->file;
-	struct lode_kind kind;
+	const struct file *file = &show->file;
+	struct kind kind;
 
 	if (file->input.error[0] != '\0' ||
 		(file->why.rule != LODE_RULE_HEADER_MAGIC && file->why.rule != LODE_RULE_HEADER_TRUNCATED)) {
-		if (file->input.error[0] == '\0' && show->wishes.svg == NULL)
+		if (file->input.error[0] == '\0' && !show->wishes.svg)
 			show_refused(show);
-		lode_file_error(file);
-		return LODE_EXIT_FAILED;
+		file_error(file);
+		return EXIT_FAILED;
 	}
-	kind = lode_kind_of_bytes(&file->input.source);
+	kind = kind_of_bytes(&file->input.source);
 	if (kind.id == KIND_ARCHIVE && show->wishes.svg) {
-		lode_error(file->input.name, "an archive has no picture; one of its members has: ARCHIVE:MEMBER");
-		return LODE_EXIT_FAILED;
+		complain(file->input.name, "an archive has no picture; one of its members has: ARCHIVE:MEMBER");
+		return EXIT_FAILED;
 	}
 	if (kind.id == KIND_ARCHIVE)
 		return show_archive(&file->input, show->wishes.json);
 	if (file->why.rule == LODE_RULE_HEADER_MAGIC || kind.id != KIND_UNKNOWN)
-		lode_error(file->input.name, "not an ELF file, but %s%s", kind.article, kind.words);
+		complain(file->input.name, "not an ELF file, but %s%s", kind.article, kind.words);
 	else
-		lode_file_error(file);
-	return LODE_EXIT_FAILED;
+		file_error(file);
+	return EXIT_FAILED;
 }
 
 static int show_file(struct show *show, const char *name)
 {
-	int status = LODE_EXIT_DONE;
+	int status = EXIT_DONE;
 
-	if (lode_file_open(&show->file, name, show->wishes.raw ? LODE_INPUT_RAW : 0) != 0)
+	if (file_open(&show->file, name, show->wishes.raw ? INPUT_RAW : 0) != 0)
 		return show_other(show);
 	look(show);
-	if (show->wishes.svg != NULL && show_svg_write(show, show->wishes.svg) != 0)
-		status = LODE_EXIT_FAILED;
+	if (show->wishes.svg && show_svg_write(show, show->wishes.svg) != 0)
+		status = EXIT_FAILED;
 	if (show->wishes.json)
 		show_json_print(show);
-	else if (show->wishes.svg == NULL)
+	else if (!show->wishes.svg)
 		print_text(show);
-	lode_file_plan_free(&show->plan);
+	file_plan_free(&show->plan);
 	return status;
 }
 
-int lode_cmd_show(int argc, char **argv)
+int cmd_show(int argc, char **argv)
 {
 	struct show show = {.ascii = narrow_charset(), .width = terminal_width()};
-	struct lode_options walk;
+	struct options walk;
 	int id, status;
 
-	lode_options_begin(&walk, &command, argc, argv);
-	while ((id = lode_options_next(&walk)) > 0) {
+	options_begin(&walk, &command, argc, argv);
+	while ((id = options_next(&walk)) > 0) {
 		status = take_option(&show.wishes, id, walk.value);
-		if (status != LODE_EXIT_DONE)
+		if (status != EXIT_DONE)
 			return status;
 	}
-	if (id == LODE_OPTIONS_EXIT)
+	if (id == OPTIONS_EXIT)
 		return walk.status;
 	if (walk.noperands != 1)
-		return lode_misuse(&command, walk.noperands == 0 ? "FILE is missing" : "one FILE at a time");
+		return misuse(&command, walk.noperands == 0 ? "FILE is missing" : "one FILE at a time");
 	show.ascii |= show.wishes.ascii;
-	show.colour = lode_colour(stdout, show.wishes.colour);
+	show.colour = wants_colour(stdout, show.wishes.colour);
 	status = show_file(&show, walk.operands[0]);
-	lode_file_close(&show.file);
+	file_close(&show.file);
 	return status;
 }

@@ -9,7 +9,7 @@
 /* Options of the command line. */
 struct show_wishes {
 	bool sections, symbols, dynamic_symbols, plan, json, physical, virtual_, raw, ascii, quiet;
-	enum lode_when colour;
+	enum when colour;
 	bool for_given, kernel, base_given;
 	uint64_t page_size; /* 0: the machine's */
 	uint64_t base;
@@ -40,9 +40,9 @@ struct show_sizes {
 };
 
 struct show {
-	struct lode_file file;
+	struct file file;
 	struct show_wishes wishes;
-	struct lode_kind kind;
+	struct kind kind;
 	struct lode_dynamic dynamic;
 	struct lode_diag dynamic_why; /* status LODE_OK: dynamic is good */
 	struct lode_policy policy;
@@ -122,7 +122,7 @@ struct show_desc {
 /* show_core_print.c: such a note as words, lists as lines of text, all of it as JSON; left as of show_afford. */
 void show_core_words(char *buf, size_t size, const struct show *show, const struct show_desc *desc);
 void show_core_print(const struct show *show, const struct lode_note *note, uint64_t *left);
-void show_core_json(struct lode_json *json, const struct show *show, const struct lode_note *note, uint64_t *left);
+void show_core_json(struct json *json, const struct show *show, const struct lode_note *note, uint64_t *left);
 
 /* show_relocs.c */
 void show_relocs_count(struct reloc_types *types, const struct show *show, const struct lode_reltab *table);
@@ -177,9 +177,9 @@ void show_wrap(const struct show *show, const char *text, size_t at, size_t inde
 void show_head(const struct show *show, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* show_json.c, show_json_tables.c */
-void show_json_notes(struct lode_json *json, const struct show *show);
-void show_json_relocations(struct lode_json *json, const struct show *show);
-void show_json_symbols(struct lode_json *json, const struct show *show);
+void show_json_notes(struct json *json, const struct show *show);
+void show_json_relocations(struct json *json, const struct show *show);
+void show_json_symbols(struct json *json, const struct show *show);
 void show_json_print(const struct show *show);
 /* The members that a refused file has. */
 void show_json_refused(const struct show *show);

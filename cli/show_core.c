@@ -74,7 +74,7 @@ bool show_core_thread(struct show_thread *thread, const struct show *show, const
 	if (size < regs)
 		return false;
 	*thread = (struct show_thread){.signal = (uint32_t)load(&core, 12, 2), .pid = (uint32_t)load(&core, ids, 4)};
-	if (which != NULL && size >= regs + (1 + (size_t)(which->pc > which->sp ? which->pc : which->sp)) * core.word) {
+	if (which && size >= regs + (1 + (size_t)(which->pc > which->sp ? which->pc : which->sp)) * core.word) {
 		thread->has_registers = true;
 		thread->pc = load(&core, regs + which->pc * (size_t)core.word, core.word);
 		thread->sp = load(&core, regs + which->sp * (size_t)core.word, core.word);
@@ -148,7 +148,7 @@ static bool read_words(uint64_t *words, unsigned n, const struct show *show, con
 
 	if (n * core.word > note->desc_size || at > note->desc_size - n * core.word)
 		return false;
-	if (!lode_input_exact_(&show->file.input, raw, note->desc_offset + at, n * core.word))
+	if (!input_exact(&show->file.input, raw, note->desc_offset + at, n * core.word))
 		return false;
 	for (unsigned i = 0; i < n; i++)
 		words[i] = load(&core, i * (size_t)core.word, core.word);

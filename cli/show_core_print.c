@@ -11,7 +11,7 @@ static void signal_text(char buf[32], const struct show *show, uint32_t number)
 {
 	const char *name = show_signal_name(show, number);
 
-	if (name != NULL)
+	if (name)
 		snprintf(buf, 32, "%s", name);
 	else
 		snprintf(buf, 32, "signal %u", number);
@@ -73,7 +73,7 @@ static bool auxv_string(char *buf, size_t size, const struct show *show, const u
 		return false;
 	if (!lode_vaddr_to_offset(&offset, &show->file.image, entry[1], 1))
 		return false;
-	have = lode_input_peek(&show->file.input, buf, offset, size);
+	have = input_peek(&show->file.input, buf, offset, size);
 	return memchr(buf, '\0', have) != NULL;
 }
 
@@ -86,10 +86,10 @@ static void print_auxv(const struct show *show, const struct lode_note *note)
 		const char *name = show_auxv_name(entry[0]);
 
 		snprintf(number, sizeof number, "%" PRIu64, entry[0]);
-		printf("    %-20s 0x%" PRIx64, name != NULL ? name : number, entry[1]);
+		printf("    %-20s 0x%" PRIx64, name ? name : number, entry[1]);
 		if (auxv_string(text, sizeof text, show, entry)) {
 			putchar(' ');
-			lode_put_name(stdout, text);
+			put_name(stdout, text);
 		}
 		putchar('\n');
 	}
@@ -100,13 +100,13 @@ static void print_files(const struct show *show, const struct lode_note *note)
 	struct show_mapping *mapping = malloc(sizeof *mapping);
 	struct show_files files;
 
-	if (mapping == NULL || !show_files_begin(&files, show, note)) {
+	if (!mapping || !show_files_begin(&files, show, note)) {
 		free(mapping);
 		return;
 	}
 	while (show_files_next(mapping, &files, show)) {
 		printf("    0x%" PRIx64 "-0x%" PRIx64 " file 0x%" PRIx64 " ", mapping->begin, mapping->end, mapping->offset);
-		lode_put_name(stdout, mapping->name);
+		put_name(stdout, mapping->name);
 		putchar('\n');
 	}
 	if (files.index < files.count)
@@ -126,87 +126,87 @@ void show_core_print(const struct show *show, const struct lode_note *note, uint
 		print_files(show, note);
 }
 
-static void json_auxv(struct lode_json *json, const struct show *show, const struct lode_note *note)
+static void json_auxv(struct json *json, const struct show *show, const struct lode_note *note)
 {
 	uint64_t entry[2];
 	char text[1024];
 
-	lode_json_array(json, "auxv");
+	json_array(json, "auxv");
 	for (uint64_t i = 0; show_auxv_at(entry, show, note, i); i++) {
-		lode_json_object(json, NULL);
-		lode_json_number(json, "type", entry[0]);
-		lode_json_string(json, "name", show_auxv_name(entry[0]));
-		lode_json_hex(json, "value", entry[1]);
+		json_object(json, NULL);
+		json_number(json, "type", entry[0]);
+		json_string(json, "name", show_auxv_name(entry[0]));
+		json_hex(json, "value", entry[1]);
 		if (auxv_string(text, sizeof text, show, entry))
-			lode_json_string(json, "string", text);
-		lode_json_object_end(json);
+			json_string(json, "string", text);
+		json_object_end(json);
 	}
-	lode_json_array_end(json);
+	json_array_end(json);
 }
 
-static void json_files(struct lode_json *json, const struct show *show, const struct lode_note *note)
+static void json_files(struct json *json, const struct show *show, const struct lode_note *note)
 {
 	struct show_mapping *mapping = malloc(sizeof *mapping);
 	struct show_files files;
 
-	lode_json_array(json, "mappings");
-	if (mapping != NULL && show_files_begin(&files, show, note)) {
+	json_array(json, "mappings");
+	if (mapping && show_files_begin(&files, show, note)) {
 		while (show_files_next(mapping, &files, show)) {
-			lode_json_object(json, NULL);
-			lode_json_hex(json, "begin", mapping->begin);
-			lode_json_hex(json, "end", mapping->end);
-			lode_json_hex(json, "offset", mapping->offset);
-			lode_json_string(json, "file", mapping->name);
-			lode_json_object_end(json);
+			json_object(json, NULL);
+			json_hex(json, "begin", mapping->begin);
+			json_hex(json, "end", mapping->end);
+			json_hex(json, "offset", mapping->offset);
+			json_string(json, "file", mapping->name);
+			json_object_end(json);
 		}
 	}
-	lode_json_array_end(json);
+	json_array_end(json);
 	free(mapping);
 }
 
-static void json_signal(struct lode_json *json, const struct show *show, uint32_t number)
+static void json_signal(struct json *json, const struct show *show, uint32_t number)
 {
-	lode_json_number(json, "signal", number);
-	lode_json_string(json, "signal_name", show_signal_name(show, number));
+	json_number(json, "signal", number);
+	json_string(json, "signal_name", show_signal_name(show, number));
 }
 
-static void json_thread(struct lode_json *json, const struct show *show, const struct show_thread *thread)
+static void json_thread(struct json *json, const struct show *show, const struct show_thread *thread)
 {
-	lode_json_object(json, "thread");
-	lode_json_number(json, "id", thread->pid);
+	json_object(json, "thread");
+	json_number(json, "id", thread->pid);
 	json_signal(json, show, thread->signal);
 	if (thread->has_registers) {
-		lode_json_hex(json, "program_counter", thread->pc);
-		lode_json_hex(json, "stack_pointer", thread->sp);
+		json_hex(json, "program_counter", thread->pc);
+		json_hex(json, "stack_pointer", thread->sp);
 	}
-	lode_json_object_end(json);
+	json_object_end(json);
 }
 
-static void json_process(struct lode_json *json, const struct show_process *process)
+static void json_process(struct json *json, const struct show_process *process)
 {
-	lode_json_object(json, "process");
-	lode_json_string(json, "command", process->name);
-	lode_json_string(json, "arguments", process->arguments);
-	lode_json_number(json, "id", process->pid);
-	lode_json_number(json, "parent", process->parent);
-	lode_json_number(json, "user", process->user);
-	lode_json_number(json, "group", process->group);
-	lode_json_object_end(json);
+	json_object(json, "process");
+	json_string(json, "command", process->name);
+	json_string(json, "arguments", process->arguments);
+	json_number(json, "id", process->pid);
+	json_number(json, "parent", process->parent);
+	json_number(json, "user", process->user);
+	json_number(json, "group", process->group);
+	json_object_end(json);
 }
 
-static void json_siginfo(struct lode_json *json, const struct show *show, const struct show_siginfo *info)
+static void json_siginfo(struct json *json, const struct show *show, const struct show_siginfo *info)
 {
-	lode_json_object(json, "siginfo");
+	json_object(json, "siginfo");
 	json_signal(json, show, info->signal);
-	lode_json_hex(json, "code", (uint32_t)info->code);
+	json_hex(json, "code", (uint32_t)info->code);
 	if (info->has_address)
-		lode_json_hex(json, "address", info->address);
+		json_hex(json, "address", info->address);
 	if (info->has_sender)
-		lode_json_number(json, "sender", info->sender);
-	lode_json_object_end(json);
+		json_number(json, "sender", info->sender);
+	json_object_end(json);
 }
 
-void show_core_json(struct lode_json *json, const struct show *show, const struct lode_note *note, uint64_t *left)
+void show_core_json(struct json *json, const struct show *show, const struct lode_note *note, uint64_t *left)
 {
 	unsigned char desc[1024];
 	size_t size = note->desc_size < sizeof desc ? note->desc_size : sizeof desc;
@@ -215,7 +215,7 @@ void show_core_json(struct lode_json *json, const struct show *show, const struc
 	struct show_thread thread;
 
 	if (!show_core_note(show, note) || !show_afford(left, note->desc_size) ||
-		!lode_input_exact_(&show->file.input, desc, note->desc_offset, size))
+		!input_exact(&show->file.input, desc, note->desc_offset, size))
 		return;
 	if (note->type == CORE_AUXV)
 		json_auxv(json, show, note);

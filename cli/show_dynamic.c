@@ -23,7 +23,7 @@ static void print_string(const struct show *show, const char *title, uint64_t of
 	if (offset == LODE_NO_OFFSET)
 		return;
 	printf("  %-13s ", title);
-	lode_put_name(stdout, show_dynamic_string(name, sizeof name, show, offset));
+	put_name(stdout, show_dynamic_string(name, sizeof name, show, offset));
 	putchar('\n');
 }
 
@@ -42,7 +42,7 @@ static void print_needed(const struct show *show)
 		if (entry.tag != LODE_DT_NEEDED)
 			continue;
 		show_dynamic_string(name, sizeof name, show, entry.value);
-		length = lode_escape(safe, sizeof safe, name, strlen(name));
+		length = escape_bytes(safe, sizeof safe, name, strlen(name));
 		if (seen++ == 0)
 			at = (size_t)printf("  %-13s ", "needs");
 		else if (at + length + 2 > (size_t)show->width)
@@ -125,7 +125,7 @@ void show_versions_read(struct show_versions *versions, const struct show *show)
 	if (show->dynamic_why.status != LODE_OK || show->dynamic.versym.size == 0)
 		return;
 	versions->names = calloc(MOST_VERSIONS + 1, sizeof *versions->names);
-	if (versions->names == NULL)
+	if (!versions->names)
 		return;
 	lode_versions_begin(&walk, &show->file.image, &show->dynamic);
 	while (lode_version_next(&version, &walk, NULL) > 0) {
@@ -153,7 +153,7 @@ const char *show_version_of(char *buf, size_t size, const struct show_versions *
 	struct lode_versym version;
 
 	buf[0] = '\0';
-	if (versions->names == NULL ||
+	if (!versions->names ||
 		lode_versym_read(&version, &show->file.image, &show->dynamic, symbol, NULL) != LODE_OK)
 		return buf;
 	if (version.index < versions->n && versions->names[version.index].name[0] != '\0')

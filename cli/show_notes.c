@@ -34,7 +34,7 @@ static void visit_extent(struct walk *walk, const struct lode_extent *extent, ui
 		size_t size = walk->note.note.desc_size < DESC_MOST ? walk->note.note.desc_size : DESC_MOST;
 
 		memset(walk->desc, 0, sizeof walk->desc);
-		if (!lode_input_exact_(&walk->show->file.input, walk->desc, walk->note.note.desc_offset, size))
+		if (!input_exact(&walk->show->file.input, walk->desc, walk->note.note.desc_offset, size))
 			size = 0;
 		show_note_words(&walk->note, walk->show, walk->desc, size);
 		walk->each(walk->host, &walk->note);
@@ -49,7 +49,7 @@ unsigned show_notes_each(const struct show *show, void (*each)(void *host, const
 	const struct lode_image *image = &show->file.image;
 	unsigned broken = 0;
 
-	if (walk == NULL)
+	if (!walk)
 		return 1;
 	walk->show = show;
 	walk->each = each;
@@ -62,7 +62,7 @@ unsigned show_notes_each(const struct show *show, void (*each)(void *host, const
 		if (segment->type == LODE_PT_NOTE && show->kind.id != KIND_DEBUG)
 			visit_extent(walk, &(struct lode_extent){segment->offset, segment->filesz}, segment->align);
 	}
-	for (uint32_t i = 1; image->sections != NULL && i < image->nsections && walk->broken < 16; i++) {
+	for (uint32_t i = 1; image->sections && i < image->nsections && walk->broken < 16; i++) {
 		const struct lode_section *section = &image->sections[i];
 
 		walk->note.segment = LODE_NO_INDEX;
@@ -110,13 +110,13 @@ static void print_note(void *host, const struct show_note *found)
 
 	if (seen_before(print, note->offset))
 		return;
-	if (found->type_name != NULL && strcmp(found->type_name, "NT_STAPSDT") == 0 && ++print->probes > PROBES_SHOWN)
+	if (found->type_name && strcmp(found->type_name, "NT_STAPSDT") == 0 && ++print->probes > PROBES_SHOWN)
 		return;
 	if (print->printed++ == 0)
 		show_head(print->show, "Notes");
 	fputs("  ", stdout);
-	lode_put_name(stdout, note->owner);
-	if (found->type_name != NULL)
+	put_name(stdout, note->owner);
+	if (found->type_name)
 		printf(" %s", found->type_name);
 	else
 		printf(" type 0x%x", note->type);
@@ -130,7 +130,7 @@ void show_notes_print(const struct show *show)
 	struct print *print = calloc(1, sizeof *print);
 	unsigned broken;
 
-	if (print == NULL)
+	if (!print)
 		return;
 	print->show = show;
 	print->left = show->file.image.source->size;

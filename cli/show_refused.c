@@ -37,7 +37,7 @@ static bool read_fields(uint64_t values[MOST_FIELDS], const struct show *show, c
 	unsigned char raw[8 * MOST_FIELDS];
 	const unsigned char *at = raw;
 
-	if (!lode_input_exact_(&show->file.input, raw, offset, size_of_all(sizes, is_wide(show))))
+	if (!input_exact(&show->file.input, raw, offset, size_of_all(sizes, is_wide(show))))
 		return false;
 	for (unsigned i = 0; sizes[i] != '\0'; i++) {
 		values[i] = load_number(at, size_of(sizes[i], is_wide(show)), show->file.image.data == LODE_DATA2MSB);
@@ -62,7 +62,7 @@ static void read_segments(struct show *show)
 	if (!table_there(show, sizes, image->phoff, image->nsegments, image->phentsize))
 		return;
 	image->segments = calloc(image->nsegments, sizeof *image->segments);
-	for (uint32_t i = 0; image->segments != NULL && i < image->nsegments; i++) {
+	for (uint32_t i = 0; image->segments && i < image->nsegments; i++) {
 		if (!read_fields(v, show, sizes, image->phoff + (uint64_t)i * image->phentsize))
 			return;
 		image->segments[i] = is_wide(show)
@@ -88,7 +88,7 @@ static void read_sections(struct show *show)
 	if (!table_there(show, shdr_sizes, image->shoff, image->nsections, image->shentsize))
 		return;
 	image->sections = calloc(image->nsections, sizeof *image->sections);
-	if (image->sections == NULL)
+	if (!image->sections)
 		return;
 	for (uint32_t i = 0; i < image->nsections; i++) {
 		if (!read_fields(v, show, shdr_sizes, image->shoff + (uint64_t)i * image->shentsize))
@@ -102,10 +102,10 @@ static void read_sections(struct show *show)
 /* Class and byte order are taken as the file says them; versions are not asked for. */
 static bool read_header(struct show *show, unsigned char ident[IDENT])
 {
-	struct lode_input *input = &show->file.input;
+	struct input *input = &show->file.input;
 	struct lode_open_options options = {.flags = LODE_OPEN_NATIVE | LODE_OPEN_SECTIONS};
 
-	if (!lode_input_exact_(input, ident, 0, IDENT) || memcmp(ident, "\177ELF", 4) != 0)
+	if (!input_exact(input, ident, 0, IDENT) || memcmp(ident, "\177ELF", 4) != 0)
 		return false;
 	options.class_ = ident[4];
 	options.data = ident[5];
@@ -143,7 +143,7 @@ static void print_text(const struct show *show, const unsigned char ident[IDENT]
 		return;
 	print_fields(show, ident);
 	show_segments_print(show);
-	if (show->file.image.sections != NULL)
+	if (show->file.image.sections)
 		show_sections_print(show);
 }
 

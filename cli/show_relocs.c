@@ -31,7 +31,7 @@ static void count_type(struct reloc_types *types, uint32_t type)
 		size_t room = types->room == 0 ? 32 : types->room * 2;
 		void *more = room > MOST_TYPES ? NULL : realloc(types->entries, room * sizeof *types->entries);
 
-		if (more == NULL) {
+		if (!more) {
 			types->others++;
 			return;
 		}
@@ -111,10 +111,10 @@ bool show_relocs_section(struct lode_reltab *table, const struct show *show, uin
 static void print_types(const struct show *show, const struct reloc_types *types)
 {
 	for (size_t i = 0; i < types->n; i++) {
-		const char *name = lode_reloc_name(show->file.image.machine, types->entries[i].type);
+		const char *name = reloc_name(show->file.image.machine, types->entries[i].type);
 
 		printf("  %10" PRIu64 "  ", types->entries[i].count);
-		if (name != NULL)
+		if (name)
 			puts(name);
 		else
 			printf("type %u\n", types->entries[i].type);
@@ -158,7 +158,7 @@ static void print_objects(const struct show *show)
 	uint64_t left = image->source->size;
 	uint32_t sections = 0;
 
-	for (uint32_t i = 1; image->sections != NULL && i < image->nsections; i++) {
+	for (uint32_t i = 1; image->sections && i < image->nsections; i++) {
 		if (!show_relocs_section(&table, show, i) || !show_afford(&left, table.size))
 			continue;
 		show_relocs_count(&types, show, &table);

@@ -21,6 +21,13 @@ struct part {
 	unsigned kind;
 };
 
+/* Room for all is there beforehand; limit is the file's size. */
+struct parts {
+	struct part *list;
+	size_t n;
+	uint64_t limit;
+};
+
 static bool debug_name(const char *name)
 {
 	return strncmp(name, ".debug", 6) == 0 || strncmp(name, ".zdebug", 7) == 0 || strcmp(name, ".gdb_index") == 0 ||
@@ -36,7 +43,7 @@ static unsigned section_kind(const struct show *show, uint32_t index, const uint
 	/* An object is loaded section by section. */
 	if ((section->flags & LODE_SHF_ALLOC) && show->file.image.type == LODE_ET_REL)
 		return BYTES_LOADED;
-	lode_file_section_name(name, sizeof name, &show->file, index);
+	file_section_name(name, sizeof name, &show->file, index);
 	if (debug_name(name))
 		return BYTES_DEBUG;
 	if (strncmp(name, ".rel", 4) == 0 && debug_name(name + (name[4] == 'a' ? 5 : 4)))
@@ -46,17 +53,16 @@ static unsigned section_kind(const struct show *show, uint32_t index, const uint
 	return section->type == LODE_SHT_REL || section->type == LODE_SHT_RELA ? BYTES_RELOCS : BYTES_OTHER;
 }
 
-static void add(struct part *parts, size_t *n, uint64_t offset, uint64_t size, unsigned kind, uint64_t limit)
+static void add(struct parts *parts, uint64_t offset, uint64_t size, unsigned kind)
 {
-	if (size == 0 || offset >= limit)
+	if (size == 0 || offset >= parts->limit)
 		return;
-	parts[(*n)++] = (struct part){offset, size > limit - offset ? limit : offset + size, kind};
+	parts->list[parts->n++] = (struct part){offset, size > parts->limit - offset ? parts->limit : offset + size, kind};
 }
 
-static void add_sections(struct part *parts, size_t *n, const struct show *show, uint8_t *symbol_strings)
+static void add_sections(struct parts *parts, const struct show *show, uint8_t *symbol_strings)
 {
 	const struct lode_image *image = &show->file.image;
-	uint64_t limit = image->source->size;
 
 	for (uint32_t i = 1; i < image->nsections; i++)
 		if (image->sections[i].type == LODE_SHT_SYMTAB && image->sections[i].link < image->nsections)
@@ -65,7 +71,7 @@ static void add_sections(struct part *parts, size_t *n, const struct show *show,
 		const struct lode_section *section = &image->sections[i];
 
 		if (section->type != LODE_SHT_NOBITS && section->type != LODE_SHT_NULL)
-			add(parts, n, section->offset, section->size, section_kind(show, i, symbol_strings), limit);
+			add(parts, section->offset, section->size, section_kind(show, i, symbol_strings));
 	}
 }
 
@@ -79,47 +85,47 @@ static int by_begin(const void *a, const void *b)
 }
 
 /* Each byte counts once, for the part that begins first: headers that a segment maps count as loaded. */
-static void sweep(struct show_sizes *sizes, const struct part *parts, size_t n, uint64_t limit)
+static void sweep(struct show_sizes *sizes, const struct parts *parts)
 {
+	const struct part *part = parts->list;
 	uint64_t done = 0;
 
-	for (size_t i = 0; i < n; i++) {
-		uint64_t begin = parts[i].begin > done ? parts[i].begin : done;
+	for (size_t i = 0; i < parts->n; i++, part++) {
+		uint64_t begin = part->begin > done ? part->begin : done;
 
 		if (begin > done)
 			sizes->file[BYTES_PADDING] += begin - done;
-		if (parts[i].end > begin) {
-			sizes->file[parts[i].kind] += parts[i].end - begin;
-			done = parts[i].end;
+		if (part->end > begin) {
+			sizes->file[part->kind] += part->end - begin;
+			done = part->end;
 		} else {
 			done = begin;
 		}
 	}
-	sizes->file[BYTES_PADDING] += limit - done;
+	sizes->file[BYTES_PADDING] += parts->limit - done;
 }
 
 static void count_file(struct show_sizes *sizes, const struct show *show)
 {
 	const struct lode_image *image = &show->file.image;
-	size_t n = 0, room = 3 + (size_t)image->nsegments + (image->sections != NULL ? image->nsections : 0);
-	struct part *parts = calloc(room, sizeof *parts);
+	size_t room = 3 + (size_t)image->nsegments + (image->sections ? image->nsections : 0);
+	struct parts parts = {.list = calloc(room, sizeof *parts.list), .limit = image->source->size};
 	uint8_t *symbol_strings = calloc((size_t)image->nsections + 1, 1);
-	uint64_t limit = image->source->size;
 
-	if (parts != NULL && symbol_strings != NULL) {
+	if (parts.list && symbol_strings) {
 		for (uint32_t i = 0; i < image->nsegments; i++)
 			if (image->segments[i].type == LODE_PT_LOAD && show->kind.id != KIND_DEBUG)
-				add(parts, &n, image->segments[i].offset, image->segments[i].filesz, BYTES_LOADED, limit);
-		add(parts, &n, 0, image->ehsize, BYTES_HEADERS, limit);
-		add(parts, &n, image->phoff, (uint64_t)image->nsegments * image->phentsize, BYTES_HEADERS, limit);
-		if (image->sections != NULL) {
-			add(parts, &n, image->shoff, (uint64_t)image->nsections * image->shentsize, BYTES_HEADERS, limit);
-			add_sections(parts, &n, show, symbol_strings);
+				add(&parts, image->segments[i].offset, image->segments[i].filesz, BYTES_LOADED);
+		add(&parts, 0, image->ehsize, BYTES_HEADERS);
+		add(&parts, image->phoff, (uint64_t)image->nsegments * image->phentsize, BYTES_HEADERS);
+		if (image->sections) {
+			add(&parts, image->shoff, (uint64_t)image->nsections * image->shentsize, BYTES_HEADERS);
+			add_sections(&parts, show, symbol_strings);
 		}
-		qsort(parts, n, sizeof *parts, by_begin);
-		sweep(sizes, parts, n, limit);
+		qsort(parts.list, parts.n, sizeof *parts.list, by_begin);
+		sweep(sizes, &parts);
 	}
-	free(parts);
+	free(parts.list);
 	free(symbol_strings);
 }
 

@@ -15,7 +15,7 @@ static void put_type(const char *name, uint32_t type, int width)
 	char number[16];
 
 	snprintf(number, sizeof number, "0x%x", type);
-	printf("%-*s", width, name != NULL ? name : number);
+	printf("%-*s", width, name ? name : number);
 }
 
 /* As many as the highest address needs, so that the table of a process fits 80 columns. */
@@ -35,7 +35,7 @@ void show_segments_print(const struct show *show)
 	char prot[4];
 	int width;
 
-	if (image->nsegments == 0 || image->segments == NULL)
+	if (image->nsegments == 0 || !image->segments)
 		return;
 	width = segment_digits(image);
 	show_head(show, "Program headers");
@@ -45,7 +45,7 @@ void show_segments_print(const struct show *show)
 		const struct lode_segment *s = &image->segments[i];
 
 		printf("  %3u ", i);
-		put_type(lode_segment_type_name(s->type), s->type, 12);
+		put_type(segment_type_name(s->type), s->type, 12);
 		printf(" %s%s%s 0x%08" PRIx64 " 0x%0*" PRIx64 " 0x%08" PRIx64 " 0x%08" PRIx64 " 0x%" PRIx64,
 			show_prot_sgr(show, s->flags), show_prot(prot, s->flags), show_sgr(show, "\033[0m"), s->offset,
 			width, s->vaddr, s->filesz, s->memsz, s->align);
@@ -74,7 +74,7 @@ void show_sections_print(const struct show *show)
 	const struct lode_image *image = &show->file.image;
 	char name[256], flags[16];
 
-	if (image->sections == NULL || image->nsections == 0) {
+	if (!image->sections || image->nsections == 0) {
 		puts("\nNo sections.");
 		return;
 	}
@@ -85,10 +85,10 @@ void show_sections_print(const struct show *show)
 		const struct lode_section *s = &image->sections[i];
 
 		printf("  %4u ", i);
-		put_type(lode_section_type_name(s->type), s->type, 12);
+		put_type(section_type_name(s->type), s->type, 12);
 		printf(" %-5s 0x%0*" PRIx64 " 0x%08" PRIx64 " 0x%08" PRIx64 " %4u %4u %5" PRIu64 "  ",
 			section_flags(flags, s->flags), digits(show), s->addr, s->offset, s->size, s->link, s->info, s->addralign);
-		lode_put_name(stdout, lode_file_section_name(name, sizeof name, &show->file, i));
+		put_name(stdout, file_section_name(name, sizeof name, &show->file, i));
 		putchar('\n');
 	}
 }
@@ -124,7 +124,7 @@ static void put_place(const struct lode_symbol *symbol)
 
 static void put_or_number(const char *name, unsigned number, int width)
 {
-	if (name != NULL)
+	if (name)
 		printf(" %-*s", width, name);
 	else
 		printf(" %-*u", width, number);
@@ -153,11 +153,11 @@ static void print_table(const struct show *show, const struct lode_symtab *table
 		if (status == LODE_ERR_ROOM)
 			name[sizeof name - 1] = '\0';
 		if (status == LODE_OK || status == LODE_ERR_ROOM)
-			lode_put_name(stdout, name);
+			put_name(stdout, name);
 		else if (symbol.name != 0)
 			fputs("(no name: outside the string table)", stdout);
-		if (versions != NULL)
-			lode_put_name(stdout, show_version_of(version, sizeof version, versions, show, i));
+		if (versions)
+			put_name(stdout, show_version_of(version, sizeof version, versions, show, i));
 		puts(visibility[symbol.other & 3]);
 	}
 }
@@ -168,7 +168,7 @@ void show_symbols_print(const struct show *show)
 	uint64_t left = image->source->size;
 	bool any = false;
 
-	for (uint32_t i = 1; image->sections != NULL && i < image->nsections; i++) {
+	for (uint32_t i = 1; image->sections && i < image->nsections; i++) {
 		struct lode_symtab table;
 		struct lode_diag why;
 

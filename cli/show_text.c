@@ -82,7 +82,7 @@ void show_wrap(const struct show *show, const char *text, size_t at, size_t inde
 	size_t width = (size_t)show->width;
 	char safe[4 * 768 + 1];
 
-	lode_escape(safe, sizeof safe, text, strlen(text));
+	escape_bytes(safe, sizeof safe, text, strlen(text));
 	for (const char *p = safe; *p != '\0';) {
 		size_t piece = fit(p, width > at + NARROW ? width - at : NARROW);
 
@@ -116,21 +116,21 @@ static void say(char *text, size_t size, const char *format, ...)
 static void print_format(const struct show *show)
 {
 	const struct lode_image *image = &show->file.image;
-	const char *machine = lode_machine_name(image->machine), *type = lode_type_name(image->type);
-	const char *abi = lode_osabi_name(image->osabi);
+	const char *machine = machine_name(image->machine), *type = type_name(image->type);
+	const char *abi = osabi_name(image->osabi);
 	char text[256] = "";
 
 	say(text, sizeof text, "ELF%d, %s-endian, ", image->class_ == LODE_CLASS64 ? 64 : 32,
 		image->data == LODE_DATA2MSB ? "big" : "little");
-	if (machine != NULL)
+	if (machine)
 		say(text, sizeof text, "%s, ", machine);
 	else
 		say(text, sizeof text, "machine %u, ", image->machine);
-	if (type != NULL)
+	if (type)
 		say(text, sizeof text, "%s, ", type);
 	else
 		say(text, sizeof text, "type 0x%x, ", image->type);
-	if (abi != NULL)
+	if (abi)
 		say(text, sizeof text, "%s ABI", abi);
 	else
 		say(text, sizeof text, "ABI %u", image->osabi);
@@ -156,7 +156,7 @@ static void print_header(const struct show *show)
 
 static void print_input(const struct show *show)
 {
-	const struct lode_input *input = &show->file.input;
+	const struct input *input = &show->file.input;
 	char size[24];
 
 	if (input->peeled[0] == '\0')
@@ -175,12 +175,12 @@ static void print_stack(const struct show *show)
 	const struct lode_segment *stack;
 	char prot[4], size[24];
 
-	if (show->kind.id == KIND_KERNEL || show->file.image.segments == NULL ||
+	if (show->kind.id == KIND_KERNEL || !show->file.image.segments ||
 		(show->file.image.type != LODE_ET_EXEC && show->file.image.type != LODE_ET_DYN))
 		return;
 	stack = lode_segment_find(&show->file.image, LODE_PT_GNU_STACK);
 	line("stack");
-	if (stack == NULL) {
+	if (!stack) {
 		puts("no PT_GNU_STACK: the loader's default, executable for old programs");
 		return;
 	}
@@ -204,11 +204,11 @@ static const char *section_of(char *name, size_t size, const struct show *show, 
 	const struct lode_image *image = &show->file.image;
 
 	name[0] = '\0';
-	for (uint32_t i = 1; image->sections != NULL && i < image->nsections; i++) {
+	for (uint32_t i = 1; image->sections && i < image->nsections; i++) {
 		const struct lode_section *section = &image->sections[i];
 
 		if ((section->flags & LODE_SHF_ALLOC) && addr >= section->addr && addr - section->addr < section->size)
-			return lode_file_section_name(name, size, &show->file, i);
+			return file_section_name(name, size, &show->file, i);
 	}
 	return name;
 }
@@ -223,7 +223,7 @@ static void print_entry(const struct show *show)
 	printf("0x%" PRIx64, show->file.image.entry);
 	if (section_of(name, sizeof name, show, show->file.image.entry)[0] != '\0') {
 		fputs(" in ", stdout);
-		lode_put_name(stdout, name);
+		put_name(stdout, name);
 	}
 	putchar('\n');
 }
@@ -238,7 +238,7 @@ static void print_core_note(const struct show *show, const char *title, uint32_t
 	if (lode_note_find(&note, &show->file.image, "CORE", type, NULL) != 1)
 		return;
 	size = note.desc_size < sizeof desc ? note.desc_size : sizeof desc;
-	size = lode_input_peek(&show->file.input, desc, note.desc_offset, size);
+	size = input_peek(&show->file.input, desc, note.desc_offset, size);
 	show_core_words(words, sizeof words, show, &(struct show_desc){type, desc, size});
 	if (words[0] == '\0')
 		return;
@@ -261,7 +261,7 @@ void show_identity_print(const struct show *show)
 	char size[24];
 
 	printf("%s", show_sgr(show, "\033[1m"));
-	lode_put_name(stdout, show->file.input.name);
+	put_name(stdout, show->file.input.name);
 	printf("%s: %s, %s\n", show_sgr(show, "\033[0m"), show->kind.words, show_size(size, show->file.input.own_size));
 	print_input(show);
 	print_header(show);
@@ -270,7 +270,7 @@ void show_identity_print(const struct show *show)
 	print_core(show);
 	if (show->has_interpreter) {
 		line("interpreter");
-		lode_put_name(stdout, show->interpreter);
+		put_name(stdout, show->interpreter);
 		putchar('\n');
 	}
 	show_dynamic_print(show);

@@ -33,7 +33,7 @@ static bool collect_bands(struct svg *svg)
 
 	svg->bands = calloc(SVG_BANDS, sizeof *svg->bands);
 	svg->tops = calloc(SVG_BANDS, sizeof *svg->tops);
-	if (svg->bands == NULL || svg->tops == NULL)
+	if (!svg->bands || !svg->tops)
 		return false;
 	while (svg->nbands < SVG_BANDS && picture_next_band(&svg->bands[svg->nbands], svg->show, &next)) {
 		svg->tops[svg->nbands] = y;
@@ -43,16 +43,16 @@ static bool collect_bands(struct svg *svg)
 	return true;
 }
 
-double svg_band_height_(const struct svg *svg, uint32_t i)
+double svg_band_height(const struct svg *svg, uint32_t i)
 {
 	return band_height(&svg->bands[i]) * svg->stretch;
 }
 
-double svg_y_(const struct svg *svg, uint32_t i, uint64_t addr)
+double svg_y(const struct svg *svg, uint32_t i, uint64_t addr)
 {
 	const struct band *band = &svg->bands[i];
 
-	return svg->tops[i] + svg_band_height_(svg, i) * ((double)(addr - band->addr) / (double)band->size);
+	return svg->tops[i] + svg_band_height(svg, i) * ((double)(addr - band->addr) / (double)band->size);
 }
 
 static uint64_t segment_addr(const struct svg *svg, const struct lode_segment *segment)
@@ -86,7 +86,7 @@ static void add_piece(struct svg *svg, uint32_t band, const struct lode_range *p
 static bool collect_pieces(struct svg *svg)
 {
 	svg->pieces = calloc(SVG_PIECES, sizeof *svg->pieces);
-	if (svg->pieces == NULL)
+	if (!svg->pieces)
 		return false;
 	for (uint32_t b = 0; b < svg->nbands; b++) {
 		const struct band *band = &svg->bands[b];
@@ -120,7 +120,7 @@ static bool collect_parts(struct svg *svg)
 	uint32_t n = 0;
 
 	svg->parts = calloc(2 * SVG_PIECES + 2, sizeof *svg->parts);
-	if (loaded == NULL || svg->parts == NULL) {
+	if (!loaded || !svg->parts) {
 		free(loaded);
 		return false;
 	}
@@ -181,23 +181,23 @@ int show_svg_write(const struct show *show, const char *path)
 	int status = -1;
 
 	if (show->plan_why.status != LODE_OK) {
-		lode_error_diag(show->file.input.name, &show->plan_why);
+		complain_diag(show->file.input.name, &show->plan_why);
 		return -1;
 	}
 	if (!collect_bands(&svg) || !collect_pieces(&svg) || !collect_parts(&svg)) {
-		lode_error(path, "no memory for the picture");
+		complain(path, "no memory for the picture");
 	} else {
 		place_parts(&svg);
 		svg.out = strcmp(path, "-") == 0 ? stdout : fopen(path, "we");
-		if (svg.out == NULL) {
-			lode_error(path, "%m");
+		if (!svg.out) {
+			complain(path, "%m");
 		} else {
-			svg_draw_(&svg);
+			svg_draw(&svg);
 			status = ferror(svg.out) ? -1 : 0;
 			if (svg.out != stdout && fclose(svg.out) != 0)
 				status = -1;
 			if (status != 0)
-				lode_error(path, "%m");
+				complain(path, "%m");
 		}
 	}
 	free(svg.bands);

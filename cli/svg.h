@@ -36,9 +36,9 @@ struct svg {
 	double bottom, file_bottom;
 };
 
-double svg_band_height_(const struct svg *svg, uint32_t i);
+double svg_band_height(const struct svg *svg, uint32_t i);
 /* Where an address of band i lies in the picture. */
-double svg_y_(const struct svg *svg, uint32_t i, uint64_t addr);
-void svg_draw_(const struct svg *svg);
+double svg_y(const struct svg *svg, uint32_t i, uint64_t addr);
+void svg_draw(const struct svg *svg);
 
 #endif

@@ -24,11 +24,11 @@ static void put_xml(const struct svg *svg, const char *safe)
 /* Text of any bytes as XML character data. */
 static void put_text(const struct svg *svg, const char *text)
 {
-	char safe[4 * LODE_PIECE + 1];
+	char safe[4 * NAME_PIECE + 1];
 
 	for (size_t left = strlen(text), piece; left > 0; left -= piece, text += piece) {
-		piece = lode_piece(text, left);
-		lode_escape(safe, sizeof safe, text, piece);
+		piece = name_piece(text, left);
+		escape_bytes(safe, sizeof safe, text, piece);
 		put_xml(svg, safe);
 	}
 }
@@ -68,8 +68,8 @@ static void put_title(const struct svg *svg)
 {
 	const struct show *show = svg->show;
 	const struct lode_image *image = &show->file.image;
-	const char *machine = lode_machine_name(image->machine);
-	size_t letters = lode_escape(NULL, 0, show->file.input.name, strlen(show->file.input.name));
+	const char *machine = machine_name(image->machine);
+	size_t letters = escape_bytes(NULL, 0, show->file.input.name, strlen(show->file.input.name));
 	char size[24], span[64];
 
 	fputs("<title>", svg->out);
@@ -82,7 +82,7 @@ static void put_title(const struct svg *svg)
 				 : 21 * 75 / letters);
 	put_text(svg, show->file.input.name);
 	fprintf(svg->out, "</text>\n<text class=\"dim\" x=\"24\" y=\"63\">%s, ELF%d %s, %s", show->kind.words,
-		image->class_ == LODE_CLASS64 ? 64 : 32, machine != NULL ? machine : "of another machine",
+		image->class_ == LODE_CLASS64 ? 64 : 32, machine ? machine : "of another machine",
 		show_size(size, image->source->size));
 	if (show->file.input.peeled[0] != '\0') {
 		fputs(", out of a ", svg->out);
@@ -96,16 +96,22 @@ static void put_title(const struct svg *svg)
 		picture_extent(span, show), show->policy.page_size >> 10);
 }
 
-static void put_rect(const struct svg *svg, const char *class_, double x, double y, double w, double h)
+/* Where columns of the picture stand. */
+static const struct column {
+	double x, width;
+} file_column = {FILE_X, FILE_W}, memory_column = {MEMORY_X, MEMORY_W}, mark_column = {MEMORY_X + MEMORY_W + 1, 6};
+
+static void put_rect(const struct svg *svg, const char *class_, struct column column, double y, double height)
 {
-	fprintf(svg->out, "<rect class=\"%s\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\"/>", class_, x, y, w, h);
+	fprintf(svg->out, "<rect class=\"%s\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\"/>", class_, column.x, y,
+		column.width, height);
 }
 
 /* Height of a piece: never so thin that it vanishes. */
 static double piece_height(const struct svg *svg, const struct svg_piece *piece)
 {
 	const struct band *band = &svg->bands[piece->band];
-	double height = svg_band_height_(svg, piece->band) * ((double)piece->size / (double)band->size);
+	double height = svg_band_height(svg, piece->band) * ((double)piece->size / (double)band->size);
 
 	return height < 1.5 ? 1.5 : height;
 }
@@ -114,7 +120,7 @@ static void put_ribbon(const struct svg *svg, const struct svg_part *part)
 {
 	const struct svg_piece *piece = &svg->pieces[part->piece];
 	double left = FILE_X + FILE_W, right = MEMORY_X, middle = (left + right) / 2;
-	double top = svg_y_(svg, piece->band, piece->addr), bottom = top + piece_height(svg, piece), end = part->y + part->height;
+	double top = svg_y(svg, piece->band, piece->addr), bottom = top + piece_height(svg, piece), end = part->y + part->height;
 
 	fprintf(svg->out,
 		"<path class=\"%s ribbon\" d=\"M%.1f %.1fC%.1f %.1f %.1f %.1f %.1f %.1fL%.1f %.1fC%.1f %.1f %.1f %.1f %.1f "
@@ -128,7 +134,7 @@ static void put_part(const struct svg *svg, const struct svg_part *part)
 	const char *class_ = part->loaded ? prot_class(svg->bands[svg->pieces[part->piece].band].run->prot) : "idle";
 	char size[24];
 
-	put_rect(svg, class_, FILE_X, part->y, FILE_W, part->height);
+	put_rect(svg, class_, file_column, part->y, part->height);
 	if (part->height < 13) {
 		putc('\n', svg->out);
 		return;
@@ -143,15 +149,15 @@ static void put_part(const struct svg *svg, const struct svg_part *part)
 static void put_piece(const struct svg *svg, const struct svg_piece *piece)
 {
 	const char *class_ = prot_class(svg->bands[piece->band].run->prot);
-	double y = svg_y_(svg, piece->band, piece->addr), height = piece_height(svg, piece);
+	double y = svg_y(svg, piece->band, piece->addr), height = piece_height(svg, piece);
 	char zero[16];
 
 	if (!piece->zero) {
-		put_rect(svg, class_, MEMORY_X, y, MEMORY_W, height);
+		put_rect(svg, class_, memory_column, y, height);
 		return;
 	}
 	snprintf(zero, sizeof zero, "%s zero", class_);
-	put_rect(svg, zero, MEMORY_X, y, MEMORY_W, height);
+	put_rect(svg, zero, memory_column, y, height);
 	fprintf(svg->out, "<rect fill=\"url(#hatch)\" x=\"%d\" y=\"%.1f\" width=\"%d\" height=\"%.1f\"/>", MEMORY_X, y, MEMORY_W,
 		height);
 }
@@ -176,11 +182,11 @@ static const char *mark_class(enum band_mark mark)
 static void put_extent(const struct svg *svg, uint32_t i, const char *class_, uint64_t addr, uint64_t size)
 {
 	const struct band *band = &svg->bands[i];
-	double top = svg_y_(svg, i, addr), bottom = svg->tops[i] + svg_band_height_(svg, i);
+	double top = svg_y(svg, i, addr), bottom = svg->tops[i] + svg_band_height(svg, i);
 
 	if (size < band->size - (addr - band->addr))
-		bottom = svg_y_(svg, i, addr + size);
-	put_rect(svg, class_, MEMORY_X + MEMORY_W + 1, top, 6, bottom - top < 2 ? 2 : bottom - top);
+		bottom = svg_y(svg, i, addr + size);
+	put_rect(svg, class_, mark_column, top, bottom - top < 2 ? 2 : bottom - top);
 }
 
 static void put_labels(const struct svg *svg, uint32_t i)
@@ -189,7 +195,7 @@ static void put_labels(const struct svg *svg, uint32_t i)
 	double right = MEMORY_X + MEMORY_W;
 
 	for (uint32_t k = 0; k < band->nlabels; k++) {
-		double text = svg->tops[i] + 16 + k * (double)LABEL, place = svg_y_(svg, i, band->labels[k].addr);
+		double text = svg->tops[i] + 16 + k * (double)LABEL, place = svg_y(svg, i, band->labels[k].addr);
 		enum band_mark mark = band->labels[k].mark;
 
 		if (mark == MARK_ENTRY || mark == MARK_RELRO || mark == MARK_TLS || mark == MARK_WARN) {
@@ -216,7 +222,7 @@ static void put_tooltip(const struct svg *svg, uint32_t i)
 	fprintf(svg->out,
 		"<rect fill=\"transparent\" x=\"%d\" y=\"%.1f\" width=\"%d\" height=\"%.1f\"><title>0x%" PRIx64 " to 0x%" PRIx64
 		"\n",
-		MEMORY_X, svg->tops[i], MEMORY_W, svg_band_height_(svg, i), band->addr, band->addr + band->size);
+		MEMORY_X, svg->tops[i], MEMORY_W, svg_band_height(svg, i), band->addr, band->addr + band->size);
 	for (uint32_t k = 0; k < band->nlabels; k++) {
 		put_text(svg, band->labels[k].text);
 		putc('\n', svg->out);
@@ -232,21 +238,21 @@ static void put_address(const struct svg *svg, double y, uint64_t addr)
 static void put_band(const struct svg *svg, uint32_t i)
 {
 	const struct band *band = &svg->bands[i];
-	double top = svg->tops[i], height = svg_band_height_(svg, i);
+	double top = svg->tops[i], height = svg_band_height(svg, i);
 	char size[24];
 
 	if (band->gap) {
-		put_rect(svg, "gap", MEMORY_X, top, MEMORY_W, height);
+		put_rect(svg, "gap", memory_column, top, height);
 		fprintf(svg->out, "<text class=\"dim mid\" x=\"%d\" y=\"%.1f\">gap of %s</text>\n", MEMORY_X + MEMORY_W / 2,
 			top + height / 2 + 4.5, show_size(size, band->size));
 		put_address(svg, top + 12, band->addr);
 		return;
 	}
-	put_rect(svg, "rest", MEMORY_X, top, MEMORY_W, height);
+	put_rect(svg, "rest", memory_column, top, height);
 	for (uint32_t k = 0; k < svg->npieces; k++)
 		if (svg->pieces[k].band == i)
 			put_piece(svg, &svg->pieces[k]);
-	put_rect(svg, "frame", MEMORY_X, top, MEMORY_W, height);
+	put_rect(svg, "frame", memory_column, top, height);
 	putc('\n', svg->out);
 	put_address(svg, top + 12, band->addr);
 	put_labels(svg, i);
@@ -336,7 +342,7 @@ static void put_legend(const struct svg *svg, double y)
 /* Lines of the legends below the picture are known only once they are drawn; this is their most. */
 static const double BELOW = 262;
 
-void svg_draw_(const struct svg *svg)
+void svg_draw(const struct svg *svg)
 {
 	double y = svg->bottom + 52;
 
@@ -353,7 +359,7 @@ void svg_draw_(const struct svg *svg)
 	for (uint32_t i = 0; i < svg->nbands; i++)
 		put_band(svg, i);
 	if (svg->nbands > 0)
-		put_address(svg, svg->tops[svg->nbands - 1] + svg_band_height_(svg, svg->nbands - 1) + 14,
+		put_address(svg, svg->tops[svg->nbands - 1] + svg_band_height(svg, svg->nbands - 1) + 14,
 			svg->show->plan.span.addr + svg->show->plan.span.size);
 	fprintf(svg->out, "<text class=\"mono dim end\" x=\"%d\" y=\"%.1f\">0x%" PRIx64 "</text>\n", FILE_X - 8,
 		svg->file_bottom + 12, svg->show->file.image.source->size);

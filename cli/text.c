@@ -6,20 +6,20 @@
 #include <string.h>
 #include <unistd.h>
 
-bool lode_colour(FILE *stream, enum lode_when when)
+bool wants_colour(FILE *stream, enum when when)
 {
 	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
 
-	if (when != LODE_AUTO)
-		return when == LODE_ALWAYS;
-	if (no_color != NULL && no_color[0] != '\0')
+	if (when != WHEN_AUTO)
+		return when == WHEN_ALWAYS;
+	if (no_color && no_color[0] != '\0')
 		return false;
-	if (term == NULL || strcmp(term, "dumb") == 0)
+	if (!term || strcmp(term, "dumb") == 0)
 		return false;
 	return isatty(fileno(stream)) == 1;
 }
 
-size_t lode_utf8_length(uint32_t *code, const unsigned char *p, size_t left)
+size_t utf8_length(uint32_t *code, const unsigned char *p, size_t left)
 {
 	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
 	size_t length = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : p[0] < 0xf5 ? 4 : 0;
@@ -36,7 +36,7 @@ size_t lode_utf8_length(uint32_t *code, const unsigned char *p, size_t left)
 }
 
 /* Control characters, and those that change how the text around them is drawn (direction, line ends, nothing at all). */
-bool lode_harmless(uint32_t code)
+bool is_harmless(uint32_t code)
 {
 	if (code < 0x20 || (code >= 0x7f && code < 0xa0))
 		return false;
@@ -54,7 +54,7 @@ static void put(char *buf, size_t size, size_t *at, const char *bytes, size_t nb
 	*at += nbytes;
 }
 
-size_t lode_escape(char *buf, size_t size, const char *bytes, size_t nbytes)
+size_t escape_bytes(char *buf, size_t size, const char *bytes, size_t nbytes)
 {
 	static const char hex[] = "0123456789abcdef";
 	size_t at = 0, taken;
@@ -62,10 +62,10 @@ size_t lode_escape(char *buf, size_t size, const char *bytes, size_t nbytes)
 	for (size_t i = 0; i < nbytes; i += taken) {
 		uint32_t code = 0;
 
-		taken = lode_utf8_length(&code, (const unsigned char *)bytes + i, nbytes - i);
+		taken = utf8_length(&code, (const unsigned char *)bytes + i, nbytes - i);
 		if (taken > 0 && code == '\\') {
 			put(buf, size, &at, "\\\\", 2);
-		} else if (taken > 0 && lode_harmless(code)) {
+		} else if (taken > 0 && is_harmless(code)) {
 			put(buf, size, &at, bytes + i, taken);
 		} else {
 			unsigned char byte = (unsigned char)bytes[i];
@@ -79,32 +79,32 @@ size_t lode_escape(char *buf, size_t size, const char *bytes, size_t nbytes)
 	return at;
 }
 
-size_t lode_piece(const char *name, size_t length)
+size_t name_piece(const char *name, size_t length)
 {
-	size_t piece = length < LODE_PIECE ? length : LODE_PIECE;
+	size_t piece = length < NAME_PIECE ? length : NAME_PIECE;
 
 	/* Never cut a character in two. */
-	while (piece < length && piece > LODE_PIECE - 3 && ((unsigned char)name[piece] & 0xc0) == 0x80)
+	while (piece < length && piece > NAME_PIECE - 3 && ((unsigned char)name[piece] & 0xc0) == 0x80)
 		piece--;
 	return piece;
 }
 
-void lode_put_name(FILE *stream, const char *name)
+void put_name(FILE *stream, const char *name)
 {
-	char buf[4 * LODE_PIECE + 1];
+	char buf[4 * NAME_PIECE + 1];
 	size_t length = strlen(name);
 
 	while (length > 0) {
-		size_t piece = lode_piece(name, length);
+		size_t piece = name_piece(name, length);
 
-		lode_escape(buf, sizeof buf, name, piece);
+		escape_bytes(buf, sizeof buf, name, piece);
 		fputs(buf, stream);
 		name += piece;
 		length -= piece;
 	}
 }
 
-void lode_error(const char *file, const char *format, ...)
+void complain(const char *file, const char *format, ...)
 {
 	char text[1024], line[2048];
 	int error = errno;
@@ -115,19 +115,19 @@ void lode_error(const char *file, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(text, sizeof text, format, args);
 	va_end(args);
-	lode_escape(line, sizeof line, text, strlen(text));
+	escape_bytes(line, sizeof line, text, strlen(text));
 	fputs("lode: ", stderr);
-	if (file != NULL) {
-		lode_put_name(stderr, file);
+	if (file) {
+		put_name(stderr, file);
 		fputs(": ", stderr);
 	}
 	fprintf(stderr, "%s\n", line);
 }
 
-void lode_error_diag(const char *file, const struct lode_diag *why)
+void complain_diag(const char *file, const struct lode_diag *why)
 {
 	char text[768];
 
 	lode_diag_format(text, sizeof text, why);
-	lode_error(file, "%s", text);
+	complain(file, "%s", text);
 }

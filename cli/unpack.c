@@ -5,26 +5,26 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool lode_is_zboot_(const unsigned char *head, size_t have)
+bool is_zboot(const unsigned char *head, size_t have)
 {
 	return have >= 0x3c && memcmp(head, "MZ", 2) == 0 && memcmp(head + 4, "zimg", 4) == 0;
 }
 
-bool lode_is_bzimage_(const unsigned char *head, size_t have)
+bool is_bzimage(const unsigned char *head, size_t have)
 {
-	return have >= LODE_HEAD && memcmp(head + 0x202, "HdrS", 4) == 0 && le16(head + 0x1fe) == 0xaa55;
+	return have >= INPUT_HEAD && memcmp(head + 0x202, "HdrS", 4) == 0 && le16(head + 0x1fe) == 0xaa55;
 }
 
 /* The format of size bytes at offset. */
-static const struct packed_format *find_format(const struct lode_input *input, uint64_t offset, uint64_t size)
+static const struct packed_format *find_format(const struct input *input, uint64_t offset, uint64_t size)
 {
 	unsigned char magic[9];
 
-	return packed_format_of(magic, lode_input_peek(input, magic, offset, size < sizeof magic ? (size_t)size : sizeof magic));
+	return packed_format_of(magic, input_peek(input, magic, offset, size < sizeof magic ? (size_t)size : sizeof magic));
 }
 
 /* The unpacked bytes become the source. */
-static void replace(struct lode_input *input, const struct lode_output *output)
+static void replace(struct input *input, const struct output *output)
 {
 	free(input->memory);
 	input->memory = output->bytes;
@@ -32,26 +32,26 @@ static void replace(struct lode_input *input, const struct lode_output *output)
 	input->source = (struct lode_source){.bytes = output->bytes, .size = output->size};
 }
 
-static bool holds_elf(const struct lode_output *output)
+static bool holds_elf(const struct output *output)
 {
 	return output->size >= 4 && memcmp(output->bytes, "\177ELF", 4) == 0;
 }
 
-static int refuse(struct lode_input *input, const struct packed_format *format, struct lode_output *output, const char *wrong)
+static int refuse(struct input *input, const struct packed_format *format, struct output *output, const char *wrong)
 {
 	free(output->bytes);
-	return lode_input_fail_(input, 0, "%s%s%s: %s", input->peeled, input->peeled[0] != '\0' ? ", " : "",
+	return input_fail(input, 0, "%s%s%s: %s", input->peeled, input->peeled[0] != '\0' ? ", " : "",
 		packed_format_name(format), wrong);
 }
 
-static int unpack(struct lode_input *input, const struct packed_format *format, uint64_t offset, uint64_t size)
+static int unpack(struct input *input, const struct packed_format *format, uint64_t offset, uint64_t size)
 {
-	struct lode_output output;
-	const char *wrong = lode_unpack_bytes_(&output, input, format, offset, size);
+	struct output output;
+	const char *wrong = unpack_bytes(&output, input, format, offset, size);
 
-	if (wrong == NULL && !holds_elf(&output))
+	if (!wrong && !holds_elf(&output))
 		wrong = "no ELF image in it";
-	if (wrong != NULL)
+	if (wrong)
 		return refuse(input, format, &output, wrong);
 	replace(input, &output);
 	return 0;
@@ -59,23 +59,23 @@ static int unpack(struct lode_input *input, const struct packed_format *format, 
 
 /* Ref: Linux drivers/firmware/efi/libstub/zboot-header.S: payload offset at 8, its size at 12. What is in it is mostly a flat
  * image: then the file stays what it is. */
-static int unpack_zboot(struct lode_input *input, const unsigned char *header)
+static int unpack_zboot(struct input *input, const unsigned char *header)
 {
-	struct lode_output output;
+	struct output output;
 	uint64_t offset = le32(header + 8), length = le32(header + 12);
 	const struct packed_format *format;
 	const char *wrong;
 
 	if (length > input->source.size || offset > input->source.size - length)
-		return lode_input_fail_(input, 0,
+		return input_fail(input, 0,
 			"EFI zboot: the payload (0x%llx bytes at 0x%llx) reaches past the end of the file: it is cut short",
 			(unsigned long long)length, (unsigned long long)offset);
 	format = find_format(input, offset, length);
-	if (format == NULL)
+	if (!format)
 		return 0;
-	wrong = lode_unpack_bytes_(&output, input, format, offset, length);
-	if (wrong != NULL) {
-		lode_input_note_(input, "EFI zboot");
+	wrong = unpack_bytes(&output, input, format, offset, length);
+	if (wrong) {
+		input_note(input, "EFI zboot");
 		return refuse(input, format, &output, wrong);
 	}
 	if (!holds_elf(&output)) {
@@ -83,13 +83,13 @@ static int unpack_zboot(struct lode_input *input, const unsigned char *header)
 		return 0;
 	}
 	replace(input, &output);
-	lode_input_note_(input, "EFI zboot, %s payload", packed_format_name(format));
+	input_note(input, "EFI zboot, %s payload", packed_format_name(format));
 	return 0;
 }
 
 /* Ref: Linux Documentation/arch/x86/boot.rst: setup_sects 0x1f1, "HdrS" 0x202, version 0x206, payload_offset 0x248,
  * payload_length 0x24c. */
-static int unpack_bzimage(struct lode_input *input, const unsigned char *header)
+static int unpack_bzimage(struct input *input, const unsigned char *header)
 {
 	uint16_t version = le16(header + 0x206);
 	uint32_t sectors = header[0x1f1] != 0 ? header[0x1f1] : 4;
@@ -97,25 +97,25 @@ static int unpack_bzimage(struct lode_input *input, const unsigned char *header)
 	const struct packed_format *format;
 	unsigned char elf[4];
 
-	lode_input_note_(input, "bzImage %u.%02u", version >> 8, version & 0xffu);
+	input_note(input, "bzImage %u.%02u", version >> 8, version & 0xffu);
 	if (version < 0x208 || length == 0)
-		return lode_input_fail_(input, 0, "%s: its header names no payload, so there is no ELF image to show",
+		return input_fail(input, 0, "%s: its header names no payload, so there is no ELF image to show",
 			input->peeled);
 	if (length > input->source.size || offset > input->source.size - length)
-		return lode_input_fail_(input, 0,
+		return input_fail(input, 0,
 			"%s: the payload (0x%llx bytes at 0x%llx) reaches past the end of the file: it is cut short", input->peeled,
 			(unsigned long long)length, (unsigned long long)offset);
 	format = find_format(input, offset, length);
-	if (format != NULL) {
+	if (format) {
 		if (unpack(input, format, offset, length) != 0)
 			return -1;
-		lode_input_note_(input, "%s payload", packed_format_name(format));
+		input_note(input, "%s payload", packed_format_name(format));
 		return 0;
 	}
-	if (length < sizeof elf || !lode_input_exact_(input, elf, offset, sizeof elf) || memcmp(elf, "\177ELF", 4) != 0)
-		return lode_input_fail_(input, 0, "%s: a payload of unknown kind", input->peeled);
-	lode_input_note_(input, "payload not compressed");
-	if (input->source.bytes != NULL)
+	if (length < sizeof elf || !input_exact(input, elf, offset, sizeof elf) || memcmp(elf, "\177ELF", 4) != 0)
+		return input_fail(input, 0, "%s: a payload of unknown kind", input->peeled);
+	input_note(input, "payload not compressed");
+	if (input->source.bytes)
 		input->source.bytes = (const unsigned char *)input->source.bytes + offset;
 	else
 		input->window += offset;
@@ -123,23 +123,23 @@ static int unpack_bzimage(struct lode_input *input, const unsigned char *header)
 	return 0;
 }
 
-int lode_input_unpack_(struct lode_input *input)
+int input_unpack(struct input *input)
 {
-	unsigned char header[LODE_HEAD];
-	size_t have = lode_input_peek(input, header, 0, sizeof header);
+	unsigned char header[INPUT_HEAD];
+	size_t have = input_peek(input, header, 0, sizeof header);
 	const struct packed_format *format;
 
 	if (have >= 4 && memcmp(header, "\177ELF", 4) == 0)
 		return 0;
-	if (lode_is_bzimage_(header, have))
+	if (is_bzimage(header, have))
 		return unpack_bzimage(input, header);
-	if (lode_is_zboot_(header, have))
+	if (is_zboot(header, have))
 		return unpack_zboot(input, header);
 	format = find_format(input, 0, input->source.size);
-	if (format == NULL)
+	if (!format)
 		return 0;
 	if (unpack(input, format, 0, input->source.size) != 0)
 		return -1;
-	lode_input_note_(input, "%s", packed_format_name(format));
+	input_note(input, "%s", packed_format_name(format));
 	return 0;
 }

@@ -14,7 +14,7 @@ enum { MOST = 256 << 20 };
 
 #if defined HAVE_LZ4 || defined HAVE_LZO
 /* Room for a whole block in one piece; the output's limit holds all the same. */
-static unsigned char *block_room(struct lode_output *output, size_t want)
+static unsigned char *block_room(struct output *output, size_t want)
 {
 	size_t got = 0;
 
@@ -22,7 +22,7 @@ static unsigned char *block_room(struct lode_output *output, size_t want)
 		size_t size = output->size;
 
 		output->size = output->room;
-		if (lode_output_room_(output, 1, &got) == NULL) {
+		if (!output_room(output, 1, &got)) {
 			output->size = size;
 			return NULL;
 		}
@@ -32,19 +32,19 @@ static unsigned char *block_room(struct lode_output *output, size_t want)
 }
 
 /* Their bytes are wanted in one piece, and a sparse file may say that it has any number of them. */
-static const char *unpack_all(struct lode_output *output, struct lode_packed *packed,
-	const char *(*unpack)(struct lode_output *, const unsigned char *, size_t))
+static const char *unpack_all(struct output *output, struct packed *packed,
+	const char *(*unpack)(struct output *, const unsigned char *, size_t))
 {
 	size_t size = (size_t)packed->left;
-	const char *wrong = LODE_UNPACK_UNREAD;
+	const char *wrong = UNPACK_UNREAD;
 	unsigned char *in;
 
 	if (packed->left > MOST)
 		return TOO_LONG;
 	in = malloc(size);
 	if (!in)
-		return LODE_UNPACK_NO_MEMORY;
-	if (lode_input_exact_(packed->input, in, packed->at, size))
+		return UNPACK_NO_MEMORY;
+	if (input_exact(packed->input, in, packed->at, size))
 		wrong = unpack(output, in, size);
 	free(in);
 	return wrong;
@@ -59,12 +59,12 @@ static size_t smaller(size_t a, size_t b)
 #ifdef HAVE_LZ4
 enum { LZ4_MAGIC = 0x184c2102, LZ4_BLOCK = 8 << 20 };
 
-static const char *unpack_lz4(struct lode_output *output, const unsigned char *in, size_t size)
+static const char *lz4_block(struct output *output, const unsigned char *in, size_t size)
 {
 	size_t at = 4;
 
 	if (size < at)
-		return LODE_UNPACK_CUT;
+		return UNPACK_CUT;
 	/* A block is more than its length; four bytes alone are the size that Linux appends. */
 	while (size - at > 4) {
 		uint32_t packed = le32(in + at);
@@ -76,22 +76,22 @@ static const char *unpack_lz4(struct lode_output *output, const unsigned char *i
 		if (packed == LZ4_MAGIC)
 			continue;
 		if (packed > size - at)
-			return LODE_UNPACK_CUT;
+			return UNPACK_CUT;
 		to = block_room(output, smaller(left, LZ4_BLOCK));
-		if (to == NULL)
-			return LODE_UNPACK_NO_MEMORY;
+		if (!to)
+			return UNPACK_NO_MEMORY;
 		got = LZ4_decompress_safe((const char *)in + at, (char *)to, (int)packed, (int)smaller(left, LZ4_BLOCK));
 		if (got < 0)
-			return left < LZ4_BLOCK ? LODE_UNPACK_TOO_LARGE : LODE_UNPACK_DAMAGED;
+			return left < LZ4_BLOCK ? UNPACK_TOO_LARGE : UNPACK_DAMAGED;
 		output->size += (size_t)got;
 		at += packed;
 	}
 	return NULL;
 }
 
-const char *lode_unpack_lz4_(struct lode_output *output, struct lode_packed *packed)
+const char *unpack_lz4(struct output *output, struct packed *packed)
 {
-	return unpack_all(output, packed, unpack_lz4);
+	return unpack_all(output, packed, lz4_block);
 }
 #endif
 
@@ -132,46 +132,46 @@ static size_t lzop_header(uint32_t *flags, const unsigned char *in, size_t size)
 	return at;
 }
 
-static const char *unpack_lzo(struct lode_output *output, const unsigned char *in, size_t size)
+static const char *lzo_block(struct output *output, const unsigned char *in, size_t size)
 {
 	uint32_t flags = 0;
 	size_t at = lzop_header(&flags, in, size);
 
 	if (at == 0)
-		return LODE_UNPACK_CUT;
+		return UNPACK_CUT;
 	while (size - at >= 4 && be32(in + at) != 0) {
 		uint32_t plain = be32(in + at), packed, sums;
 		lzo_uint got = plain;
 		unsigned char *to;
 
 		if (size - at < 8)
-			return LODE_UNPACK_CUT;
+			return UNPACK_CUT;
 		packed = be32(in + at + 4);
 		sums = ((flags & ADLER_D) ? 1u : 0u) + ((flags & CRC_D) ? 1u : 0u);
 		if (packed < plain)
 			sums += ((flags & ADLER_C) ? 1u : 0u) + ((flags & CRC_C) ? 1u : 0u);
 		if (size - at - 8 < 4 * sums || packed > size - at - 8 - 4 * sums)
-			return LODE_UNPACK_CUT;
+			return UNPACK_CUT;
 		at += 8 + 4 * sums;
 		if (plain > LZOP_BLOCK || packed > plain)
-			return LODE_UNPACK_DAMAGED;
+			return UNPACK_DAMAGED;
 		if (plain > output->limit - output->size)
-			return LODE_UNPACK_TOO_LARGE;
+			return UNPACK_TOO_LARGE;
 		to = block_room(output, plain);
-		if (to == NULL)
-			return LODE_UNPACK_NO_MEMORY;
+		if (!to)
+			return UNPACK_NO_MEMORY;
 		if (packed == plain)
 			__builtin_memcpy(to, in + at, plain);
 		else if (lzo1x_decompress_safe(in + at, packed, to, &got, NULL) != LZO_E_OK || got != plain)
-			return LODE_UNPACK_DAMAGED;
+			return UNPACK_DAMAGED;
 		output->size += plain;
 		at += packed;
 	}
 	return NULL;
 }
 
-const char *lode_unpack_lzo_(struct lode_output *output, struct lode_packed *packed)
+const char *unpack_lzo(struct output *output, struct packed *packed)
 {
-	return unpack_all(output, packed, unpack_lzo);
+	return unpack_all(output, packed, lzo_block);
 }
 #endif

@@ -29,15 +29,15 @@ enum { SMALL = 64 << 20, RATIO = 1024, PARTS = 1 << 17 };
 enum { STEP_GO_ON = 0, STEP_END = 1, STEP_DAMAGED = -1, STEP_NO_MEMORY = -2, STEP_WINDOW = -3 };
 
 /* One step of a stream decoder: takes from *in, writes to out; returns STEP_*. Both counts become what is left. */
-typedef int lode_step(void *state, const unsigned char *in, size_t *nin, unsigned char *out, size_t *nout);
+typedef int unpack_step(void *state, const unsigned char *in, size_t *nin, unsigned char *out, size_t *nout);
 
-static bool is_elf(const struct lode_output *output)
+static bool is_elf(const struct output *output)
 {
 	return output->size < 4 || memcmp(output->bytes, "\177ELF", 4) == 0;
 }
 
 /* Move what is left of the piece to its front and fill it up; false: the bytes cannot be read. */
-static bool refill(struct lode_packed *packed)
+static bool refill(struct packed *packed)
 {
 	size_t more = sizeof packed->piece - packed->have;
 
@@ -45,7 +45,7 @@ static bool refill(struct lode_packed *packed)
 		more = (size_t)packed->left;
 	memmove(packed->piece, packed->next, packed->have);
 	packed->next = packed->piece;
-	if (more > 0 && !lode_input_exact_(packed->input, packed->piece + packed->have, packed->at, more))
+	if (more > 0 && !input_exact(packed->input, packed->piece + packed->have, packed->at, more))
 		return false;
 	packed->have += more;
 	packed->at += more;
@@ -53,29 +53,29 @@ static bool refill(struct lode_packed *packed)
 	return true;
 }
 
-__attribute__((unused)) static const char *run_steps(struct lode_output *output, struct lode_packed *packed, lode_step *step,
+__attribute__((unused)) static const char *run_steps(struct output *output, struct packed *packed, unpack_step *step,
 	void *state)
 {
 	for (int end = 0; end == 0;) {
 		size_t room = 0, taken, left;
-		unsigned char *to = lode_output_room_(output, SIZE_MAX >> 1, &room);
+		unsigned char *to = output_room(output, SIZE_MAX >> 1, &room);
 
 		if (packed->have == 0 && !refill(packed))
-			return LODE_UNPACK_UNREAD;
-		if (to == NULL)
-			return output->size == output->limit ? LODE_UNPACK_TOO_LARGE : LODE_UNPACK_NO_MEMORY;
+			return UNPACK_UNREAD;
+		if (!to)
+			return output->size == output->limit ? UNPACK_TOO_LARGE : UNPACK_NO_MEMORY;
 		taken = packed->have;
 		left = room;
 		end = step(state, packed->next, &packed->have, to, &left);
 		packed->next += taken - packed->have;
 		output->size += room - left;
 		if (end < 0)
-			return end == STEP_NO_MEMORY ? LODE_UNPACK_NO_MEMORY : end == STEP_WINDOW ? WINDOW : LODE_UNPACK_DAMAGED;
+			return end == STEP_NO_MEMORY ? UNPACK_NO_MEMORY : end == STEP_WINDOW ? WINDOW : UNPACK_DAMAGED;
 		if (!is_elf(output))
 			return NULL;
 		/* No progress and nothing more to give: the stream wants bytes that are not there. */
 		if (end == 0 && taken == packed->have && left == room && (packed->left == 0 || taken > 0))
-			return LODE_UNPACK_CUT;
+			return UNPACK_CUT;
 	}
 	return NULL;
 }
@@ -103,13 +103,13 @@ static int step_gzip(void *state, const unsigned char *in, size_t *nin, unsigned
 	}
 }
 
-static const char *unpack_gzip(struct lode_output *output, struct lode_packed *packed)
+static const char *unpack_gzip(struct output *output, struct packed *packed)
 {
 	z_stream z = {0};
 	const char *wrong;
 
 	if (inflateInit2(&z, 15 + 16) != Z_OK)
-		return LODE_UNPACK_NO_MEMORY;
+		return UNPACK_NO_MEMORY;
 	wrong = run_steps(output, packed, step_gzip, &z);
 	inflateEnd(&z);
 	return wrong;
@@ -140,25 +140,25 @@ static int step_lzma(void *state, const unsigned char *in, size_t *nin, unsigned
 }
 
 /* The dictionary is allocated by a field of the file: hence the limit, twice what the highest presets need. */
-static const char *unpack_xz_or_lzma(struct lode_output *output, struct lode_packed *packed, bool alone)
+static const char *unpack_xz_or_lzma(struct output *output, struct packed *packed, bool alone)
 {
 	const uint64_t memory = 160 << 20;
 	lzma_stream z = LZMA_STREAM_INIT;
 	const char *wrong;
 
 	if ((alone ? lzma_alone_decoder(&z, memory) : lzma_stream_decoder(&z, memory, 0)) != LZMA_OK)
-		return LODE_UNPACK_NO_MEMORY;
+		return UNPACK_NO_MEMORY;
 	wrong = run_steps(output, packed, step_lzma, &z);
 	lzma_end(&z);
 	return wrong;
 }
 
-static const char *unpack_xz(struct lode_output *output, struct lode_packed *packed)
+static const char *unpack_xz(struct output *output, struct packed *packed)
 {
 	return unpack_xz_or_lzma(output, packed, false);
 }
 
-static const char *unpack_lzma(struct lode_output *output, struct lode_packed *packed)
+static const char *unpack_lzma(struct output *output, struct packed *packed)
 {
 	return unpack_xz_or_lzma(output, packed, true);
 }
@@ -186,13 +186,13 @@ static int step_bzip2(void *state, const unsigned char *in, size_t *nin, unsigne
 	}
 }
 
-static const char *unpack_bzip2(struct lode_output *output, struct lode_packed *packed)
+static const char *unpack_bzip2(struct output *output, struct packed *packed)
 {
 	bz_stream z = {0};
 	const char *wrong;
 
 	if (BZ2_bzDecompressInit(&z, 0, 0) != BZ_OK)
-		return LODE_UNPACK_NO_MEMORY;
+		return UNPACK_NO_MEMORY;
 	wrong = run_steps(output, packed, step_bzip2, &z);
 	BZ2_bzDecompressEnd(&z);
 	return wrong;
@@ -217,12 +217,12 @@ static int step_zstd(void *state, const unsigned char *in, size_t *nin, unsigned
 	}
 }
 
-static const char *unpack_zstd(struct lode_output *output, struct lode_packed *packed)
+static const char *unpack_zstd(struct output *output, struct packed *packed)
 {
 	ZSTD_DStream *z = ZSTD_createDStream();
-	const char *wrong = LODE_UNPACK_NO_MEMORY;
+	const char *wrong = UNPACK_NO_MEMORY;
 
-	if (z != NULL && !ZSTD_isError(ZSTD_initDStream(z)))
+	if (z && !ZSTD_isError(ZSTD_initDStream(z)))
 		wrong = run_steps(output, packed, step_zstd, z);
 	ZSTD_freeDStream(z);
 	return wrong;
@@ -240,13 +240,13 @@ static int step_lz4(void *state, const unsigned char *in, size_t *nin, unsigned 
 }
 
 /* What the tool lz4 writes; its blocks have 4 MiB at the most. */
-static const char *unpack_lz4_frame(struct lode_output *output, struct lode_packed *packed)
+static const char *unpack_lz4_frame(struct output *output, struct packed *packed)
 {
 	LZ4F_decompressionContext_t z;
 	const char *wrong;
 
 	if (LZ4F_isError(LZ4F_createDecompressionContext(&z, LZ4F_VERSION)))
-		return LODE_UNPACK_NO_MEMORY;
+		return UNPACK_NO_MEMORY;
 	wrong = run_steps(output, packed, step_lz4, z);
 	LZ4F_freeDecompressionContext(z);
 	return wrong;
@@ -257,7 +257,7 @@ struct packed_format {
 	const char *name;
 	const char *magic;
 	size_t length;
-	const char *(*unpack)(struct lode_output *, struct lode_packed *);
+	const char *(*unpack)(struct output *, struct packed *);
 	bool joined; /* files put one behind another are a file of this format: parallel packers write them */
 };
 
@@ -275,11 +275,11 @@ struct packed_format {
 #define unpack_zstd NULL
 #endif
 #ifndef HAVE_LZ4
-#define lode_unpack_lz4_ NULL
+#define unpack_lz4 NULL
 #define unpack_lz4_frame NULL
 #endif
 #ifndef HAVE_LZO
-#define lode_unpack_lzo_ NULL
+#define unpack_lzo NULL
 #endif
 
 static const struct packed_format formats[] = {
@@ -287,10 +287,10 @@ static const struct packed_format formats[] = {
 	{"xz", "\3757zXZ\0", 6, unpack_xz, true},
 	{"zstd", "\050\265\057\375", 4, unpack_zstd, true},
 	{"zstd", "\120\052\115\030", 4, unpack_zstd, true}, /* a frame to be skipped, with which pzstd begins */
-	{"lz4", "\002\041\114\030", 4, lode_unpack_lz4_, false}, /* the legacy frame, which Linux takes */
+	{"lz4", "\002\041\114\030", 4, unpack_lz4, false}, /* the legacy frame, which Linux takes */
 	{"lz4", "\004\042\115\030", 4, unpack_lz4_frame, true},
 	{"bzip2", "BZh", 3, unpack_bzip2, true},
-	{"lzo", "\211LZO\0\r\n\032\n", 9, lode_unpack_lzo_, false},
+	{"lzo", "\211LZO\0\r\n\032\n", 9, unpack_lzo, false},
 	{"lzma", "\135\0\0", 3, unpack_lzma, false},
 };
 
@@ -307,11 +307,11 @@ const char *packed_format_name(const struct packed_format *format)
 	return format->name;
 }
 
-const char *lode_packed_name_(const unsigned char *head, size_t have)
+const char *packed_name(const unsigned char *head, size_t have)
 {
 	const struct packed_format *format = packed_format_of(head, have);
 
-	return format != NULL ? format->name : NULL;
+	return format ? format->name : NULL;
 }
 
 /* Both formats of frames know those that are to be skipped: 0x184d2a50 to 0x184d2a5f. */
@@ -323,7 +323,7 @@ static bool is_skipped(const struct packed_format *format, const unsigned char *
 }
 
 /* True if the packed bytes go on with another part. Four bytes alone are the size that Linux appends, whatever they look like. */
-static bool goes_on(struct lode_packed *packed, const struct packed_format *format)
+static bool goes_on(struct packed *packed, const struct packed_format *format)
 {
 	const struct packed_format *next;
 
@@ -338,7 +338,7 @@ static bool goes_on(struct lode_packed *packed, const struct packed_format *form
 	return is_skipped(format, packed->next) || (next && next->unpack == format->unpack);
 }
 
-static const char *unpack_parts(struct lode_output *output, struct lode_packed *packed, const struct packed_format *format)
+static const char *unpack_parts(struct output *output, struct packed *packed, const struct packed_format *format)
 {
 	const char *wrong;
 
@@ -350,19 +350,19 @@ static const char *unpack_parts(struct lode_output *output, struct lode_packed *
 	return TOO_MANY;
 }
 
-const char *lode_unpack_bytes_(struct lode_output *output, const struct lode_input *input, const struct packed_format *format,
+const char *unpack_bytes(struct output *output, const struct input *input, const struct packed_format *format,
 	uint64_t offset, uint64_t size)
 {
-	struct lode_packed *packed;
+	struct packed *packed;
 	const char *wrong;
 
-	*output = (struct lode_output){.limit = (size_t)LODE_UNPACK_LIMIT};
-	if (format->unpack == NULL)
+	*output = (struct output){.limit = (size_t)UNPACK_LIMIT};
+	if (!format->unpack)
 		return "this build of lode cannot unpack that: it was built without the library";
 	packed = malloc(sizeof *packed);
-	if (packed == NULL)
-		return LODE_UNPACK_NO_MEMORY;
-	if (size < LODE_UNPACK_LIMIT / RATIO)
+	if (!packed)
+		return UNPACK_NO_MEMORY;
+	if (size < UNPACK_LIMIT / RATIO)
 		output->limit = size < SMALL / RATIO ? SMALL : (size_t)size * RATIO;
 	packed->input = input;
 	packed->at = offset;

@@ -13,35 +13,35 @@
 enum { MEMBERS = 40 };
 
 /* Every byte that a source claims can be read at its ends. */
-static void check_source(const struct lode_input *input)
+static void check_source(const struct input *input)
 {
 	unsigned char byte;
 	uint64_t size = input->source.size;
 
 	if (size > 0)
-		HOLDS(lode_input_exact_(input, &byte, 0, 1) && lode_input_exact_(input, &byte, size - 1, 1));
-	HOLDS(!lode_input_exact_(input, &byte, size, 1));
-	HOLDS(lode_input_peek(input, &byte, size, 1) == 0);
+		HOLDS(input_exact(input, &byte, 0, 1) && input_exact(input, &byte, size - 1, 1));
+	HOLDS(!input_exact(input, &byte, size, 1));
+	HOLDS(input_peek(input, &byte, size, 1) == 0);
 }
 
-static void take_member(const char *path, const struct lode_member *member)
+static void take_member(const char *path, const struct archive_member *member)
 {
-	struct lode_input input = {.name = path, .fd = -1};
+	struct input input = {.name = path, .fd = -1};
 
-	if (lode_input_path_(&input, path) == 0 && lode_archive_take_(&input, path, member->name) == 0)
+	if (input_path(&input, path) == 0 && archive_take(&input, path, member->name) == 0)
 		check_source(&input);
-	lode_input_close(&input);
+	input_close(&input);
 }
 
 static void walk_archive(const char *path, uint64_t size)
 {
-	struct lode_input input = {.name = path, .fd = -1};
-	struct lode_members walk;
-	struct lode_member member;
+	struct input input = {.name = path, .fd = -1};
+	struct archive_walk walk;
+	struct archive_member member;
 	uint64_t last = 0;
 
-	if (lode_input_path_(&input, path) == 0 && lode_members_begin_(&walk, &input)) {
-		for (int i = 0; i < MEMBERS && lode_members_next_(&member, &walk) > 0; i++) {
+	if (input_path(&input, path) == 0 && archive_begin(&walk, &input)) {
+		for (int i = 0; i < MEMBERS && archive_next(&member, &walk) > 0; i++) {
 			HOLDS(walk.next > last && memchr(member.name, '\0', sizeof member.name) != NULL);
 			HOLDS(member.thin || (member.size <= size && member.offset <= size - member.size));
 			last = walk.next;
@@ -49,19 +49,19 @@ static void walk_archive(const char *path, uint64_t size)
 				take_member(path, &member);
 		}
 	}
-	lode_input_close(&input);
+	input_close(&input);
 }
 
 static void open_file(const char *path, uint32_t flags)
 {
-	struct lode_input input;
+	struct input input;
 
-	if (lode_input_open(&input, path, flags) == 0)
+	if (input_open(&input, path, flags) == 0)
 		check_source(&input);
 	else
 		HOLDS(input.error[0] != '\0' && memchr(input.error, '\0', sizeof input.error) != NULL);
 	HOLDS(memchr(input.peeled, '\0', sizeof input.peeled) != NULL);
-	lode_input_close(&input);
+	input_close(&input);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -78,7 +78,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	lowest = dup(fd);
 	close(lowest);
 	open_file(path, 0);
-	open_file(path, LODE_INPUT_RAW);
+	open_file(path, INPUT_RAW);
 	walk_archive(path, size);
 	spare = dup(fd);
 	HOLDS(spare == lowest);

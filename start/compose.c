@@ -12,13 +12,13 @@ uint64_t lode_form_room_(struct lode_form_ *form, uint64_t size, uint64_t align)
 
 void lode_form_put_(struct lode_form_ *form, uint64_t addr, uint32_t width, uint64_t value)
 {
-	if (form->bytes != NULL)
+	if (form->bytes)
 		put_(form->bytes + (addr - form->base), width, value);
 }
 
 void lode_form_copy_(struct lode_form_ *form, uint64_t addr, const void *bytes, uint64_t size)
 {
-	if (form->bytes != NULL && size > 0)
+	if (form->bytes && size > 0)
 		memcpy(form->bytes + (addr - form->base), bytes, (size_t)size);
 }
 
@@ -26,7 +26,7 @@ uint64_t lode_form_string_(struct lode_form_ *form, const char *s)
 {
 	uint64_t size = lode_string_size_(s), addr = lode_form_room_(form, size, 1);
 
-	lode_form_copy_(form, addr, s != NULL ? s : "", size);
+	lode_form_copy_(form, addr, s ? s : "", size);
 	return addr;
 }
 

@@ -69,7 +69,7 @@ struct lode_range lode_initrd_(const struct lode_start *start)
 	const struct lode_part *first = lode_start_module(start, 0);
 	struct lode_range range = {0};
 
-	for (uint32_t i = 0; first != NULL && i < start->nparts; i++) {
+	for (uint32_t i = 0; first && i < start->nparts; i++) {
 		const struct lode_part *part = &start->parts[i];
 
 		if (part->content == LODE_CONTENT_MODULE)

@@ -38,7 +38,7 @@ static int found_tag(void *context, uint64_t vaddr, uint64_t offset, struct lode
 	unsigned char raw[TAG_SIZE];
 	int status;
 
-	if (lode_segment_at(s->image, vaddr, sizeof raw) == NULL)
+	if (!lode_segment_at(s->image, vaddr, sizeof raw))
 		return 0;
 	status = lode_read_loaded_(raw, s->image, (struct lode_range){vaddr, sizeof raw}, why);
 	place.limit = s->limine->tag;
@@ -96,7 +96,7 @@ static int found_request(void *context, uint64_t vaddr, uint64_t offset, struct 
 	unsigned char raw[LODE_LIMINE_REQUEST];
 	int status;
 
-	if (vaddr < s->from || vaddr >= s->to || lode_segment_at(s->image, vaddr, LODE_LIMINE_WORDS) == NULL)
+	if (vaddr < s->from || vaddr >= s->to || !lode_segment_at(s->image, vaddr, LODE_LIMINE_WORDS))
 		return 0;
 	status = lode_read_loaded_(raw, s->image, (struct lode_range){vaddr, sizeof raw}, why);
 	if (status != LODE_OK)

@@ -49,7 +49,7 @@ void lode_limine_screen_(struct lode_form_ *form, struct lode_limine_state_ *s)
 {
 	uint64_t at, list;
 
-	if (!lode_asked_(s, LODE_LIMINE_FRAMEBUFFER) || s->b->machine->framebuffer == NULL)
+	if (!lode_asked_(s, LODE_LIMINE_FRAMEBUFFER) || !s->b->machine->framebuffer)
 		return;
 	at = lode_limine_answer_(form, s, LODE_LIMINE_FRAMEBUFFER, 24);
 	list = lode_form_room_(form, 8, 8);

@@ -59,7 +59,7 @@ static struct lode_range screen_pages(const struct lode_machine *machine)
 	const struct lode_framebuffer *screen = machine->framebuffer;
 	struct lode_range range = {0};
 
-	if (screen == NULL)
+	if (!screen)
 		return range;
 	range.addr = align_down_(screen->addr, LODE_PAGE_);
 	range.size = align_up_(screen->addr + (uint64_t)screen->pitch * screen->height, LODE_PAGE_) - range.addr;

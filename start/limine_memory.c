@@ -107,7 +107,7 @@ static void add_all(struct list *list)
 
 static void set_screen(struct list *list, const struct lode_framebuffer *screen)
 {
-	if (screen == NULL)
+	if (!screen)
 		return;
 	list->screen = align_down_(screen->addr, LODE_PAGE_);
 	list->screen_end = align_up_(screen->addr + (uint64_t)screen->pitch * screen->height, LODE_PAGE_);
@@ -124,7 +124,7 @@ void lode_limine_memory_(struct lode_form_ *form, struct lode_limine_state_ *s)
 	at = lode_limine_answer_(form, s, LODE_LIMINE_MEMMAP, 24);
 	pointers = lode_form_room_(form, (uint64_t)s->max_regions * 8, 8);
 	list.at = lode_form_room_(form, (uint64_t)s->max_regions * LODE_LIMINE_MEMMAP_ENTRY, 8);
-	if (form->bytes == NULL)
+	if (!form->bytes)
 		return;
 	set_screen(&list, s->b->machine->framebuffer);
 	add_all(&list);

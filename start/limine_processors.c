@@ -20,7 +20,7 @@ static const unsigned char park[] = {
 
 static uint32_t apic_id(const struct lode_machine *machine, uint32_t i)
 {
-	return machine->apic_ids != NULL ? machine->apic_ids[i] : i;
+	return machine->apic_ids ? machine->apic_ids[i] : i;
 }
 
 void lode_limine_processors_(struct lode_form_ *form, struct lode_limine_state_ *s)

@@ -88,7 +88,7 @@ static int take_entry(struct lode_limine_state_ *s)
 	if (wish->addr != 0)
 		status = lode_loaded_pointer_(&s->entry, s->kernel->image, wish->addr + LODE_LIMINE_WORDS, plan->bias, s->b->why);
 	run = lode_plan_run_at(plan, s->entry, 1);
-	if (status == LODE_OK && (run == NULL || !(run->prot & LODE_PF_X)))
+	if (status == LODE_OK && (!run || !(run->prot & LODE_PF_X)))
 		return lode_start_refuse_(s->b->why, LODE_RULE_START_ENTRY,
 			lode_place_at_(wish->addr != 0 ? LODE_FIELD_LIMINE_ENTRY : LODE_FIELD_EHDR_ENTRY, s->entry,
 				wish->addr != 0 ? wish->offset + LODE_LIMINE_WORDS : LODE_NO_OFFSET));

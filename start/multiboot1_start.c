@@ -57,7 +57,7 @@ static void put_screen(struct lode_form_ *form, struct mbi *m)
 	const struct lode_framebuffer *screen = m->b->machine->framebuffer;
 	const struct lode_colour *colours[3];
 
-	if (screen == NULL)
+	if (!screen)
 		return;
 	colours[0] = &screen->red, colours[1] = &screen->green, colours[2] = &screen->blue;
 	lode_form_put_(form, m->info + LODE_MBI_FB_ADDR, 8, screen->addr);
@@ -75,7 +75,7 @@ static void put_sections(struct lode_form_ *form, struct mbi *m)
 {
 	const struct lode_image *image = m->told.image;
 
-	if (image == NULL)
+	if (!image)
 		return;
 	put(form, m, LODE_MBI_SHDR_NUM, image->nsections);
 	put(form, m, LODE_MBI_SHDR_SIZE, lode_section_size_(image));
@@ -108,7 +108,7 @@ static int take_kernel(uint64_t *entry, struct lode_builder_ *b, const struct lo
 	*entry = multiboot->entry;
 	if (multiboot->raw)
 		return lode_take_raw_(b, &multiboot->load);
-	if (kernel == NULL)
+	if (!kernel)
 		return lode_start_refuse_(b->why, LODE_RULE_START_KERNEL_MISSING,
 			lode_place_at_(LODE_FIELD_MULTIBOOT_FLAGS, multiboot->flags, multiboot->offset + LODE_MULTIBOOT_FLAGS));
 	status = lode_x86_only_(kernel->image, b->why);
@@ -124,7 +124,7 @@ static int place(struct mbi *m, struct lode_builder_ *b)
 	const struct lode_composition_ composition = {compose, m, LODE_FIELD_PART_INFO};
 	int status = lode_put_modules_(b, &high);
 
-	if (status == LODE_OK && m->told.image != NULL)
+	if (status == LODE_OK && m->told.image)
 		status = lode_take_sections_(b, m->told.image);
 	if (status == LODE_OK)
 		status = lode_put_bios_data_(b);
@@ -136,7 +136,7 @@ int lode_start_multiboot(struct lode_start *start, const struct lode_multiboot *
 {
 	struct lode_builder_ b = {start, machine, why};
 	struct mbi m = {.b = &b, .told = {.start = start}};
-	uint32_t nruns = multiboot->raw || kernel == NULL ? 0 : kernel->plan->nruns,
+	uint32_t nruns = multiboot->raw || !kernel ? 0 : kernel->plan->nruns,
 		nsections = multiboot->raw ? 0 : lode_told_count_(kernel);
 	uint64_t entry;
 	int status = lode_begin_(&b, LODE_PROTOCOL_MULTIBOOT, nruns, nsections);

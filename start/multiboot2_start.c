@@ -27,7 +27,7 @@ static void put_string(struct lode_form_ *form, uint32_t type, const char *s)
 {
 	uint64_t size = lode_string_size_(s), at = put_tag(form, type, TAG + size);
 
-	lode_form_copy_(form, at, s != NULL ? s : "", size);
+	lode_form_copy_(form, at, s ? s : "", size);
 }
 
 static void put_memory(struct lode_form_ *form, const struct lode_machine *machine)
@@ -57,7 +57,7 @@ static void put_modules(struct lode_form_ *form, const struct tags *t)
 
 		lode_form_put_(form, at, 4, part->addr);
 		lode_form_put_(form, at + 4, 4, part->addr + part->size);
-		lode_form_copy_(form, at + 8, cmdline != NULL ? cmdline : "", size);
+		lode_form_copy_(form, at + 8, cmdline ? cmdline : "", size);
 	}
 }
 
@@ -66,7 +66,7 @@ static void put_screen(struct lode_form_ *form, const struct lode_framebuffer *s
 	const struct lode_colour *colours[3];
 	uint64_t at;
 
-	if (screen == NULL)
+	if (!screen)
 		return;
 	colours[0] = &screen->red, colours[1] = &screen->green, colours[2] = &screen->blue;
 	at = put_tag(form, LODE_MB2I_FRAMEBUFFER, TAG + 30);
@@ -85,7 +85,7 @@ static void put_sections(struct lode_form_ *form, const struct tags *t)
 	const struct lode_image *image = t->told.image;
 	uint64_t size, at;
 
-	if (image == NULL)
+	if (!image)
 		return;
 	size = TAG + 12 + (uint64_t)image->nsections * lode_section_size_(image);
 	at = put_tag(form, LODE_MB2I_SECTIONS, TAG + 12);
@@ -99,7 +99,7 @@ static void put_sections(struct lode_form_ *form, const struct tags *t)
 /* The old one is what its first 20 bytes are; the new one is all of it. */
 static void put_rsdp(struct lode_form_ *form, const struct lode_machine *machine)
 {
-	uint32_t size = machine->rsdp_bytes != NULL ? machine->rsdp_size : 0;
+	uint32_t size = machine->rsdp_bytes ? machine->rsdp_size : 0;
 
 	if (size >= OLD_RSDP)
 		lode_form_copy_(form, put_tag(form, LODE_MB2I_RSDP_OLD, TAG + OLD_RSDP), machine->rsdp_bytes, OLD_RSDP);
@@ -180,7 +180,7 @@ static int take_kernel(uint64_t *entry, struct tags *t, struct lode_builder_ *b,
 	*entry = m->entry;
 	if (m->raw)
 		return lode_take_raw_(b, &m->load);
-	if (kernel == NULL)
+	if (!kernel)
 		return lode_start_refuse_(b->why, LODE_RULE_START_KERNEL_MISSING,
 			lode_place_at_(LODE_FIELD_MULTIBOOT2_MAGIC, LODE_MULTIBOOT2_MAGIC, m->offset));
 	return take_elf(entry, t, b, m, kernel);
@@ -193,7 +193,7 @@ static int place(struct tags *t, struct lode_builder_ *b)
 	const struct lode_composition_ composition = {compose, t, LODE_FIELD_PART_INFO};
 	int status = lode_put_modules_(b, &high);
 
-	if (status == LODE_OK && t->told.image != NULL)
+	if (status == LODE_OK && t->told.image)
 		status = lode_take_sections_(b, t->told.image);
 	if (status == LODE_OK)
 		status = lode_put_bios_data_(b);
@@ -205,7 +205,7 @@ int lode_start_multiboot2(struct lode_start *start, const struct lode_multiboot2
 {
 	struct lode_builder_ b = {start, machine, why};
 	struct tags t = {.b = &b, .told = {.start = start}};
-	uint32_t nruns = multiboot->raw || kernel == NULL ? 0 : kernel->plan->nruns,
+	uint32_t nruns = multiboot->raw || !kernel ? 0 : kernel->plan->nruns,
 		nsections = multiboot->raw ? 0 : lode_told_count_(kernel);
 	uint64_t entry;
 	int status = lode_begin_(&b, LODE_PROTOCOL_MULTIBOOT2, nruns, nsections);

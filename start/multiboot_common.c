@@ -93,7 +93,7 @@ int lode_take_raw_(struct lode_builder_ *b, const struct lode_raw_load *load)
 
 uint32_t lode_told_count_(const struct lode_kernel *kernel)
 {
-	return kernel != NULL && kernel->image->sections != NULL ? kernel->image->nsections : 0;
+	return kernel && kernel->image->sections ? kernel->image->nsections : 0;
 }
 
 /* Bytes of the file that no segment brings into memory: symbols and their strings. */
@@ -157,7 +157,7 @@ uint64_t lode_form_sections_(struct lode_form_ *form, const struct lode_told_sec
 	uint32_t size = lode_section_size_(told->image);
 	uint64_t at = lode_form_room_(form, (uint64_t)told->image->nsections * size, 4);
 
-	for (uint32_t i = 0; form->bytes != NULL && i < told->image->nsections; i++)
+	for (uint32_t i = 0; form->bytes && i < told->image->nsections; i++)
 		put_section(form, at + (uint64_t)i * size, told, i);
 	return at;
 }

@@ -25,7 +25,7 @@ static void put_header(struct lode_form_ *form, const struct lode_params_ *p)
 {
 	uint64_t length = lode_string_size_(p->b->machine->cmdline) - 1;
 
-	if (p->header != NULL) {
+	if (p->header) {
 		lode_form_copy_(form, p->params + LODE_LINUX_SETUP_SECTS, p->header, p->header_size);
 		lode_form_put_(form, p->params + LODE_LINUX_CODE32, 4, p->load);
 	} else {
@@ -105,7 +105,7 @@ static void put_screen(struct lode_form_ *form, const struct lode_params_ *p)
 	const struct lode_framebuffer *screen = p->b->machine->framebuffer;
 	uint64_t size;
 
-	if (screen == NULL)
+	if (!screen)
 		return;
 	size = align_up_((uint64_t)screen->pitch * screen->height, 1u << LFB_UNIT);
 	lode_form_put_(form, p->params + LODE_PARAMS_VIDEO, 1, LODE_VIDEO_VLFB);

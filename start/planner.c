@@ -44,7 +44,7 @@ static int check_ranges(const struct lode_builder_ *b)
 static int check_screen(const struct lode_builder_ *b)
 {
 	const struct lode_framebuffer *screen = b->machine->framebuffer;
-	uint64_t size = screen != NULL ? (uint64_t)screen->pitch * screen->height : 0;
+	uint64_t size = screen ? (uint64_t)screen->pitch * screen->height : 0;
 
 	if (size == 0)
 		return LODE_OK;

@@ -60,24 +60,24 @@ static bool is_pvh(const struct lode_image *image, struct lode_diag *why)
 static bool is_elf64(const struct lode_image *image)
 {
 	return image->class_ == LODE_CLASS64 && image->machine == LODE_EM_X86_64 &&
-		(image->type == LODE_ET_EXEC || image->type == LODE_ET_DYN) && lode_segment_find(image, LODE_PT_INTERP) == NULL;
+		(image->type == LODE_ET_EXEC || image->type == LODE_ET_DYN) && !lode_segment_find(image, LODE_PT_INTERP);
 }
 
 static enum lode_protocol find(const struct lode_image *image, const struct lode_source *source, struct lode_diag *why)
 {
-	if (image == NULL && is_bzimage(source, why))
+	if (!image && is_bzimage(source, why))
 		return LODE_PROTOCOL_LINUX;
-	if (image != NULL && is_rust(image, why))
+	if (image && is_rust(image, why))
 		return LODE_PROTOCOL_RUST;
-	if (image != NULL && is_limine(image, why))
+	if (image && is_limine(image, why))
 		return LODE_PROTOCOL_LIMINE;
 	if (is_multiboot2(source, why))
 		return LODE_PROTOCOL_MULTIBOOT2;
 	if (is_multiboot(source, why))
 		return LODE_PROTOCOL_MULTIBOOT;
-	if (image != NULL && is_pvh(image, why))
+	if (image && is_pvh(image, why))
 		return LODE_PROTOCOL_PVH;
-	return image != NULL && is_elf64(image) ? LODE_PROTOCOL_ELF64 : LODE_PROTOCOL_NONE;
+	return image && is_elf64(image) ? LODE_PROTOCOL_ELF64 : LODE_PROTOCOL_NONE;
 }
 
 int lode_protocol_find(enum lode_protocol *protocol, const struct lode_image *image, const struct lode_source *source,
@@ -89,7 +89,7 @@ int lode_protocol_find(enum lode_protocol *protocol, const struct lode_image *im
 	if (*protocol != LODE_PROTOCOL_NONE)
 		return LODE_OK;
 	if (last.status == LODE_ERR_IO) {
-		if (why != NULL)
+		if (why)
 			*why = last;
 		return last.status;
 	}

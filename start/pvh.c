@@ -74,7 +74,7 @@ static int find(struct wanted *wanted, struct lode_diag *why)
 			found = find_in_extent(wanted, &(struct lode_extent){segment->offset, segment->filesz}, segment->align,
 				why);
 	}
-	for (uint32_t i = 0; found == 0 && image->sections != NULL && i < image->nsections; i++) {
+	for (uint32_t i = 0; found == 0 && image->sections && i < image->nsections; i++) {
 		const struct lode_section *section = &image->sections[i];
 
 		if (section->type == LODE_SHT_NOTE)

@@ -17,7 +17,7 @@ static uint64_t put_module(struct lode_form_ *form, uint64_t at, const struct lo
 {
 	lode_form_put_(form, at + LODE_PVH_MODULE_ADDR, 8, range->addr);
 	lode_form_put_(form, at + LODE_PVH_MODULE_LENGTH, 8, range->size);
-	if (cmdline != NULL)
+	if (cmdline)
 		lode_form_put_(form, at + LODE_PVH_MODULE_CMDLINE, 8, lode_form_string_(form, cmdline));
 	return at + LODE_PVH_MODULE_SIZE;
 }

@@ -8,7 +8,7 @@ int lode_start_refuse_(struct lode_diag *why, enum lode_rule rule, struct lode_d
 
 	place.rule = by_rule.rule;
 	place.status = by_rule.status;
-	if (why != NULL)
+	if (why)
 		*why = place;
 	return place.status;
 }
@@ -30,7 +30,7 @@ uint64_t lode_string_size_(const char *s)
 {
 	uint64_t size = 1;
 
-	while (s != NULL && s[size - 1] != '\0')
+	while (s && s[size - 1] != '\0')
 		size++;
 	return size;
 }

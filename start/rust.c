@@ -144,7 +144,7 @@ static const struct lode_section *find_section(const struct lode_image *image)
 	struct lode_strings names;
 	char name[NAME];
 
-	if (image->sections == NULL || image->shstrndx >= image->nsections)
+	if (!image->sections || image->shstrndx >= image->nsections)
 		return NULL;
 	names = (struct lode_strings){image->source, image->sections[image->shstrndx].offset,
 		image->sections[image->shstrndx].size};
@@ -205,7 +205,7 @@ int lode_rust_find(struct lode_rust *rust, const struct lode_image *image, struc
 	if (image->class_ != LODE_CLASS64 || image->data != LODE_DATA2LSB || image->machine != LODE_EM_X86_64)
 		return lode_start_refuse_(why, LODE_RULE_START_MACHINE, lode_place_at_(LODE_FIELD_EHDR_MACHINE, image->machine,
 			18));
-	if (section != NULL) {
+	if (section) {
 		rust->offset = section->offset;
 		status = read_config(rust, image->source, section->size != 0 ? section->size : 1, why);
 	} else {

@@ -32,8 +32,8 @@ static void put_framebuffer(struct lode_form_ *form, const struct lode_rust_stat
 	uint64_t at = s->info + LODE_BOOTINFO_FB_POSITIONS;
 	uint32_t bytes;
 
-	lode_form_put_(form, s->info + LODE_BOOTINFO_FB, 4, screen != NULL ? 0 : NONE);
-	if (screen == NULL)
+	lode_form_put_(form, s->info + LODE_BOOTINFO_FB, 4, screen ? 0 : NONE);
+	if (!screen)
 		return;
 	bytes = (screen->bpp + 7u) / 8;
 	put(form, s, LODE_BOOTINFO_FB_START, s->framebuffer);
@@ -66,7 +66,7 @@ static void put_options(struct lode_form_ *form, const struct lode_rust_state_ *
 		put(form, s, LODE_BOOTINFO_TLS + 24, plan->tls.mem_size);
 	}
 	put_option(form, s, LODE_BOOTINFO_RAMDISK, s->ramdisk != 0, s->ramdisk);
-	put(form, s, LODE_BOOTINFO_RAMDISK_LENGTH, ramdisk != NULL ? ramdisk->size : 0);
+	put(form, s, LODE_BOOTINFO_RAMDISK_LENGTH, ramdisk ? ramdisk->size : 0);
 }
 
 static void put_kernel(struct lode_form_ *form, const struct lode_rust_state_ *s)
@@ -93,7 +93,7 @@ static void put_regions(struct lode_form_ *form, const struct lode_rust_state_ *
 	struct lode_region_ region;
 	uint32_t last = UINT32_MAX, n = 0;
 
-	while (form->bytes != NULL && lode_region_next_(&region, &walk)) {
+	while (form->bytes && lode_region_next_(&region, &walk)) {
 		uint32_t kind = kind_of(&region), value = kind == LODE_RUST_UNKNOWN_BIOS ? lode_e820_type_(region.type) : 0;
 
 		if (last != (kind | value << 8) || end != region.addr) {

@@ -144,7 +144,7 @@ static int map_framebuffer(struct lode_rust_state_ *s)
 	uint64_t inside;
 	int status;
 
-	if (screen == NULL)
+	if (!screen)
 		return LODE_OK;
 	inside = screen->addr & (LODE_PAGE_ - 1);
 	mapping.phys = screen->addr - inside;
@@ -192,7 +192,7 @@ static int map_ramdisk(struct lode_rust_state_ *s)
 	uint64_t inside;
 	int status;
 
-	if (part == NULL || part->size == 0)
+	if (!part || part->size == 0)
 		return LODE_OK;
 	inside = part->addr & (LODE_PAGE_ - 1);
 	mapping.phys = part->addr - inside;

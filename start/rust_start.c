@@ -20,7 +20,7 @@ static int check(const struct lode_rust_state_ *s)
 	if (lode_string_size_(machine->cmdline) > 1)
 		return lode_start_refuse_(s->b->why, LODE_RULE_START_CMDLINE,
 			lode_place_of_(LODE_FIELD_CMDLINE, lode_string_size_(machine->cmdline) - 1, 0));
-	if (run == NULL || !(run->prot & LODE_PF_X))
+	if (!run || !(run->prot & LODE_PF_X))
 		return lode_start_refuse_(s->b->why, LODE_RULE_START_ENTRY, lode_place_of_(LODE_FIELD_EHDR_ENTRY, plan->entry, 0));
 	return LODE_OK;
 }

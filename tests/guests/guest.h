@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What a guest needs to judge its own start: text on COM1, checks that are counted, an exit status by isa-debug-exit. 32 and 64 bits.
+/* What a guest needs to judge its own start: text on COM1, checks that are counted, an exit status by isa-debug-exit. 32 and 64
+ * bits.
  *
- * A line for each check that fails, "N passed, N failed" at the end, and the status: 0x10 if none failed, 0x11 otherwise. Structures of
+ * A line for each check that fails, "N passed, N failed" at the end, and the status: 0x10 if none failed, else 0x11. Structures of
  * the protocols are written down here anew, not included, so that a mistake in the library's headers shows. */
 #ifndef GUEST_H
 #define GUEST_H

@@ -89,7 +89,8 @@ static void check_memory(void)
 
 static void check_files(void)
 {
-	const struct file *const *files = (const struct file *const *)modules.response[2], *own = (const struct file *)kernel.response[1];
+	const struct file *const *files = (const struct file *const *)modules.response[2];
+	const struct file *own = (const struct file *)kernel.response[1];
 
 	equal("modules", modules.response[1], 2);
 	check("text of module 0", same(files[0]->bytes, "first module\n"), (uintptr_t)files[0]->bytes);
@@ -126,7 +127,8 @@ static void check_addresses(void)
 	check("RSDP: physical, and the direct map need not have it", rsdp.response[1] - 1 < UINT32_MAX, rsdp.response[1]);
 #else
 	equal("the RSDP can be read", try(READ, rsdp.response[1]), 0);
-	check("RSDP", rsdp.response[1] >= direct_map && *(const uint64_t *)rsdp.response[1] == 0x2052545020445352, rsdp.response[1]);
+	check("RSDP", rsdp.response[1] >= direct_map && *(const uint64_t *)rsdp.response[1] == 0x2052545020445352,
+		rsdp.response[1]);
 #endif
 #if REVISION == 0
 	equal("4 KiB are mapped at their own addresses", try(READ, 0x1000), 0);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A PVH guest's bytes (BLOB, linked to BASE) in an ELF64 file, as kernels of 64 bits come. Its entry note lies behind a property note,
- * which wants 8-byte alignment and spoils p_align for it. */
+/* A PVH guest's bytes (BLOB, linked to BASE) in an ELF64 file, as kernels of 64 bits come. Its entry note lies behind a
+ * property note, which wants 8-byte alignment and spoils p_align for it. */
 	.section .text.start, "ax", @progbits
 	.globl	_start
 _start:	.incbin	BLOB

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A PVH guest that is linked where there is no memory, and says by PHYS32_RELOC that it may lie elsewhere: at a multiple of 2 MiB from
- * 16 MiB to 64 MiB. */
+/* A PVH guest that is linked where there is no memory, and says by PHYS32_RELOC that it may lie elsewhere: at a multiple of 2
+ * MiB from 16 MiB to 64 MiB. */
 	.code32
 	.section .text.start, "ax", @progbits
 	.globl	_start

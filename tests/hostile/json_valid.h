@@ -13,13 +13,13 @@ struct json_text {
 	const unsigned char *at, *end;
 };
 
-static inline void json_blank(struct json_text *t)
+static inline void valid_blank(struct json_text *t)
 {
 	while (t->at < t->end && strchr(" \t\r\n", *t->at) != NULL && *t->at != '\0')
 		t->at++;
 }
 
-static inline bool json_take(struct json_text *t, int c)
+static inline bool valid_take(struct json_text *t, int c)
 {
 	if (t->at == t->end || *t->at != c)
 		return false;
@@ -28,7 +28,7 @@ static inline bool json_take(struct json_text *t, int c)
 }
 
 /* A byte above 0x7f begins a well-formed sequence; surrogates and overlong forms are none. */
-static inline bool json_utf8(struct json_text *t)
+static inline bool valid_utf8(struct json_text *t)
 {
 	unsigned lead = *t->at++;
 	unsigned more = lead >= 0xf0 ? 3 : lead >= 0xe0 ? 2 : 1;
@@ -45,7 +45,7 @@ static inline bool json_utf8(struct json_text *t)
 	return code >= least[more] && code <= 0x10ffff && (code < 0xd800 || code > 0xdfff);
 }
 
-static inline bool json_escape(struct json_text *t)
+static inline bool valid_escape(struct json_text *t)
 {
 	if (t->at == t->end)
 		return false;
@@ -58,24 +58,24 @@ static inline bool json_escape(struct json_text *t)
 	return true;
 }
 
-static inline bool json_string(struct json_text *t)
+static inline bool valid_string(struct json_text *t)
 {
-	if (!json_take(t, '"'))
+	if (!valid_take(t, '"'))
 		return false;
 	while (t->at < t->end && *t->at != '"') {
 		if (*t->at < 0x20)
 			return false;
 		if (*t->at >= 0x80) {
-			if (!json_utf8(t))
+			if (!valid_utf8(t))
 				return false;
-		} else if (*t->at++ == '\\' && !json_escape(t)) {
+		} else if (*t->at++ == '\\' && !valid_escape(t)) {
 			return false;
 		}
 	}
-	return json_take(t, '"');
+	return valid_take(t, '"');
 }
 
-static inline bool json_digits(struct json_text *t)
+static inline bool valid_digits(struct json_text *t)
 {
 	const unsigned char *begin = t->at;
 
@@ -84,22 +84,22 @@ static inline bool json_digits(struct json_text *t)
 	return t->at > begin;
 }
 
-static inline bool json_number(struct json_text *t)
+static inline bool valid_number(struct json_text *t)
 {
-	json_take(t, '-');
-	if (!json_take(t, '0') && !json_digits(t))
+	valid_take(t, '-');
+	if (!valid_take(t, '0') && !valid_digits(t))
 		return false;
-	if (json_take(t, '.') && !json_digits(t))
+	if (valid_take(t, '.') && !valid_digits(t))
 		return false;
-	if (json_take(t, 'e') || json_take(t, 'E')) {
-		if (!json_take(t, '+'))
-			json_take(t, '-');
-		return json_digits(t);
+	if (valid_take(t, 'e') || valid_take(t, 'E')) {
+		if (!valid_take(t, '+'))
+			valid_take(t, '-');
+		return valid_digits(t);
 	}
 	return true;
 }
 
-static inline bool json_word(struct json_text *t)
+static inline bool valid_word(struct json_text *t)
 {
 	static const char *const words[] = {"true", "false", "null"};
 
@@ -111,7 +111,7 @@ static inline bool json_word(struct json_text *t)
 			return true;
 		}
 	}
-	return json_number(t);
+	return valid_number(t);
 }
 
 /* One value; the brackets that are open stand in a small stack. */
@@ -123,20 +123,20 @@ static inline bool json_valid(const char *text, size_t size)
 	bool first = true; /* in a bracket that was just opened */
 
 	for (;;) {
-		json_blank(&t);
-		if (depth > 0 && json_take(&t, open[depth - 1])) {
+		valid_blank(&t);
+		if (depth > 0 && valid_take(&t, open[depth - 1])) {
 			depth--;
 		} else {
-			if (depth > 0 && !first && !json_take(&t, ','))
+			if (depth > 0 && !first && !valid_take(&t, ','))
 				return false;
-			json_blank(&t);
+			valid_blank(&t);
 			if (depth > 0 && open[depth - 1] == '}') {
-				if (!json_string(&t))
+				if (!valid_string(&t))
 					return false;
-				json_blank(&t);
-				if (!json_take(&t, ':'))
+				valid_blank(&t);
+				if (!valid_take(&t, ':'))
 					return false;
-				json_blank(&t);
+				valid_blank(&t);
 			}
 			if (t.at < t.end && (*t.at == '{' || *t.at == '[')) {
 				if (depth == JSON_DEPTH)
@@ -145,14 +145,14 @@ static inline bool json_valid(const char *text, size_t size)
 				first = true;
 				continue;
 			}
-			if (t.at < t.end && *t.at == '"' ? !json_string(&t) : !json_word(&t))
+			if (t.at < t.end && *t.at == '"' ? !valid_string(&t) : !valid_word(&t))
 				return false;
 		}
 		first = false;
 		if (depth == 0)
 			break;
 	}
-	json_blank(&t);
+	valid_blank(&t);
 	return t.at == t.end;
 }
 

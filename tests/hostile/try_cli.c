@@ -12,7 +12,7 @@
 #include "json_valid.h"
 #include "try.h"
 
-static unsigned long runs, good, json_bytes;
+static unsigned long runs, good, shown_bytes;
 
 static const struct call {
 	const char *arguments[8];
@@ -72,7 +72,7 @@ static void judge(const struct call *call, int status, const struct caught *out,
 	HOLDS(!(show && status == 0) || out->size > 0);
 	if (call->json && out->size > 0) {
 		HOLDS(json_valid(out->text, out->size));
-		json_bytes += out->size;
+		shown_bytes += out->size;
 	}
 	good += status == 0;
 }
@@ -90,7 +90,7 @@ static void run_call(const struct call *call, const char *path)
 	alarm(20);
 	catch_begin(&out, &stdout);
 	catch_begin(&err, &stderr);
-	status = strcmp(argv[0], "show") == 0 ? lode_cmd_show(argc, argv) : lode_cmd_check(argc, argv);
+	status = strcmp(argv[0], "show") == 0 ? cmd_show(argc, argv) : cmd_check(argc, argv);
 	catch_end(&err, &stderr);
 	catch_end(&out, &stdout);
 	alarm(0);
@@ -133,7 +133,7 @@ void hostile_report(void)
 	struct rusage usage;
 
 	getrusage(RUSAGE_SELF, &usage);
-	printf("%lu calls, %lu of them with status 0, %lu bytes of JSON, at most %ld MiB of memory\n", runs, good, json_bytes,
+	printf("%lu calls, %lu of them with status 0, %lu bytes of JSON, at most %ld MiB of memory\n", runs, good, shown_bytes,
 		usage.ru_maxrss / 1024);
 #if !defined(__SANITIZE_ADDRESS__)
 	HOLDS(usage.ru_maxrss < 64 * 1024);

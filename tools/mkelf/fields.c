@@ -7,7 +7,6 @@
 
 #include "mkelf.h"
 
-/* clang-format off */
 #define WIDTH(type, field) sizeof(((type *)0)->field)
 #define SAME(structure, field, type32, type64) \
 	{MKELF_##structure, #field, {offsetof(type32, field), offsetof(type64, field)}, \
@@ -53,7 +52,6 @@ const struct mkelf_field mkelf_fields[] = {
 	{ MKELF_RELR, "word", { 0, 0 }, { 4, 8 } },
 	WORD(SHNDX, "word", 0),
 };
-/* clang-format on */
 const size_t mkelf_nfields = sizeof mkelf_fields / sizeof *mkelf_fields;
 
 _Noreturn void mkelf_die_(const char *text)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* A process that has opened all it needs -> one that can do nothing else. In this order: descriptors that came from elsewhere, limits,
- * privileges, Landlock, seccomp. Before the first byte of an image is read.
+/* A process that has opened all it needs -> one that can do nothing else, before the first byte of an image is read. In this
+ * order: descriptors that came from elsewhere, privileges, Landlock, limits, seccomp.
  *
- * What libc does behind the back was thought of: threads share one heap (a second one would ask for the number of processors), clone3
- * seems absent, and the threads that run the guest allocate nothing. */
+ * What libc does behind the back was thought of: threads share one heap (a second one would ask for the number of
+ * processors), clone3 seems absent, and the threads that run the guest allocate nothing. */
 #include "sandbox.h"
 
 #include <dirent.h>
@@ -129,7 +129,7 @@ static size_t landlock_ruleset(struct ruleset *all, long version)
 	return version >= 6 ? 24 : version >= 4 ? 16 : 8;
 }
 
-static int landlock(void)
+int lode_vmm_landlock_(void)
 {
 	const long version = syscall(LANDLOCK_CREATE, NULL, 0, LANDLOCK_VERSION);
 	struct ruleset all;
@@ -160,7 +160,7 @@ int lode_vmm_confine_(struct vmm *vm)
 		return refuse(vm, "capabilities");
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
 		return refuse(vm, "no_new_privs");
-	if (landlock())
+	if (lode_vmm_landlock_())
 		return refuse(vm, "Landlock");
 	if (limit(highest))
 		return refuse(vm, "limits");

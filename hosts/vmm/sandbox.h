@@ -7,6 +7,8 @@
 
 enum { VMM_RUN_CALLS = 8 }; /* kinds of system calls while the guest runs, of all its threads together */
 
+/** No files, no network, no signals and sockets to the outside, as far as the kernel knows Landlock. 0, or -1 with errno. */
+int lode_vmm_landlock_(void);
 /** From here on the calling thread has the calls of a role. 0, or -1 with errno. */
 int lode_vmm_seccomp_(uint32_t role);
 /** The calls that some of these roles have, each once. How many there are. */

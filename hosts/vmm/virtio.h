@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Virtio devices: what a model gives the transport (virtio.c), and what rings give a model (virtio_queue.c).
  *
- * Everything that lies in guest RAM may be a lie, and may change while it is looked at. Each number is therefore copied once, checked
- * as a copy, and the guest's memory not asked again.
+ * Everything that lies in guest RAM may be a lie, and may change while it is looked at. Each number is therefore copied once,
+ * checked as a copy, and the guest's memory not asked again.
  *
  * Ref: Virtual I/O Device (VIRTIO) 1.2: 2.1 status, 2.2 features, 2.7 split virtqueues, 4.2 MMIO, 5.2 block, 5.4 entropy. */
 #ifndef LODE_HOSTS_VMM_VIRTIO_H
@@ -85,9 +85,9 @@ void lode_vmm_virtio_interrupt_(struct virtio *virtio, uint32_t cause);
 /** Areas of a queue that is about to be ready: in RAM, aligned, of a size that is allowed. NULL, or what is wrong. */
 const char *lode_vmm_queue_open_(struct virtio_queue *queue, const struct vmm_ram *ram);
 /**
- * Serve what is in the queue now, one request after the other. @serve says how many bytes it wrote, counted from the first one that may
- * be written; it returns NULL, or what is wrong with the request. What the driver adds meanwhile comes with a notification of its own, so
- * that this ends.
+ * Serve what is in the queue now, one request after the other. @serve says how many bytes it wrote, counted from the first one
+ * that may be written; it returns NULL, or what is wrong with the request. What the driver adds meanwhile comes with a
+ * notification of its own, so that this ends.
  */
 void lode_vmm_queue_serve_(struct virtio *virtio, struct virtio_queue *queue,
 	const char *(*serve)(uint32_t *written, struct virtio *virtio, struct virtio_chain *chain));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Requests of a virtio block device -> reads and writes of a file, straight from and into guest RAM.
+/* Requests of a virtio block device -> reads and writes of a file, straight from and into guest RAM. A flush is fdatasync.
  *
- * FLUSH is fdatasync, and what was written before it is on the disk when it is answered. The lock of the machine is held meanwhile. */
+ * The lock of the machine is held until a request is done. */
 #include "virtio.h"
 
 #include <errno.h>

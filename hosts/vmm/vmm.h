@@ -124,7 +124,8 @@ uint32_t lode_vmm_console_read_(struct vmm *vm, unsigned char *bytes, uint32_t s
 void lode_vmm_console_write_(struct vmm *vm, const unsigned char *bytes, uint32_t size);
 
 /*
- * Sandbox (sandbox.c, seccomp.c). It takes the process over: nothing can be opened behind it, and what a filter does not list kills.
+ * Sandbox (sandbox.c, seccomp.c). It takes the process over: nothing can be opened behind it, and a call that a filter does
+ * not list kills.
  */
 
 /** What a thread does, and so which system calls it keeps (seccomp.c lists them). */
@@ -137,10 +138,11 @@ enum vmm_role {
 /** First of all: the descriptors that the process has now are not the guest's; lode_vmm_confine_ closes all from 3 on. */
 int lode_vmm_inherited_(struct vmm *vm);
 /**
- * Everything is open: from here on there are no new files, programs, privileges or executable pages. Threads may be made, and inherit
- * it; lode_vmm_confine_run_ then takes away what running the guest does not need, for the calling thread only. Such a thread must not
- * allocate, free, print by stdio, or end: when there is nothing more to do it rests until the process exits. It sends signals by
- * syscall(SYS_tgkill), since pthread_kill does more than that, and does not wait for a condition with a time limit.
+ * Everything is open: from here on there are no new files, programs, privileges or executable pages. Threads may be made, and
+ * inherit it; lode_vmm_confine_run_ then takes away what running the guest does not need, for the calling thread only. Such a
+ * thread must not allocate, free, print by stdio, or end: when there is nothing more to do it rests until the process exits.
+ * It sends signals by syscall(SYS_tgkill), since pthread_kill does more than that; it does not wait for a condition with a time
+ * limit (that would go on by restart_syscall), and it is interrupted by no signal handler.
  */
 int lode_vmm_confine_(struct vmm *vm);
 int lode_vmm_confine_run_(struct vmm *vm, enum vmm_role role);

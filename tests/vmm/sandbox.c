@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* docs/security.md -> the sandbox, from inside: what each role may do works, everything else kills, and the page lists what it may. */
+/* docs/security.md -> the sandbox, from inside: what each role may do works, everything else kills, the page lists what it may. */
 #include "../../hosts/vmm/sandbox.h"
 
 #include <check.h>
@@ -92,11 +92,13 @@ struct forbidden {
 
 static const struct forbidden forbidden[] = {
 	{"openat", call_openat}, {"open", call_open}, {"socket", call_socket}, {"execve", call_execve}, {"fork", call_fork},
-	{"getppid", call_getppid}, {"clone of a process", call_clone}, {"clone into a namespace", call_clone_user}, {"ptrace", call_ptrace},
+	{"getppid", call_getppid}, {"clone of a process", call_clone}, {"clone into a namespace", call_clone_user},
+	{"ptrace", call_ptrace},
 	{"kill", call_kill}, {"prctl", call_prctl}, {"memfd_create", call_memfd}, {"dup", call_dup}, {"setuid", call_setuid},
 	{"unlink", call_unlink}, {"io_uring", call_io_uring}, {"bpf", call_bpf}, {"unshare", call_unshare},
 	{"process_vm_readv", call_vm_read}, {"a call of x32", call_x32}, {"a number that is not there", call_unknown},
-	{"a negative number", call_minus_one}, {"mmap of code", map_code}, {"mprotect to code", make_code}, {"TIOCSTI", type_for_user},
+	{"a negative number", call_minus_one}, {"mmap of code", map_code}, {"mprotect to code", make_code},
+	{"TIOCSTI", type_for_user},
 	{"KVM_CREATE_VM", make_vm}, {"KVM_CREATE_DEVICE", make_device}, {"a signal to another process", signal_init},
 };
 
@@ -117,9 +119,11 @@ static void end_thread(void) { syscall(SYS_exit, 0); }
 static void end_process(void) { leave(0); }
 
 static const struct forbidden forbidden_run[] = {
-	{"mmap", call_mmap}, {"brk", call_brk}, {"munmap", call_munmap}, {"close", call_close}, {"write", call_write}, {"read", call_read},
-	{"seccomp", call_seccomp}, {"clone of a thread", call_thread}, {"clone3", call_clone3}, {"getpid", call_getpid},
-	{"terminal settings", set_terminal}, {"KVM_SET_USER_MEMORY_REGION", set_memory}, {"exit", end_thread}, {"exit_group", end_process},
+	{"mmap", call_mmap}, {"brk", call_brk}, {"munmap", call_munmap}, {"close", call_close}, {"write", call_write},
+	{"read", call_read}, {"seccomp", call_seccomp}, {"clone of a thread", call_thread}, {"clone3", call_clone3},
+	{"getpid", call_getpid},
+	{"terminal settings", set_terminal}, {"KVM_SET_USER_MEMORY_REGION", set_memory}, {"exit", end_thread},
+	{"exit_group", end_process},
 };
 
 static void each_kills(uint32_t role, const char *role_name, const struct forbidden *list, size_t n)

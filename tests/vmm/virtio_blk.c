@@ -94,7 +94,8 @@ static bool disk_is(uint64_t offset, const unsigned char *bytes, uint32_t size)
 {
 	unsigned char there[4096];
 
-	return size <= sizeof there && pread(disk.fd, there, size, (off_t)offset) == (ssize_t)size && memcmp(there, bytes, size) == 0;
+	return size <= sizeof there && pread(disk.fd, there, size, (off_t)offset) == (ssize_t)size &&
+	       memcmp(there, bytes, size) == 0;
 }
 
 static void test_config(void)
@@ -470,8 +471,10 @@ static const struct {
 	{"short header", header_short, 0}, {"no status", no_status, 0}, {"empty status", empty_status, 0},
 	{"nothing at all", nothing_at_all, 0}, {"wrong order", wrong_order, 0}, {"table outside", table_outside, 0},
 	{"table that wraps", table_wraps, 0}, {"table of an odd size", table_odd, 0}, {"empty table", table_empty, 0},
-	{"table too large", table_too_large, 0}, {"largest table", table_largest, 0}, {"something behind a table", table_and_more, 0},
-	{"table in a table", table_in_table, 0}, {"loop in a table", table_loop, 0}, {"next outside a table", table_next_outside, 0},
+	{"table too large", table_too_large, 0}, {"largest table", table_largest, 0},
+	{"something behind a table", table_and_more, 0},
+	{"table in a table", table_in_table, 0}, {"loop in a table", table_loop, 0},
+	{"next outside a table", table_next_outside, 0},
 	{"too many parts", too_many_parts, 0}, {"index that jumps", index_jumps, 0}, {"index that goes back", index_goes_back, 0},
 };
 

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 static int (*const makers[])(struct vmm *vm) = {
 	lode_vmm_serial_,
@@ -25,10 +26,17 @@ int lode_vmm_devices_make_(struct vmm *vm)
 	return 0;
 }
 
+static void free_device(struct vmm_device *device)
+{
+	if (device->own_fd >= 0)
+		close(device->own_fd);
+	free(device->state);
+}
+
 void lode_vmm_devices_free_(struct vmm *vm)
 {
 	for (uint32_t i = 0; i < vm->ndevices; i++)
-		free(vm->devices[i].state);
+		free_device(&vm->devices[i]);
 	vm->ndevices = 0;
 }
 
@@ -40,7 +48,7 @@ struct vmm_device *lode_vmm_device_add_(struct vmm *vm, const struct vmm_device_
 		lode_vmm_fail_(vm, 0, "more than %d devices", VMM_DEVICES_MOST);
 		return NULL;
 	}
-	*device = (struct vmm_device){.type = type, .vm = vm, .fd = -1, .state = calloc(1, size ? size : 1)};
+	*device = (struct vmm_device){.type = type, .vm = vm, .fd = -1, .own_fd = -1, .state = calloc(1, size ? size : 1)};
 	if (!device->state) {
 		lode_vmm_fail_(vm, ENOMEM, "no memory for the device %s", type->name);
 		return NULL;

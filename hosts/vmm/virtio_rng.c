@@ -10,11 +10,6 @@ enum {
 	MOST = 4096, /* a request; drivers ask again for more */
 };
 
-struct rng {
-	struct virtio virtio;
-	int fd;
-};
-
 /* As many ranges as MOST bytes take, the last one cut. */
 static uint32_t limit(struct iovec *parts, uint32_t n)
 {
@@ -32,7 +27,6 @@ static uint32_t limit(struct iovec *parts, uint32_t n)
 
 static const char *serve(uint32_t *written, struct virtio *virtio, struct virtio_chain *chain)
 {
-	const struct rng *rng = (const struct rng *)virtio;
 	struct iovec *parts = chain->parts + chain->nout;
 	const uint32_t n = limit(parts, chain->nin);
 	ssize_t done;
@@ -40,7 +34,7 @@ static const char *serve(uint32_t *written, struct virtio *virtio, struct virtio
 	if (!n)
 		return "a request for random bytes has no room for any";
 	do
-		done = preadv2(rng->fd, parts, (int)n, -1, 0);
+		done = preadv2(virtio->device->own_fd, parts, (int)n, -1, 0);
 	while (done < 0 && errno == EINTR);
 	if (done <= 0)
 		return "the host has no random bytes";
@@ -57,10 +51,10 @@ static const struct virtio_type rng_type = {.name = "a random generator", .id = 
 
 int lode_vmm_rng_(struct vmm *vm)
 {
-	struct rng *rng = lode_vmm_virtio_add_(vm, &rng_type, sizeof *rng);
+	struct virtio *virtio = lode_vmm_virtio_add_(vm, &rng_type, sizeof *virtio);
 
-	if (!rng)
+	if (!virtio)
 		return -1;
-	rng->fd = open("/dev/urandom", O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	return rng->fd < 0 ? lode_vmm_fail_(vm, errno, "opening /dev/urandom") : 0;
+	virtio->device->own_fd = open("/dev/urandom", O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	return virtio->device->own_fd < 0 ? lode_vmm_fail_(vm, errno, "opening /dev/urandom") : 0;
 }

@@ -60,6 +60,7 @@ struct vmm_device {
 	bool ports;
 	uint32_t irq;    /* global interrupt; 0: none */
 	int fd;          /* watched by the loop; -1: none */
+	int own_fd;      /* closed with the device; -1: none */
 	uint64_t timer;  /* CLOCK_MONOTONIC in ns at which ready is called; 0: none */
 	void *state;     /* the model's own; allocated when the device is made, before the sandbox */
 };
@@ -70,7 +71,7 @@ enum { VMM_DEVICES_MOST = 40 };
 int lode_vmm_devices_make_(struct vmm *vm);
 void lode_vmm_devices_free_(struct vmm *vm);
 /**
- * A new device with @size bytes of state, all zero; its fd is -1. What else it has is set by who adds it. NULL: vm->error says why.
+ * A new device with @size bytes of state, all zero; its fds are -1. Who adds it sets what else it has. NULL: vm->error says why.
  * Each file of a device has one function like this, which is in the list of devices.c: int lode_vmm_NAME_(struct vmm *vm).
  */
 struct vmm_device *lode_vmm_device_add_(struct vmm *vm, const struct vmm_device_type *type, size_t size);

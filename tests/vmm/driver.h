@@ -10,10 +10,10 @@
 #include <sys/mman.h>
 
 enum {
-	DRIVER_LOW = 1 << 20,  /* bytes of RAM below the hole */
-	DRIVER_HIGH = 1 << 18, /* from 4 GiB on */
+	DRIVER_LOW = 1 << 17,  /* bytes of RAM below the hole */
+	DRIVER_HIGH = 1 << 16, /* from 4 GiB on */
 	DRIVER_RAM = DRIVER_LOW + DRIVER_HIGH,
-	DRIVER_ZONE = 1 << 16, /* before and behind RAM: nobody writes there, and what is read from there is recognised */
+	DRIVER_ZONE = 1 << 14, /* before and behind RAM: nobody writes there, and what is read from there is recognised */
 	DRIVER_FILL = 0xa5,
 	DRIVER_MMIO = 0x40000000,
 	DRIVER_GSI = 16,
@@ -67,12 +67,10 @@ static inline void driver_begin(struct driver *d)
 /* True if nothing beside RAM was written. */
 static inline bool driver_zones_whole(const struct driver *d)
 {
-	const unsigned char *after = d->ram + DRIVER_RAM;
+	unsigned char whole[DRIVER_ZONE];
 
-	for (uint32_t i = 0; i < DRIVER_ZONE; i++)
-		if (d->mapped[i] != DRIVER_FILL || after[i] != DRIVER_FILL)
-			return false;
-	return true;
+	memset(whole, DRIVER_FILL, sizeof whole);
+	return memcmp(d->mapped, whole, sizeof whole) == 0 && memcmp(d->ram + DRIVER_RAM, whole, sizeof whole) == 0;
 }
 
 static inline void driver_end(struct driver *d)

@@ -179,8 +179,8 @@ static void label_marks(struct band *band, const struct show *show)
 
 	if (show->file.image.entry != 0 && holds(band, entry_of(show)))
 		label(band, MARK_ENTRY, entry_of(show), "entry 0x%" PRIx64, entry_of(show));
-	if (show->kind.pvh && show->policy.domain == LODE_PHYSICAL && holds(band, show->kind.pvh_entry))
-		label(band, MARK_ENTRY, show->kind.pvh_entry, "PVH entry 0x%" PRIx64, show->kind.pvh_entry);
+	if (show->kind.offers.pvh && show->policy.domain == LODE_PHYSICAL && holds(band, show->kind.offers.pvh_entry))
+		label(band, MARK_ENTRY, show->kind.offers.pvh_entry, "PVH entry 0x%" PRIx64, show->kind.offers.pvh_entry);
 	if (plan->relro.size > 0 && holds(band, plan->relro.addr))
 		label(band, MARK_RELRO, plan->relro.addr, "RELRO to 0x%" PRIx64 ": then read-only",
 			plan->relro.addr + plan->relro.size);

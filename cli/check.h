@@ -5,6 +5,7 @@
 
 #include "bytes.h"
 #include "cli.h"
+#include "protocols.h"
 
 /* For whom a file is checked: bits of check->targets and of a rule's targets. */
 enum {
@@ -94,6 +95,7 @@ struct check {
 
 	uint32_t targets;
 	const char *guess;          /* why these targets, NULL: asked for */
+	struct protocols marks; /* of a program that may be a kernel */
 	bool program, library, debug_file, vmlinux, kernel_module;
 	bool damaged;               /* a PT_LOAD is missing in the image because its fault was told */
 	bool bzimage;               /* the file is one; the image is its payload or was not found */
@@ -186,10 +188,5 @@ void check_sse(struct check *c, uint64_t revision);
 void check_linux(struct check *c);
 void check_bzimage(struct check *c);
 void check_object(struct check *c);
-
-/* Which protocols' marks a file bears (for the guess). */
-bool check_has_pvh(struct check *c);
-bool check_has_multiboot(struct check *c);
-bool check_has_limine(struct check *c);
 
 #endif

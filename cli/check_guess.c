@@ -67,6 +67,8 @@ static void learn(struct check *c)
 		     (c->has_dynamic && (c->dynamic.flags_1 & LODE_DF_1_PIE));
 	c->library = type == LODE_ET_DYN && !c->program;
 	c->vmlinux = is_vmlinux(c);
+	if (type == LODE_ET_EXEC || type == LODE_ET_DYN)
+		protocols_find(&c->marks, &c->image);
 }
 
 static uint32_t protocols(struct check *c)
@@ -75,11 +77,11 @@ static uint32_t protocols(struct check *c)
 
 	if (c->vmlinux)
 		found |= FOR_LINUX;
-	if (check_has_pvh(c))
+	if (c->marks.pvh)
 		found |= FOR_PVH;
-	if (check_has_multiboot(c))
+	if (c->marks.multiboot || c->marks.multiboot2)
 		found |= FOR_MULTIBOOT;
-	if (check_has_limine(c))
+	if (c->marks.limine)
 		found |= FOR_LIMINE;
 	return found;
 }
@@ -108,6 +110,10 @@ static uint32_t guess_program(struct check *c)
 	if (found != 0) {
 		c->guess = protocol_reason(found);
 		return found;
+	}
+	if (c->marks.rust) {
+		c->guess = "it has the configuration of bootloader_api";
+		return FOR_ANY;
 	}
 	if (c->library) {
 		c->guess = "it is a shared library";

@@ -1,52 +1,55 @@
 /* SPDX-License-Identifier: MIT */
 /* Marks of the Limine boot protocol in a file -> what a Limine loader will see of them, and what it refuses. */
 #include "check.h"
+#include <lode/limine.h>
 #include <string.h>
 
-#define UPPER UINT64_C(0xffffffff80000000)
-#define COMMON {UINT64_C(0xc7b1dd30df4c8b88), UINT64_C(0x0a82e883a194f07b)}
 
-enum { MAX_MARKS = 128, NEWEST = 6, NO_SSE_SINCE = 5 };
+enum { MAX_MARKS = 128, NO_SSE_SINCE = 5 };
 
 struct id {
 	uint64_t low, high;
-	const char *name;
 };
 
-/* The second half of each request's id. Ref: Limine. */
 static const struct id requests[] = {
-	{0x67cf3d9d378a806f, 0xe304acdfc50c3c62, "memory map"},
-	{0x9d5827dcd881dd75, 0xa3148604f6fab11b, "framebuffer"},
-	{0x48dcf1cb8ad2b852, 0x63984e959a98244b, "HHDM"},
-	{0xc5e77b6b397e7b43, 0x27637845accdcf3c, "RSDP"},
-	{0x3e7e279702be32af, 0xca1c4f3bd1280cee, "modules"},
-	{0x71ba76863cc55f63, 0xb2644a48c516a487, "executable address"},
-	{0xad97e90e83f1ed67, 0x31eb5d1c5ff23b69, "executable file"},
-	{0x95a67b819a1b857e, 0xa0b61b723b6a73e0, "MP"},
-	{0x224ef0460a8e8926, 0xe1cb0fc25f46ea3d, "stack size"},
-	{0xf55038d8e2a1202f, 0x279426fcf5f59740, "bootloader info"},
-	{0xb40ddb48fb54bac7, 0x545081493f81ffb7, "device tree"},
-	{0x502746e184c088aa, 0xfbc5ec83e6327893, "date at boot"},
-	{0x4b161536e598651e, 0xb390ad4a2f1f303a, "command line"},
-	{0x95c1a0edab0944cb, 0xa4e5cb3842f7488a, "paging mode"},
-	{0x9e9046f11e095391, 0xaa4a520fefbde5ee, "SMBIOS"},
-	{0x13d86c035a1cd3e1, 0x2b0caa89d8f3026a, "entry point"},
-	{0x5ceba5163eaaf6d6, 0x0a6981610cf65fcc, "EFI system table"},
-	{0x7df62a431d6872d5, 0xa4fcdfb3e57306c8, "EFI memory map"},
-	{0x8c2f75d90bef28a8, 0x7045a4688eac00c3, "firmware type"},
-	{0x6b50ad9bf36d13ad, 0xdc4c7e88fc759e17, "performance"},
-	{0x10f2ee1d87d195e4, 0xf747a2b78f6ddb31, "TSC frequency"},
-	{0x1369359f025525f9, 0x2ff2a56178391bb6, "RISC-V hart id"},
-	{0x98e094fc7e76e979, 0xee8d8775c54e1d1f, "TPM log"},
-	{0x8ebaabe51f490179, 0x2aa86a59ffb4ab0f, "keep IOMMU"},
-	{0x3259399fe7c5f126, 0xe01c1c8c5db9d1a9, "Flanterm parameters"},
-	{0x65ea80255d5682c5, 0x9117240723f493eb, "entropy"},
+#define LODE_LIMINE_REQUEST_(id, third, fourth) [LODE_LIMINE_##id] = {third, fourth},
+	LODE_LIMINE_LIST(LODE_LIMINE_REQUEST_)
+#undef LODE_LIMINE_REQUEST_
 };
 
-static const uint64_t common[2] = COMMON;
-static const uint64_t base_tag[2] = {UINT64_C(0xf9562b2d5c95a6c8), UINT64_C(0x6a7b384944536bdc)};
-static const uint64_t start_marker[2] = {UINT64_C(0xf6b8f4b39de7d1ae), UINT64_C(0xfab91a6940fcb9cf)};
-static const uint64_t end_marker[2] = {UINT64_C(0xadc0e0531bb10d03), UINT64_C(0x9572709f31764c62)};
+static const char *const request_names[LODE_LIMINE_REQUESTS] = {
+	[LODE_LIMINE_MEMMAP] = "memory map",
+	[LODE_LIMINE_FRAMEBUFFER] = "framebuffer",
+	[LODE_LIMINE_HHDM] = "HHDM",
+	[LODE_LIMINE_RSDP] = "RSDP",
+	[LODE_LIMINE_MODULES] = "modules",
+	[LODE_LIMINE_ADDRESS] = "executable address",
+	[LODE_LIMINE_FILE] = "executable file",
+	[LODE_LIMINE_MP] = "MP",
+	[LODE_LIMINE_STACK_SIZE] = "stack size",
+	[LODE_LIMINE_BOOTLOADER] = "bootloader info",
+	[LODE_LIMINE_DTB] = "device tree",
+	[LODE_LIMINE_DATE] = "date at boot",
+	[LODE_LIMINE_CMDLINE] = "command line",
+	[LODE_LIMINE_PAGING_MODE] = "paging mode",
+	[LODE_LIMINE_SMBIOS] = "SMBIOS",
+	[LODE_LIMINE_ENTRY] = "entry point",
+	[LODE_LIMINE_EFI_SYSTEM_TABLE] = "EFI system table",
+	[LODE_LIMINE_EFI_MEMMAP] = "EFI memory map",
+	[LODE_LIMINE_FIRMWARE] = "firmware type",
+	[LODE_LIMINE_PERFORMANCE] = "performance",
+	[LODE_LIMINE_TSC_FREQUENCY] = "TSC frequency",
+	[LODE_LIMINE_RISCV_HART] = "RISC-V hart id",
+	[LODE_LIMINE_TPM_LOG] = "TPM log",
+	[LODE_LIMINE_KEEP_IOMMU] = "keep IOMMU",
+	[LODE_LIMINE_FLANTERM] = "Flanterm parameters",
+	[LODE_LIMINE_ENTROPY] = "entropy",
+};
+
+static const uint64_t common[2] = {LODE_LIMINE_COMMON0, LODE_LIMINE_COMMON1};
+static const uint64_t base_tag[2] = {LODE_LIMINE_BASE0, LODE_LIMINE_BASE1};
+static const uint64_t start_marker[2] = {LODE_LIMINE_START0, LODE_LIMINE_START1};
+static const uint64_t end_marker[2] = {LODE_LIMINE_END0, LODE_LIMINE_END1};
 
 /* One mark in the file. */
 struct mark {
@@ -134,24 +137,8 @@ static const char *request_name(const struct mark *mark)
 {
 	for (size_t i = 0; i < sizeof requests / sizeof *requests; i++)
 		if (requests[i].low == mark->low && requests[i].high == mark->high)
-			return requests[i].name;
+			return request_names[i];
 	return NULL;
-}
-
-bool check_has_limine(struct check *c)
-{
-	struct marks marks;
-
-	if (c->image.class_ != LODE_CLASS64 || c->image.data != LODE_DATA2LSB)
-		return false;
-	find(c, &marks, base_tag);
-	if (marks.count > 0)
-		return true;
-	find(c, &marks, common);
-	for (unsigned i = 0; i < marks.count; i++)
-		if (request_name(&marks.mark[i]))
-			return true;
-	return false;
 }
 
 static struct check_place at_mark(const char *structure, const char *field, uint64_t value, const struct mark *mark)
@@ -174,9 +161,9 @@ static uint64_t check_base(struct check *c, bool requests_there)
 	}
 	revision = tags.mark[0].low;
 	check_seen(c, "Limine base revision %llu", (unsigned long long)revision);
-	if (revision > NEWEST)
+	if (revision > LODE_LIMINE_NEWEST)
 		check_add(c, CHECK_LIMINE_BASE_UNSUPPORTED, at_mark("Limine base tag", "revision", revision, &tags.mark[0]), NULL);
-	else if (revision < NEWEST)
+	else if (revision < LODE_LIMINE_NEWEST)
 		check_add(c, CHECK_LIMINE_BASE_OLD, at_mark("Limine base tag", "revision", revision, &tags.mark[0]), NULL);
 	for (unsigned i = 1; i < tags.count; i++)
 		check_add(c, CHECK_LIMINE_BASE_TWICE, at_mark("Limine base tag", "revision", tags.mark[i].low, &tags.mark[i]),
@@ -265,11 +252,11 @@ static void check_addresses(struct check *c)
 	bool high = false, moves = c->image.type == LODE_ET_DYN;
 
 	for (uint32_t k = 0; k < c->image.nload; k++)
-		high |= c->image.segments[c->image.segments[k].by_vaddr].vaddr >= UPPER;
+		high |= c->image.segments[c->image.segments[k].by_vaddr].vaddr >= LODE_LIMINE_UPPER;
 	for (uint32_t k = 0; k < c->image.nload; k++) {
 		uint32_t index = c->image.segments[k].by_vaddr;
 
-		if (c->image.segments[index].vaddr < UPPER && (!moves || high))
+		if (c->image.segments[index].vaddr < LODE_LIMINE_UPPER && (!moves || high))
 			check_add(c, CHECK_LIMINE_LOW, check_at_segment(c, index, LODE_FIELD_PHDR_VADDR), NULL);
 	}
 }

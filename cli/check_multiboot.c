@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /* The first 8 KiB (Multiboot 1) or 32 KiB (Multiboot 2) of a file -> what GRUB, QEMU and Limine will say to it. */
 #include "check.h"
+#include <lode/multiboot2.h>
 #include <string.h>
 
-#define MAGIC1 0x1badb002u
-#define MAGIC2 0xe85250d6u
-
-enum { AREA1 = 8192, AREA2 = 32768, SIZE1 = 32, ADDRESSES = 1 << 16, VIDEO = 4, DEMANDS = 0xffff, KNOWN_DEMANDS = 7,
-	LAST_TAG = 10 };
+enum { KNOWN_DEMANDS = LODE_MULTIBOOT_PAGE_ALIGN | LODE_MULTIBOOT_MEMORY | LODE_MULTIBOOT_VIDEO, LAST_TAG = LODE_MB2_RELOCATABLE };
 
 /* One version of the header. */
-struct kind {
+struct version {
 	uint32_t magic;
 	uint32_t area, align;
 	uint32_t words; /* that add up to 0 */
 	const char *name;
 };
-static const struct kind kinds[2] = {{MAGIC1, AREA1, 4, 3, "Multiboot header"}, {MAGIC2, AREA2, 8, 4, "Multiboot 2 header"}};
+static const struct version kinds[2] = {
+	{LODE_MULTIBOOT_MAGIC, LODE_MULTIBOOT_SEARCH, LODE_MULTIBOOT_ALIGN, 3, "Multiboot header"},
+	{LODE_MULTIBOOT2_MAGIC, LODE_MULTIBOOT2_SEARCH, LODE_MULTIBOOT2_ALIGN, 4, "Multiboot 2 header"},
+};
 
 static bool sums(const unsigned char *p, uint32_t words)
 {
@@ -28,7 +28,7 @@ static bool sums(const unsigned char *p, uint32_t words)
 }
 
 /* A header as loaders look for it. LODE_NO_OFFSET: none. */
-static uint64_t find(struct check *c, const struct kind *kind)
+static uint64_t find(struct check *c, const struct version *kind)
 {
 	unsigned char raw[16];
 	uint64_t end = c->source.size < kind->area ? c->source.size : kind->area, size = 4 * (uint64_t)kind->words;
@@ -40,7 +40,7 @@ static uint64_t find(struct check *c, const struct kind *kind)
 }
 
 /* Where loaders do not look: at any offset of the file. */
-static uint64_t find_anywhere(struct check *c, const struct kind *kind, bool valid)
+static uint64_t find_anywhere(struct check *c, const struct version *kind, bool valid)
 {
 	const unsigned char pattern[4] = {(unsigned char)kind->magic, (unsigned char)(kind->magic >> 8),
 		(unsigned char)(kind->magic >> 16),
@@ -59,18 +59,13 @@ static uint64_t find_anywhere(struct check *c, const struct kind *kind, bool val
 	return LODE_NO_OFFSET;
 }
 
-bool check_has_multiboot(struct check *c)
-{
-	return find(c, &kinds[0]) != LODE_NO_OFFSET || find(c, &kinds[1]) != LODE_NO_OFFSET;
-}
-
-static struct check_place at(const struct kind *kind, const char *field, uint64_t value, uint64_t offset)
+static struct check_place at(const struct version *kind, const char *field, uint64_t value, uint64_t offset)
 {
 	return check_at(kind->name, LODE_NO_INDEX, field, value, offset);
 }
 
 /* No loader sees a header: one that is nearly right says why. */
-static bool near_miss(struct check *c, const struct kind *kind)
+static bool near_miss(struct check *c, const struct version *kind)
 {
 	uint64_t offset = find_anywhere(c, kind, true);
 
@@ -115,7 +110,7 @@ static void check_addresses(struct check *c, uint64_t offset)
 	uint32_t header, load, load_end, bss_end, entry;
 	bool wrong;
 
-	check_add(c, CHECK_MULTIBOOT_ADDRESS, at(&kinds[0], "flags", ADDRESSES, offset + 4), NULL);
+	check_add(c, CHECK_MULTIBOOT_ADDRESS, at(&kinds[0], "flags", LODE_MULTIBOOT_ADDRESSES, offset + 4), NULL);
 	if (!check_read(c, raw, offset + 12, sizeof raw))
 		return;
 	header = le32(raw), load = le32(raw + 4), load_end = le32(raw + 8);
@@ -137,13 +132,13 @@ static void check_first(struct check *c, uint64_t offset)
 		return;
 	flags = le32(raw + 4);
 	check_seen(c, "Multiboot 1 header at file offset 0x%llx, flags 0x%x", (unsigned long long)offset, flags);
-	if (flags & DEMANDS & ~(uint32_t)KNOWN_DEMANDS)
+	if (flags & LODE_MULTIBOOT_DEMANDS & ~(uint32_t)KNOWN_DEMANDS)
 		check_add(c, CHECK_MULTIBOOT_FLAGS, at(&kinds[0], "flags", flags, offset + 4), NULL);
-	if (flags & VIDEO)
+	if (flags & LODE_MULTIBOOT_VIDEO)
 		check_add(c, CHECK_MULTIBOOT_VIDEO, at(&kinds[0], "flags", flags, offset + 4), NULL);
 	if (c->image.class_ == LODE_CLASS64)
-		check_add(c, CHECK_MULTIBOOT_ELF64, at(&kinds[0], "magic", MAGIC1, offset), NULL);
-	if (flags & ADDRESSES)
+		check_add(c, CHECK_MULTIBOOT_ELF64, at(&kinds[0], "magic", LODE_MULTIBOOT_MAGIC, offset), NULL);
+	if (flags & LODE_MULTIBOOT_ADDRESSES)
 		check_addresses(c, offset);
 	else
 		check_entry(c);
@@ -202,7 +197,7 @@ void check_multiboot(struct check *c)
 	if (first != LODE_NO_OFFSET)
 		check_first(c, first);
 	else
-		check_add(c, CHECK_MULTIBOOT2_ONLY, at(&kinds[1], "magic", MAGIC2, second), NULL);
+		check_add(c, CHECK_MULTIBOOT2_ONLY, at(&kinds[1], "magic", LODE_MULTIBOOT2_MAGIC, second), NULL);
 	if (second != LODE_NO_OFFSET)
 		check_second(c, second);
 }

@@ -95,14 +95,6 @@ static const struct hit *first_xen(const struct hits *hits)
 	return NULL;
 }
 
-bool check_has_pvh(struct check *c)
-{
-	struct hits hits;
-
-	find(c, &hits);
-	return first_xen(&hits) != NULL;
-}
-
 static struct check_place at_note(const struct hit *hit, const char *field, uint64_t value)
 {
 	return check_at("PVH note", LODE_NO_INDEX, field, value, hit->note.offset);

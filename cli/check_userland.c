@@ -48,11 +48,11 @@ static bool find_mark(struct check *c, struct check_place *place, char *buf, siz
 
 /* Kernels that name an interpreter or need a library for show (FreeBSD's) bear the marks of a boot protocol. Those of Limine are
  * mere constants, which a boot loader's own tools hold as well. */
-static bool bears_marks(struct check *c)
+static bool bears_marks(const struct check *c)
 {
 	bool both = lode_segment_find(&c->image, LODE_PT_INTERP) != NULL && c->has_dynamic && c->dynamic.needed > 0;
 
-	return check_has_pvh(c) || check_has_multiboot(c) || (!both && check_has_limine(c));
+	return c->marks.pvh || c->marks.multiboot || c->marks.multiboot2 || (!both && c->marks.limine);
 }
 
 bool check_userland(struct check *c)

@@ -126,70 +126,6 @@ struct kind kind_of_bytes(const struct lode_source *source)
 	return all_text(head, have) ? kind(KIND_TEXT, "", "text") : kind(KIND_UNKNOWN, "", "data of unknown kind");
 }
 
-static void find_multiboot(struct kind *result, const struct file *file)
-{
-	unsigned char *head = malloc(MULTIBOOT2_SEARCH);
-	size_t have;
-
-	if (!head)
-		return;
-	have = input_peek(&file->input, head, 0, MULTIBOOT2_SEARCH);
-	for (size_t at = 0; at + 16 <= have; at += 4) {
-		uint32_t magic = le32(head + at), flags = le32(head + at + 4), third = le32(head + at + 8);
-
-		/* The words of each header add up to 0. */
-		if (magic == 0x1badb002 && at + 12 <= MULTIBOOT_SEARCH && magic + flags + third == 0)
-			result->multiboot = true;
-		if (magic == 0xe85250d6 && at % 8 == 0 && magic + flags + third + le32(head + at + 12) == 0)
-			result->multiboot2 = true;
-	}
-	free(head);
-}
-
-/* Every Limine request begins with these 16 bytes, 8-aligned, in a writable segment. */
-static bool limine_in(const struct file *file, const struct lode_segment *segment, unsigned char *piece)
-{
-	static const unsigned char magic[16] = {
-		0x88, 0x4c, 0xdf, 0x30, 0x9b, 0xdd, 0xb1, 0xc7, 0x7b, 0xf0, 0x94, 0xa1, 0x83, 0xe8, 0x82, 0x0a};
-	uint64_t end = segment->filesz < (4u << 20) ? segment->filesz : 4u << 20;
-
-	for (uint64_t at = 0; at < end; at += LIMINE_PIECE - 8) {
-		size_t have = input_peek(&file->input, piece, segment->offset + at, LIMINE_PIECE);
-
-		for (size_t i = 0; i + sizeof magic <= have; i += 8)
-			if (memcmp(piece + i, magic, sizeof magic) == 0)
-				return true;
-	}
-	return false;
-}
-
-static void find_limine(struct kind *result, const struct file *file)
-{
-	unsigned char *piece = malloc(LIMINE_PIECE);
-	unsigned looked = 0;
-
-	for (uint32_t i = 0; piece && i < file->image.nsegments && looked < 8 && !result->limine; i++) {
-		const struct lode_segment *segment = &file->image.segments[i];
-
-		if (segment->type != LODE_PT_LOAD || segment->filesz == 0)
-			continue;
-		result->limine = limine_in(file, segment, piece);
-		looked++;
-	}
-	free(piece);
-}
-
-/* A little-endian number of 4 or 8 bytes in a note. */
-static uint64_t note_number(const struct file *file, const struct lode_note *note)
-{
-	unsigned char raw[8] = {0};
-
-	if ((note->desc_size != 4 && note->desc_size != 8) ||
-		!input_exact(&file->input, raw, note->desc_offset, note->desc_size))
-		return 0;
-	return le32(raw) | (uint64_t)le32(raw + 4) << 32;
-}
-
 /* Addresses that no process has: above the lower half, or physical addresses of their own. */
 static bool high_or_physical(const struct lode_image *image)
 {
@@ -221,17 +157,21 @@ static void find_protocols(struct kind *result, const struct file *file)
 {
 	struct lode_note note;
 
-	if (lode_note_find(&note, &file->image, "Xen", LODE_NT_XEN_PHYS32_ENTRY, NULL) > 0) {
-		result->pvh = true;
-		result->pvh_entry = note_number(file, &note);
-	}
+	protocols_find(&result->offers, &file->image);
+	result->offers.limine = result->offers.limine && (file->image.type == LODE_ET_DYN || high_or_physical(&file->image));
 	result->xen = lode_note_find(&note, &file->image, "Xen", 6, NULL) > 0;
 	result->linux_kernel = lode_note_find(&note, &file->image, "Linux", 0x100, NULL) > 0 ||
 			       lode_note_find(&note, &file->image, "Linux", 0x101, NULL) > 0 ||
 			       strncmp(file->input.peeled, "bzImage", 7) == 0;
-	find_multiboot(result, file);
-	if (file->image.type == LODE_ET_DYN || high_or_physical(&file->image))
-		find_limine(result, file);
+}
+
+/* True if any of its marks was found. */
+static bool is_kernel(const struct kind *kind)
+{
+	const struct protocols *offers = &kind->offers;
+
+	return offers->pvh || offers->multiboot || offers->multiboot2 || offers->limine || offers->rust || kind->xen ||
+	       kind->linux_kernel;
 }
 
 static struct kind of_object(const struct file *file)
@@ -269,11 +209,12 @@ static void kernel_words(struct kind *result)
 	size_t at = (size_t)snprintf(result->words, sizeof result->words, "%s", result->linux_kernel ? "Linux kernel" : "kernel");
 	const struct { bool is; const char *name;
 	} protocols[] = {
-		{result->pvh, "PVH"},
-		{result->xen && !result->pvh, "Xen"},
-		{result->multiboot, "Multiboot"},
-		{result->multiboot2, "Multiboot2"},
-		{result->limine, "Limine"},
+		{result->offers.pvh, "PVH"},
+		{result->xen && !result->offers.pvh, "Xen"},
+		{result->offers.multiboot, "Multiboot"},
+		{result->offers.multiboot2, "Multiboot2"},
+		{result->offers.limine, "Limine"},
+		{result->offers.rust, "bootloader_api"},
 	};
 
 	for (size_t i = 0; i < sizeof protocols / sizeof *protocols; i++) {
@@ -327,8 +268,7 @@ struct kind kind_of_image(const struct file *file)
 	if (result.id != KIND_STATIC && result.id != KIND_STATIC_PIE)
 		return result;
 	find_protocols(&result, file);
-	if (result.pvh || result.xen || result.multiboot || result.multiboot2 || result.limine || result.linux_kernel ||
-		high_or_physical(&file->image)) {
+	if (is_kernel(&result) || high_or_physical(&file->image)) {
 		result.id = KIND_KERNEL;
 		kernel_words(&result);
 	} else if (kind_unpaged(&file->image)) {

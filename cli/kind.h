@@ -4,6 +4,7 @@
 #define LODE_CLI_KIND_H
 
 #include "cli.h"
+#include "protocols.h"
 
 enum kind_id {
 	KIND_UNKNOWN, KIND_EMPTY, KIND_TEXT, KIND_SCRIPT, KIND_ARCHIVE, KIND_PE, KIND_FOREIGN, KIND_FLAT, KIND_BZIMAGE, KIND_PACKED,
@@ -13,8 +14,8 @@ enum kind_id {
 
 struct kind {
 	enum kind_id id;
-	bool pvh, xen, multiboot, multiboot2, limine, linux_kernel; /* boot protocols that a kernel offers */
-	uint64_t pvh_entry;
+	struct protocols offers; /* of a kernel */
+	bool xen, linux_kernel;
 	const char *article; /* of the words: "a ", "an ", "" */
 	char words[160]; /* "position-independent program, dynamically linked" */
 };

@@ -131,7 +131,7 @@ static bool loads_physical(const struct show *show, bool kernel)
 
 	if (show->wishes.physical || show->wishes.virtual_)
 		return show->wishes.physical;
-	return kernel && (kind->pvh || kind->xen || kind->multiboot || kind->multiboot2 || kind->linux_kernel);
+	return kernel && (kind->offers.pvh || kind->offers.multiboot || kind->offers.multiboot2 || kind->xen || kind->linux_kernel);
 }
 
 static struct lode_policy choose_policy(const struct show *show)

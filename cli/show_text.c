@@ -192,9 +192,9 @@ static void print_stack(const struct show *show)
 
 static void print_boot(const struct show *show)
 {
-	if (show->kind.pvh) {
+	if (show->kind.offers.pvh) {
 		line("PVH entry");
-		printf("0x%" PRIx64 " (physical, 32-bit protected mode)\n", show->kind.pvh_entry);
+		printf("0x%" PRIx64 " (physical, 32-bit protected mode)\n", show->kind.offers.pvh_entry);
 	}
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A plan comes in, and its pages, bytes, relocations and permissions go into a space: all of them, or none. */
-#include "relocate.h"
+/* A plan comes in, and its pages, bytes and permissions go into a space: all of them, or none. */
+#include "place.h"
 
 enum { PIECE = 1024 };
 
@@ -15,13 +15,12 @@ static int failed(enum lode_field field, uint64_t addr, uint32_t index, struct l
 	return lode_refuse_(why, LODE_RULE_SPACE_REFUSED, place);
 }
 
-static int cannot(enum lode_field field, uint64_t value, struct lode_diag *why)
+int lode_space_cannot_(enum lode_field field, uint64_t value, struct lode_diag *why)
 {
 	return lode_refuse_(why, LODE_RULE_SPACE_CANNOT, lode_nowhere_(field, value, 0));
 }
 
-/* The space can do what the plan asks for. */
-static int check_space(const struct lode_space *space, const struct lode_plan *plan, struct lode_diag *why)
+int lode_place_check_(const struct lode_space *space, const struct lode_plan *plan, struct lode_diag *why)
 {
 	enum lode_field missing = !space->own     ? LODE_FIELD_SPACE_OWN
 				  : !space->write ? LODE_FIELD_SPACE_WRITE
@@ -29,10 +28,10 @@ static int check_space(const struct lode_space *space, const struct lode_plan *p
 						  : LODE_FIELD_NONE;
 
 	if (missing != LODE_FIELD_NONE)
-		return cannot(missing, 0, why);
+		return lode_space_cannot_(missing, 0, why);
 	for (uint32_t i = 0; i < plan->nruns; i++)
 		if (plan->runs[i].kind == LODE_RUN_SHARE && !space->share)
-			return cannot(LODE_FIELD_SPACE_SHARE, plan->runs[i].addr, why);
+			return lode_space_cannot_(LODE_FIELD_SPACE_SHARE, plan->runs[i].addr, why);
 	return LODE_OK;
 }
 
@@ -50,29 +49,16 @@ static int place_run(struct lode_space *space, const struct lode_run *run, uint3
 	return space->own(space->host, run) == 0 ? LODE_OK : failed(LODE_FIELD_SPACE_OWN, run->addr, index, why);
 }
 
-static int write_zeros(struct lode_space *space, struct lode_fill fill, uint32_t index, struct lode_diag *why)
-{
-	static const unsigned char zeros[PIECE];
-
-	while (fill.size > 0) {
-		size_t piece = (size_t)min_u64(fill.size, PIECE);
-
-		if (space->write(space->host, fill.addr, zeros, piece) != 0)
-			return failed(LODE_FIELD_SPACE_WRITE, fill.addr, index, why);
-		fill.addr += piece;
-		fill.size -= piece;
-	}
-	return LODE_OK;
-}
-
-/* From memory straight to the space; otherwise through a small buffer. */
+/* From memory straight to the space; zeros, and what a callback reads, through a small buffer. */
 static int write_piece(struct lode_space *space, const struct lode_source *source, const struct lode_fill *fill, uint32_t index,
 	struct lode_diag *why)
 {
 	unsigned char buffer[PIECE];
 	const unsigned char *bytes = buffer;
 
-	if (source->bytes) {
+	if (fill->offset == LODE_FILL_ZEROS) {
+		memset(buffer, 0, (size_t)fill->size);
+	} else if (source->bytes) {
 		bytes = (const unsigned char *)source->bytes + fill->offset;
 	} else {
 		int status = lode_source_read(buffer, source, fill->offset, (size_t)fill->size, why);
@@ -88,7 +74,8 @@ static int write_piece(struct lode_space *space, const struct lode_source *sourc
 static int write_bytes(struct lode_space *space, const struct lode_source *source, struct lode_fill fill, uint32_t index,
 	struct lode_diag *why)
 {
-	uint64_t largest = source->bytes ? CHUNK : PIECE;
+	bool zeros = fill.offset == LODE_FILL_ZEROS;
+	uint64_t largest = source->bytes && !zeros ? CHUNK : PIECE;
 
 	while (fill.size > 0) {
 		struct lode_fill piece = {.addr = fill.addr, .offset = fill.offset, .size = min_u64(fill.size, largest)};
@@ -97,7 +84,7 @@ static int write_bytes(struct lode_space *space, const struct lode_source *sourc
 		if (status != LODE_OK)
 			return status;
 		fill.addr += piece.size;
-		fill.offset += piece.size;
+		fill.offset += zeros ? 0 : piece.size;
 		fill.size -= piece.size;
 	}
 	return LODE_OK;
@@ -121,7 +108,7 @@ static int place_fill(struct lode_space *space, const struct lode_source *source
 	struct lode_diag *why)
 {
 	if (fill->offset == LODE_FILL_ZEROS)
-		return write_zeros(space, *fill, index, why);
+		return write_bytes(space, source, *fill, index, why);
 	if (!within(fill->offset, fill->size, source->size)) {
 		struct lode_diag place = lode_nowhere_(LODE_FIELD_FILE, source->size, fill->offset + fill->size);
 
@@ -152,8 +139,15 @@ static int protect(struct lode_space *space, const struct lode_plan *plan, struc
 	return LODE_OK;
 }
 
-static int place_all(struct lode_space *space, const struct lode_image *image, const struct lode_plan *plan,
-	const struct lode_relocation *relocation, struct lode_diag *why)
+int lode_place_begin_(struct lode_space *space, const struct lode_plan *plan, struct lode_diag *why)
+{
+	if (space->begin && space->begin(space->host, &plan->span) != 0)
+		return failed(LODE_FIELD_SPACE_BEGIN, plan->span.addr, LODE_NO_INDEX, why);
+	return LODE_OK;
+}
+
+int lode_place_lists_(struct lode_space *space, const struct lode_image *image, const struct lode_plan *plan,
+	struct lode_diag *why)
 {
 	int status = LODE_OK;
 
@@ -161,31 +155,31 @@ static int place_all(struct lode_space *space, const struct lode_image *image, c
 		status = place_run(space, &plan->runs[i], i, why);
 	for (uint32_t i = 0; status == LODE_OK && i < plan->nfills; i++)
 		status = place_fill(space, image->source, &plan->fills[i], i, why);
-	if (status == LODE_OK && plan->relocate == LODE_RELOCATE_LOADER)
-		status = lode_relocate_(space, image, plan, relocation, why);
-	if (status == LODE_OK)
-		status = protect(space, plan, why);
 	return status;
 }
 
-int lode_place(struct lode_space *space, const struct lode_image *image, const struct lode_plan *plan,
-	const struct lode_relocation *relocation, struct lode_diag *why)
+int lode_place_end_(struct lode_space *space, const struct lode_plan *plan, int status, struct lode_diag *why)
 {
-	struct lode_relocation_count count = {0};
-	int status = check_space(space, plan, why);
-
-	if (status == LODE_OK && plan->relocate == LODE_RELOCATE_LOADER)
-		status = lode_relocations_check(&count, image, plan, relocation, why);
-	if (status != LODE_OK)
-		return status;
-	if (count.in_place > 0 && !space->read)
-		return cannot(LODE_FIELD_SPACE_READ, 0, why);
-	if (space->begin && space->begin(space->host, &plan->span) != 0)
-		return failed(LODE_FIELD_SPACE_BEGIN, plan->span.addr, LODE_NO_INDEX, why);
-	status = place_all(space, image, plan, relocation, why);
+	if (status == LODE_OK)
+		status = protect(space, plan, why);
 	if (status != LODE_OK)
 		space->abort(space->host);
 	else if (space->commit)
 		space->commit(space->host);
 	return status;
+}
+
+int lode_place(struct lode_space *space, const struct lode_image *image, const struct lode_plan *plan, struct lode_diag *why)
+{
+	int status = lode_place_check_(space, plan, why);
+
+	if (status == LODE_OK && plan->relocate == LODE_RELOCATE_LOADER)
+		return lode_refuse_(why, LODE_RULE_PLACE_RELOCATE,
+			lode_nowhere_(LODE_FIELD_POLICY_RELOCATE, LODE_RELOCATE_LOADER, 0));
+	if (status == LODE_OK)
+		status = lode_place_begin_(space, plan, why);
+	if (status != LODE_OK)
+		return status;
+	status = lode_place_lists_(space, image, plan, why);
+	return lode_place_end_(space, plan, status, why);
 }

@@ -58,7 +58,7 @@ int main(int argc, char **argv)
 	struct lode_array array = {.memory = calloc(1, plan.span.size), .base = plan.span.addr, .size = plan.span.size};
 	struct lode_space space = lode_array_space(&array);
 
-	if (array.memory == NULL || lode_place(&space, &image, &plan, NULL, &why) != LODE_OK)
+	if (array.memory == NULL || lode_place_relocated(&space, &image, &plan, NULL, &why) != LODE_OK)
 		return array.memory == NULL ? (perror(path), 1) : refused(path, &why);
 	report(&plan, &array);
 	return 0;

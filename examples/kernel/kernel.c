@@ -61,7 +61,7 @@ static int load(struct lode_plan *plan, struct arena *arena, struct lode_diag *w
 	policy.wx = LODE_WX_DENY;
 	if (status == LODE_OK)
 		status = lode_plan(plan, &image, &policy, why);
-	return status == LODE_OK ? lode_place(&space, &image, plan, &relocation, why) : status;
+	return status == LODE_OK ? lode_place_relocated(&space, &image, plan, &relocation, why) : status;
 }
 
 static void print_refusal(const struct lode_diag *why)

@@ -179,7 +179,7 @@ static int place(struct exec_object *object, const char *name)
 
 	object->placed = 0;
 	object->error = 0;
-	return lode_place(&space, &object->image, &object->plan, NULL, &diag) ? refuse(object, LODE_EXEC_STEP_MAP, name, &diag) : 0;
+	return lode_place(&space, &object->image, &object->plan, &diag) ? refuse(object, LODE_EXEC_STEP_MAP, name, &diag) : 0;
 }
 
 static int plan(struct exec_object *object, uint64_t base, const char *name)

@@ -268,7 +268,7 @@ static int place_image(struct vmm *vm)
 	};
 	struct lode_diag why;
 
-	if (lode_place(&space, &vm->kernel.image, &vm->kernel.plan, NULL, &why) != LODE_OK)
+	if (lode_place_relocated(&space, &vm->kernel.image, &vm->kernel.plan, NULL, &why) != LODE_OK)
 		return lode_vmm_fail_diag_(vm, &why);
 	return 0;
 }

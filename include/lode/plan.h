@@ -38,7 +38,7 @@ enum lode_wx {
 /** Who applies dynamic relocations. */
 enum lode_relocate {
 	LODE_RELOCATE_NONE,   /* the image does it itself (static-PIE, ld.so) or needs none: exec's mode */
-	LODE_RELOCATE_LOADER, /* lode_place does it: PIE kernels and the like */
+	LODE_RELOCATE_LOADER, /* lode_place_relocated does it: PIE kernels and the like */
 };
 
 enum {

@@ -14,7 +14,7 @@ extern "C" {
  * struct lode_space - where an image is placed: guest RAM, page tables, a process, an arena, an array
  *
  * Addresses are the destination's and are never dereferenced by the core. Each callback returns 0 if done and anything else if
- * not; a failure ends the placing with rule space-refused, and lode_place calls @abort.
+ * not; a failure ends the placing with rule space-refused, and @abort is called.
  *
  * Order of calls: begin; share, own, zero for each run (ascending, disjoint, page-aligned); then write, fill, read inside
  * those; then protect; then commit. Until protect every own and zero page, and every shared page that is to be written, must take
@@ -69,15 +69,22 @@ struct lode_relocation {
 };
 
 /**
- * lode_place - put a planned image into a space, all or nothing
+ * lode_place - put a planned image into a space, all or nothing; its relocations are its own business
  * @space: see there
- * @image, @plan: the plan is of this image and its source is unchanged since
- * @relocation: used if plan->relocate is LODE_RELOCATE_LOADER; may be NULL for the defaults
+ * @image, @plan: the plan is of this image and its source is unchanged since; plan->relocate is LODE_RELOCATE_NONE
+ * A program that only calls this does not link the relocation engine and the machines' tables.
+ * Errors: place-relocate, space-*, source-*.
+ */
+int lode_place(struct lode_space *space, const struct lode_image *image, const struct lode_plan *plan, struct lode_diag *why);
+
+/**
+ * lode_place_relocated - lode_place for every plan: relocates if plan->relocate is LODE_RELOCATE_LOADER
+ * @relocation: may be NULL for the defaults
  * Before the first effect every relocation is checked (type, range, symbol). If the source's bytes change after that, a later check
  * refuses with the same rules; the space is aborted like after any other failure.
  * Errors: space-*, source-*, and those of lode_relocations_check.
  */
-int lode_place(struct lode_space *space, const struct lode_image *image, const struct lode_plan *plan,
+int lode_place_relocated(struct lode_space *space, const struct lode_image *image, const struct lode_plan *plan,
 	const struct lode_relocation *relocation, struct lode_diag *why);
 
 /** What lode_relocations_check found. */

@@ -17,7 +17,10 @@ static int place(struct scene *scene, struct subject *subject, struct faulty *fa
 	*why = (struct lode_diag){.status = LODE_OK};
 	faulty->inner = subject->open(subject, &scene->plan, &scene->file);
 	space = faulty_space(faulty);
-	status = lode_place(&space, &scene->image, &scene->plan, NULL, why);
+	if (scene->plan.relocate == LODE_RELOCATE_NONE)
+		status = lode_place(&space, &scene->image, &scene->plan, why);
+	else
+		status = lode_place_relocated(&space, &scene->image, &scene->plan, NULL, why);
 	CHECK(!faulty->out_of_order);
 	CHECK_EQ(faulty->commits, status == LODE_OK);
 	CHECK_EQ(faulty->aborts, status != LODE_OK && faulty->begun);
@@ -119,7 +122,7 @@ static void test_lost_file(struct subject *subject)
 		faulty.inner = subject->open(subject, &scene.plan, &scene.file);
 		subject->lose(subject);
 		space = faulty_space(&faulty);
-		CHECK_EQ(lode_place(&space, &scene.image, &scene.plan, NULL, &why), LODE_ERR_IO);
+		CHECK_EQ(lode_place_relocated(&space, &scene.image, &scene.plan, NULL, &why), LODE_ERR_IO);
 		CHECK_STR(lode_rule_name(why.rule), "source-read");
 		CHECK_EQ(why.field, LODE_FIELD_FILE);
 		CHECK_EQ(why.offset, scene.plan.fills[0].offset);
@@ -143,7 +146,8 @@ static void test_cannot_share(struct subject *subject)
 		faulty.inner = subject->open(subject, &scene.plan, &scene.file);
 		space = faulty_space(&faulty);
 		space.share = NULL;
-		CHECK_EQ(lode_place(&space, &scene.image, &scene.plan, NULL, &why), subject->shares ? LODE_ERR_USE : LODE_OK);
+		CHECK_EQ(lode_place_relocated(&space, &scene.image, &scene.plan, NULL, &why),
+			subject->shares ? LODE_ERR_USE : LODE_OK);
 		CHECK_EQ(why.rule, subject->shares ? LODE_RULE_SPACE_CANNOT : LODE_RULE_NONE);
 		CHECK(!subject->shares || faulty.calls == 0);
 		CHECK(!subject->shares || subject->same(subject));
@@ -172,7 +176,7 @@ static void test_no_room(struct subject *subject)
 		elsewhere = scene.plan.span;
 		faulty.inner = subject->open(subject, &scene.plan, &scene.file);
 		space = faulty_space(&faulty);
-		CHECK_EQ(lode_place(&space, &scene.image, &scene.plan, NULL, NULL), LODE_OK);
+		CHECK_EQ(lode_place_relocated(&space, &scene.image, &scene.plan, NULL, NULL), LODE_OK);
 		elsewhere.addr = UINT64_MAX - elsewhere.size + 1;
 		CHECK(!takes(&faulty.inner, &elsewhere));
 		elsewhere = (struct lode_range){scene.plan.span.addr, UINT64_C(1) << 62};
@@ -197,7 +201,7 @@ static void test_taken(struct subject *subject)
 		state = subject->state;
 		second.inner = subject->open(subject, &scene.plan, &scene.file);
 		space = faulty_space(&second);
-		CHECK_EQ(lode_place(&space, &scene.image, &scene.plan, NULL, &why), LODE_ERR_IO);
+		CHECK_EQ(lode_place_relocated(&space, &scene.image, &scene.plan, NULL, &why), LODE_ERR_IO);
 		CHECK_EQ(why.rule, LODE_RULE_SPACE_REFUSED);
 		CHECK_EQ(second.aborts, second.begun);
 		CHECK(subject->same(subject));
@@ -221,7 +225,7 @@ static void test_taken_inside(struct subject *subject)
 		CHECK_EQ(place(&scene, subject, &first, &why), LODE_OK);
 		second.inner = first.inner;
 		space = faulty_space(&second);
-		CHECK_EQ(lode_place(&space, &scene.image, &scene.plan, NULL, &why), LODE_ERR_IO);
+		CHECK_EQ(lode_place_relocated(&space, &scene.image, &scene.plan, NULL, &why), LODE_ERR_IO);
 		CHECK_EQ(why.rule, LODE_RULE_SPACE_REFUSED);
 		CHECK_EQ(second.aborts, 0);
 		scene_check(&scene, subject);

@@ -9,7 +9,7 @@
 
 enum { SUBJECT_NO_PROT = -1 };
 
-/** One kind of destination. The suite calls choose, open, then lode_place, then same or look, then close. */
+/** One kind of destination. The suite calls choose, open, then lode_place_relocated, then same or look, then close. */
 struct subject {
 	const char *name;
 	bool shares;          /* it has a share callback */

@@ -109,7 +109,7 @@ static int place_failing(const struct lode_image *image, const struct lode_plan 
 	memset(array.memory, 0xc5, (size_t)array.size);
 	hostile_space_begin(&watched, &array, plan, image->source);
 	watched.fail_at = k;
-	status = lode_place(&watched.space, image, plan, &hostile_relocation, &why);
+	status = lode_place_relocated(&watched.space, image, plan, &hostile_relocation, &why);
 	hostile_space_end(&watched, status);
 	*calls = watched.calls;
 	if (status == LODE_OK || k > watched.calls)

@@ -131,10 +131,11 @@ static int place(struct lode_array *array, const struct lode_image *image, const
 	if ((plan->flags & LODE_PLAN_SHARE) == 0 && hostile_count.placed % 3 != 0) {
 		if (hostile_count.placed % 3 == 1)
 			space.fill = NULL;
-		return lode_place(&space, image, plan, &hostile_relocation, why);
+		return plan->relocate == LODE_RELOCATE_NONE ? lode_place(&space, image, plan, why) :
+			lode_place_relocated(&space, image, plan, &hostile_relocation, why);
 	}
 	hostile_space_begin(&watched, array, plan, image->source);
-	status = lode_place(&watched.space, image, plan, &hostile_relocation, why);
+	status = lode_place_relocated(&watched.space, image, plan, &hostile_relocation, why);
 	hostile_space_end(&watched, status);
 	return status;
 }

@@ -181,7 +181,19 @@ void rule_SPACE_REFUSED(struct bad *b)
 	write_image(b, type(b, 257, 1), 0, DYN_DATA);
 	CHECK_EQ(file_load(&dyn, &b->policy), LODE_OK);
 	bad_want(b, LODE_FIELD_SPACE_BEGIN, LODE_NO_INDEX, DYN_BASE, LODE_NO_OFFSET);
-	b->status = lode_place(&space, &dyn.image, &dyn.plan, NULL, &b->why);
+	b->status = lode_place_relocated(&space, &dyn.image, &dyn.plan, NULL, &b->why);
+}
+
+void rule_PLACE_RELOCATE(struct bad *b)
+{
+	struct lode_array array = {.memory = dyn_memory, .base = DYN_BASE, .size = DYN_MEMORY};
+	struct lode_space space = lode_array_space(&array);
+
+	b->policy.base = DYN_BASE;
+	write_image(b, type(b, 257, 1), 0, DYN_DATA);
+	CHECK_EQ(file_load(&dyn, &b->policy), LODE_OK);
+	bad_want(b, LODE_FIELD_POLICY_RELOCATE, LODE_NO_INDEX, LODE_RELOCATE_LOADER, LODE_NO_OFFSET);
+	b->status = lode_place(&space, &dyn.image, &dyn.plan, &b->why);
 }
 
 void rule_SPACE_CANNOT(struct bad *b)
@@ -194,5 +206,5 @@ void rule_SPACE_CANNOT(struct bad *b)
 	CHECK_EQ(file_load(&dyn, &b->policy), LODE_OK);
 	space.write = NULL;
 	bad_want(b, LODE_FIELD_SPACE_WRITE, LODE_NO_INDEX, 0, LODE_NO_OFFSET);
-	b->status = lode_place(&space, &dyn.image, &dyn.plan, NULL, &b->why);
+	b->status = lode_place_relocated(&space, &dyn.image, &dyn.plan, NULL, &b->why);
 }

@@ -98,7 +98,7 @@ static inline int dyn_place(const struct lode_relocation *options, uint32_t flag
 	memset(dyn_memory, 0x33, sizeof dyn_memory);
 	status = file_load(&dyn, &policy);
 	CHECK_EQ(status, LODE_OK);
-	return status == LODE_OK ? lode_place(&space, &dyn.image, &dyn.plan, options, &dyn.why) : status;
+	return status == LODE_OK ? lode_place_relocated(&space, &dyn.image, &dyn.plan, options, &dyn.why) : status;
 }
 
 /** A word of the placed image, by its linked address, in the image's byte order. */

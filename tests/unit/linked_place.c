@@ -48,7 +48,7 @@ static int place(const struct lode_source *source, uint64_t base)
 	if (array.memory == NULL)
 		return 1;
 	space = lode_array_space(&array);
-	failed = lode_place(&space, &image, &plan, &relocation, &why) != LODE_OK ? complain("place", &why) : 0;
+	failed = lode_place_relocated(&space, &image, &plan, &relocation, &why) != LODE_OK ? complain("place", &why) : 0;
 	if (!failed && fwrite(array.memory, 1, (size_t)array.size, stdout) != array.size)
 		failed = 1;
 	free(array.memory);

@@ -124,7 +124,7 @@ static int place(struct lode_diag *why)
 {
 	struct lode_space space = lode_paged_space(&paged);
 
-	return lode_place(&space, &f.image, &f.plan, NULL, why);
+	return lode_place_relocated(&space, &f.image, &f.plan, NULL, why);
 }
 
 /** Every allocation fails in turn; then it goes through; then it is taken away. */

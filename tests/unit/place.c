@@ -73,7 +73,7 @@ static void test_order(void)
 		uint32_t run = 0;
 
 		begin(k, LODE_PLAN_SHARE);
-		CHECK_EQ(lode_place(&space, &f.image, &f.plan, NULL, &f.why), LODE_OK);
+		CHECK_EQ(lode_place_relocated(&space, &f.image, &f.plan, NULL, &f.why), LODE_OK);
 		CHECK_EQ(recorder.calls[0], BEGIN);
 		CHECK_EQ(recorder.addr[0], f.plan.span.addr);
 		CHECK_EQ(recorder.calls[recorder.ncalls - 1], COMMIT);
@@ -107,7 +107,7 @@ static void test_protect(void)
 
 	begin(1, LODE_PLAN_SHARE);
 	CHECK(f.plan.relro.size > 0);
-	CHECK_EQ(lode_place(&space, &f.image, &f.plan, NULL, &f.why), LODE_OK);
+	CHECK_EQ(lode_place_relocated(&space, &f.image, &f.plan, NULL, &f.why), LODE_OK);
 	for (uint32_t i = 0; i < f.plan.nruns; i++)
 		shared += f.runs[i].kind == LODE_RUN_SHARE;
 	CHECK_EQ(count(PROTECT), f.plan.nruns - shared + 1);
@@ -117,7 +117,7 @@ static void test_protect(void)
 	CHECK_EQ(recorder.prot[last], LODE_PF_R);
 	f.plan.relocate = LODE_RELOCATE_NONE; /* then the image still has to write there */
 	space = recording(LODE_NO_INDEX);
-	CHECK_EQ(lode_place(&space, &f.image, &f.plan, NULL, &f.why), LODE_OK);
+	CHECK_EQ(lode_place_relocated(&space, &f.image, &f.plan, NULL, &f.why), LODE_OK);
 	CHECK_EQ(count(PROTECT), f.plan.nruns - shared);
 	CHECK_EQ(count(READ), 0);
 }
@@ -148,7 +148,7 @@ static void fail_everywhere(uint32_t flags, bool piped, bool fill)
 	if (piped)
 		f.source = tape_begin(&tape, f.out.bytes, f.out.size, true);
 	space.fill = fill ? space.fill : NULL;
-	CHECK_EQ(lode_place(&space, &f.image, &f.plan, NULL, &f.why), LODE_OK);
+	CHECK_EQ(lode_place_relocated(&space, &f.image, &f.plan, NULL, &f.why), LODE_OK);
 	CHECK_EQ(count(FILL) > 0, piped && fill);
 	calls = recorder.ncalls - 1;
 	for (uint32_t i = 0; i < calls; i++) {
@@ -156,7 +156,7 @@ static void fail_everywhere(uint32_t flags, bool piped, bool fill)
 
 		space = recording(i);
 		space.fill = fill ? space.fill : NULL;
-		CHECK_EQ(lode_place(&space, &f.image, &f.plan, NULL, &f.why), LODE_ERR_IO);
+		CHECK_EQ(lode_place_relocated(&space, &f.image, &f.plan, NULL, &f.why), LODE_ERR_IO);
 		CHECK_STR(lode_rule_name(f.why.rule), "space-refused");
 		CHECK_EQ(f.why.field, field_of(recorder.calls[i]));
 		CHECK_EQ(f.why.value, recorder.addr[i]);
@@ -188,7 +188,7 @@ static void test_failing_source(void)
 		begin(1, 0);
 		f.source = tape_begin(&tape, f.out.bytes, f.out.size, true);
 		space.fill = fill ? space.fill : NULL;
-		CHECK_EQ(lode_place(&space, &f.image, &f.plan, NULL, &f.why), LODE_OK);
+		CHECK_EQ(lode_place_relocated(&space, &f.image, &f.plan, NULL, &f.why), LODE_OK);
 		reads = tape.reads;
 		CHECK(fill || tape.longest <= 1024);
 		tape_end(&tape);
@@ -197,7 +197,7 @@ static void test_failing_source(void)
 			tape.fail_at = i;
 			space = recording(LODE_NO_INDEX);
 			space.fill = fill ? space.fill : NULL;
-			CHECK_EQ(lode_place(&space, &f.image, &f.plan, NULL, &f.why), LODE_ERR_IO);
+			CHECK_EQ(lode_place_relocated(&space, &f.image, &f.plan, NULL, &f.why), LODE_ERR_IO);
 			CHECK_STR(lode_rule_name(f.why.rule), "source-read");
 			CHECK_EQ(f.why.field, LODE_FIELD_FILE);
 			CHECK(f.why.offset < f.out.size);
@@ -225,7 +225,7 @@ static void test_changing_source(void)
 				f.source.size = f.out.size * i / 200;
 			else
 				tape.change_at = i;
-			status = lode_place(&space, &f.image, &f.plan, NULL, &f.why);
+			status = lode_place_relocated(&space, &f.image, &f.plan, NULL, &f.why);
 			if (status != LODE_OK) {
 				CHECK_EQ(f.why.status, status);
 				CHECK_MEM(memory, before, MEMORY);
@@ -249,7 +249,7 @@ static void test_shrunken_source(void)
 	begin(1, 0);
 	f.plan.relocate = LODE_RELOCATE_NONE;
 	f.source.size = f.fills[1].offset + f.fills[1].size - 1;
-	CHECK_EQ(lode_place(&space, &f.image, &f.plan, NULL, &f.why), LODE_ERR_MALFORMED);
+	CHECK_EQ(lode_place_relocated(&space, &f.image, &f.plan, NULL, &f.why), LODE_ERR_MALFORMED);
 	CHECK_WHY(f.why, "source-past-end", LODE_FIELD_FILE, LODE_NO_INDEX, f.source.size, f.source.size + 1, f.fills[1].offset);
 	CHECK_EQ(count(ABORT), 1);
 	CHECK_MEM(memory, before, MEMORY);
@@ -266,7 +266,7 @@ static void test_required(void)
 		space.own = i == 0 ? NULL : space.own;
 		space.write = i == 1 ? NULL : space.write;
 		space.abort = i == 2 ? NULL : space.abort;
-		CHECK_EQ(lode_place(&space, &f.image, &f.plan, NULL, &f.why), LODE_ERR_USE);
+		CHECK_EQ(lode_place_relocated(&space, &f.image, &f.plan, NULL, &f.why), LODE_ERR_USE);
 		CHECK_WHY(f.why, "space-cannot", fields[i], LODE_NO_INDEX, 0, 0, LODE_NO_OFFSET);
 		CHECK_EQ(recorder.ncalls, 0);
 	}
@@ -298,15 +298,36 @@ static void test_no_read(void)
 	begin(1, 0);
 	set_tag(LODE_DT_RELR, 0x60000000);
 	set_tag(LODE_DT_RELRSZ, 0x60000001);
-	CHECK_EQ(lode_place(&space, &f.image, &f.plan, NULL, &f.why), LODE_OK);
+	CHECK_EQ(lode_place_relocated(&space, &f.image, &f.plan, NULL, &f.why), LODE_OK);
 	CHECK_EQ(count(COMMIT), 1);
 	space = recording(LODE_NO_INDEX);
 	space.read = NULL;
 	space.begin = change_at_begin;
-	CHECK_EQ(lode_place(&space, &f.image, &f.plan, NULL, &f.why), LODE_ERR_USE);
+	CHECK_EQ(lode_place_relocated(&space, &f.image, &f.plan, NULL, &f.why), LODE_ERR_USE);
 	CHECK_WHY(f.why, "space-cannot", LODE_FIELD_SPACE_READ, LODE_NO_INDEX, 0, 0, LODE_NO_OFFSET);
 	CHECK_EQ(count(ABORT), 1);
 	CHECK_MEM(memory, before, MEMORY);
+}
+
+/** A plan without relocations is placed alike by both; one with them is refused, before the first effect, by the one that has
+ * none. */
+static void test_unrelocated(void)
+{
+	struct lode_space space = recording(LODE_NO_INDEX);
+
+	begin(1, 0);
+	CHECK_EQ(lode_place(&space, &f.image, &f.plan, &f.why), LODE_ERR_USE);
+	CHECK_WHY(f.why, "place-relocate", LODE_FIELD_POLICY_RELOCATE, LODE_NO_INDEX, LODE_RELOCATE_LOADER, 0, LODE_NO_OFFSET);
+	CHECK_EQ(recorder.ncalls, 0);
+	f.plan.relocate = LODE_RELOCATE_NONE;
+	CHECK_EQ(lode_place_relocated(&space, &f.image, &f.plan, NULL, &f.why), LODE_OK);
+	memcpy(whole, memory, MEMORY);
+	for (uint32_t at = 0, calls = recorder.ncalls; at <= calls; at++) {
+		space = recording(at);
+		CHECK_EQ(lode_place(&space, &f.image, &f.plan, &f.why), at + 1 < calls ? LODE_ERR_IO : LODE_OK);
+		CHECK_MEM(memory, at + 1 < calls ? before : whole, MEMORY);
+		CHECK_EQ(count(ABORT), at > 0 && at + 1 < calls);
+	}
 }
 
 /** Callbacks that may be missing, and the two that the plan may need. */
@@ -316,16 +337,16 @@ static void test_missing(void)
 
 	begin(1, LODE_PLAN_SHARE);
 	space.share = NULL;
-	CHECK_EQ(lode_place(&space, &f.image, &f.plan, NULL, &f.why), LODE_ERR_USE);
+	CHECK_EQ(lode_place_relocated(&space, &f.image, &f.plan, NULL, &f.why), LODE_ERR_USE);
 	CHECK_STR(lode_rule_name(f.why.rule), "space-cannot");
 	CHECK_EQ(f.why.field, LODE_FIELD_SPACE_SHARE);
 	CHECK_EQ(recorder.ncalls, 0);
 	begin(1, 0);
-	CHECK_EQ(lode_place(&space, &f.image, &f.plan, NULL, &f.why), LODE_OK);
+	CHECK_EQ(lode_place_relocated(&space, &f.image, &f.plan, NULL, &f.why), LODE_OK);
 	memcpy(whole, memory, MEMORY);
 	space = recording(LODE_NO_INDEX);
 	space.read = NULL;
-	CHECK_EQ(lode_place(&space, &f.image, &f.plan, NULL, &f.why), LODE_ERR_USE);
+	CHECK_EQ(lode_place_relocated(&space, &f.image, &f.plan, NULL, &f.why), LODE_ERR_USE);
 	CHECK_EQ(f.why.field, LODE_FIELD_SPACE_READ);
 	CHECK_EQ(recorder.ncalls, 0);
 	space = recording(LODE_NO_INDEX);
@@ -333,7 +354,7 @@ static void test_missing(void)
 	space.zero = NULL;
 	space.protect = NULL;
 	space.commit = NULL;
-	CHECK_EQ(lode_place(&space, &f.image, &f.plan, NULL, &f.why), LODE_OK);
+	CHECK_EQ(lode_place_relocated(&space, &f.image, &f.plan, NULL, &f.why), LODE_OK);
 	CHECK_MEM(memory, whole, MEMORY);
 	CHECK_EQ(count(ZERO) + count(PROTECT) + count(COMMIT) + count(BEGIN), 0);
 }
@@ -351,14 +372,14 @@ static void test_zero_tails(void)
 	file_write(&f, &elf);
 	mkelf_poke(&f.out, f.out.size - 1, 1, 0xaa);
 	CHECK_EQ(file_load(&f, &policy), LODE_OK);
-	CHECK_EQ(lode_place(&space, &f.image, &f.plan, NULL, &f.why), LODE_OK);
+	CHECK_EQ(lode_place_relocated(&space, &f.image, &f.plan, NULL, &f.why), LODE_OK);
 	CHECK_EQ(count(WRITE), 4); /* 0xedd bytes by 1024 */
 	CHECK_MEM(memory + 0x1000, f.out.bytes + f.segments[0].offset, 0x123);
 	for (unsigned i = 0x1123; i < 0x4000; i++)
 		CHECK_EQ(memory[i], 0);
 	for (uint32_t i = 3; i < 7; i++) { /* begin, share, zero, then the writes */
 		space = recording(i);
-		CHECK_EQ(lode_place(&space, &f.image, &f.plan, NULL, &f.why), LODE_ERR_IO);
+		CHECK_EQ(lode_place_relocated(&space, &f.image, &f.plan, NULL, &f.why), LODE_ERR_IO);
 		CHECK_EQ(f.why.field, LODE_FIELD_SPACE_WRITE);
 		CHECK_EQ(f.why.value, 0x41123 + 1024 * (i - 3));
 		CHECK_MEM(memory, before, MEMORY);
@@ -394,6 +415,7 @@ int main(void)
 	CASE(test_failing_source);
 	CASE(test_changing_source);
 	CASE(test_shrunken_source);
+	CASE(test_unrelocated);
 	CASE(test_missing);
 	CASE(test_required);
 	CASE(test_no_read);

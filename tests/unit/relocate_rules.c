@@ -284,7 +284,7 @@ static void test_no_addends(void)
 	CHECK_EQ(count.total, 4);
 	CHECK_EQ(count.in_place, 0);
 	space.read = NULL;
-	CHECK_EQ(lode_place(&space, &dyn.image, &dyn.plan, NULL, NULL), LODE_OK);
+	CHECK_EQ(lode_place_relocated(&space, &dyn.image, &dyn.plan, NULL, NULL), LODE_OK);
 	CHECK_EQ(mkelf_peek(&dyn.out, dyn.segments[1].offset, 4), 7);
 	CHECK_EQ(dyn_memory[DYN_DATA - DYN_LINKED] | dyn_memory[DYN_DATA - DYN_LINKED + 1] << 8, (DYN_BASE + 0x1230) & 0xffff);
 	CHECK_EQ(dyn_memory[DYN_DATA - DYN_LINKED + 8], 1); /* the module's number */

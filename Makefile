@@ -46,7 +46,7 @@ fuzz:                 ## fuzz every entry point: make fuzz TIME=60 (seconds in a
 bench: everything     ## latencies, measured here and now
 	@bench/run $(BUILD)
 
-coverage:             ## lines, branches and MC/DC of core/ that the unit tests reach
+coverage:             ## lines, branches and MC/DC of core/, start/ and paging/ that the unit tests reach
 	@tools/deps build coverage
 	@tools/coverage
 

@@ -18,7 +18,7 @@ void lode_form_put_(struct lode_form_ *form, uint64_t addr, uint32_t width, uint
 
 void lode_form_copy_(struct lode_form_ *form, uint64_t addr, const void *bytes, uint64_t size)
 {
-	if (form->bytes && size > 0)
+	if (form->bytes)
 		memcpy(form->bytes + (addr - form->base), bytes, (size_t)size);
 }
 

@@ -122,14 +122,13 @@ static int find_requests(struct search *s, struct lode_diag *why)
 	return status;
 }
 
-/* All of it in the upper 2 GiB, or position-independent and all below: then it is moved to the beginning of those. */
+/* All of it in the upper 2 GiB, or position-independent and all below: then it is moved to the beginning of those. (What was
+ * found lies in a segment, so there is one.) */
 static int check_addresses(struct lode_limine *limine, const struct lode_image *image, struct lode_diag *why)
 {
 	const struct lode_segment *lowest, *segment;
 	struct lode_diag place;
 
-	if (image->nload == 0)
-		return LODE_OK;
 	lowest = &image->segments[image->segments[0].by_vaddr];
 	segment = &image->segments[image->segments[image->nload - 1].by_vaddr];
 	place = lode_place_of_(LODE_FIELD_PHDR_VADDR, lowest->vaddr, LODE_LIMINE_UPPER);
@@ -146,13 +145,11 @@ static int check_addresses(struct lode_limine *limine, const struct lode_image *
 int lode_limine_find(struct lode_limine *limine, const struct lode_image *image, struct lode_diag *why)
 {
 	struct search s = {.image = image, .limine = limine, .to = UINT64_MAX};
-	int status;
+	int status = lode_x86_64_only_(image, why);
 
 	*limine = (struct lode_limine){.revision = 0};
-	if (image->class_ != LODE_CLASS64 || image->data != LODE_DATA2LSB || image->machine != LODE_EM_X86_64)
-		return lode_start_refuse_(why, LODE_RULE_START_MACHINE, lode_place_at_(LODE_FIELD_EHDR_MACHINE, image->machine,
-			18));
-	status = find_requests(&s, why);
+	if (status == LODE_OK)
+		status = find_requests(&s, why);
 	if (status != LODE_OK)
 		return status;
 	if (limine->tag == 0 && limine->count == limine->unknown)

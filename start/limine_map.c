@@ -7,19 +7,17 @@
 
 enum { RWX = LODE_PF_R | LODE_PF_W | LODE_PF_X };
 
-static int map_image(const struct lode_limine_state_ *s)
+static void map_image(const struct lode_limine_state_ *s)
 {
 	const struct lode_plan *plan = s->kernel->plan;
-	int status = LODE_OK;
 
-	for (uint32_t i = 0; status == LODE_OK && i < plan->nruns; i++) {
+	for (uint32_t i = 0; i < plan->nruns; i++) {
 		const struct lode_run *run = &plan->runs[i];
 		const struct lode_start_mapping mapping = {.addr = run->addr, .phys = s->image + (run->addr - plan->span.addr),
 			.size = run->size, .prot = run->prot, .what = LODE_FIELD_PART_KERNEL};
 
-		status = lode_map_(s->b, &mapping);
+		lode_map_(s->b, &mapping);
 	}
-	return status;
 }
 
 /* Revisions up to 2 map all below 4 GiB without looking; what lies above is up to its kind. */
@@ -45,13 +43,13 @@ struct image_of_memory {
 	uint64_t addr, end; /* not yet mapped */
 };
 
-static int map_piece(const struct image_of_memory *m, uint64_t addr, uint64_t end)
+static void map_piece(const struct image_of_memory *m, uint64_t addr, uint64_t end)
 {
 	const struct lode_start_mapping mapping = {.addr = m->base + addr, .phys = addr, .size = end > addr ? end - addr : 0,
 		.prot = RWX,
 		.what = m->base != 0 ? LODE_FIELD_MAP_HHDM : LODE_FIELD_MAP_IDENTITY};
 
-	return lode_map_(m->s->b, &mapping);
+	lode_map_(m->s->b, &mapping);
 }
 
 static struct lode_range screen_pages(const struct lode_machine *machine)
@@ -66,71 +64,75 @@ static struct lode_range screen_pages(const struct lode_machine *machine)
 	return range;
 }
 
-static int flush(struct image_of_memory *m)
+static void flush(struct image_of_memory *m)
 {
 	struct lode_range screen = screen_pages(m->s->b->machine);
 	uint64_t end = screen.addr + screen.size;
-	int status;
 
-	if (screen.size == 0 || end <= m->addr || screen.addr >= m->end)
-		return map_piece(m, m->addr, m->end);
-	status = map_piece(m, m->addr, screen.addr);
-	return status == LODE_OK ? map_piece(m, end, m->end) : status;
+	if (screen.size == 0 || end <= m->addr || screen.addr >= m->end) {
+		map_piece(m, m->addr, m->end);
+		return;
+	}
+	map_piece(m, m->addr, screen.addr);
+	map_piece(m, end, m->end);
 }
 
 /* Entries whose pages touch become one mapping. */
-static int extend(struct image_of_memory *m, const struct lode_memory_entry *memory)
+static void extend(struct image_of_memory *m, const struct lode_memory_entry *memory)
 {
 	uint64_t addr = align_down_(memory->addr, LODE_PAGE_), last = memory->addr + (memory->size - 1), end;
-	int status = LODE_OK;
 
 	if (addr >= LAST_PHYSICAL)
-		return LODE_OK;
+		return;
 	end = last >= LAST_PHYSICAL ? LAST_PHYSICAL : align_up_(last + 1, LODE_PAGE_);
 	if (addr > m->end) {
-		status = flush(m);
+		flush(m);
 		m->addr = addr;
 		m->end = addr;
 	}
 	if (end > m->end)
 		m->end = end;
-	return status;
 }
 
-static int map_memory(const struct lode_limine_state_ *s, uint64_t base)
+static void map_memory(const struct lode_limine_state_ *s, uint64_t base)
 {
 	const struct lode_machine *machine = s->b->machine;
 	uint64_t revision = s->limine->revision;
 	struct image_of_memory m = {.s = s, .base = base};
-	int status = LODE_OK;
 
 	if (revision < 3)
 		m.addr = LODE_PAGE_, m.end = FOUR_GIB;
-	for (uint32_t i = 0; status == LODE_OK && i < machine->nmemory; i++)
+	for (uint32_t i = 0; i < machine->nmemory; i++)
 		if (is_mapped(&machine->memory[i], revision))
-			status = extend(&m, &machine->memory[i]);
-	return status == LODE_OK ? flush(&m) : status;
+			extend(&m, &machine->memory[i]);
+	flush(&m);
 }
 
-static int map_screen(const struct lode_limine_state_ *s, uint64_t base)
+static void map_screen(const struct lode_limine_state_ *s, uint64_t base)
 {
 	struct lode_range screen = screen_pages(s->b->machine);
 	const struct lode_start_mapping mapping = {.addr = base + screen.addr, .phys = screen.addr, .size = screen.size,
 		.prot = RWX,
 		.cache = LODE_CACHE_WRITE_COMBINING, .what = LODE_FIELD_PART_FRAMEBUFFER};
 
-	return lode_map_(s->b, &mapping);
+	lode_map_(s->b, &mapping);
 }
 
+/* No two of the mappings can meet: the image is in the upper 2 GiB, what is physical below 2^46 of its window, and the screen is
+ * cut out of the memory. */
 int lode_limine_map_(struct lode_limine_state_ *s)
 {
-	int status = map_image(s);
+	struct lode_range screen = screen_pages(s->b->machine);
 
-	if (status == LODE_OK)
-		status = map_memory(s, s->hhdm);
-	if (status == LODE_OK)
-		status = map_screen(s, s->hhdm);
-	if (status == LODE_OK && s->limine->revision == 0)
-		status = map_memory(s, 0);
-	return status == LODE_OK && s->limine->revision == 0 ? map_screen(s, 0) : status;
+	if (beyond_(screen.addr, screen.size, LAST_PHYSICAL - 1))
+		return lode_start_refuse_(s->b->why, LODE_RULE_START_TOO_HIGH,
+			lode_place_of_(LODE_FIELD_PART_FRAMEBUFFER, screen.addr, LAST_PHYSICAL - 1));
+	map_image(s);
+	map_memory(s, s->hhdm);
+	map_screen(s, s->hhdm);
+	if (s->limine->revision == 0) {
+		map_memory(s, 0);
+		map_screen(s, 0);
+	}
+	return LODE_OK;
 }

@@ -96,9 +96,10 @@ static int check_elf(const struct lode_builder_ *b, const struct lode_image *ima
 	uint32_t n = b->machine->nmemory;
 	bool is_linux = lode_is_linux_(image);
 
-	if (image->class_ != LODE_CLASS64 || image->machine != LODE_EM_X86_64)
-		return lode_start_refuse_(b->why, LODE_RULE_START_MACHINE, lode_place_at_(LODE_FIELD_EHDR_MACHINE, image->machine,
-			18));
+	int status = lode_x86_64_only_(image, b->why);
+
+	if (status != LODE_OK)
+		return status;
 	if (!is_linux && n > LODE_E820_MOST)
 		return lode_start_refuse_(b->why, LODE_RULE_START_MEMORY_COUNT, lode_place_of_(LODE_FIELD_MEMORY_COUNT, n,
 			LODE_E820_MOST));
@@ -113,8 +114,6 @@ int lode_start_elf64(struct lode_start *start, const struct lode_kernel *kernel,
 	uint64_t entry;
 	int status = lode_begin_(&b, LODE_PROTOCOL_ELF64, kernel->plan->nruns, 0);
 
-	if (status == LODE_OK)
-		status = lode_x86_only_(kernel->image, why);
 	if (status == LODE_OK)
 		status = check_elf(&b, kernel->image);
 	if (status == LODE_OK)

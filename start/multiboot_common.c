@@ -183,15 +183,13 @@ int lode_put_bios_data_(struct lode_builder_ *b)
 	struct lode_start *start = b->start;
 	const struct lode_part part = {.addr = BIOS_DATA, .size = BIOS_DATA_SIZE, .offset = start->nbytes,
 		.what = LODE_FIELD_PART_BIOS_DATA, .index = LODE_NO_INDEX, .content = LODE_CONTENT_BYTES};
-	int status;
 
 	if (!b->machine->no_bios || !lode_fits_(b, BIOS_DATA, BIOS_DATA_SIZE))
 		return LODE_OK;
-	status = lode_take_(b, &part);
 	start->nbytes += BIOS_DATA_SIZE;
-	if (status == LODE_OK && start->nbytes <= start->max_bytes)
+	if (start->nbytes <= start->max_bytes)
 		write_bios_data(start->bytes + part.offset, lode_memory_lower_(b->machine));
-	return status;
+	return lode_take_(b, &part);
 }
 
 uint32_t lode_memory_upper_(const struct lode_machine *machine)

@@ -100,13 +100,30 @@ int lode_physical_entry_(uint64_t *entry, const struct lode_image *image, struct
 	return LODE_OK;
 }
 
+static int refuse_machine(const struct lode_image *image, struct lode_diag *why)
+{
+	return lode_start_refuse_(why, LODE_RULE_START_MACHINE, lode_place_at_(LODE_FIELD_EHDR_MACHINE, image->machine, 18));
+}
+
 int lode_x86_only_(const struct lode_image *image, struct lode_diag *why)
 {
 	if (image->machine != LODE_EM_X86_64 && image->machine != LODE_EM_386)
-		return lode_start_refuse_(why, LODE_RULE_START_MACHINE, lode_place_at_(LODE_FIELD_EHDR_MACHINE, image->machine,
-			18));
+		return refuse_machine(image, why);
 	if (image->data != LODE_DATA2LSB)
 		return lode_start_refuse_(why, LODE_RULE_START_MACHINE, lode_place_at_(LODE_FIELD_EHDR_DATA, image->data, 5));
+	return LODE_OK;
+}
+
+int lode_x86_64_only_(const struct lode_image *image, struct lode_diag *why)
+{
+	int status = lode_x86_only_(image, why);
+
+	if (status != LODE_OK)
+		return status;
+	if (image->machine != LODE_EM_X86_64)
+		return refuse_machine(image, why);
+	if (image->class_ != LODE_CLASS64)
+		return lode_start_refuse_(why, LODE_RULE_START_MACHINE, lode_place_at_(LODE_FIELD_EHDR_CLASS, image->class_, 4));
 	return LODE_OK;
 }
 

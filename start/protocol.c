@@ -9,10 +9,10 @@
 
 #include "start.h"
 
-/* There, even if something is wrong with it. A source that fails is none of this. */
+/* There, even if something is wrong with it. A source that fails ends the search: nothing behind it can be believed. */
 static bool is_there(int status, const struct lode_diag *why, enum lode_rule none)
 {
-	return status == LODE_OK || (status != LODE_ERR_IO && why->rule != none && why->rule != LODE_RULE_START_MACHINE);
+	return status == LODE_OK || (why->rule != none && why->rule != LODE_RULE_START_MACHINE);
 }
 
 static bool is_bzimage(const struct lode_source *source, struct lode_diag *why)
@@ -86,13 +86,12 @@ int lode_protocol_find(enum lode_protocol *protocol, const struct lode_image *im
 	struct lode_diag last = {.status = LODE_OK};
 
 	*protocol = find(image, source, &last);
+	if (last.status == LODE_ERR_IO) {
+		*protocol = LODE_PROTOCOL_NONE;
+		return lode_start_refuse_(why, last.rule, last);
+	}
 	if (*protocol != LODE_PROTOCOL_NONE)
 		return LODE_OK;
-	if (last.status == LODE_ERR_IO) {
-		if (why)
-			*why = last;
-		return last.status;
-	}
 	return lode_start_refuse_(why, LODE_RULE_START_NONE, lode_place_of_(LODE_FIELD_FILE, source->size, 0));
 }
 

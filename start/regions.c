@@ -23,8 +23,7 @@ static struct taken next_taken(const struct lode_builder_ *b, uint64_t at)
 		struct taken taken = {align_down_(part->addr, LODE_PAGE_), align_up_(part->addr + part->size, LODE_PAGE_),
 			part->what};
 
-		if (!part->patch)
-			look(&first, at, &taken);
+		look(&first, at, &taken);
 	}
 	for (uint32_t i = 0; i < b->machine->nreserved; i++) {
 		const struct lode_range *range = &b->machine->reserved[i];

@@ -199,12 +199,11 @@ static void choose_base(struct lode_rust *c, const struct lode_image *image)
 int lode_rust_find(struct lode_rust *rust, const struct lode_image *image, struct lode_diag *why)
 {
 	const struct lode_section *section = find_section(image);
-	int status;
+	int status = lode_x86_64_only_(image, why);
 
 	*rust = (struct lode_rust){.size = 0};
-	if (image->class_ != LODE_CLASS64 || image->data != LODE_DATA2LSB || image->machine != LODE_EM_X86_64)
-		return lode_start_refuse_(why, LODE_RULE_START_MACHINE, lode_place_at_(LODE_FIELD_EHDR_MACHINE, image->machine,
-			18));
+	if (status != LODE_OK)
+		return status;
 	if (section) {
 		rust->offset = section->offset;
 		status = read_config(rust, image->source, section->size != 0 ? section->size : 1, why);

@@ -22,7 +22,9 @@ struct lode_rust_state_ {
 	uint64_t info, gdt;  /* physical */
 };
 
-/* Mappings of the image, the stack with its guard, the framebuffer, physical memory, the page tables, the ramdisk. */
+/* The image in memory, and its mappings. */
+int lode_rust_image_(struct lode_rust_state_ *s, const struct lode_wish_ *wish);
+/* Mappings of the stack with its guard, the framebuffer, physical memory, the page tables, the ramdisk. */
 int lode_rust_map_(struct lode_rust_state_ *s);
 /* Addresses for size bytes: the configuration's, or the lowest free ones. */
 int lode_rust_room_(uint64_t *addr, struct lode_rust_state_ *s, const struct lode_rust_mapping *wish,

@@ -70,39 +70,39 @@ int lode_rust_room_(uint64_t *addr, struct lode_rust_state_ *s, const struct lod
 }
 
 /* Pages of a run inside and outside of what turns read-only. */
-static int map_run(struct lode_rust_state_ *s, const struct lode_run *run, uint64_t phys)
+static void map_run(struct lode_rust_state_ *s, const struct lode_run *run, uint64_t phys)
 {
 	const struct lode_range *relro = &s->kernel->plan->relro;
 	uint64_t end = run->addr + (run->size - 1) + 1, cuts[4] = {run->addr, run->addr, run->addr, end};
-	int status = LODE_OK;
 
 	if (relro->size > 0 && relro->addr < end && relro->addr + relro->size > run->addr) {
 		cuts[1] = relro->addr > run->addr ? relro->addr : run->addr;
 		cuts[2] = relro->addr + relro->size < end ? relro->addr + relro->size : end;
 	}
-	for (uint32_t i = 0; status == LODE_OK && i < 3; i++) {
+	for (uint32_t i = 0; i < 3; i++) {
 		const struct lode_start_mapping mapping = {.addr = cuts[i], .phys = phys + (cuts[i] - run->addr),
 			.size = cuts[i + 1] - cuts[i],
 			.prot = i == 1 ? run->prot & ~LODE_PF_W : run->prot, .what = LODE_FIELD_PART_KERNEL};
 
-		status = lode_map_(s->b, &mapping);
+		lode_map_(s->b, &mapping);
 	}
-	return status;
 }
 
-/* Runs that lie side by side get memory side by side. */
-static int map_image(struct lode_rust_state_ *s)
+/* In pieces: runs that lie side by side get memory side by side. These are the first mappings, so that none is in their way. */
+int lode_rust_image_(struct lode_rust_state_ *s, const struct lode_wish_ *wish)
 {
 	const struct lode_plan *plan = s->kernel->plan;
 	int status = LODE_OK;
 
-	for (uint32_t i = 0; status == LODE_OK && i < plan->nruns; i++) {
-		uint64_t phys;
+	for (uint32_t i = 0, next; status == LODE_OK && i < plan->nruns; i = next) {
+		struct lode_part part = {.size = plan->runs[i].size, .offset = plan->runs[i].addr, .index = plan->runs[i].segment,
+			.what = LODE_FIELD_PART_KERNEL, .content = LODE_CONTENT_IMAGE};
 
-		if (!lode_start_image(&phys, s->b->start, plan->runs[i].addr, plan->runs[i].size))
-			return lode_start_refuse_(s->b->why, LODE_RULE_START_NO_PLACE,
-				lode_place_of_(LODE_FIELD_PART_KERNEL, plan->runs[i].size, 0));
-		status = map_run(s, &plan->runs[i], phys);
+		for (next = i + 1; next < plan->nruns && plan->runs[next].addr == part.offset + part.size; next++)
+			part.size += plan->runs[next].size;
+		status = lode_put_(&part, s->b, wish);
+		for (uint32_t k = i; k < next; k++)
+			map_run(s, &plan->runs[k], part.addr + (plan->runs[k].addr - part.offset));
 	}
 	return status;
 }
@@ -205,10 +205,8 @@ static int map_ramdisk(struct lode_rust_state_ *s)
 /* What has a fixed address comes first in each configuration that is any good; a conflict names both. */
 int lode_rust_map_(struct lode_rust_state_ *s)
 {
-	int status = map_image(s);
+	int status = put_stack(s);
 
-	if (status == LODE_OK)
-		status = put_stack(s);
 	if (status == LODE_OK)
 		status = map_framebuffer(s);
 	if (status == LODE_OK)

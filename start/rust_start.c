@@ -25,23 +25,6 @@ static int check(const struct lode_rust_state_ *s)
 	return LODE_OK;
 }
 
-/* The image in pieces: neighbours in the address space stay neighbours in memory. */
-static int take_image(struct lode_rust_state_ *s)
-{
-	const struct lode_plan *plan = s->kernel->plan;
-	int status = LODE_OK;
-
-	for (uint32_t i = 0, next; status == LODE_OK && i < plan->nruns; i = next) {
-		struct lode_part part = {.size = plan->runs[i].size, .offset = plan->runs[i].addr, .index = plan->runs[i].segment,
-			.what = LODE_FIELD_PART_KERNEL, .content = LODE_CONTENT_IMAGE};
-
-		for (next = i + 1; next < plan->nruns && plan->runs[next].addr == part.offset + part.size; next++)
-			part.size += plan->runs[next].size;
-		status = lode_put_(&part, s->b, &anywhere);
-	}
-	return status;
-}
-
 static int take_file(struct lode_rust_state_ *s)
 {
 	struct lode_part part = {.size = s->kernel->image->source->size, .what = LODE_FIELD_PART_KERNEL_FILE,
@@ -85,7 +68,7 @@ static int place(struct lode_rust_state_ *s)
 	const struct lode_composition_ composition = {compose, s, LODE_FIELD_PART_INFO};
 	struct lode_start *start = s->b->start;
 	uint32_t info;
-	int status = take_image(s);
+	int status = lode_rust_image_(s, &anywhere);
 
 	if (status == LODE_OK)
 		status = lode_put_modules_(s->b, &anywhere);

@@ -60,7 +60,7 @@ int lode_read_loaded_(unsigned char *bytes, const struct lode_image *image, stru
 		const struct lode_segment *segment = &image->segments[image->segments[k].by_vaddr];
 		uint64_t into = range.addr - segment->vaddr, left = segment->filesz - into;
 
-		if (range.addr < segment->vaddr || into >= segment->filesz)
+		if (into >= segment->filesz) /* so is what lies below: no segment wraps */
 			continue;
 		return lode_source_read(bytes, image->source, segment->offset + into,
 			(size_t)(left < range.size ? left : range.size), why);

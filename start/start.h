@@ -115,8 +115,9 @@ bool lode_image_fits_(const struct lode_builder_ *b, const struct lode_plan *pla
 int lode_physical_entry_(uint64_t *entry, const struct lode_image *image, struct lode_diag *why);
 /* True if a byte of a PT_LOAD's file part lies there. */
 bool lode_physical_byte_(const struct lode_image *image, uint64_t paddr);
-/* A little-endian file for an x86 processor. */
+/* A little-endian file for an x86 processor; one of 64 bit for x86-64. */
 int lode_x86_only_(const struct lode_image *image, struct lode_diag *why);
+int lode_x86_64_only_(const struct lode_image *image, struct lode_diag *why);
 /* The file says that it is a Linux kernel. */
 bool lode_is_linux_(const struct lode_image *image);
 

@@ -3,6 +3,7 @@
 #include <elf.h>
 #include <stdlib.h>
 
+#include "../unit/tape.h"
 #include "state.h"
 
 #define TEXT UINT64_C(0xffffffff80000000)
@@ -49,6 +50,14 @@ static void begin(uint64_t revision)
 	put(slot(LODE_LIMINE_REQUESTS), LODE_LIMINE_END0), put(slot(LODE_LIMINE_REQUESTS) + 8, LODE_LIMINE_END1);
 }
 
+static const struct mkelf_symbol *symbols;
+static uint32_t nsymbols;
+
+static void write_symbols(const struct mkelf_symbol *list, uint32_t n)
+{
+	symbols = list, nsymbols = n;
+}
+
 static void write_file(uint64_t text, uint16_t type, const struct mkelf_reloc *rela, uint32_t nrela)
 {
 	const struct mkelf_segment segments[] = {
@@ -59,7 +68,7 @@ static void write_file(uint64_t text, uint16_t type, const struct mkelf_reloc *r
 	};
 	const struct mkelf elf = {.type = type, .machine = EM_X86_64, .entry = text + 0x10, .segments = segments,
 		.nsegments = type == ET_DYN ? 3 : 2, .tables = type == ET_DYN ? 1 : MKELF_NOWHERE, .dynamic = type == ET_DYN,
-		.rela = rela, .nrela = nrela};
+		.rela = rela, .nrela = nrela, .symbols = symbols, .nsymbols = nsymbols, .hash = nsymbols > 0};
 
 	file_write(&s.file, &elf);
 }
@@ -401,6 +410,14 @@ static void test_markers(void)
 	CHECK_EQ(s.status, LODE_OK);
 	CHECK(patched(DATA + 0xa00 + 40) != 0);
 	CHECK_EQ(answer(LODE_LIMINE_HHDM), 0);
+	/* of two ends the first counts */
+	put(0xa80, LODE_LIMINE_END0), put(0xa88, LODE_LIMINE_END1);
+	request(0xb00, ids[LODE_LIMINE_DATE][0], ids[LODE_LIMINE_DATE][1]);
+	put(0xc00, LODE_LIMINE_END0), put(0xc08, LODE_LIMINE_END1);
+	write_file(TEXT, ET_EXEC, NULL, 0);
+	run(&machine);
+	CHECK(patched(DATA + 0xa00 + 40) != 0);
+	CHECK(patched(DATA + 0xb00 + 40) == 0);
 }
 
 static void refused(enum lode_rule rule, enum lode_field field)
@@ -459,6 +476,144 @@ static void test_refused(void)
 	CHECK_EQ(state_part(&s, LODE_FIELD_PART_STACK)->size, 0x21000);
 	mkelf_set(&s.file.out, MKELF_EHDR, 0, "e_machine", EM_AARCH64);
 	refused(LODE_RULE_START_MACHINE, LODE_FIELD_EHDR_MACHINE);
+	mkelf_set(&s.file.out, MKELF_EHDR, 0, "e_machine", EM_386);
+	refused(LODE_RULE_START_MACHINE, LODE_FIELD_EHDR_MACHINE);
+}
+
+static void test_refused_class(void)
+{
+	static const struct mkelf_segment segment = {
+		.type = PT_LOAD, .flags = PF_R | PF_X, .vaddr = 0x1000, .align = 0x1000, .size = 16};
+	struct mkelf elf = {
+		.class_ = ELFCLASS32, .machine = EM_X86_64, .segments = &segment, .nsegments = 1, .tables = MKELF_NOWHERE};
+
+	file_write(&s.file, &elf);
+	refused(LODE_RULE_START_MACHINE, LODE_FIELD_EHDR_CLASS);
+	elf.class_ = ELFCLASS64;
+	elf.data = ELFDATA2MSB;
+	file_write(&s.file, &elf);
+	refused(LODE_RULE_START_MACHINE, LODE_FIELD_EHDR_DATA);
+}
+
+/* Entry points that no processor could begin at; the second only gets here by a policy that lets it. */
+static void test_refused_entry(void)
+{
+	const struct lode_machine machine = machine_of();
+	struct lode_limine found;
+
+	begin(6);
+	put(slot(LODE_LIMINE_ENTRY) + 48, TEXT + 0x100000);
+	write_file(TEXT, ET_EXEC, NULL, 0);
+	refused(LODE_RULE_START_ENTRY, LODE_FIELD_LIMINE_ENTRY);
+	memset(data + slot(LODE_LIMINE_ENTRY), 0, SLOT);
+	write_file(TEXT, ET_EXEC, NULL, 0);
+	run(&machine);
+	CHECK_EQ(s.status, LODE_OK);
+	CHECK_EQ(lode_limine_find(&found, &s.file.image, NULL), LODE_OK);
+	s.file.plan.entry = DATA;
+	state_reset(&s, &machine);
+	s.status = lode_start_limine(&s.start, &found, &s.kernel, &machine, &s.why);
+	state_refused(&s, LODE_RULE_START_ENTRY, LODE_FIELD_EHDR_ENTRY);
+	CHECK_EQ(s.why.offset, LODE_NO_OFFSET);
+	/* the pointer stands behind the file's part: it is 0 */
+	begin(6);
+	write_file(TEXT, ET_EXEC, NULL, 0);
+	mkelf_set(&s.file.out, MKELF_PHDR, 1, "p_filesz", slot(LODE_LIMINE_ENTRY) + 48);
+	refused(LODE_RULE_START_ENTRY, LODE_FIELD_LIMINE_ENTRY);
+	CHECK_EQ(s.why.value, 0);
+}
+
+static void test_refused_memory(void)
+{
+	static const struct lode_memory_entry top[] = {{UINT64_C(0xffffffffffe01000), 0x1ff000, LODE_MEMORY_USABLE}};
+	struct lode_framebuffer high = screen;
+	struct lode_machine machine = machine_of();
+	struct lode_limine found;
+
+	begin(0);
+	write_file(TEXT, ET_EXEC, NULL, 0);
+	high.addr = (UINT64_C(1) << 46) - 0x1000;
+	machine.framebuffer = &high;
+	run(&machine);
+	state_refused(&s, LODE_RULE_START_TOO_HIGH, LODE_FIELD_PART_FRAMEBUFFER);
+	/* the next multiple of the alignment is behind the last address */
+	mkelf_set(&s.file.out, MKELF_PHDR, 0, "p_align", 0x200000);
+	machine.memory = top, machine.nmemory = 1, machine.framebuffer = NULL;
+	run(&machine);
+	state_refused(&s, LODE_RULE_START_NO_PLACE, LODE_FIELD_PART_KERNEL);
+	CHECK_EQ(lode_limine_find(&found, &s.file.image, NULL), LODE_OK);
+	s.start.max_parts = 1;
+	s.status = lode_start_limine(&s.start, &found, &s.kernel, &machine, &s.why);
+	state_refused(&s, LODE_RULE_ROOM_PARTS, LODE_FIELD_START_PARTS);
+}
+
+/* 32-bit SMBIOS tables, x2APIC, five levels that are not needed, a kernel aligned to more than pages. */
+static void test_rest(void)
+{
+	struct lode_machine machine = machine_of();
+
+	machine.smbios32 = 0x4003800, machine.smbios64 = 0;
+	for (int wants = 0; wants < 2; wants++) {
+		begin(6);
+		machine.x2apic = true;
+		put(slot(LODE_LIMINE_MP) + 48, (uint64_t)wants);
+		put(slot(LODE_LIMINE_PAGING_MODE) + 32, 1);
+		write_file(TEXT, ET_EXEC, NULL, 0);
+		mkelf_set(&s.file.out, MKELF_PHDR, 0, "p_align", 0x400000);
+		run(&machine);
+		CHECK_EQ(s.status, LODE_OK);
+		CHECK_EQ(s.start.levels, 4);
+		CHECK_EQ(get(answer(LODE_LIMINE_MP) + 8, 4), wants);
+		CHECK_EQ(get(answer(LODE_LIMINE_SMBIOS) + 8, 8), 0x4003800 + hhdm);
+		CHECK_EQ(get(answer(LODE_LIMINE_SMBIOS) + 16, 8), 0);
+		CHECK_EQ(state_part(&s, LODE_FIELD_PART_KERNEL)->addr % 0x200000, 0);
+	}
+	machine.x2apic = false;
+	run(&machine);
+	CHECK_EQ(get(answer(LODE_LIMINE_MP) + 8, 4), 0);
+}
+
+/* Kinds by address, as the kernel reads them; UINT64_MAX: no entry begins there. */
+static uint64_t kind_at(uint64_t addr)
+{
+	uint64_t at = answer(LODE_LIMINE_MEMMAP), n = get(at + 8, 8), list = get(at + 16, 8);
+
+	for (uint64_t i = 0; i < n; i++)
+		if (get(get(list + 8 * i, 8), 8) == addr)
+			return get(get(list + 8 * i, 8) + 16, 8);
+	return UINT64_MAX;
+}
+
+/* Holes, neighbours of one kind, page 0 that is not free, memory beyond what the HHDM shows, the screen in a hole, an empty
+ * module. */
+static void test_odd_memory(void)
+{
+	static const struct lode_memory_entry odd[] = {
+		{0, 0x1000, LODE_MEMORY_RESERVED}, {0x1000, 0x9e000, LODE_MEMORY_USABLE}, {0x100000, 0x700000, LODE_MEMORY_USABLE},
+		{0x800000, 0x100000, LODE_MEMORY_USABLE}, {0xa00000, 0x100000, LODE_MEMORY_USABLE},
+		{0xf0000000, 0x1000, LODE_MEMORY_RESERVED},
+		{(UINT64_C(1) << 46) - 0x1000, 0x2000, LODE_MEMORY_ACPI}, {UINT64_C(1) << 47, 0x1000, LODE_MEMORY_ACPI},
+	};
+	static const struct lode_module empty[] = {{0, LODE_ANYWHERE, NULL, NULL}};
+	struct lode_machine machine = machine_of();
+	uint64_t phys;
+
+	machine.memory = odd, machine.nmemory = 8, machine.modules = empty, machine.nmodules = 1;
+	for (uint64_t revision = 0; revision <= 6; revision += 6) {
+		begin(revision);
+		write_file(TEXT, ET_EXEC, NULL, 0);
+		run(&machine);
+		CHECK_EQ(s.status, LODE_OK);
+		CHECK_EQ(kind_at(0), LODE_LIMINE_RESERVED);
+		CHECK_EQ(kind_at(0x1000), LODE_LIMINE_USABLE);
+		CHECK_EQ(kind_at(0x800000), UINT64_MAX);
+		CHECK_EQ(kind_at(0xa00000), LODE_LIMINE_USABLE);
+		CHECK_EQ(kind_at(0xe0000000), LODE_LIMINE_SCREEN);
+		CHECK_EQ(kind_at(0xf0000000), LODE_LIMINE_RESERVED);
+		CHECK_EQ(kind_at(UINT64_C(1) << 47), LODE_LIMINE_ACPI);
+		CHECK(walk(&phys, hhdm + (UINT64_C(1) << 46) - 1) != NULL);
+		CHECK(walk(&phys, hhdm + (UINT64_C(1) << 46)) == NULL);
+	}
 }
 
 /* A framebuffer in memory that the map calls usable would be written over. */
@@ -493,6 +648,60 @@ static void test_moved(void)
 		CHECK_EQ(get(answer(LODE_LIMINE_ADDRESS) + 16, 8), TEXT);
 		check_simple(&machine, 4);
 	}
+}
+
+/* Only the relocation at the pointer's place counts, and of those that put an address there; symbols are added. */
+static void test_moved_by(void)
+{
+	static const struct mkelf_symbol symbol = {.name = "entry", .shndx = 1, .value = 0x400};
+	const uint32_t place = 0x2000 + slot(LODE_LIMINE_ENTRY) + 48;
+	const struct mkelf_reloc rela[] = {{place - 8, R_X86_64_RELATIVE, 0, 0x999}, {place, R_X86_64_GLOB_DAT, 0, 0x999},
+		{place, R_X86_64_64, 1, 0x56}};
+	struct lode_machine machine = machine_of();
+
+	begin(4);
+	put(slot(LODE_LIMINE_ENTRY) + 48, 0);
+	write_symbols(&symbol, 1);
+	write_file(0, ET_DYN, rela, 3);
+	run(&machine);
+	CHECK_EQ(s.status, LODE_OK);
+	CHECK_EQ(s.start.registers.rip, TEXT + 0x456);
+	/* a symbol that is not there; a dynamic table that is none */
+	mkelf_set(&s.file.out, MKELF_RELA, 2, "r_info", UINT64_C(77) << 32 | R_X86_64_64);
+	run(&machine);
+	CHECK(s.status < 0);
+	mkelf_set(&s.file.out, MKELF_PHDR, 2, "p_filesz", 7);
+	run(&machine);
+	CHECK(s.status < 0);
+	write_symbols(NULL, 0);
+}
+
+/* The tables of a kernel that is moved, each read failing in turn. */
+static void test_moved_reads(void)
+{
+	static const struct mkelf_symbol symbol = {.name = "entry", .shndx = 1, .value = 0x400};
+	const struct mkelf_reloc rela[] = {{0x2000 + slot(LODE_LIMINE_ENTRY) + 48, R_X86_64_64, 1, 0x56}};
+	const struct lode_machine machine = machine_of();
+	struct lode_limine found;
+	struct tape tape;
+
+	begin(4);
+	write_symbols(&symbol, 1);
+	write_file(0, ET_DYN, rela, 1);
+	write_symbols(NULL, 0);
+	run(&machine);
+	CHECK_EQ(s.status, LODE_OK);
+	CHECK_EQ(lode_limine_find(&found, &s.file.image, NULL), LODE_OK);
+	s.file.source = tape_begin(&tape, s.file.out.bytes, s.file.out.size, true);
+	for (tape.fail_at = 0; tape.fail_at <= tape.reads; tape.fail_at++) {
+		tape.reads = 0;
+		state_reset(&s, &machine);
+		s.status = lode_start_limine(&s.start, &found, &s.kernel, &machine, &s.why);
+		CHECK(s.status == LODE_OK || s.status == LODE_ERR_IO || s.why.rule == LODE_RULE_START_ENTRY);
+	}
+	CHECK_EQ(s.status, LODE_OK);
+	CHECK(tape.reads > 3);
+	tape_end(&tape);
 }
 
 /* Marks and requests cut off by the end of the file part, and every truncation of the data. */
@@ -534,6 +743,13 @@ static void test_end_of_image(void)
 		CHECK_EQ(s.status, LODE_OK);
 		CHECK_EQ(patched(DATA + 0x100 + 40) != 0, size >= 0x130);
 	}
+	/* and of a tag only the pattern is there */
+	memset(data, 0, sizeof data);
+	put(0, LODE_LIMINE_BASE0), put(8, LODE_LIMINE_BASE1);
+	write_file(TEXT, ET_EXEC, NULL, 0);
+	mkelf_set(&s.file.out, MKELF_PHDR, 1, "p_filesz", 16);
+	mkelf_set(&s.file.out, MKELF_PHDR, 1, "p_memsz", 16);
+	refused(LODE_RULE_START_LIMINE_NONE, LODE_FIELD_LIMINE_TAG);
 }
 
 static void test_counts(void)
@@ -562,8 +778,15 @@ int main(void)
 	CASE(test_little);
 	CASE(test_markers);
 	CASE(test_refused);
+	CASE(test_refused_class);
+	CASE(test_refused_entry);
+	CASE(test_refused_memory);
+	CASE(test_rest);
+	CASE(test_odd_memory);
 	CASE(test_framebuffer_in_memory);
 	CASE(test_moved);
+	CASE(test_moved_by);
+	CASE(test_moved_reads);
 	CASE(test_edges);
 	CASE(test_end_of_image);
 	CASE(test_counts);

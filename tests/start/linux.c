@@ -3,6 +3,7 @@
 #include <elf.h>
 #include <stdlib.h>
 
+#include "../unit/tape.h"
 #include "state.h"
 
 enum { SETUP = 1024, SYSTEM = 0x3000, FILE_BYTES = SETUP + SYSTEM };
@@ -166,6 +167,25 @@ static void test_sizes(void)
 	CHECK_EQ(lode_linux_read(&l, &source, NULL), LODE_ERR_MALFORMED);
 }
 
+/* A pipe's end is not known: the header has to say how much there is. */
+static void test_unknown_size(void)
+{
+	struct lode_linux l;
+	struct tape tape;
+
+	make();
+	source = tape_begin(&tape, image, FILE_BYTES, false);
+	CHECK_EQ(lode_linux_read(&l, &source, NULL), LODE_OK);
+	CHECK_EQ(l.system_size, SYSTEM);
+	set(0x1f4, 4, 0);
+	s.status = lode_linux_read(&l, &source, &s.why);
+	state_refused(&s, LODE_RULE_START_LINUX_TRUNCATED, LODE_FIELD_LINUX_SYSSIZE);
+	tape_end(&tape);
+	source = (struct lode_source){.bytes = image, .size = FILE_BYTES};
+	CHECK_EQ(lode_linux_read(&l, &source, NULL), LODE_OK);
+	CHECK_EQ(l.system_size, SYSTEM);
+}
+
 static void test_registers(void)
 {
 	const struct lode_machine machine = state_machine();
@@ -232,7 +252,7 @@ static void check_e820(const struct lode_machine *machine)
 
 static void test_params(void)
 {
-	static const struct lode_framebuffer screen = {.addr = UINT64_C(0x4e0000000), .width = 1024, .height = 768, .pitch = 4096,
+	static struct lode_framebuffer screen = {.addr = UINT64_C(0x4e0000000), .width = 1024, .height = 768, .pitch = 4096,
 		.bpp = 32,
 		.red = {8, 16}, .green = {8, 8}, .blue = {8, 0}};
 	static const unsigned char colours[6] = {8, 16, 8, 8, 8, 0};
@@ -272,6 +292,10 @@ static void test_params(void)
 	CHECK_EQ(state_get(&s, p + 0x24, 2), 4096);
 	CHECK_MEM(state_at(&s, p + 0x26, 6), colours, 6);
 	check_e820(&machine);
+	screen.addr = 0xe0000000;
+	run(&machine);
+	CHECK_EQ(state_get(&s, s.start.info + 0x18, 4), 0xe0000000);
+	CHECK_EQ(state_get(&s, s.start.info + 0x3a, 4) | state_get(&s, s.start.info + 0x36, 4), 0);
 }
 
 static void test_counts(void)
@@ -448,6 +472,7 @@ static void run_elf(const struct lode_machine *machine)
 
 static void test_elf(void)
 {
+	static const uint64_t outside[] = {0x205900, 0x203900, 0xffffffff80203900, 0x1fffff, UINT64_MAX};
 	struct lode_machine machine = state_machine();
 	uint64_t p;
 
@@ -468,9 +493,34 @@ static void test_elf(void)
 	make_elf(0x200456, NULL);
 	run_elf(&machine);
 	CHECK_EQ(s.start.registers.rip, 0x200456);
-	make_elf(0x205900, NULL);
-	run_elf(&machine);
-	state_refused(&s, LODE_RULE_START_ENTRY, LODE_FIELD_EHDR_ENTRY);
+	for (size_t i = 0; i < 5; i++) {
+		make_elf(outside[i], NULL);
+		run_elf(&machine);
+		state_refused(&s, LODE_RULE_START_ENTRY, LODE_FIELD_EHDR_ENTRY);
+	}
+}
+
+static void test_elf_machines(void)
+{
+	static const struct { uint8_t class_, data; uint16_t machine; enum lode_field field; } rows[] = {
+		{ELFCLASS64, ELFDATA2LSB, EM_AARCH64, LODE_FIELD_EHDR_MACHINE},
+		{ELFCLASS32, ELFDATA2LSB, EM_386, LODE_FIELD_EHDR_MACHINE},
+		{ELFCLASS32, ELFDATA2LSB, EM_X86_64, LODE_FIELD_EHDR_CLASS},
+		{ELFCLASS64, ELFDATA2MSB, EM_X86_64, LODE_FIELD_EHDR_DATA},
+	};
+	const struct lode_machine machine = state_machine();
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		const struct mkelf_segment one = {
+			.type = PT_LOAD, .flags = PF_R | PF_X, .vaddr = 0x200000, .align = 0x1000, .size = 16};
+		const struct mkelf elf = {.class_ = rows[i].class_, .data = rows[i].data, .type = ET_EXEC,
+			.machine = rows[i].machine, .entry = 0x200000, .segments = &one, .nsegments = 1, .tables = MKELF_NOWHERE};
+
+		file_write(&s.file, &elf);
+		state_load(&s, LODE_PROTOCOL_ELF64, 0, 0);
+		run_elf(&machine);
+		state_refused(&s, LODE_RULE_START_MACHINE, rows[i].field);
+	}
 }
 
 static void test_elf_limits(void)
@@ -505,6 +555,7 @@ int main(void)
 	CASE(test_versions);
 	CASE(test_refused);
 	CASE(test_sizes);
+	CASE(test_unknown_size);
 	CASE(test_registers);
 	CASE(test_params);
 	CASE(test_counts);
@@ -514,6 +565,7 @@ int main(void)
 	CASE(test_moved);
 	CASE(test_hostile);
 	CASE(test_elf);
+	CASE(test_elf_machines);
 	CASE(test_elf_limits);
 	file_free(&s.file);
 	return check_done();

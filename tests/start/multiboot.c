@@ -3,6 +3,7 @@
 #include <elf.h>
 #include <stdlib.h>
 
+#include "../unit/tape.h"
 #include "state.h"
 
 static struct state s;
@@ -251,6 +252,24 @@ static void test_raw(void)
 	state_refused(&s, LODE_RULE_START_KERNEL_MISSING, LODE_FIELD_MULTIBOOT_FLAGS);
 }
 
+/* Where no memory is; and as far as the file goes, of which nobody knows how far that is. */
+static void test_raw_refused(void)
+{
+	const struct lode_machine machine = state_machine();
+	struct tape tape;
+
+	header1(0x100, 0x10000);
+	put(0x10c, 0x20000100), put(0x110, 0x20000000), put(0x114, 0), put(0x118, 0), put(0x11c, 0x20000000);
+	s.file.source = (struct lode_source){.bytes = code, .size = sizeof code};
+	s.kernel = (struct lode_kernel){NULL, NULL};
+	run1(&machine, false);
+	state_refused(&s, LODE_RULE_START_OUTSIDE, LODE_FIELD_PART_KERNEL);
+	s.file.source = tape_begin(&tape, code, sizeof code, false);
+	run1(&machine, false);
+	state_refused(&s, LODE_RULE_START_MULTIBOOT_LOAD, LODE_FIELD_MULTIBOOT_LOAD_END);
+	tape_end(&tape);
+}
+
 /* The section table in memory names every section where it now is. */
 static void check_sections(uint64_t table, uint32_t n, uint32_t size)
 {
@@ -293,6 +312,23 @@ static void test_sections1(void)
 		check_sections(state_get(&s, s.start.info + 36, 4), (uint32_t)state_get(&s, s.start.info + 28, 4),
 			class_ == ELFCLASS64 ? 64 : 40);
 	}
+}
+
+/* Sections of no bytes get no place, whatever else they say. */
+static void test_empty_sections(void)
+{
+	const struct lode_machine machine = state_machine();
+
+	header1(0x80, 0);
+	make(ELFCLASS64, LODE_OPEN_SECTIONS);
+	mkelf_set(&s.file.out, MKELF_SHDR, 0, "sh_size", 5);
+	mkelf_set(&s.file.out, MKELF_SHDR, 1, "sh_type", SHT_NOBITS);
+	mkelf_set(&s.file.out, MKELF_SHDR, 1, "sh_flags", 0);
+	state_load(&s, LODE_PROTOCOL_MULTIBOOT, 0, LODE_OPEN_SECTIONS);
+	CHECK(s.file.image.sections[1].size > 0);
+	run1(&machine, true);
+	for (uint32_t i = 0; i < s.start.nparts; i++)
+		CHECK(s.parts[i].what != LODE_FIELD_PART_SECTION || s.parts[i].index > 1);
 }
 
 static void test_counts(void)
@@ -346,7 +382,7 @@ static uint64_t find_tag(uint32_t type, uint32_t skip)
 		CHECK(tag_size >= 8);
 		at += (tag_size + 7) & ~7u;
 	}
-	CHECK(!"no end tag");
+	CHECK(false && "no end tag");
 	return 0;
 }
 
@@ -464,6 +500,7 @@ static void test_relocatable(void)
 			0x200000},
 		{0, 0xffffffff, 0x200000, 0, 0x200000}, {0x100000, 0xffffffff, 0x200000, 1, 0x200000}, {0, 0xffffffff, 0x200000, 2,
 		0xfe00000},
+		{0, 0x104fff, 0x1000, 0, 0x1000},
 		{0, 0x7ffffff, 0x1000, 2, 0x8000000 - 0x6000}, {0, 0x6fff, 0x1000, 1, 0x1000}, {0x100001, 0x105ffe, 1, 1,
 		UINT64_MAX},
 	};
@@ -483,6 +520,68 @@ static void test_relocatable(void)
 		CHECK_EQ(s.start.registers.rip, rows[i].want + 0x20);
 		CHECK_EQ(state_get(&s, find_tag(21, 0) + 8, 4), rows[i].want);
 	}
+}
+
+/* It may stay where it is by its own wish, but something else is there. */
+static void test_in_the_way(void)
+{
+	const struct lode_range reserved[] = {{0x101000, 1}};
+	struct lode_machine machine = state_machine();
+
+	header2(0x100, 48);
+	tag(tag(0x110, 10, 0, 24), 0, 0, 8);
+	put(0x118, 0), put(0x11c, 0xffffffff), put(0x120, 0x1000), put(0x124, 0);
+	make(ELFCLASS32, 0);
+	machine.reserved = reserved, machine.nreserved = 1;
+	run2(&machine, true);
+	CHECK_EQ(state_part(&s, LODE_FIELD_PART_KERNEL)->addr, 0x1000);
+}
+
+/* What both versions refuse in an ELF file: machine and entry; then too little room. */
+static void test_refused(void)
+{
+	const struct lode_machine machine = state_machine();
+	struct lode_multiboot2 found2;
+	struct lode_multiboot found;
+
+	for (int v = 1; v <= 2; v++)
+		for (int has_entry = 0; has_entry < v; has_entry++) {
+			if (v == 1)
+				header1(0x100, 0);
+			else
+				header2(0x100, 40), tag(has_entry ? tag(0x110, 3, 0, 12) : 0x110, 0, 0, 8), put(0x118, 0x103900);
+			make(ELFCLASS32, 0);
+			mkelf_set(&s.file.out, MKELF_EHDR, 0, "e_entry", 0x103900);
+			state_load(&s, LODE_PROTOCOL_MULTIBOOT, 0, 0);
+			(v == 1 ? run1 : run2)(&machine, true);
+			state_refused(&s, LODE_RULE_START_ENTRY, has_entry ? LODE_FIELD_MULTIBOOT_ENTRY : LODE_FIELD_EHDR_ENTRY);
+			mkelf_set(&s.file.out, MKELF_EHDR, 0, "e_machine", EM_ARM);
+			state_load(&s, LODE_PROTOCOL_MULTIBOOT, 0, 0);
+			(v == 1 ? run1 : run2)(&machine, true);
+			state_refused(&s, LODE_RULE_START_MACHINE, LODE_FIELD_EHDR_MACHINE);
+		}
+	CHECK_EQ(lode_multiboot2_find(&found2, &s.file.source, NULL), LODE_OK);
+	s.start.max_parts = 1;
+	s.status = lode_start_multiboot2(&s.start, &found2, &s.kernel, &machine, &s.why);
+	state_refused(&s, LODE_RULE_ROOM_PARTS, LODE_FIELD_START_PARTS);
+	header1(0, 0);
+	make(ELFCLASS32, 0);
+	CHECK_EQ(lode_multiboot_find(&found, &s.file.source, NULL), LODE_OK);
+	s.status = lode_start_multiboot(&s.start, &found, &s.kernel, &machine, &s.why);
+	state_refused(&s, LODE_RULE_ROOM_PARTS, LODE_FIELD_START_PARTS);
+}
+
+/* Much memory: more than the field for it can say. */
+static void test_upper_memory(void)
+{
+	static const struct lode_memory_entry memory[] = {
+		{0, 0x9fc00, LODE_MEMORY_USABLE}, {0x100000, UINT64_C(1) << 43, LODE_MEMORY_USABLE}};
+	const struct lode_machine machine = {.memory = memory, .nmemory = 2};
+
+	header1(0, 2);
+	make(ELFCLASS32, 0);
+	run1(&machine, true);
+	CHECK_EQ(state_get(&s, s.start.info + 8, 4), UINT32_MAX);
 }
 
 static void test_raw2(void)
@@ -552,11 +651,16 @@ int main(void)
 	CASE(test_bios_data);
 	CASE(test_demands1);
 	CASE(test_raw);
+	CASE(test_raw_refused);
 	CASE(test_sections1);
+	CASE(test_empty_sections);
 	CASE(test_counts);
 	CASE(test_tags);
 	CASE(test_header_tags);
 	CASE(test_relocatable);
+	CASE(test_in_the_way);
+	CASE(test_refused);
+	CASE(test_upper_memory);
 	CASE(test_raw2);
 	CASE(test_hostile);
 	file_free(&s.file);

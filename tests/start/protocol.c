@@ -125,6 +125,27 @@ static void test_unreadable(void)
 
 	s.status = lode_protocol_find(&protocol, NULL, &source, &s.why);
 	state_refused(&s, LODE_RULE_SOURCE_READ, LODE_FIELD_FILE);
+	CHECK_EQ(lode_protocol_find(&protocol, NULL, &source, NULL), LODE_ERR_IO);
+	CHECK_EQ(protocol, LODE_PROTOCOL_NONE);
+}
+
+/* What is left for the 64-bit entry: programs for x86-64 that need no other. */
+static void test_plain_elf(void)
+{
+	enum lode_protocol protocol;
+
+	CHECK_EQ(find(0, EM_X86_64, ELFCLASS32), LODE_PROTOCOL_NONE);
+	CHECK_EQ(find(0, EM_AARCH64, ELFCLASS64), LODE_PROTOCOL_NONE);
+	for (uint16_t type = ET_NONE; type <= ET_CORE; type++) {
+		find(0, EM_X86_64, ELFCLASS64);
+		s.file.image.type = type;
+		s.status = lode_protocol_find(&protocol, &s.file.image, &s.file.source, &s.why);
+		CHECK_EQ(protocol == LODE_PROTOCOL_ELF64, type == ET_EXEC || type == ET_DYN);
+	}
+	find(LINUX, EM_X86_64, ELFCLASS64);
+	mkelf_set(&s.file.out, MKELF_PHDR, 1, "p_type", PT_INTERP);
+	CHECK_EQ(file_open(&s.file, 0), LODE_OK);
+	CHECK_EQ(lode_protocol_find(&protocol, &s.file.image, &s.file.source, NULL), LODE_ERR_UNSUPPORTED);
 }
 
 /* Where planned addresses lie. */
@@ -168,6 +189,7 @@ int main(void)
 	CASE(test_wrong);
 	CASE(test_bzimage);
 	CASE(test_unreadable);
+	CASE(test_plain_elf);
 	CASE(test_image);
 	CASE(test_words);
 	file_free(&s.file);

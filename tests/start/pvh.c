@@ -139,6 +139,7 @@ static void test_counts(void)
 	for (uint32_t i = 0; i < 200; i++)
 		memory[i] = (struct lode_memory_entry){0x10000000 + 0x10000 * (uint64_t)i, 0x8000, 2 + i % 4};
 	memory[0] = (struct lode_memory_entry){0, 0x8000000, LODE_MEMORY_USABLE};
+	memory[1].type = LODE_MEMORY_FIRMWARE;
 	for (uint32_t i = 0; i < 9; i++)
 		modules[i] = (struct lode_module){i * 4099, LODE_ANYWHERE, i % 2 ? "x y" : NULL, NULL};
 	make_kernel();
@@ -155,7 +156,7 @@ static void test_counts(void)
 /* Every kind of note that lies. */
 static void test_notes(void)
 {
-	static const unsigned char entry[12] = {0x10, 0x02, 0x00, 0x01}, high[8] = {0, 0, 0, 1, 1};
+	static const unsigned char entry[32] = {0x10, 0x02, 0x00, 0x01}, high[8] = {0, 0, 0, 1, 1};
 	static const struct {
 		struct mkelf_note notes[3];
 		uint32_t n, align;
@@ -173,6 +174,7 @@ static void test_notes(void)
 		{{{"Xen", 18, entry, 3}}, 1, 4, LODE_RULE_START_PVH_NOTE},
 		{{{"Xen", 18, entry, 12}}, 1, 4, LODE_RULE_START_PVH_NOTE},
 		{{{"Xen", 18, entry, 0}}, 1, 4, LODE_RULE_START_PVH_NOTE},
+		{{{"Xen", 18, entry, 32}}, 1, 4, LODE_RULE_START_PVH_NOTE},
 		{{{"Xen", 17, entry, 4}}, 1, 4, LODE_RULE_START_PVH_NONE},
 		{{{"XEN", 18, entry, 4}}, 1, 4, LODE_RULE_START_PVH_NONE},
 		{{{"Xen1", 18, entry, 4}}, 1, 4, LODE_RULE_START_PVH_NONE},
@@ -215,6 +217,31 @@ static void test_section_only(void)
 	CHECK_EQ(file_open(&s.file, LODE_OPEN_SECTIONS), LODE_OK);
 	CHECK_EQ(lode_pvh_find(&pvh, &s.file.image, &s.why), LODE_OK);
 	CHECK_EQ(pvh.entry, 0x1000210);
+	/* the segment's range wraps */
+	mkelf_set(&s.file.out, MKELF_PHDR, 2, "p_type", PT_NOTE);
+	mkelf_set(&s.file.out, MKELF_PHDR, 2, "p_filesz", UINT64_MAX);
+	CHECK_EQ(file_open(&s.file, LODE_OPEN_SECTIONS), LODE_OK);
+	CHECK_EQ(lode_pvh_find(&pvh, &s.file.image, &s.why), LODE_OK);
+}
+
+/* A relocation note without words: the kernel's own alignment, if it is one. */
+static void test_default_align(void)
+{
+	static const unsigned char entry[4] = {0x10, 0x02, 0x00, 0x01};
+	static const struct mkelf_note notes[] = {{"Xen", 18, entry, 4}, {"Xen", 19, entry, 0}};
+	static const uint64_t aligns[][2] = {{0x1000, 0x1000}, {0x400000, 0x400000}, {0x80000000, 0x80000000}, {0x800, 0x200000},
+		{0x3000, 0x200000}, {UINT64_C(0x100000000), 0x200000}, {0, 0x200000}};
+	struct lode_pvh pvh;
+
+	for (size_t i = 0; i < sizeof aligns / sizeof *aligns; i++) {
+		make(notes, 2, 4);
+		mkelf_set(&s.file.out, MKELF_PHDR, 0, "p_align", aligns[i][0]);
+		mkelf_set(&s.file.out, MKELF_PHDR, 1, "p_align", 1);
+		CHECK_EQ(file_open(&s.file, LODE_OPEN_SECTIONS), LODE_OK);
+		CHECK_EQ(lode_pvh_find(&pvh, &s.file.image, &s.why), LODE_OK);
+		CHECK(pvh.relocatable);
+		CHECK_EQ(pvh.align, aligns[i][1]);
+	}
 }
 
 static void test_32_bit(void)
@@ -225,7 +252,7 @@ static void test_32_bit(void)
 		{.type = PT_LOAD, .flags = PF_R | PF_X, .vaddr = 0x100000, .align = 0x1000, .size = 0x3000},
 		{.type = PT_NOTE, .flags = PF_R, .align = 4, .covers = MKELF_NOTE},
 	};
-	const struct mkelf elf = {.class_ = ELFCLASS32, .type = ET_EXEC, .machine = EM_386, .entry = 0x100000, .segments = segments,
+	struct mkelf elf = {.class_ = ELFCLASS32, .type = ET_EXEC, .machine = EM_386, .entry = 0x100000, .segments = segments,
 		.nsegments = 2, .tables = 0, .notes = note, .nnotes = 1};
 	const struct lode_machine machine = state_machine();
 
@@ -237,6 +264,11 @@ static void test_32_bit(void)
 	state_load(&s, LODE_PROTOCOL_PVH, 0, 0);
 	run(&machine);
 	state_refused(&s, LODE_RULE_START_MACHINE, LODE_FIELD_EHDR_MACHINE);
+	elf.data = ELFDATA2MSB;
+	file_write(&s.file, &elf);
+	state_load(&s, LODE_PROTOCOL_PVH, 0, 0);
+	run(&machine);
+	state_refused(&s, LODE_RULE_START_MACHINE, LODE_FIELD_EHDR_DATA);
 }
 
 /* What is in the way of a kernel that can be moved: it is, by the note's rules. */
@@ -311,6 +343,9 @@ static void test_linux(void)
 	CHECK_EQ(lode_start_module(&s.start, 1)->addr, first + 8);
 	CHECK_EQ(lode_start_module(&s.start, 2)->addr, first + 8 + 4096);
 	CHECK_STR(state_string(&s, state_get(&s, s.start.info + 24, 8)), cmdline);
+	machine.nmodules = 0;
+	run(&machine);
+	CHECK_EQ(state_get(&s, s.start.info + 12, 4) | state_get(&s, s.start.info + 16, 8), 0);
 	machine.nmemory = 127;
 	run(&machine);
 	state_refused(&s, LODE_RULE_START_MEMORY_COUNT, LODE_FIELD_MEMORY_COUNT);
@@ -375,6 +410,36 @@ static void test_refused(void)
 	CHECK_EQ(s.why.offset, pvh.note);
 }
 
+/* Memory maps that are none, and a screen that wraps. One that ends with the last address is one. */
+static void test_machines(void)
+{
+	static const struct lode_memory_entry maps[][3] = {
+		{{0, 0x8000000, LODE_MEMORY_USABLE}, {UINT64_MAX - 0xfffff, 0x100000, LODE_MEMORY_USABLE}, {1, 1, LODE_MEMORY_BAD}},
+		{{0, 0x8000000, LODE_MEMORY_USABLE}, {UINT64_MAX - 0xfffff, 0x100001, LODE_MEMORY_USABLE}, {1, 1, LODE_MEMORY_BAD}},
+		{{0, 0x8000000, LODE_MEMORY_USABLE}, {0x8000000, 0, LODE_MEMORY_USABLE}, {0x9000000, 1, LODE_MEMORY_BAD}},
+		{{0, 0x8000000, LODE_MEMORY_USABLE}, {0x7ffffff, 1, LODE_MEMORY_BAD}, {0x9000000, 1, LODE_MEMORY_BAD}},
+	};
+	struct lode_machine machine = {.nmemory = 3};
+	struct lode_framebuffer screen = {.addr = UINT64_MAX - 0x1000, .width = 64, .height = 64, .pitch = 256, .bpp = 32};
+	struct lode_module module = {0x123, LODE_ANYWHERE, NULL, NULL};
+
+	make_kernel();
+	for (size_t i = 0; i < sizeof maps / sizeof *maps; i++) {
+		machine.memory = maps[i];
+		run(&machine);
+		state_refused(&s, LODE_RULE_MACHINE_MEMORY, LODE_FIELD_MEMORY);
+		CHECK_EQ(s.why.index, i == 0 ? 2 : 1);
+	}
+	machine.memory = maps[0];
+	machine.nmemory = 2;
+	machine.modules = &module, machine.nmodules = 1;
+	run(&machine);
+	CHECK_EQ(s.status, LODE_OK);
+	machine.framebuffer = &screen;
+	run(&machine);
+	state_conflict(&s, LODE_FIELD_PART_FRAMEBUFFER, LODE_FIELD_MEMORY);
+}
+
 /* Arrays that are too small say what they need, and that is enough. */
 static void test_room(void)
 {
@@ -409,12 +474,14 @@ int main(void)
 	CASE(test_counts);
 	CASE(test_notes);
 	CASE(test_section_only);
+	CASE(test_default_align);
 	CASE(test_32_bit);
 	CASE(test_moved);
 	CASE(test_not_moved);
 	CASE(test_linux);
 	CASE(test_long_cmdline);
 	CASE(test_refused);
+	CASE(test_machines);
 	CASE(test_room);
 	file_free(&s.file);
 	return check_done();

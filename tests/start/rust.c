@@ -103,7 +103,7 @@ static uint64_t physical(uint64_t addr)
 	for (uint32_t i = 0; i < s.start.nmappings; i++)
 		if (s.mappings[i].prot != 0 && addr >= s.mappings[i].addr && addr - s.mappings[i].addr < s.mappings[i].size)
 			return s.mappings[i].phys + (addr - s.mappings[i].addr);
-	CHECK(!"not mapped");
+	CHECK(false && "not mapped");
 	return 0;
 }
 
@@ -176,7 +176,7 @@ static void test_refused(void)
 		write_file(ET_EXEC, true);
 		refused(LODE_RULE_START_RUST_FIELD, LODE_FIELD_RUST_FIELD);
 	}
-	for (uint32_t size = 1; size < 140; size++) {
+	for (uint32_t size = 0; size < 140; size++) {
 		begin(133);
 		config_size = size;
 		write_file(ET_EXEC, true);
@@ -193,10 +193,84 @@ static void test_refused(void)
 	refused(LODE_RULE_START_RUST_FIELD, LODE_FIELD_RUST_FIELD);
 	write_file(ET_EXEC, false);
 	refused(LODE_RULE_START_RUST_NONE, LODE_FIELD_RUST_SIZE);
+	for (size_t i = 0; i < 3; i++) {
+		static const uint64_t stacks[] = {UINT64_MAX, (UINT64_C(1) << 32) + 1, 15};
+
+		begin(133);
+		put(23, 8, stacks[i]);
+		write_file(ET_EXEC, true);
+		refused(LODE_RULE_START_RUST_FIELD, LODE_FIELD_RUST_STACK);
+	}
+}
+
+/* Files of other machines, and what no policy of its own would let through. */
+static void test_refused_kernel(void)
+{
+	const struct lode_machine machine = state_machine();
+
 	begin(133);
-	put(23, 8, UINT64_MAX);
 	write_file(ET_EXEC, true);
-	refused(LODE_RULE_START_RUST_FIELD, LODE_FIELD_RUST_STACK);
+	mkelf_set(&s.file.out, MKELF_EHDR, 0, "e_machine", EM_386);
+	refused(LODE_RULE_START_MACHINE, LODE_FIELD_EHDR_MACHINE);
+	write_file(ET_EXEC, true);
+	run(&machine);
+	CHECK_EQ(s.status, LODE_OK);
+	for (int i = 0; i < 2; i++) {
+		s.file.plan.entry = i ? TEXT + 0x2000 : TEXT + 0x100000;
+		state_reset(&s, &machine);
+		s.status = lode_start_rust(&s.start, &found, &s.kernel, &machine, &s.why);
+		state_refused(&s, LODE_RULE_START_ENTRY, LODE_FIELD_EHDR_ENTRY);
+	}
+	s.start.max_mappings = 1;
+	s.status = lode_start_rust(&s.start, &found, &s.kernel, &machine, &s.why);
+	state_refused(&s, LODE_RULE_ROOM_MAPPINGS, LODE_FIELD_START_MAPPINGS);
+}
+
+static int find(void)
+{
+	return lode_rust_find(&found, &s.file.image, &s.why);
+}
+
+/* Section tables that do not name it: not read, empty, names that lead nowhere, without bytes. The bytes are found all the same. */
+static void test_sections(void)
+{
+	begin(133);
+	write_file(ET_EXEC, true);
+	CHECK_EQ(file_open(&s.file, 0), LODE_OK);
+	s.file.image.sections = NULL;
+	CHECK_EQ(find(), LODE_OK);
+	CHECK_EQ(file_open(&s.file, LODE_OPEN_SECTIONS), LODE_OK);
+	for (uint32_t i = 1; i < s.file.image.nsections; i++) {
+		s.file.sections[i].type = SHT_NOBITS;
+		CHECK_EQ(find(), LODE_OK);
+		s.file.sections[i].type = SHT_PROGBITS;
+		s.file.sections[i].name = UINT32_MAX;
+	}
+	CHECK_EQ(find(), LODE_OK);
+	CHECK_EQ(found.size, 133);
+	s.file.image.nsections = 0;
+	s.file.image.shstrndx = 0;
+	CHECK_EQ(find(), LODE_OK);
+}
+
+/* The base of an image that is moved: by its alignment, if that is one; that of one without pages is of no interest. */
+static void test_base(void)
+{
+	static const uint64_t aligns[][2] = {{0x1000, 0x8000000000}, {0x80000000, 0x8000000000},
+		{UINT64_C(1) << 40, UINT64_C(1) << 40}, {0x300000, 0x8000000000}};
+
+	for (size_t i = 0; i < sizeof aligns / sizeof *aligns; i++) {
+		begin(133);
+		write_file(ET_DYN, true);
+		mkelf_set(&s.file.out, MKELF_PHDR, 1, "p_align", aligns[i][0]);
+		CHECK_EQ(file_open(&s.file, LODE_OPEN_SECTIONS), LODE_OK);
+		CHECK_EQ(find(), LODE_OK);
+		CHECK_EQ(found.base, aligns[i][1]);
+	}
+	mkelf_set(&s.file.out, MKELF_PHDR, 0, "p_type", PT_NULL);
+	mkelf_set(&s.file.out, MKELF_PHDR, 1, "p_type", PT_NULL);
+	CHECK_EQ(file_open(&s.file, LODE_OPEN_SECTIONS), LODE_OK);
+	CHECK_EQ(find(), LODE_OK);
 }
 
 static const struct lode_framebuffer screen = {.addr = 0xfd000800, .width = 640, .height = 480, .pitch = 2560, .bpp = 32, .red = {8,
@@ -265,6 +339,112 @@ static void test_golden(void)
 	CHECK_EQ(mapping_of(LODE_FIELD_PART_FRAMEBUFFER)->cache, LODE_CACHE_WRITE_COMBINING);
 	CHECK_EQ(mapping_of(LODE_FIELD_MAP_PHYSICAL)->prot, 6);
 	CHECK_EQ(mapping_of(LODE_FIELD_MAP_PHYSICAL)->size, UINT64_C(1) << 32);
+}
+
+/* What becomes of a pixel's layout. */
+static void test_formats(void)
+{
+	static const struct { unsigned char bpp, red, green, blue, size; uint32_t format, bytes; } rows[] = {
+		{32, 16, 8, 0, 8, 1, 4}, {24, 0, 8, 16, 8, 0, 3}, {32, 0, 16, 8, 8, 3, 4}, {32, 8, 16, 24, 8, 3, 4},
+		{32, 16, 8, 1, 8, 3, 4}, {32, 0, 8, 17, 8, 3, 4}, {32, 1, 8, 0, 8, 3, 4}, {16, 11, 5, 0, 5, 3, 2},
+		{8, 0, 0, 0, 0, 2, 1}, {0, 0, 0, 0, 0, 3, 0},
+	};
+	struct lode_framebuffer other = screen;
+	struct lode_machine machine = state_machine();
+
+	machine.framebuffer = &other;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		for (int odd = 0; odd < 3; odd++) {
+			uint64_t info;
+
+			begin(133);
+			other.bpp = rows[i].bpp;
+			other.red = (struct lode_colour){rows[i].size, rows[i].red};
+			other.green = (struct lode_colour){(uint8_t)(rows[i].size - (odd == 1)), rows[i].green};
+			other.blue = (struct lode_colour){(uint8_t)(rows[i].size - (odd == 2)), rows[i].blue};
+			write_file(ET_EXEC, true);
+			run(&machine);
+			info = s.start.registers.rdi;
+			CHECK_EQ(get(info + 64, 4), odd && rows[i].format < 2 ? 3 : rows[i].format);
+			CHECK_EQ(get(info + 72, 8), rows[i].bytes);
+			CHECK_EQ(get(info + 80, 8), rows[i].bytes != 0 ? 2560 / rows[i].bytes : 0);
+			if (get(info + 64, 4) == 3)
+				CHECK_EQ(get(info + 68, 4), rows[i].red | rows[i].green << 8 | rows[i].blue << 16);
+		}
+}
+
+/* Memory above 4 GiB is mapped too, as far as an address can reach; a disk of no bytes is none. */
+static void test_much_memory(void)
+{
+	static const struct lode_memory_entry memory[] = {{0x100000, 0x1000000, LODE_MEMORY_USABLE},
+		{UINT64_C(0x100000000), 0x12345000, LODE_MEMORY_USABLE}, {UINT64_C(1) << 46, 0x1000, LODE_MEMORY_RESERVED}};
+	static const struct lode_module empty = {0, LODE_ANYWHERE, NULL, NULL};
+	const struct lode_machine machine = {.memory = memory, .nmemory = 3, .modules = &empty, .nmodules = 1};
+
+	begin(133);
+	put(67, 1, 1);
+	write_file(ET_EXEC, true);
+	run(&machine);
+	CHECK_EQ(mapping_of(LODE_FIELD_MAP_PHYSICAL)->size, UINT64_C(0x112400000));
+	CHECK(mapping_of(LODE_FIELD_PART_MODULE) == NULL);
+	CHECK_EQ(get(s.start.registers.rdi + 160, 4), 1);
+	CHECK_EQ(get(s.start.registers.rdi + 176, 8), 0);
+}
+
+/* Ranges for what may be anywhere: across the hole, up to the last address, and too small in every way. */
+static void test_ranges(void)
+{
+	static const struct { uint64_t begin, end, stack; } rows[] = {
+		{0x7ffffffff000, UINT64_MAX, 0xffff800000001000}, {0x900000000000, UINT64_MAX, 0xffff800000001000},
+		{0xfffffffffffff001, UINT64_MAX, 0}, {0xfffffffffffff000, 0xffffffffffffffff, 0}, {0x10001, 0x10fff, 0},
+		{0x9000000000, 0x9000014fff, 0x9000001000}, {0x9000000000, 0x9000014ffe, 0},
+	};
+	const struct lode_machine machine = state_machine();
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		begin(133);
+		fixed(49, 0x10000000000);
+		put(88, 1, 1), put(89, 8, rows[i].begin), put(97, 1, 1), put(98, 8, rows[i].end);
+		write_file(ET_EXEC, true);
+		run(&machine);
+		if (rows[i].stack == 0)
+			state_refused(&s, LODE_RULE_START_NO_PLACE, LODE_FIELD_PART_STACK);
+		else
+			CHECK_EQ(mapping_of(LODE_FIELD_PART_STACK)->addr, rows[i].stack);
+	}
+	/* a mapping that ends with the last address leaves nothing behind it */
+	begin(133);
+	fixed(31, 0xffffffffffffe000 - 80 * 1024), put(23, 8, 80 * 1024 + 0x1000);
+	put(88, 1, 1), put(89, 8, 0xffffffffffffc000);
+	write_file(ET_EXEC, true);
+	run(&machine);
+	state_refused(&s, LODE_RULE_START_NO_PLACE, LODE_FIELD_PART_INFO);
+	begin(133);
+	put(67, 1, 1), fixed(68, 0xffffffffffe00000);
+	write_file(ET_DYN, true);
+	run(&machine);
+	state_refused(&s, LODE_RULE_START_RUST_ADDRESS, LODE_FIELD_MAP_PHYSICAL);
+}
+
+/* What turns read-only, at every place in a run: before, at the begin, in the middle, at the end. */
+static void test_relro(void)
+{
+	static const uint64_t rows[][4] = {{0x2000, 0x1000, 0x2000, 0x3000}, {0x3000, 0x1000, 0x3000, 0x4000},
+		{0x4000, 0x800, 0x4000, 0x5000}, {0x2000, 0x2800, 0x2000, 0x5000}, {0x3000, 0x1800, 0x3000, 0x5000}};
+	const struct lode_machine machine = state_machine();
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		begin(133);
+		write_file(ET_DYN, true);
+		mkelf_set(&s.file.out, MKELF_PHDR, 2, "p_vaddr", rows[i][0]);
+		mkelf_set(&s.file.out, MKELF_PHDR, 2, "p_memsz", rows[i][1]);
+		run(&machine);
+		CHECK_EQ(s.status, LODE_OK);
+		for (uint64_t page = 0x2000; page < 0x5000; page += 0x1000)
+			for (uint32_t k = 0; k < s.start.nmappings; k++)
+				if (page + 0x8000000000 - s.mappings[k].addr < s.mappings[k].size)
+					CHECK_EQ(s.mappings[k].prot, page >= rows[i][2] && page < rows[i][3] ? 4 : 6);
+	}
 }
 
 static void test_registers(void)
@@ -434,7 +614,14 @@ int main(void)
 {
 	CASE(test_sizes);
 	CASE(test_refused);
+	CASE(test_refused_kernel);
+	CASE(test_sections);
+	CASE(test_base);
 	CASE(test_golden);
+	CASE(test_formats);
+	CASE(test_much_memory);
+	CASE(test_ranges);
+	CASE(test_relro);
 	CASE(test_registers);
 	CASE(test_moved);
 	CASE(test_conflicts);

@@ -150,7 +150,7 @@ static inline const unsigned char *state_at(const struct state *s, uint64_t phys
 			size <= part->size - (phys - part->addr))
 			return s->bytes + part->offset + (phys - part->addr);
 	}
-	CHECK(!"a pointer leads out of the boot structures");
+	CHECK(false && "a pointer leads out of the boot structures");
 	return nothing;
 }
 
@@ -174,7 +174,7 @@ static inline const struct lode_part *state_part(const struct state *s, enum lod
 	for (uint32_t i = 0; i < s->start.nparts; i++)
 		if (s->start.parts[i].what == what)
 			return &s->start.parts[i];
-	CHECK(!"there is no such part");
+	CHECK(false && "there is no such part");
 	return s->start.parts;
 }
 

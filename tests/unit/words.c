@@ -122,6 +122,9 @@ static void test_lines(void)
 	why.rule = LODE_RULE_NONE;
 	lode_diag_format(line, sizeof line, &why);
 	CHECK_STR(line, "run 4294967294: addr = 0x0");
+	why.with = LODE_FIELD_PART_KERNEL;
+	lode_diag_format(line, sizeof line, &why);
+	CHECK_STR(line, "run 4294967294: addr = 0x0, conflicts with kernel");
 	why.field = LODE_FIELD_NONE;
 	CHECK_EQ(lode_diag_format(line, sizeof line, &why), 0);
 	CHECK_STR(line, "");

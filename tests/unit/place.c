@@ -318,7 +318,11 @@ static void test_unrelocated(void)
 	begin(1, 0);
 	CHECK_EQ(lode_place(&space, &f.image, &f.plan, &f.why), LODE_ERR_USE);
 	CHECK_WHY(f.why, "place-relocate", LODE_FIELD_POLICY_RELOCATE, LODE_NO_INDEX, LODE_RELOCATE_LOADER, 0, LODE_NO_OFFSET);
+	space.own = NULL;
+	CHECK_EQ(lode_place(&space, &f.image, &f.plan, &f.why), LODE_ERR_USE);
+	CHECK_WHY(f.why, "space-cannot", LODE_FIELD_SPACE_OWN, LODE_NO_INDEX, 0, 0, LODE_NO_OFFSET);
 	CHECK_EQ(recorder.ncalls, 0);
+	space = recording(LODE_NO_INDEX);
 	f.plan.relocate = LODE_RELOCATE_NONE;
 	CHECK_EQ(lode_place_relocated(&space, &f.image, &f.plan, NULL, &f.why), LODE_OK);
 	memcpy(whole, memory, MEMORY);

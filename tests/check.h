@@ -31,6 +31,19 @@ __attribute__((weak)) struct check_state check_state_;
 
 enum { CHECK_LINES = 8 }; /* failures of one case that are printed */
 
+/* Rounds of a long random test: all of them, or one in CHECK_SHARE where the processor is emulated (tools/check-cross). */
+#ifndef CHECK_SHARE
+#define CHECK_SHARE 1
+#endif
+
+/** How many of @all rounds to run; says so if that is not all. */
+static inline int check_rounds(int all)
+{
+	if (CHECK_SHARE > 1)
+		printf("LESS %d of %d rounds\n", all / CHECK_SHARE, all);
+	return all / CHECK_SHARE;
+}
+
 static inline void check_close_(void)
 {
 	struct check_state *s = &check_state_;

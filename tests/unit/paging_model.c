@@ -22,6 +22,7 @@ static struct stretch model[POINTS];
 static uint32_t npoints;
 static uint64_t seed;
 static uint32_t done[3], wanting;
+static int rounds; /* of each format */
 
 /** Page edges at which something may change, in windows of some GiB; a window's end is the next one's begin or a gap. */
 static void add_window(uint64_t base)
@@ -259,7 +260,7 @@ static void test_format(enum lode_paging_format format, bool flush)
 	seed = format * 2 + flush;
 	CHECK_EQ(lode_paging_init(&paging, NULL), LODE_OK);
 	make_points();
-	for (int i = 0; i < OPS; i++) {
+	for (int i = 0; i < rounds; i++) {
 		struct op op = random_op();
 
 		try_op(&op);
@@ -282,6 +283,7 @@ static void test_format(enum lode_paging_format format, bool flush)
 
 int main(void)
 {
+	rounds = check_rounds(OPS);
 	for (int i = 0; i < FORMATS; i++)
 		for (int flush = 0; flush < 2; flush++) {
 			check_case("%s%s", format_names[i], flush ? ", in use" : "");

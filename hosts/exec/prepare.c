@@ -8,6 +8,10 @@ int lode_exec_error_(struct lode_exec_error *why, int error, enum lode_exec_step
 
 	if (!why)
 		return -error;
+	/* That is mmap's. Which flags mlockall had cannot be asked, and what the limit no longer allows cannot be locked again: a
+	 * munlockall of ours could not be taken back. */
+	if (error == EAGAIN && !reason)
+		reason = "new mappings are locked (mlockall), and RLIMIT_MEMLOCK leaves no room for them: call munlockall before";
 	*why = (struct lode_exec_error){.error = error, .step = step, .reason = reason};
 	cut = length < LODE_EXEC_FILE_SIZE ? 0 : length - (LODE_EXEC_FILE_SIZE - 1);
 	memcpy(why->file, file ? file + cut : "", length - cut);

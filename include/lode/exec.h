@@ -143,6 +143,8 @@ struct lode_exec {
  * thread may map anything over the new image's place or unmap it. Only one thread may be in commit at a time.
  * Whether the file is being written is asked by a read lease, held for a moment: a writer that comes in just then makes the kernel
  * send SIGIO to this process.
+ * What it maps counts against RLIMIT_MEMLOCK where mlockall has locked future mappings (EAGAIN): such a caller calls munlockall
+ * before, which commit does in any case.
  * Linux on x86-64 only. Needs /proc.
  */
 int lode_exec_prepare(struct lode_exec *exec, const struct lode_exec_request *request, struct lode_exec_error *why);

@@ -5,6 +5,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
@@ -261,6 +262,92 @@ static void test_refused_commit_harms_nobody(void)
 	CHECK_EQ(outcome(refused_commit), EAGAIN);
 }
 
+/* What is mapped is locked at once: into a limit, or without one. What comes out has nothing locked, and will not. */
+
+static const char *const unlocked_argv[] = {"/bin/sh", "-c",
+	"x=0123456789abcdef; for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16; do x=$x$x; done; "
+	"while read k v u; do test $k = VmLck: && { test $v = 0; exit; }; done </proc/self/status; exit 99", NULL};
+
+/* An ordinary user's process, whose limit of locked memory counts. */
+static void lose_privileges(rlim_t locked)
+{
+	const struct rlimit limit = {locked, locked};
+
+	if (setrlimit(RLIMIT_MEMLOCK, &limit))
+		_exit(SURPRISE);
+	if (geteuid() == 0 && (setresgid(65534, 65534, 65534) || setresuid(65534, 65534, 65534)))
+		_exit(SURPRISE);
+	prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+}
+
+static unsigned long locked_kib(void)
+{
+	FILE *status = fopen("/proc/self/status", "r");
+	unsigned long kib = ULONG_MAX;
+	char line[256];
+
+	while (status && fgets(line, sizeof line, status))
+		if (sscanf(line, "VmLck: %lu", &kib) == 1)
+			break;
+	if (status)
+		fclose(status);
+	return kib;
+}
+
+static int locked_with_room(void)
+{
+	const struct lode_exec_request request = request_of(unlocked_argv);
+
+	if (mlockall(MCL_CURRENT | MCL_FUTURE))
+		return errno;
+	return locked_kib() > 0 ? become(&request) : SURPRISE;
+}
+
+/* Refused with a reason, nothing is mapped or unlocked; then the caller unlocks. */
+static int locked_without_room(rlim_t limit, bool early)
+{
+	const struct lode_exec_request request = request_of(unlocked_argv);
+	struct lode_exec_error why = {0};
+	struct lode_exec exec = {0};
+	unsigned long before;
+	void *page;
+
+	lose_privileges(limit);
+	page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (mlock(page, 4096) || mlockall(MCL_FUTURE))
+		return errno;
+	before = locked_kib();
+	if (lode_exec_prepare(&exec, &request, &why) != -EAGAIN || !strstr(why.reason, "munlockall"))
+		return SURPRISE;
+	if ((why.step == LODE_EXEC_STEP_HOST) != early || before != locked_kib())
+		return SURPRISE;
+	if (mmap(NULL, limit, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED)
+		return SURPRISE;
+	return munlockall() ? errno : become(&request);
+}
+
+static int locked_without_room_for_us(void)
+{
+	return locked_without_room(64 << 10, true);
+}
+
+static int locked_without_room_for_the_program(void)
+{
+	return locked_without_room((2 << 20) + (256 << 10), false);
+}
+
+static void test_locked_memory(void)
+{
+	int got = outcome(locked_with_room);
+
+	if (got == ENOMEM || got == EPERM)
+		SKIP("memory cannot be locked here");
+	else
+		CHECK_EQ(got, 0);
+	CHECK_EQ(outcome(locked_without_room_for_us), 0);
+	CHECK_EQ(outcome(locked_without_room_for_the_program), 0);
+}
+
 /* Everything readable would be executable, for this program and for the next. */
 static int executable_pages(void)
 {
@@ -383,6 +470,7 @@ int main(int argc, char **argv)
 	CASE(test_damaged_robust_list);
 	CASE(test_shrinking_file);
 	CASE(test_filters);
+	CASE(test_locked_memory);
 	CASE(test_personality);
 	CASE(test_pipes);
 	CASE(test_empty_segment_at_zero);

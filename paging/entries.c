@@ -30,7 +30,7 @@ static int descend(struct lode_entries_ *e, struct lode_diag *why)
 {
 	int status = LODE_OK;
 
-	while (status == LODE_OK && e->format->is_table(e->value, e->level)) {
+	while (status == LODE_OK && e->level > 0 && e->format->is_table(e->value)) {
 		uint64_t frame = e->format->frame(e->value, e->level);
 
 		e->recursive = e->level == e->format->levels - 1 && frame == e->paging->root;

@@ -51,14 +51,14 @@ static uint64_t table(uint64_t frame)
 	return frame | VALID | TABLE | AF | INNER | PXN | UXN;
 }
 
-static bool is_table(uint64_t entry, uint32_t level)
+static bool is_table(uint64_t entry)
 {
-	return level && (entry & (VALID | TABLE)) == (VALID | TABLE);
+	return (entry & (VALID | TABLE)) == (VALID | TABLE);
 }
 
 static uint64_t frame_of(uint64_t entry, uint32_t level)
 {
-	return entry & (is_table(entry, level) ? FRAME : FRAME & ~(level_size(level) - 1));
+	return entry & (is_table(entry) ? FRAME : FRAME & ~(level_size(level) - 1));
 }
 
 static uint32_t attr_of(uint64_t entry, uint32_t level)

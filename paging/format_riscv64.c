@@ -48,16 +48,16 @@ static uint64_t table(uint64_t frame)
 	return frame >> 2 | V;
 }
 
-static bool is_table(uint64_t entry, uint32_t level)
+static bool is_table(uint64_t entry)
 {
-	return level && (entry & (V | R | W | X)) == V;
+	return (entry & (V | R | W | X)) == V;
 }
 
 static uint64_t frame_of(uint64_t entry, uint32_t level)
 {
 	uint64_t frame = (entry & FRAME) << 2;
 
-	return is_table(entry, level) ? frame : frame & ~(level_size(level) - 1);
+	return is_table(entry) ? frame : frame & ~(level_size(level) - 1);
 }
 
 static uint32_t attr_of(uint64_t entry, uint32_t level)

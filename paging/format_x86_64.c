@@ -73,9 +73,9 @@ static uint32_t attr_of(uint64_t entry, uint32_t level)
 	       LODE_PAGE_TYPE((entry & PWT ? 1 : 0) | (entry & PCD ? 2 : 0) | (entry & (level ? LARGE_PAT : SMALL_PAT) ? 4 : 0));
 }
 
-static bool is_table(uint64_t entry, uint32_t level)
+static bool is_table(uint64_t entry)
 {
-	return level && (entry & (P | PS)) == P;
+	return (entry & (P | PS)) == P;
 }
 
 #define FORMAT(levels_, half)                                                                                                      \

@@ -85,7 +85,7 @@ static void unpin(const struct lode_paging *paging)
 	for (uint32_t i = 0; i < LODE_ENTRIES_; i++) {
 		uint64_t value = entry_load(top + i);
 
-		if (format->is_table(value, format->levels - 1))
+		if (format->is_table(value))
 			entry_store(top + i,
 				format->frame(value, format->levels - 1) == paging->root ? 0 : value & ~format->pinned);
 	}

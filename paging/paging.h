@@ -35,7 +35,7 @@ struct lode_format_ {
 	uint64_t (*table)(uint64_t frame);
 	uint64_t (*frame)(uint64_t entry, uint32_t level); /* of a page's or a table's entry */
 	uint32_t (*attr)(uint64_t entry, uint32_t level);
-	bool (*is_table)(uint64_t entry, uint32_t level);
+	bool (*is_table)(uint64_t entry); /* of a level above the lowest */
 };
 extern const struct lode_format_ lode_format_x86_64_, lode_format_x86_64_5_, lode_format_aarch64_, lode_format_aarch64_upper_,
 	lode_format_sv39_, lode_format_sv48_, lode_format_sv57_;

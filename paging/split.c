@@ -71,13 +71,13 @@ uint64_t lode_split_count_(const struct lode_paging *paging, const struct lode_r
 
 static void split(const struct lode_entries_ *e, struct lode_frames_ *frames)
 {
-	const uint32_t attr = e->format->attr(e->value, e->level), level = e->level - 1;
-	const uint64_t frame = e->format->frame(e->value, e->level);
+	const uint32_t attr = e->format->attr(e->value, e->level);
+	const uint64_t frame = e->format->frame(e->value, e->level), size = level_size(e->level) / LODE_ENTRIES_;
 	volatile uint64_t *entries;
 	uint64_t table = lode_frames_pop_(&entries, frames, e->paging);
 
 	for (uint32_t i = 0; i < LODE_ENTRIES_; i++)
-		entry_store(entries + i, lode_page_again_(e, frame + i * level_size(level), attr, level));
+		entry_store(entries + i, lode_page_again_(e, frame + i * size, attr, e->level - 1));
 	lode_entry_replace_(e, e->format->table(table) | (attr & LODE_PAGE_USER ? e->format->user_table : 0));
 }
 

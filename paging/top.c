@@ -71,7 +71,7 @@ static int pin_count(uint64_t *count, const struct lode_paging *paging, const st
 	for (uint32_t i = entries->first; i <= entries->last; i++) {
 		uint64_t value = entry_load(top + i);
 
-		if (value != 0 && !format->is_table(value, level))
+		if (value != 0 && !format->is_table(value))
 			return page_refuse(why, lode_diag_of(LODE_RULE_PAGE_MAPPED, LODE_FIELD_PAGING_TOP, i, value));
 		if (value != 0 && format->frame(value, level) == paging->root)
 			return page_refuse(why, lode_diag_of(LODE_RULE_PAGE_RECURSIVE, LODE_FIELD_PAGING_TOP, i, value));

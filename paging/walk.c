@@ -20,7 +20,7 @@ bool lode_paging_query(struct lode_mapping *page, const struct lode_paging *pagi
 		level--;
 		value = entry_load(table + level_index(addr, level));
 		frame = format->frame(value, level);
-	} while (format->is_table(value, level));
+	} while (level > 0 && format->is_table(value));
 	if (!(value & (LODE_VALID_ | format->held)))
 		return false;
 	*page = (struct lode_mapping){.addr = addr & ~(level_size(level) - 1),

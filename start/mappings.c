@@ -18,10 +18,8 @@ int lode_map_(struct lode_builder_ *b, const struct lode_start_mapping *mapping)
 		place.with = other->what;
 		return lode_start_refuse_(b->why, LODE_RULE_START_CONFLICT, place);
 	}
-	if (start->nmappings == start->max_mappings)
-		return lode_start_refuse_(b->why, LODE_RULE_ROOM_MAPPINGS,
-			lode_place_of_(LODE_FIELD_START_MAPPINGS, start->max_mappings, start->nmappings + 1u));
-	start->mappings[start->nmappings++] = *mapping;
+	if (start->nmappings < start->max_mappings)
+		start->mappings[start->nmappings++] = *mapping;
 	return LODE_OK;
 }
 

@@ -36,7 +36,8 @@ struct lode_told_sections_ {
 	const struct lode_start *start;
 	uint64_t move;
 };
-uint32_t lode_told_count_(const struct lode_kernel *kernel);
+/* Of a kernel that may be NULL: its image, if it has a section table. */
+const struct lode_image *lode_told_image_(const struct lode_kernel *kernel);
 /* Those without an address get one; their bytes are the file's. */
 int lode_take_sections_(struct lode_builder_ *b, const struct lode_image *image);
 /* The section headers, with the addresses in memory; returns where they begin. */

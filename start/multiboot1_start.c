@@ -135,14 +135,13 @@ int lode_start_multiboot(struct lode_start *start, const struct lode_multiboot *
 	const struct lode_machine *machine, struct lode_diag *why)
 {
 	struct lode_builder_ b = {start, machine, why};
-	struct mbi m = {.b = &b, .told = {.start = start}};
+	struct mbi m = {.b = &b, .told = {
+		.start = start, .image = multiboot->raw ? NULL : lode_told_image_(kernel)}};
 	uint32_t nruns = multiboot->raw || !kernel ? 0 : kernel->plan->nruns,
-		nsections = multiboot->raw ? 0 : lode_told_count_(kernel);
+		nsections = m.told.image ? m.told.image->nsections : 0;
 	uint64_t entry;
 	int status = lode_begin_(&b, LODE_PROTOCOL_MULTIBOOT, nruns, nsections);
 
-	if (nsections > 0)
-		m.told.image = kernel->image;
 	if (status == LODE_OK)
 		status = take_kernel(&entry, &b, multiboot, kernel);
 	if (status == LODE_OK)

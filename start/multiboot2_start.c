@@ -204,14 +204,13 @@ int lode_start_multiboot2(struct lode_start *start, const struct lode_multiboot2
 	const struct lode_machine *machine, struct lode_diag *why)
 {
 	struct lode_builder_ b = {start, machine, why};
-	struct tags t = {.b = &b, .told = {.start = start}};
+	struct tags t = {.b = &b, .told = {
+		.start = start, .image = multiboot->raw ? NULL : lode_told_image_(kernel)}};
 	uint32_t nruns = multiboot->raw || !kernel ? 0 : kernel->plan->nruns,
-		nsections = multiboot->raw ? 0 : lode_told_count_(kernel);
+		nsections = t.told.image ? t.told.image->nsections : 0;
 	uint64_t entry;
 	int status = lode_begin_(&b, LODE_PROTOCOL_MULTIBOOT2, nruns, nsections);
 
-	if (nsections > 0)
-		t.told.image = kernel->image;
 	if (status == LODE_OK)
 		status = take_kernel(&entry, &t, &b, multiboot, kernel);
 	if (status == LODE_OK)

@@ -91,9 +91,11 @@ int lode_take_raw_(struct lode_builder_ *b, const struct lode_raw_load *load)
 	return status == LODE_OK && part.size > 0 ? lode_take_(b, &part) : status;
 }
 
-uint32_t lode_told_count_(const struct lode_kernel *kernel)
+const struct lode_image *lode_told_image_(const struct lode_kernel *kernel)
 {
-	return kernel && kernel->image->sections ? kernel->image->nsections : 0;
+	if (!kernel || !kernel->image->sections || kernel->image->nsections == 0)
+		return NULL;
+	return kernel->image;
 }
 
 /* Bytes of the file that no segment brings into memory: symbols and their strings. */

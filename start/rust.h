@@ -26,9 +26,8 @@ struct lode_rust_state_ {
 int lode_rust_image_(struct lode_rust_state_ *s, const struct lode_wish_ *wish);
 /* Mappings of the stack with its guard, the framebuffer, physical memory, the page tables, the ramdisk. */
 int lode_rust_map_(struct lode_rust_state_ *s);
-/* Addresses for size bytes: the configuration's, or the lowest free ones. */
-int lode_rust_room_(uint64_t *addr, struct lode_rust_state_ *s, const struct lode_rust_mapping *wish,
-	struct lode_start_mapping *mapping,
+/* A mapping gets its address, the configuration's or the lowest that is free, and is made. */
+int lode_rust_room_(struct lode_rust_state_ *s, const struct lode_rust_mapping *wish, struct lode_start_mapping *mapping,
 	uint64_t align);
 /* For lode_compose_: BootInfo and the memory regions. The context is a struct lode_rust_state_. */
 void lode_rust_compose_(struct lode_form_ *form, void *context);

@@ -50,22 +50,20 @@ static bool find_room(uint64_t *addr, const struct lode_rust_state_ *s, uint64_t
 	return false;
 }
 
-int lode_rust_room_(uint64_t *addr, struct lode_rust_state_ *s, const struct lode_rust_mapping *wish,
-	struct lode_start_mapping *mapping,
+int lode_rust_room_(struct lode_rust_state_ *s, const struct lode_rust_mapping *wish, struct lode_start_mapping *mapping,
 	uint64_t align)
 {
 	struct lode_diag place = lode_place_of_(mapping->what, wish->addr, align);
 
-	if (!wish->fixed && !find_room(addr, s, mapping->size, align))
+	if (!wish->fixed && !find_room(&mapping->addr, s, mapping->size, align))
 		return lode_start_refuse_(s->b->why, LODE_RULE_START_NO_PLACE,
 			lode_place_of_(mapping->what, mapping->size, s->config->range_end));
 	if (wish->fixed) {
-		*addr = wish->addr;
+		mapping->addr = wish->addr;
 		if ((wish->addr & (align - 1)) != 0 || mapping->size - 1 > UINT64_MAX - wish->addr ||
 			(wish->addr < HOLE_END && wish->addr + (mapping->size - 1) >= HOLE))
 			return lode_start_refuse_(s->b->why, LODE_RULE_START_RUST_ADDRESS, place);
 	}
-	mapping->addr = *addr;
 	return lode_map_(s->b, mapping);
 }
 
@@ -112,13 +110,12 @@ static int map_stack(struct lode_rust_state_ *s, uint64_t phys, uint64_t size)
 {
 	struct lode_start_mapping guard = {.size = LODE_PAGE_ + size, .what = LODE_FIELD_PART_STACK};
 	struct lode_start_mapping stack = {.phys = phys, .size = size, .prot = RW, .what = LODE_FIELD_PART_STACK};
-	uint64_t addr;
-	int status = lode_rust_room_(&addr, s, &s->config->stack, &guard, LODE_PAGE_);
+	int status = lode_rust_room_(s, &s->config->stack, &guard, LODE_PAGE_);
 
 	if (status != LODE_OK)
 		return status;
 	s->b->start->mappings[s->b->start->nmappings - 1].size = LODE_PAGE_;
-	s->stack = stack.addr = addr + LODE_PAGE_;
+	s->stack = stack.addr = guard.addr + LODE_PAGE_;
 	return lode_map_(s->b, &stack);
 }
 
@@ -149,8 +146,8 @@ static int map_framebuffer(struct lode_rust_state_ *s)
 	inside = screen->addr & (LODE_PAGE_ - 1);
 	mapping.phys = screen->addr - inside;
 	mapping.size = align_up_(inside + (uint64_t)screen->pitch * screen->height, LODE_PAGE_);
-	status = lode_rust_room_(&s->framebuffer, s, &s->config->framebuffer, &mapping, LODE_PAGE_);
-	s->framebuffer += inside;
+	status = lode_rust_room_(s, &s->config->framebuffer, &mapping, LODE_PAGE_);
+	s->framebuffer = mapping.addr + inside;
 	return status;
 }
 
@@ -159,6 +156,7 @@ static int map_physical(struct lode_rust_state_ *s)
 {
 	const struct lode_machine *machine = s->b->machine;
 	struct lode_start_mapping mapping = {.size = FOUR_GIB, .prot = RW, .what = LODE_FIELD_MAP_PHYSICAL};
+	int status;
 
 	if (!s->config->has_physical)
 		return LODE_OK;
@@ -168,20 +166,21 @@ static int map_physical(struct lode_rust_state_ *s)
 		if (last < LAST_PHYSICAL && last >= mapping.size)
 			mapping.size = align_up_(last + 1, LARGE_PAGE);
 	}
-	return lode_rust_room_(&s->physical, s, &s->config->physical, &mapping, LARGE_PAGE);
+	status = lode_rust_room_(s, &s->config->physical, &mapping, LARGE_PAGE);
+	s->physical = mapping.addr;
+	return status;
 }
 
 /* One entry of the root points at the root. */
 static int map_recursive(struct lode_rust_state_ *s)
 {
 	struct lode_start_mapping mapping = {.size = ROOT_ENTRY, .what = LODE_FIELD_MAP_RECURSIVE};
-	uint64_t addr;
 	int status;
 
 	if (!s->config->has_recursive)
 		return LODE_OK;
-	status = lode_rust_room_(&addr, s, &s->config->recursive, &mapping, ROOT_ENTRY);
-	s->b->start->recursive = addr >> 39 & 511;
+	status = lode_rust_room_(s, &s->config->recursive, &mapping, ROOT_ENTRY);
+	s->b->start->recursive = mapping.addr >> 39 & 511;
 	return status;
 }
 
@@ -197,8 +196,8 @@ static int map_ramdisk(struct lode_rust_state_ *s)
 	inside = part->addr & (LODE_PAGE_ - 1);
 	mapping.phys = part->addr - inside;
 	mapping.size = align_up_(inside + part->size, LODE_PAGE_);
-	status = lode_rust_room_(&s->ramdisk, s, &s->config->ramdisk, &mapping, LODE_PAGE_);
-	s->ramdisk += inside;
+	status = lode_rust_room_(s, &s->config->ramdisk, &mapping, LODE_PAGE_);
+	s->ramdisk = mapping.addr + inside;
 	return status;
 }
 

@@ -52,8 +52,8 @@ static int map_info(struct lode_rust_state_ *s)
 		return lode_start_refuse_(s->b->why, LODE_RULE_START_RUST_ADDRESS, lode_place_of_(LODE_FIELD_PART_INFO, wish.addr,
 			8));
 	wish.addr -= inside;
-	status = lode_rust_room_(&s->boot_info, s, &wish, &mapping, LODE_PAGE_);
-	s->boot_info += inside;
+	status = lode_rust_room_(s, &wish, &mapping, LODE_PAGE_);
+	s->boot_info = mapping.addr + inside;
 	return status;
 }
 

@@ -300,8 +300,11 @@ int lode_exec_take_over_(struct exec_state *state, void (*rest)(struct exec_stat
 		.restorer = address(lode_exec_restorer_), .mask = UINT64_MAX};
 	struct handover *mine = lode_exec_alloc_(state, sizeof *mine);
 	int64_t result;
-	int status = mine ? each_thread(state, check_thread) : refuse(state, ENOMEM, NULL);
+	int status;
 
+	if (!mine)
+		return refuse(state, ENOMEM, NULL);
+	status = each_thread(state, check_thread);
 	if (status == 0)
 		status = try_queue(state);
 	if (status)

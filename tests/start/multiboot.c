@@ -329,6 +329,9 @@ static void test_empty_sections(void)
 	run1(&machine, true);
 	for (uint32_t i = 0; i < s.start.nparts; i++)
 		CHECK(s.parts[i].what != LODE_FIELD_PART_SECTION || s.parts[i].index > 1);
+	s.file.image.nsections = 0;
+	run1(&machine, true);
+	CHECK_EQ(state_get(&s, s.start.info, 4) & 1 << 5, 0);
 }
 
 static void test_counts(void)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Entries of x86-64's tables, 4 and 5 levels. Ref: Intel SDM 3A 4.5 "4-Level Paging and 5-Level Paging". */
+/* Entries of x86-64's tables, 4 and 5 levels. Ref: Intel SDM 3A 5.5 "4-Level Paging and 5-Level Paging". */
 #include "paging.h"
 
 /*

@@ -3,6 +3,7 @@
 #include "boot.h"
 #include "boot_print.h"
 #include "input.h"
+#include "png.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -11,7 +12,7 @@
 
 enum {
 	OPT_APPEND = 1, OPT_CPUS, OPT_DIRECT, OPT_DISK, OPT_DRY_RUN, OPT_ENGINE, OPT_FRAMEBUFFER, OPT_INITRD, OPT_JSON, OPT_MEMORY,
-	OPT_MODULE, OPT_PROTOCOL, OPT_TIME_LIMIT, OPT_TRACE,
+	OPT_MODULE, OPT_PROTOCOL, OPT_SCREENSHOT, OPT_TIME_LIMIT, OPT_TRACE,
 };
 
 static const struct option option_table[] = {
@@ -23,6 +24,7 @@ static const struct option option_table[] = {
 	{OPT_CPUS, 'c', "cpus", "N", "processors (1)"},
 	{OPT_FRAMEBUFFER, 0, "framebuffer", "WxH",
 		"size of the framebuffer in pixels (1024x768, for\nkernels that have no other console)"},
+	{OPT_SCREENSHOT, 0, "screenshot", "FILE.png", "a picture of the framebuffer when the guest ends, and at SIGUSR1"},
 	{OPT_PROTOCOL, 'p', "protocol", "NAME", "auto, pvh, linux, elf64, multiboot, multiboot2, limine, rust"},
 	{OPT_DIRECT, 0, "direct", NULL, "unpack a bzImage here and enter the kernel that is in it"},
 	{OPT_ENGINE, 'e', "engine", "NAME", "auto, kvm, qemu"},
@@ -179,6 +181,7 @@ static int take(struct boot *boot, int option, const char *value)
 	case OPT_FRAMEBUFFER: return take_framebuffer(boot, value);
 	case OPT_PROTOCOL: return take_protocol(boot, value);
 	case OPT_ENGINE: return take_engine(boot, value);
+	case OPT_SCREENSHOT: boot->request.screenshot = value; break;
 	case OPT_DIRECT: boot->request.direct = true; break;
 	case OPT_DRY_RUN: boot->request.dry_run = true; break;
 	case OPT_TRACE: boot->trace = true; break;
@@ -217,6 +220,12 @@ static int unpack(void *host, struct lode_vmm_unpacked *unpacked, const struct l
 	}
 	*unpacked = (struct lode_vmm_unpacked){input->memory, input->memory ? input->source.size : 0};
 	return 0;
+}
+
+static int picture(void *host, int fd, const struct lode_framebuffer *screen, const unsigned char *pixels)
+{
+	(void)host;
+	return png_write(fd, screen, pixels);
 }
 
 static void loaded(void *host, const struct lode_machine *machine, const struct lode_start *start)
@@ -299,6 +308,7 @@ static int start(struct boot *boot)
 
 	boot->request.unpack = unpack;
 	boot->request.loaded = loaded;
+	boot->request.picture = picture;
 	boot->request.say = say;
 	boot->request.host = boot;
 	/* in the sandbox stdio can no longer ask what standard output is */

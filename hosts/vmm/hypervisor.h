@@ -42,6 +42,7 @@ struct vmm_kvm {
 	pthread_mutex_t gate;
 	pthread_cond_t moved;
 	bool closed;
+	bool picture;        /* one is asked for: the first thread makes it */
 	bool over;           /* threads are to end */
 	uint32_t waiting;    /* threads that stand at the gate */
 	uint32_t nthreads;   /* that have not ended */

@@ -214,14 +214,27 @@ static void join_threads(struct vmm_kvm *kvm)
 		pthread_join(kvm->loop, NULL);
 }
 
+/* While the guest runs; the gate's lock is held when this is called. */
+static void make_picture(struct vmm *vm, struct vmm_kvm *kvm)
+{
+	kvm->picture = false;
+	pthread_mutex_unlock(&kvm->gate);
+	lode_vmm_picture_(vm, kvm->screen);
+	pthread_mutex_lock(&kvm->gate);
+}
+
 /* Once the guest is at its end, a thread that is stuck (in a write to a terminal that is stopped) is left behind. */
-static void wait_for_threads(struct vmm_kvm *kvm)
+static void wait_for_threads(struct vmm *vm, struct vmm_kvm *kvm)
 {
 	struct timespec until;
 
 	pthread_mutex_lock(&kvm->gate);
-	while (!kvm->loop_over)
-		pthread_cond_wait(&kvm->moved, &kvm->gate);
+	while (!kvm->loop_over) {
+		if (kvm->picture)
+			make_picture(vm, kvm);
+		else
+			pthread_cond_wait(&kvm->moved, &kvm->gate);
+	}
 	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += PATIENCE;
 	while (kvm->nthreads && pthread_cond_timedwait(&kvm->moved, &kvm->gate, &until) == 0)
@@ -309,8 +322,9 @@ static int kvm_run(struct vmm *vm)
 		return -1;
 	lode_vmm_console_raw_(vm);
 	lode_vmm_resume_(kvm);
-	wait_for_threads(kvm);
+	wait_for_threads(vm, kvm);
 	lode_vmm_console_close_(vm);
+	lode_vmm_picture_(vm, kvm->screen);
 	return vm->end == LODE_VMM_ERROR ? -1 : 0;
 }
 

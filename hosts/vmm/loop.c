@@ -42,6 +42,8 @@ int lode_vmm_loop_open_(struct vmm *vm, struct vmm_kvm *kvm)
 	sigset_t set, kick;
 
 	set_of_ends(&set);
+	if (vm->picture_fd >= 0)
+		sigaddset(&set, SIGUSR1);
 	sigemptyset(&kick);
 	sigaddset(&kick, VMM_KICK);
 	kvm->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -109,11 +111,23 @@ static void wait_until(struct loop *loop, uint64_t due)
 			loop->polled[i].revents = 0;
 }
 
+static void ask_for_picture(struct vmm_kvm *kvm)
+{
+	pthread_mutex_lock(&kvm->gate);
+	kvm->picture = true;
+	pthread_cond_broadcast(&kvm->moved);
+	pthread_mutex_unlock(&kvm->gate);
+}
+
 static void take_signal(struct loop *loop)
 {
 	struct signalfd_siginfo info;
 
-	if (lode_vmm_read_(loop->kvm->signal_fd, &info, sizeof info) == (ssize_t)sizeof info)
+	if (lode_vmm_read_(loop->kvm->signal_fd, &info, sizeof info) != (ssize_t)sizeof info)
+		return;
+	if (info.ssi_signo == SIGUSR1)
+		ask_for_picture(loop->kvm);
+	else
 		lode_vmm_stop_(loop->vm, LODE_VMM_ESCAPE, 0);
 }
 

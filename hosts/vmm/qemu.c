@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -112,10 +113,66 @@ struct run {
 	struct pollfd watched[WATCHED];
 };
 
+static void tell_qemu(const struct vmm_qemu *qemu, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void tell_qemu(const struct vmm_qemu *qemu, const char *format, ...)
+{
+	char line[256];
+	va_list list;
+	int n;
+
+	va_start(list, format);
+	n = vsnprintf(line, sizeof line, format, list);
+	va_end(list);
+	send(qemu->monitor, line, (size_t)n, MSG_NOSIGNAL);
+}
+
+/* QEMU has the descriptor too, under the same number. */
+static void make_picture(const struct run *run)
+{
+	if (run->vm->picture_fd >= 0 && run->vm->machine.framebuffer)
+		tell_qemu(run->qemu,
+			"{\"execute\":\"screendump\",\"arguments\":{\"filename\":\"/proc/self/fd/%d\",\"format\":\"png\"}}\n",
+			run->vm->picture_fd);
+	else
+		lode_vmm_picture_(run->vm, NULL);
+}
+
+/* The guest has ended, and QEMU waits. */
+static void leave(struct run *run)
+{
+	if (!run->qemu->leaving)
+		make_picture(run);
+	tell_qemu(run->qemu, "{\"execute\":\"quit\"}\n");
+	run->qemu->leaving = true;
+}
+
+/* Who asks twice does not wait for a picture. */
 static void end_qemu(struct run *run, enum lode_vmm_end end)
 {
 	lode_vmm_stop_(run->vm, end, 0);
-	kill(run->qemu->child, SIGKILL);
+	if (run->vm->picture_fd < 0 || run->qemu->leaving)
+		kill(run->qemu->child, SIGKILL);
+	else
+		leave(run);
+}
+
+static void take_signal(struct run *run)
+{
+	struct signalfd_siginfo info;
+
+	if (read(run->watched[SIGNALS].fd, &info, sizeof info) == (ssize_t)sizeof info && info.ssi_signo == SIGUSR1)
+		make_picture(run);
+	else
+		end_qemu(run, LODE_VMM_ESCAPE);
+}
+
+static void take_timer(struct run *run)
+{
+	uint64_t times;
+
+	if (read(run->watched[TIMER].fd, &times, sizeof times) == (ssize_t)sizeof times)
+		end_qemu(run, LODE_VMM_TIME);
 }
 
 /* The guest may be slow to take what is typed; nothing else waits for it, and nothing is lost. */
@@ -127,7 +184,7 @@ static void type(struct run *run)
 	if (run->vm->console.ended)
 		run->watched[KEYS].fd = -1;
 	if (run->vm->end != LODE_VMM_NONE)
-		kill(run->qemu->child, SIGKILL);
+		end_qemu(run, run->vm->end);
 	while (done < n) {
 		ssize_t sent = send(run->qemu->serial, bytes + done, n - done, MSG_NOSIGNAL);
 
@@ -135,6 +192,13 @@ static void type(struct run *run)
 			return;
 		done += sent > 0 ? (uint32_t)sent : 0;
 	}
+}
+
+static void hear_monitor(struct run *run, const char *bytes, size_t n)
+{
+	lode_vmm_qemu_heard_(run->qemu, bytes, n);
+	if (run->qemu->shutdown && run->vm->picture_fd >= 0 && !run->qemu->leaving)
+		leave(run);
 }
 
 static void hear(struct run *run, int which)
@@ -147,7 +211,7 @@ static void hear(struct run *run, int which)
 	if (n <= 0)
 		run->watched[which].fd = -1;
 	else if (which == MONITOR)
-		lode_vmm_qemu_heard_(run->qemu, bytes, (size_t)n);
+		hear_monitor(run, bytes, (size_t)n);
 	else
 		lode_vmm_console_write_(run->vm, (unsigned char *)bytes, (uint32_t)n);
 }
@@ -174,9 +238,9 @@ static void follow(struct run *run)
 		if (run->watched[KEYS].fd >= 0 && run->watched[KEYS].revents)
 			type(run);
 		if (run->watched[SIGNALS].revents)
-			end_qemu(run, LODE_VMM_ESCAPE);
+			take_signal(run);
 		if (run->watched[TIMER].fd >= 0 && run->watched[TIMER].revents)
-			end_qemu(run, LODE_VMM_TIME);
+			take_timer(run);
 	}
 }
 
@@ -214,7 +278,7 @@ static int judge(struct vmm *vm, const struct vmm_qemu *qemu, int status)
 	return 0;
 }
 
-static int open_signals(sigset_t *before)
+static int open_signals(const struct vmm *vm, sigset_t *before)
 {
 	sigset_t set;
 
@@ -222,6 +286,8 @@ static int open_signals(sigset_t *before)
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGHUP);
+	if (vm->picture_fd >= 0)
+		sigaddset(&set, SIGUSR1);
 	sigprocmask(SIG_BLOCK, &set, before);
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
@@ -236,10 +302,9 @@ static int open_timer(uint32_t seconds)
 	return fd;
 }
 
+/* Events are only told of when the monitor is ready: a quick guest must not be at its end before. */
 static int start_qemu(struct vmm *vm, struct vmm_qemu *qemu, const sigset_t *mask)
 {
-	static const char greeting[] = "{\"execute\":\"qmp_capabilities\"}\n";
-
 	fflush(NULL);
 	qemu->child = fork();
 	if (qemu->child < 0)
@@ -256,7 +321,7 @@ static int start_qemu(struct vmm *vm, struct vmm_qemu *qemu, const sigset_t *mas
 	close_one(&qemu->serial_far);
 	close_one(&qemu->debug_far);
 	close_one(&qemu->monitor_far);
-	send(qemu->monitor, greeting, sizeof greeting - 1, MSG_NOSIGNAL);
+	tell_qemu(qemu, "{\"execute\":\"qmp_capabilities\"}\n{\"execute\":\"cont\"}\n");
 	return 0;
 }
 
@@ -267,7 +332,7 @@ static int qemu_run(struct vmm *vm)
 	sigset_t before;
 	int status = 0, result;
 
-	run.watched[SIGNALS].fd = open_signals(&before);
+	run.watched[SIGNALS].fd = open_signals(vm, &before);
 	run.watched[TIMER].fd = open_timer(vm->request->time_limit);
 	result = start_qemu(vm, qemu, &before);
 	if (result == 0) {
@@ -277,6 +342,7 @@ static int qemu_run(struct vmm *vm)
 		while (waitpid(qemu->child, &status, 0) < 0 && errno == EINTR)
 			;
 		lode_vmm_console_close_(vm);
+		lode_vmm_picture_check_(vm);
 		result = judge(vm, qemu, status);
 	}
 	close_one(&run.watched[SIGNALS].fd);

@@ -19,6 +19,7 @@ struct vmm_qemu {
 	bool asked;    /* the monitor has spoken */
 	bool shutdown; /* it has told of an end */
 	bool panic;
+	bool leaving;  /* it was told to make the last picture and to end */
 	char reason[32];
 	char line[4096]; /* of the monitor, as far as it has come */
 	size_t line_used;

@@ -29,7 +29,7 @@ static void take_line(struct vmm_qemu *qemu, const char *line)
 		qemu->asked = true;
 	if (has_event(line, "\"GUEST_PANICKED\""))
 		qemu->panic = true;
-	if (has_event(line, "\"SHUTDOWN\"")) {
+	if (has_event(line, "\"SHUTDOWN\"") && !qemu->shutdown) {
 		qemu->shutdown = true;
 		take_reason(qemu, line);
 	}

@@ -76,6 +76,7 @@ static void set_board(struct record *record, const struct vmm *vm)
 	display(record, 2, vm->screen.height);
 	display(record, 3, vm->screen.bpp);
 	display(record, 4, 0x41);
+	out(record, 0x3c0, 1, 0x20); /* not blank: the attribute controller passes pixels on */
 }
 
 static void set_registers(struct record *record, const struct lode_start *start)

@@ -78,6 +78,7 @@ static const struct rule rules[] = {
 	{SYS_preadv, LOADER, {.kind = ANY}},
 	{SYS_pwritev, LOADER, {.kind = ANY}},
 	{SYS_writev, LOADER, {.kind = ANY}},
+	{SYS_ftruncate, LOADER, {.kind = ANY}},
 	{SYS_lseek, LOADER, {.kind = ANY}},
 	{SYS_fstat, LOADER, {.kind = ANY}},
 	{SYS_close, LOADER, {.kind = ANY}},

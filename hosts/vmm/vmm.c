@@ -107,7 +107,8 @@ static int load_elsewhere(struct vmm *vm)
 
 static int boot(struct vmm *vm)
 {
-	if (check_request(vm) != 0 || lode_vmm_inherited_(vm) != 0 || lode_vmm_files_open_(vm) != 0 || choose_engine(vm) != 0)
+	if (check_request(vm) != 0 || lode_vmm_inherited_(vm) != 0 || lode_vmm_files_open_(vm) != 0 ||
+		lode_vmm_picture_open_(vm) != 0 || choose_engine(vm) != 0)
 		return -1;
 	if (lode_vmm_ram_create_(vm, vm->memory_size, vm->engine->elsewhere) != 0 || lode_vmm_machine_make_(vm) != 0)
 		return -1;
@@ -126,6 +127,7 @@ int lode_vmm_boot(struct lode_vmm_result *result, const struct lode_vmm_request 
 		return -1;
 	}
 	vm->request = request;
+	vm->picture_fd = -1;
 	pthread_mutex_init(&vm->lock, NULL);
 	lode_vmm_console_open_(vm);
 	status = boot(vm);
@@ -137,6 +139,8 @@ int lode_vmm_boot(struct lode_vmm_result *result, const struct lode_vmm_request 
 	lode_vmm_unload_(vm);
 	lode_vmm_ram_destroy_(vm);
 	lode_vmm_files_close_(vm);
+	if (vm->picture_fd >= 0)
+		close(vm->picture_fd);
 	munmap(vm, sizeof *vm);
 	return status;
 }

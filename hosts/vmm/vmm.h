@@ -124,6 +124,12 @@ void lode_vmm_console_close_(struct vmm *vm);
 uint32_t lode_vmm_console_read_(struct vmm *vm, unsigned char *bytes, uint32_t size);
 void lode_vmm_console_write_(struct vmm *vm, const unsigned char *bytes, uint32_t size);
 
+/** The picture of the framebuffer (picture.c), if one is wished. @pixels: NULL if there is no framebuffer. */
+int lode_vmm_picture_open_(struct vmm *vm);
+void lode_vmm_picture_(struct vmm *vm, const unsigned char *pixels);
+/** Says so if there is none although there is a framebuffer: the engine's process was to make it. */
+void lode_vmm_picture_check_(const struct vmm *vm);
+
 /*
  * Sandbox (sandbox.c, seccomp.c). It takes the process over: nothing can be opened behind it, and a call that a filter does
  * not list kills.
@@ -257,6 +263,7 @@ struct vmm {
 	struct vmm_device devices[VMM_DEVICES_MOST];
 	uint32_t ndevices;
 	struct vmm_console console;
+	int picture_fd;       /* of request->screenshot; -1: none */
 	pthread_mutex_t lock; /* of the devices, and of end */
 	bool ending;          /* the first end was taken */
 	enum lode_vmm_end end;

@@ -41,6 +41,7 @@ struct lode_vmm_unpacked {
  * @unpack: called in the sandbox with the kernel file's bytes; unpacks them if they are packed as a whole or, if @direct, if they
  *          are a bzImage with a packed kernel in it. 0, or an error that was said through @say. NULL: files are taken as they are
  * @loaded: called when everything is in its place and nothing runs yet, in the process that has read the files (it may be another one)
+ * @picture: writes the pixels to @fd, which is the empty file @screenshot, in the sandbox. 0 if it could. QEMU writes its own, a PNG
  * @say: a line for the user, without its end. NULL: silence
  * @sha256: the digest that the kernel file must have, NULL: any. The file is then copied instead of mapped
  */
@@ -58,10 +59,12 @@ struct lode_vmm_request {
 	uint32_t width, height;  /* of a framebuffer in memory, 0: none */
 	const unsigned char *sha256;
 	const char *gdb;         /* "PORT" or "unix:PATH", NULL: no debugger */
+	const char *screenshot;  /* file for a picture of the framebuffer, made at the end and at SIGUSR1. NULL: none */
 	const char *core;        /* file for a core of the guest when it ends, NULL: none */
 	bool dry_run;            /* stop before the first instruction */
 	int (*unpack)(void *host, struct lode_vmm_unpacked *unpacked, const struct lode_source *file, bool direct);
 	void (*loaded)(void *host, const struct lode_machine *machine, const struct lode_start *start);
+	int (*picture)(void *host, int fd, const struct lode_framebuffer *screen, const unsigned char *pixels);
 	void (*say)(void *host, const char *line);
 	void *host;
 };

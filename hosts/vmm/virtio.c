@@ -203,7 +203,22 @@ static void write_virtio(struct vmm_device *device, uint64_t offset, const unsig
 		write_register(device->state, offset, (uint32_t)lode_vmm_get_(bytes, 4));
 }
 
-static const struct vmm_device_type mmio = {.name = "virtio-mmio", .read = read_virtio, .write = write_virtio};
+void lode_vmm_virtio_later_(struct virtio *virtio)
+{
+	virtio->device->timer = lode_vmm_now_();
+	lode_vmm_wake_(virtio->device->vm);
+}
+
+static void go_on(struct vmm_device *device)
+{
+	struct virtio *virtio = device->state;
+
+	device->timer = 0;
+	for (uint32_t i = 0; i < virtio->type->nqueues; i++)
+		notify(virtio, i);
+}
+
+static const struct vmm_device_type mmio = {.name = "virtio-mmio", .read = read_virtio, .write = write_virtio, .ready = go_on};
 
 static uint32_t count_transports(const struct vmm *vm)
 {

@@ -78,6 +78,8 @@ struct virtio {
 
 /** A new device at the next transport; its state has @size bytes and begins with struct virtio. NULL: vm->error says why. */
 void *lode_vmm_virtio_add_(struct vmm *vm, const struct virtio_type *type, size_t size);
+/** The device is notified again once the loop has had a turn. */
+void lode_vmm_virtio_later_(struct virtio *virtio);
 /** The driver has lied: the device does nothing more until it is reset. */
 void lode_vmm_virtio_broken_(struct virtio *virtio, const char *why);
 void lode_vmm_virtio_interrupt_(struct virtio *virtio, uint32_t cause);
@@ -87,7 +89,7 @@ const char *lode_vmm_queue_open_(struct virtio_queue *queue, const struct vmm_ra
 /**
  * Serve what is in the queue now, one request after the other. @serve says how many bytes it wrote, counted from the first one
  * that may be written; it returns NULL, or what is wrong with the request. What the driver adds meanwhile comes with a
- * notification of its own, so that this ends.
+ * notification of its own, so that this ends; and after many bytes the rest is left for later.
  */
 void lode_vmm_queue_serve_(struct virtio *virtio, struct virtio_queue *queue,
 	const char *(*serve)(uint32_t *written, struct virtio *virtio, struct virtio_chain *chain));

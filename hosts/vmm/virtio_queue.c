@@ -12,6 +12,7 @@ enum {
 	RING_HEAD = 4, /* flags and index, before the entries of either ring */
 	USED_SIZE = 8,
 	AVAIL_NO_INTERRUPT = 1,
+	MOVED_MOST = 64 << 20, /* bytes, before others have a turn */
 };
 
 /* As the ring holds it, but in memory of our own. */
@@ -168,11 +169,14 @@ void lode_vmm_queue_serve_(struct virtio *virtio, struct virtio_queue *queue,
 	const uint16_t end = load_index(queue->avail);
 	const uint32_t n = (uint16_t)(end - queue->taken);
 	const char *wrong = n > queue->size ? "more requests are announced than a queue holds" : NULL;
+	uint64_t moved = 0;
+	uint32_t i = 0;
 
-	for (uint32_t i = 0; i < n && !wrong; i++) {
+	for (; i < n && !wrong && moved < MOVED_MOST; i++) {
 		uint32_t written;
 
 		wrong = take(virtio, queue);
+		moved += virtio->chain.out_size + virtio->chain.in_size;
 		if (!wrong)
 			wrong = serve(&written, virtio, &virtio->chain);
 		if (!wrong)
@@ -182,6 +186,8 @@ void lode_vmm_queue_serve_(struct virtio *virtio, struct virtio_queue *queue,
 		lode_vmm_virtio_broken_(virtio, wrong);
 	else if (n)
 		tell(virtio, queue);
+	if (!wrong && i < n)
+		lode_vmm_virtio_later_(virtio);
 }
 
 bool lode_vmm_chain_take_(struct virtio_chain *chain, void *bytes, size_t size)

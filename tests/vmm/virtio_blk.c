@@ -572,6 +572,34 @@ static void test_many(void)
 	end();
 }
 
+/* Who asks for very much at once lets others have their turn in between. */
+static void test_later(void)
+{
+	uint32_t head, written, n = 0, turns = 0;
+
+	begin(false);
+	header(IN, 0);
+	table_entry(TABLE, 0, &(struct part){HEADER, 16, DESC_NEXT, 1});
+	for (uint16_t i = 1; i < 201; i++)
+		table_entry(TABLE, i, &(struct part){0, DRIVER_LOW, DESC_NEXT | DESC_WRITE, (uint16_t)(i + 1)});
+	table_entry(TABLE, 201, &(struct part){STATUS, 1, DESC_WRITE, 0});
+	indirect(0, TABLE, 202 * 16, 0);
+	for (int i = 0; i < 8; i++)
+		driver_announce(&d, 0);
+	driver_kick(&d);
+	for (; d.device->timer && turns < 9; turns++) {
+		for (; driver_used(&d, &head, &written); n++)
+			CHECK_EQ(d.ram[STATUS], IOERR);
+		CHECK(n > 0 && n < 8);
+		d.device->type->ready(d.device);
+	}
+	CHECK_EQ(turns, 2);
+	while (driver_used(&d, &head, &written))
+		n++;
+	CHECK_EQ(n, 8);
+	end();
+}
+
 /*
  * Memory that changes while it is read: whoever asks for RAM in this program (it is built with another name for that function)
  * gives the driver an occasion to strike.
@@ -704,6 +732,7 @@ int main(void)
 	test_lies();
 	CASE(test_no_tables);
 	CASE(test_over_4g);
+	CASE(test_later);
 	CASE(test_struck);
 	CASE(test_race);
 	return check_done();

@@ -44,6 +44,7 @@ fuzz:                 ## fuzz every entry point: make fuzz TIME=60 (seconds in a
 	@tools/fuzz $(TIME)
 
 bench: everything     ## latencies, measured here and now
+	@tools/deps build bench
 	@bench/run $(BUILD)
 
 coverage:             ## lines, branches and MC/DC of core/, start/ and paging/ that the unit tests reach

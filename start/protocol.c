@@ -26,7 +26,7 @@ static bool is_rust(const struct lode_image *image, struct lode_diag *why)
 {
 	struct lode_rust found;
 
-	return is_there(lode_rust_find(&found, image, why), why, LODE_RULE_START_RUST_NONE);
+	return !lode_is_linux_(image) && is_there(lode_rust_find(&found, image, why), why, LODE_RULE_START_RUST_NONE);
 }
 
 static bool is_limine(const struct lode_image *image, struct lode_diag *why)

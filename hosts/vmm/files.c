@@ -4,12 +4,15 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <linux/fs.h>
 
 #include "vmm.h"
+
+enum { PAGE = 4096, LARGE = 65536 };
 
 static int take_size(struct vmm *vm, struct vmm_file *file, bool device)
 {
@@ -98,6 +101,34 @@ void lode_vmm_files_close_(struct vmm *vm)
 		close(vm->kernel_file.fd);
 	vm->modules = vm->disks = NULL;
 	vm->kernel_file.fd = -1;
+}
+
+/* Written to the memfd straight from the page cache: pages are neither cleared first nor faulted in one by one. The mapping is read by
+ * the kernel only, so that a file which becomes shorter is an error and no signal. */
+static int copy_shared(const struct vmm *vm, const unsigned char *to, const struct vmm_file *file, const struct lode_extent *part)
+{
+	uint64_t first = part->offset & ~(uint64_t)(PAGE - 1), skip = part->offset - first, done = 0;
+	unsigned char *from = mmap(NULL, skip + part->size, PROT_READ, MAP_SHARED, file->fd, (off_t)first);
+	int error = from == MAP_FAILED ? errno : 0;
+
+	while (error == 0 && done < part->size) {
+		ssize_t n = pwrite(vm->ram.fd, from + skip + done, part->size - done, to - vm->ram.bytes + (off_t)done);
+
+		if (n > 0)
+			done += (uint64_t)n;
+		else if (n == 0 || errno != EINTR)
+			error = n == 0 || errno == EFAULT ? EIO : errno;
+	}
+	if (from != MAP_FAILED)
+		munmap(from, skip + part->size);
+	return error;
+}
+
+int lode_vmm_file_load_(const struct vmm *vm, unsigned char *to, const struct vmm_file *file, const struct lode_extent *part)
+{
+	if (vm->ram.fd >= 0 && part->size >= LARGE)
+		return copy_shared(vm, to, file, part);
+	return lode_vmm_file_read_(to, file, part->offset, part->size);
 }
 
 int lode_vmm_file_read_(void *bytes, const struct vmm_file *file, uint64_t offset, uint64_t size)

@@ -235,11 +235,19 @@ static int space_read(void *host, uint64_t addr, void *bytes, size_t size)
 	return 0;
 }
 
+/* Called for files only: what was unpacked is in memory. */
 static int space_fill(void *host, const struct lode_fill *fill, const struct lode_source *source, struct lode_diag *why)
 {
-	unsigned char *to = planned(host, fill->addr, fill->size);
+	struct vmm *vm = host;
+	unsigned char *to = planned(vm, fill->addr, fill->size);
+	const struct lode_extent part = {fill->offset, fill->size};
 
-	return to ? lode_source_read(to, source, fill->offset, fill->size, why) : -1;
+	(void)source;
+	if (to && lode_vmm_file_load_(vm, to, &vm->kernel_file, &part) == 0)
+		return 0;
+	*why = lode_diag_of(LODE_RULE_SOURCE_READ, LODE_FIELD_FILE, fill->size, 0);
+	why->offset = fill->offset;
+	return -1;
 }
 
 /* The file's own pages, privately: the guest's stores stay its own. */
@@ -275,8 +283,11 @@ static int place_image(struct vmm *vm)
 
 static int copy_kernel(struct vmm *vm, void *to, const struct lode_part *part)
 {
+	const struct lode_extent bytes = {part->offset, part->size};
 	struct lode_diag why;
 
+	if (vm->kernel.source.read && lode_vmm_file_load_(vm, to, &vm->kernel_file, &bytes) == 0)
+		return 0;
 	if (lode_source_read(to, &vm->kernel.source, part->offset, part->size, &why) != LODE_OK)
 		return lode_vmm_fail_diag_(vm, &why);
 	return 0;
@@ -285,7 +296,8 @@ static int copy_kernel(struct vmm *vm, void *to, const struct lode_part *part)
 static int copy_module(struct vmm *vm, void *to, const struct lode_part *part)
 {
 	const struct vmm_file *file = &vm->modules[part->index];
-	int error = lode_vmm_file_read_(to, file, part->offset, part->size);
+	const struct lode_extent bytes = {part->offset, part->size};
+	int error = lode_vmm_file_load_(vm, to, file, &bytes);
 
 	return error ? lode_vmm_fail_file_(vm, error, file->path, "reading it") : 0;
 }

@@ -224,6 +224,8 @@ int lode_vmm_files_open_(struct vmm *vm);
 void lode_vmm_files_close_(struct vmm *vm);
 /** 0 or an errno; a file that has become shorter is EIO. */
 int lode_vmm_file_read_(void *bytes, const struct vmm_file *file, uint64_t offset, uint64_t size);
+/** The same for bytes that go into the guest's RAM (@to). */
+int lode_vmm_file_load_(const struct vmm *vm, unsigned char *to, const struct vmm_file *file, const struct lode_extent *part);
 
 /** The kernel, on its way from bytes to start state (load.c). */
 struct vmm_kernel {

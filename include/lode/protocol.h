@@ -13,8 +13,8 @@ extern "C" {
  * lode_protocol_find - the protocol by which a file is best started
  * @image: opened, or NULL if the file is no ELF file
  * @source: the file
- * From what says most about itself to what says nothing: a bzImage's header; bootloader_api's configuration; Limine's tag or requests
- * (not asked of Linux); a Multiboot 2 header, a Multiboot 1 header; a PVH note; any ELF64 program for x86-64 (not one with an
+ * From what says most about itself to what says nothing: a bzImage's header; bootloader_api's configuration, Limine's tag or requests
+ * (neither is searched for in Linux, which is large); a Multiboot 2 header, a Multiboot 1 header; a PVH note; any ELF64 program for x86-64 (not one with an
  * interpreter). A header that is there and wrong counts: the protocol's own function then says what is wrong.
  * Errors: start-none, source-*.
  */

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/* place KERNEL... -> a table: microseconds to bring a kernel file into a guest's memory, everything from its headers to the start
+ * state included: its pages mapped, and its bytes copied. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "../hosts/vmm/vmm.h"
+
+enum { ROUNDS = 31 };
+
+static const struct vmm_board board = {
+	.low_limit = UINT64_C(0xc0000000), .low_most = UINT64_C(0xc0000000), .framebuffer = UINT64_C(0xf8000000), .pm_base = 0x600,
+};
+static const struct vmm_engine here = {.name = "here", .board = &board}, elsewhere = {.name = "elsewhere", .board = &board,
+	.elsewhere = true};
+
+static double now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
+}
+
+static int compare(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Microseconds of the load stage, or a negative number if it fails. */
+static double load_once(const struct lode_vmm_request *request, const struct vmm_engine *engine)
+{
+	struct vmm *vm = calloc(1, sizeof *vm);
+	double begun, took = -1;
+
+	vm->request = request;
+	vm->engine = engine;
+	if (lode_vmm_files_open_(vm) == 0 && lode_vmm_ram_create_(vm, UINT64_C(512) << 20, engine->elsewhere) == 0 &&
+		lode_vmm_machine_make_(vm) == 0) {
+		begun = now();
+		if (lode_vmm_load_(vm) == 0)
+			took = now() - begun;
+	}
+	if (took < 0)
+		fprintf(stderr, "%s: %s\n", request->kernel.path, vm->error.text);
+	lode_vmm_unload_(vm);
+	lode_vmm_ram_destroy_(vm);
+	lode_vmm_files_close_(vm);
+	free(vm);
+	return took;
+}
+
+static double median(const struct lode_vmm_request *request, const struct vmm_engine *engine)
+{
+	double took[ROUNDS];
+
+	for (int i = 0; i < ROUNDS; i++) {
+		took[i] = load_once(request, engine);
+		if (took[i] < 0)
+			return -1;
+	}
+	qsort(took, ROUNDS, sizeof *took, compare);
+	return took[ROUNDS / 2];
+}
+
+int main(int argc, char **argv)
+{
+	printf("%-40s %12s %12s %8s\n", "kernel into guest memory, microseconds", "mapped", "copied", "ratio");
+	for (int i = 1; i < argc; i++) {
+		const struct lode_vmm_request request = {.kernel = {.path = argv[i]}};
+		const char *slash = strrchr(argv[i], '/');
+		double mapped = median(&request, &here), copied = median(&request, &elsewhere);
+
+		if (mapped < 0 || copied < 0)
+			return 1;
+		printf("%-40.40s %12.1f %12.1f %7.0fx\n", slash ? slash + 1 : argv[i], mapped, copied, copied / mapped);
+	}
+	return 0;
+}

@@ -103,8 +103,8 @@ void lode_vmm_files_close_(struct vmm *vm)
 	vm->kernel_file.fd = -1;
 }
 
-/* Written to the memfd straight from the page cache: pages are neither cleared first nor faulted in one by one. The mapping is read by
- * the kernel only, so that a file which becomes shorter is an error and no signal. */
+/* Written to the memfd straight from the page cache: pages are neither cleared first nor faulted in one by one. The mapping is
+ * read by the kernel only, so that a file which becomes shorter is an error and no signal. */
 static int copy_shared(const struct vmm *vm, const unsigned char *to, const struct vmm_file *file, const struct lode_extent *part)
 {
 	uint64_t first = part->offset & ~(uint64_t)(PAGE - 1), skip = part->offset - first, done = 0;

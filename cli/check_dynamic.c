@@ -195,8 +195,10 @@ static void check_init(struct check *c)
 	const struct {
 		const char *tag;
 		struct lode_range range;
-	} calls[] = {{"DT_INIT", {d->init, 1}}, {"DT_FINI", {d->fini, 1}}, {"DT_INIT_ARRAY", d->init_array}, {"DT_FINI_ARRAY",
-		d->fini_array}};
+	} calls[] = {
+		{"DT_INIT", {d->init, 1}}, {"DT_FINI", {d->fini, 1}},
+		{"DT_INIT_ARRAY", d->init_array}, {"DT_FINI_ARRAY", d->fini_array},
+	};
 
 	for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
 		const struct lode_range *range = &calls[i].range;

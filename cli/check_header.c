@@ -2,7 +2,7 @@
 /* ELF header and each PT_LOAD by itself -> findings. What two segments do to each other is check_pages.c's. */
 #include "check.h"
 
-enum { PAGE = 4096, LARGE_ALIGN = 65536, LOWEST = 65536 };
+enum { LARGE_ALIGN = 65536, LOWEST = 65536 };
 
 static bool power_of_two(uint64_t n)
 {

@@ -2,8 +2,6 @@
 /* PT_LOAD segments in the order of their addresses -> what two of them do to each other. */
 #include "check.h"
 
-enum { PAGE = 4096 };
-
 static uint64_t page_of(uint64_t addr)
 {
 	return addr & ~(uint64_t)(PAGE - 1);

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PAGE = 4096, TRIES = 64, LINUX_SEGMENTS = 65536 / 56 };
+enum { TRIES = 64 };
 
 static void neutralise(struct lode_segment *segment, enum lode_rule rule)
 {
@@ -158,7 +158,7 @@ static void plan_process(struct check *c)
 		policy.flags &= ~(uint32_t)LODE_PLAN_ENTRY_ANY;
 	policy.flags &= ~(uint32_t)LODE_PLAN_ALIGN_LENIENT;
 	policy.address_limit = user_end(&c->image);
-	policy.max_segments = LINUX_SEGMENTS;
+	policy.max_segments = LODE_PROCESS_SEGMENTS;
 	plan_copy(c, &plan, &policy);
 }
 

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { PAGE = 4096, MAX_INTERP = 4096 };
+enum { MAX_INTERP = 4096 }; /* Linux: PATH_MAX */
 
 static uint32_t count_of(const struct check *c, uint32_t type, uint32_t *second)
 {

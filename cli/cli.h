@@ -7,6 +7,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+/* Of the machines that are spoken of where no other is named. */
+enum { PAGE = 4096 };
+
 /* Exit status of every verb that has none of its own. */
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_MISUSE = 2 };
 

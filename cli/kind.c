@@ -6,7 +6,6 @@
 #include <string.h>
 
 /* How far boot loaders look: Multiboot 8 KiB, Multiboot2 32 KiB into the file. */
-enum { MULTIBOOT_SEARCH = 8192, MULTIBOOT2_SEARCH = 32768, LIMINE_PIECE = 65536 };
 
 static bool text_byte(unsigned char byte)
 {
@@ -20,8 +19,6 @@ static bool all_text(const unsigned char *bytes, size_t size)
 			return false;
 	return size > 0;
 }
-
-enum { PAGE = 4096 };
 
 static struct kind kind(enum kind_id id, const char *article, const char *words)
 {

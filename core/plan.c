@@ -2,9 +2,6 @@
 /* image + policy -> plan: limits, base and everything beside the two lists are decided here; sweep.c and paint.c make the lists. */
 #include "plan.h"
 
-/* Linux reads no program header table larger than 64 KiB. */
-enum { PROCESS_SEGMENTS = 65536 / 56 };
-
 struct lode_policy lode_policy_process(uint64_t page_size)
 {
 	return (struct lode_policy){
@@ -15,7 +12,7 @@ struct lode_policy lode_policy_process(uint64_t page_size)
 		.relocate = LODE_RELOCATE_NONE,
 		.flags = LODE_PLAN_ENTRY_ANY | LODE_PLAN_ALIGN_LENIENT,
 		.page_size = page_size,
-		.max_segments = PROCESS_SEGMENTS,
+		.max_segments = LODE_PROCESS_SEGMENTS,
 	};
 }
 

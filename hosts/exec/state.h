@@ -15,7 +15,7 @@ enum {
 	AUXV_MOST = 40,
 	SPECIAL_MOST = 16,
 	SCRIPT_STRINGS = 2 * SCRIPT_DEPTH + 1, /* most that #! lines can add to argv */
-	PHNUM_LARGEST = 65536 / 56,
+	PHNUM_LARGEST = LODE_PROCESS_SEGMENTS,
 	STRING_LARGEST = 131072,
 };
 

@@ -70,6 +70,9 @@ struct lode_policy {
 	uint32_t nallowed, nreserved;
 };
 
+/** Linux reads no program header table of more than 65536 bytes. */
+#define LODE_PROCESS_SEGMENTS (65536u / 56u)
+
 /** Linux's rules for a process: last mapping wins, whole file pages, RWX as asked, any entry, 1170 segments at the most. */
 struct lode_policy lode_policy_process(uint64_t page_size);
 /** A kernel or guest: zeros beside the bytes, union of permissions, loader relocates, entry checked. */

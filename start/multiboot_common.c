@@ -3,8 +3,9 @@
 #include "multiboot.h"
 
 enum { PIECE = 512, MOST_WORDS = 4, COM1 = 0x3f8 };
-/* The BIOS data area, and offsets in it: port of COM1, segment behind low memory, KiB of low memory. */
-enum { BIOS_DATA = 0x400, BIOS_DATA_SIZE = 0x100, BIOS_COM1 = 0, BIOS_EBDA = 0x0e, BIOS_LOW_MEMORY = 0x13 };
+/* Vectors of real mode and the BIOS data area: port of COM1, segment behind low memory, KiB of low memory, room for programs. */
+enum { BIOS_DATA_SIZE = 0x500, BIOS_COM1 = 0x400, BIOS_EBDA = 0x40e, BIOS_LOW_MEMORY = 0x413, BIOS_CODE = 0x4f0 };
+enum { VECTORS = 256, FIRST_SERVICE = 0x10, LAST_SERVICE = 0x1f };
 #define LOW_END 0xa0000u
 #define ONE_MIB 0x100000u
 
@@ -171,22 +172,35 @@ uint32_t lode_memory_lower_(const struct lode_machine *machine)
 	return (uint32_t)((end < LOW_END ? end : LOW_END) >> 10);
 }
 
+/* Services fail as those that a BIOS does not know: carry is set. Everything else only returns. */
+static void write_vectors(unsigned char *area)
+{
+	/* push bp; mov bp, sp; or byte [bp + 6], 1; pop bp; iret */
+	static const unsigned char code[] = {0x55, 0x89, 0xe5, 0x80, 0x4e, 0x06, 0x01, 0x5d, 0xcf};
+
+	memcpy(area + BIOS_CODE, code, sizeof code);
+	for (uint32_t v = 0; v < VECTORS; v++)
+		put_(area + 4 * v, 2, v >= FIRST_SERVICE && v <= LAST_SERVICE ? BIOS_CODE : BIOS_CODE + sizeof code - 1);
+}
+
 static void write_bios_data(unsigned char *area, uint32_t kib)
 {
 	memset(area, 0, BIOS_DATA_SIZE);
+	write_vectors(area);
 	put_(area + BIOS_COM1, 2, COM1);
 	put_(area + BIOS_EBDA, 2, (uint64_t)kib << (10 - 4));
 	put_(area + BIOS_LOW_MEMORY, 2, kib);
 }
 
-/* Xen takes the place for its first steps on other processors from here, and believes that it is right. */
+/* Xen takes the place for its first steps on other processors from here, and believes that it is right; before them it asks the
+ * BIOS for memory, disks and screen. */
 int lode_put_bios_data_(struct lode_builder_ *b)
 {
 	struct lode_start *start = b->start;
-	const struct lode_part part = {.addr = BIOS_DATA, .size = BIOS_DATA_SIZE, .offset = start->nbytes,
+	const struct lode_part part = {.addr = 0, .size = BIOS_DATA_SIZE, .offset = start->nbytes,
 		.what = LODE_FIELD_PART_BIOS_DATA, .index = LODE_NO_INDEX, .content = LODE_CONTENT_BYTES};
 
-	if (!b->machine->no_bios || !lode_fits_(b, BIOS_DATA, BIOS_DATA_SIZE))
+	if (!b->machine->no_bios || !lode_fits_(b, 0, BIOS_DATA_SIZE))
 		return LODE_OK;
 	start->nbytes += BIOS_DATA_SIZE;
 	if (start->nbytes <= start->max_bytes)

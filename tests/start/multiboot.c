@@ -164,6 +164,13 @@ static void test_bios_data(void)
 		CHECK_EQ(state_get(&s, 0x400, 2), 0x3f8);
 		CHECK_EQ(state_get(&s, 0x40e, 2), 0x9fc0);
 		CHECK_EQ(state_get(&s, 0x413, 2), 639);
+		/* int 10h to 1fh set carry, all others return */
+		CHECK_EQ(state_get(&s, 0x10 * 4, 4), 0x4f0);
+		CHECK_EQ(state_get(&s, 0x1f * 4, 4), 0x4f0);
+		CHECK_EQ(state_get(&s, 0x4f0, 8), 0x5d01064e80e58955);
+		CHECK_EQ(state_get(&s, 0x0f * 4, 4), 0x4f8);
+		CHECK_EQ(state_get(&s, 0xff * 4, 4), 0x4f8);
+		CHECK_EQ(state_get(&s, 0x4f8, 1), 0xcf);
 		machine.reserved = reserved;
 		machine.nreserved = 1;
 		(v == 1 ? run1 : run2)(&machine, true);

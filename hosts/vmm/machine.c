@@ -2,7 +2,7 @@
 /* Request + board -> the machine that the guest will find: memory map, modules, processors, where the ACPI tables lie.
  *
  *   0           usable RAM. [VMM_STAGE, VMM_EBDA) of it is the engine's until the guest runs
- *   VMM_EBDA    reserved up to 1 MiB; a copy of the RSDP for those who look for it there
+ *   VMM_EBDA    reserved up to 1 MiB; copies of the RSDP for those who look for it there and at VMM_BIOS
  *   1 MiB       usable up to the ACPI tables, which end at the hole
  *   low         the hole: devices. A framebuffer if one is asked for
  *   4 GiB       the rest of the RAM, usable
@@ -91,7 +91,8 @@ static uint32_t list_virtio(struct acpi_virtio *list, const struct vmm *vm)
 	return n;
 }
 
-/* The tables end the low memory; old kernels look for the RSDP in the EBDA, whose segment stands at 40Eh. */
+/* The tables end the low memory. Kernels that are not told where the RSDP is look in the EBDA, whose segment stands at 40Eh, and in
+ * the BIOS, which is all that a guest of Xen sees. */
 static int make_acpi(struct vmm *vm)
 {
 	const struct vmm_board *board = vm->engine->board;
@@ -108,6 +109,7 @@ static int make_acpi(struct vmm *vm)
 	put_word(low + 0x40e, VMM_EBDA >> 4);
 	low[VMM_EBDA] = 1; /* its size in KiB */
 	memcpy(low + VMM_EBDA + 16, tables, ACPI_RSDP_SIZE);
+	memcpy(low + VMM_BIOS, tables, ACPI_RSDP_SIZE);
 	memcpy(vm->rsdp, tables, ACPI_RSDP_SIZE);
 	vm->machine.rsdp = vm->acpi.addr;
 	vm->machine.rsdp_bytes = vm->rsdp;

@@ -38,6 +38,7 @@ static bool find_program(char *path, size_t size)
 	return false;
 }
 
+/* The ROM is seen in the last 64 KiB below 1 MiB too, in front of what RAM has there. */
 static int make_rom(void)
 {
 	int fd = memfd_create("rom", MFD_CLOEXEC);
@@ -332,6 +333,8 @@ static int qemu_run(struct vmm *vm)
 	sigset_t before;
 	int status = 0, result;
 
+	if (pwrite(qemu->rom, vm->rsdp, sizeof vm->rsdp, 0) != (ssize_t)sizeof vm->rsdp)
+		return lode_vmm_fail_(vm, errno, "writing the ROM");
 	run.watched[SIGNALS].fd = open_signals(vm, &before);
 	run.watched[TIMER].fd = open_timer(vm->request->time_limit);
 	result = start_qemu(vm, qemu, &before);

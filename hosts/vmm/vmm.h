@@ -162,6 +162,7 @@ _Noreturn void lode_vmm_rest_(void);
 enum {
 	VMM_STAGE = 0x80000, /* up to VMM_EBDA: the engine's until the guest runs, if board->stage */
 	VMM_EBDA = 0x9fc00,
+	VMM_BIOS = 0xf0000,
 	VMM_ACPI_SIZE = 0x10000,
 	VMM_CPUS_MOST = 255,
 	VMM_MODULES_MOST = 64,

@@ -31,6 +31,10 @@ check-kvm: everything ## every test of the KVM engine, in a machine that has KVM
 	@tools/deps build check
 	@tests/kvm/run $(BUILD) all
 
+check-boot: everything ## every kernel of Debian that is downloaded for it, on QEMU's translator
+	@tools/deps build check
+	@tests/boot/kernels $(BUILD) all
+
 check-hostile: everything ## every mutation of the hostile-input tests: about half an hour
 	@tools/deps build check
 	@tools/check-hostile $(BUILD)
@@ -67,4 +71,4 @@ help:                 ## this list
 	@echo "make                  build/lode"
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r name text; do printf 'make %-16s %s\n' "$$name" "$$text"; done
 
-.PHONY: all everything demo check check-kvm check-hostile sweep fuzz bench coverage lint install clean help
+.PHONY: all everything demo check check-kvm check-boot check-hostile sweep fuzz bench coverage lint install clean help

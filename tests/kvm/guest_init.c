@@ -80,6 +80,11 @@ static void act(const char *what)
 		echo();
 	else if (strncmp(what, "exit", 4) == 0)
 		put_port(0xf4, 21);
+	else if (strncmp(what, "debug", 5) == 0)
+		for (const char *c = "written to port E9h\n"; *c; c++)
+			put_port(0xe9, (unsigned char)*c);
+	else if (strncmp(what, "wait", 4) == 0)
+		pause();
 	else if (strncmp(what, "panic", 5) == 0)
 		put_port(0x505, 1);
 	else if (strncmp(what, "reboot", 6) == 0)
@@ -100,6 +105,7 @@ int main(void)
 	load_modules();
 	mount("devtmpfs", "/dev", "devtmpfs", 0, NULL);
 	printf("HELLO from init\n%ld processors, %ld MiB\n", sysconf(_SC_NPROCESSORS_ONLN), sysconf(_SC_PHYS_PAGES) / 256);
+	printf("command line %s", read_file("/proc/cmdline"));
 	printf("clock %s", read_file("/sys/devices/system/clocksource/clocksource0/current_clocksource"));
 	use_disk();
 	what = strstr(read_file("/proc/cmdline"), "do=");

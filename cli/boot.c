@@ -358,9 +358,9 @@ static int read_options(struct boot *boot, int argc, char **argv)
 	return EXIT_DONE;
 }
 
-int boot_kernel(const char *path)
+int boot_kernel(const char *path, const char *cmdline)
 {
-	struct boot boot = {.request = {.kernel = {.path = path}}};
+	struct boot boot = {.request = {.kernel = {.path = path}, .cmdline = cmdline}};
 
 	return start(&boot);
 }

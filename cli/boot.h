@@ -8,7 +8,7 @@
 #include <lode/protocol.h>
 #include <lode/vmm.h>
 
-/* With every option as it is of itself; the exit status of the verb boot. */
-int boot_kernel(const char *path);
+/* With every option but the command line as it is of itself; the exit status of the verb boot. */
+int boot_kernel(const char *path, const char *cmdline);
 
 #endif

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* `lode run FILE [ARGS]`: finds out what FILE is; programs and scripts are started, everything else is named. */
+/* `lode run FILE [ARGS]`: finds out what FILE is; programs and scripts are started, kernels booted, everything else is named. */
+#include "boot.h"
 #include "exec.h"
 #include "input.h"
 #include "kind.h"
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 enum { VERBOSE = 1 };
 
+#define NO_PATH_KERNEL "a kernel needs a path, to be opened by"
 #define NO_PATH "a script of /bin/sh needs a path, to be given to it: sh -s reads one from standard input"
 
 static const struct option options[] = {
@@ -22,43 +25,45 @@ static const struct command command = {
 	.options = options,
 	.noptions = sizeof options / sizeof *options,
 	.summary = "Finds out what FILE is and does the right thing with it.",
-	.more = "Programs and scripts take the place of this process, as `lode exec` starts them. Kernels, objects,\n"
-		"libraries, archives and cores are recognised and named; running those is still to come.",
+	.more = "Programs and scripts take the place of this process, as `lode exec` starts them. Kernels are booted as by\n"
+		"`lode boot`, with ARGS as their command line. Objects, libraries, archives and cores are recognised and named.",
 	.in_order = true,
 };
 
-/* What is to be done with a kind of file, and what is said where nothing can be done yet. */
+enum job { JOB_NONE, JOB_EXEC, JOB_BOOT };
+
+/* What is to be done with a kind of file, and what is said where nothing can be done. */
 static const struct {
-	bool exec;
+	enum job job;
 	const char *missing;
 } jobs[] = {
-	[KIND_UNKNOWN] = {false, "nothing here knows how to run it"},
-	[KIND_EMPTY] = {false, "there is nothing in it to run"},
-	[KIND_TEXT] = {false, "it may not be executed; chmod +x makes it a script of /bin/sh, or of what its #! names"},
-	[KIND_SCRIPT] = {true, NULL},
-	[KIND_ARCHIVE] = {false, "linking and running archives is not there yet; `lode show` lists its members"},
-	[KIND_PE] = {false, "lode runs ELF files"},
-	[KIND_FLAT] = {false, "booting kernels is not there yet"},
-	[KIND_FOREIGN] = {false, "lode runs ELF files"},
-	[KIND_BZIMAGE] = {false, "booting kernels is not there yet; `lode show` and `lode check` read it"},
-	[KIND_PACKED] = {false, "unpack it first; `lode show` looks inside"},
-	[KIND_PROGRAM] = {true, NULL},
-	[KIND_STATIC] = {true, NULL},
-	[KIND_STATIC_PIE] = {true, NULL},
-	[KIND_INTERPRETER] = {true, NULL},
-	[KIND_LIBRARY] = {false, "a library runs as part of a program; `lode show` explains it"},
-	[KIND_KERNEL] = {false, "booting kernels is not there yet; `lode show` and `lode check` read it"},
-	[KIND_OBJECT] = {false, "linking and running objects is not there yet; `lode show` reads it"},
-	[KIND_MODULE] = {false, "loading kernel modules is not there yet; `lode show` reads it"},
-	[KIND_CORE] = {false, "a core is what is left of a program: nothing can run it; `lode show` reads it"},
-	[KIND_DEBUG] = {false, "its code is in the file that it was taken from"},
-	[KIND_ELF] = {false, "nothing here knows how to run it"},
+	[KIND_UNKNOWN] = {JOB_NONE, "nothing here knows how to run it"},
+	[KIND_EMPTY] = {JOB_NONE, "there is nothing in it to run"},
+	[KIND_TEXT] = {JOB_NONE, "it may not be executed; chmod +x makes it a script of /bin/sh, or of what its #! names"},
+	[KIND_SCRIPT] = {JOB_EXEC, NULL},
+	[KIND_ARCHIVE] = {JOB_NONE, "linking and running archives is not there yet; `lode show` lists its members"},
+	[KIND_PE] = {JOB_NONE, "lode runs ELF files"},
+	[KIND_FLAT] = {JOB_NONE, "kernels are booted on x86-64 only"},
+	[KIND_FOREIGN] = {JOB_NONE, "lode runs ELF files"},
+	[KIND_BZIMAGE] = {JOB_BOOT, NO_PATH_KERNEL},
+	[KIND_PACKED] = {JOB_NONE, "unpack it first; `lode show` looks inside"},
+	[KIND_PROGRAM] = {JOB_EXEC, NULL},
+	[KIND_STATIC] = {JOB_EXEC, NULL},
+	[KIND_STATIC_PIE] = {JOB_EXEC, NULL},
+	[KIND_INTERPRETER] = {JOB_EXEC, NULL},
+	[KIND_LIBRARY] = {JOB_NONE, "a library runs as part of a program; `lode show` explains it"},
+	[KIND_KERNEL] = {JOB_BOOT, NO_PATH_KERNEL},
+	[KIND_OBJECT] = {JOB_NONE, "linking and running objects is not there yet; `lode show` reads it"},
+	[KIND_MODULE] = {JOB_NONE, "loading kernel modules is not there yet; `lode show` reads it"},
+	[KIND_CORE] = {JOB_NONE, "a core is what is left of a program: nothing can run it; `lode show` reads it"},
+	[KIND_DEBUG] = {JOB_NONE, "its code is in the file that it was taken from"},
+	[KIND_ELF] = {JOB_NONE, "nothing here knows how to run it"},
 };
 
 /* Libraries that are programs too (libc.so.6, ld.so) have an interpreter or need nothing. */
-static bool runs(const struct file *file, const struct kind *kind)
+static enum job job_of(const struct file *file, const struct kind *kind)
 {
-	return jobs[kind->id].exec || (kind->id == KIND_LIBRARY && lode_segment_find(&file->image, LODE_PT_INTERP) != NULL);
+	return kind->id == KIND_LIBRARY && lode_segment_find(&file->image, LODE_PT_INTERP) ? JOB_EXEC : jobs[kind->id].job;
 }
 
 /* Packed bytes are named with what is in them. A program among them stays what it is: packed. */
@@ -71,7 +76,7 @@ static void look_inside(struct kind *kind, const char *name)
 	if (file_open(&file, name, 0) == 0) {
 		inside = kind_of_image(&file);
 		snprintf(words, sizeof words, "%.40s with a %.100s in it", kind->words, inside.words);
-		if (!runs(&file, &inside))
+		if (job_of(&file, &inside) != JOB_EXEC)
 			kind->id = inside.id;
 		memcpy(kind->words, words, sizeof words);
 	}
@@ -83,58 +88,59 @@ static bool is_input(const char *name)
 	return strcmp(name, "-") == 0;
 }
 
-/* One line, unless it is started and that is not to be told. */
-static void say(const char *name, const struct kind *kind, bool start, bool verbose)
+/* One line, unless it is started and that is not to be told. Returns the job. */
+static enum job say(const char *name, const struct kind *kind, enum job job, bool verbose)
 {
 	bool no_path = kind->id == KIND_TEXT && strcmp(name, INPUT_NAME) == 0;
 
-	if (!start)
+	if (job == JOB_BOOT && strcmp(name, INPUT_NAME) == 0)
+		job = JOB_NONE;
+	if (job == JOB_NONE)
 		complain(name, "%s: %s", kind->words, no_path ? NO_PATH : jobs[kind->id].missing);
 	else if (verbose)
 		complain(name, "%s", kind->words);
+	return job;
 }
 
-/* What could not be opened as ELF: true if it is to be started all the same. */
-static bool judge_other(const struct file *file, const char *name, bool verbose)
+/* What could not be opened as ELF. */
+static enum job judge_other(const struct file *file, const char *name, bool verbose)
 {
 	struct kind kind;
-	bool start;
+	enum job job;
 
 	if (file->input.error[0] != '\0') {
 		complain(file->input.name, "%s", file->input.error);
-		return false;
+		return JOB_NONE;
 	}
 	kind = kind_of_bytes(&file->input.source);
 	if (file->why.rule != LODE_RULE_HEADER_MAGIC && (file->why.rule != LODE_RULE_HEADER_TRUNCATED || kind.id == KIND_UNKNOWN)) {
 		file_error(file);
-		return false;
+		return JOB_NONE;
 	}
 	if (kind.id == KIND_PACKED)
 		look_inside(&kind, name);
 	/* Text that may be executed, and be it empty, is a script of /bin/sh, as shells have it. */
-	start = jobs[kind.id].exec;
+	job = jobs[kind.id].job;
 	if (kind.id == KIND_TEXT || kind.id == KIND_EMPTY)
-		start = !is_input(name) && access(name, X_OK) == 0;
-	say(file->input.name, &kind, start, verbose);
-	return start;
+		job = !is_input(name) && access(name, X_OK) == 0 ? JOB_EXEC : JOB_NONE;
+	return say(file->input.name, &kind, job, verbose);
 }
 
-/* True: start it. False: it was named on stderr, as it is of itself if verbose. */
-static bool judge(const char *name, bool verbose)
+/* JOB_NONE: it was named on stderr, as it is of itself if verbose. */
+static enum job judge(const char *name, bool verbose)
 {
 	struct file file;
 	struct kind kind;
-	bool start;
+	enum job job;
 
 	if (file_open(&file, name, INPUT_RAW) != 0) {
-		start = judge_other(&file, name, verbose);
+		job = judge_other(&file, name, verbose);
 	} else {
 		kind = kind_of_image(&file);
-		start = runs(&file, &kind);
-		say(file.input.name, &kind, start, verbose);
+		job = say(file.input.name, &kind, job_of(&file, &kind), verbose);
 	}
 	file_close(&file);
-	return start;
+	return job;
 }
 
 /* What stands in a pipe now, without taking it out; 0: nothing can be said. */
@@ -155,7 +161,7 @@ static size_t look_ahead(void *head, size_t size)
 /* Standard input: a file is judged like any other, of a pipe the first bytes are, of which some may be on their way. What begins as
  * a program is left to exec.
  */
-static bool judge_input(bool verbose)
+static enum job judge_input(bool verbose)
 {
 	unsigned char head[INPUT_HEAD];
 	struct lode_source source = {.bytes = head};
@@ -166,18 +172,55 @@ static bool judge_input(bool verbose)
 		return judge("-", verbose);
 	source.size = look_ahead(head, sizeof head);
 	if (source.size < 4 || memcmp(head, "\177ELF", 4) == 0)
-		return true;
+		return JOB_EXEC;
 	kind = kind_of_bytes(&source);
-	say(INPUT_NAME, &kind, jobs[kind.id].exec, verbose);
-	return jobs[kind.id].exec;
+	return say(INPUT_NAME, &kind, jobs[kind.id].job, verbose);
+}
+
+/* The command line is the words, with a space between two. */
+static int boot_words(char **words)
+{
+	size_t size = 1;
+	char *line;
+	int status;
+
+	for (char **word = words + 1; *word; word++)
+		size += strlen(*word) + 1;
+	line = calloc(size, 1);
+	if (!line) {
+		complain(NULL, "%m");
+		return EXIT_FAILED;
+	}
+	for (char **word = words + 1; *word; word++) {
+		strcat(line, *word);
+		if (word[1])
+			strcat(line, " ");
+	}
+	status = boot_kernel(words[0], line);
+	free(line);
+	return status;
+}
+
+/* What is no file here may be a command of PATH, or "lib.a:member.o", which is no path but can be named. */
+static enum job choose(struct launch *launch, const char *name)
+{
+	bool verbose = launch->trace;
+	struct stat st;
+
+	if (is_input(name)) {
+		launch->by_fd = true;
+		return judge_input(verbose);
+	}
+	if (stat(name, &st) != 0)
+		return strchr(name, ':') ? judge(name, verbose) : JOB_EXEC;
+	launch->no_search = true;
+	return S_ISREG(st.st_mode) || S_ISDIR(st.st_mode) ? judge(name, verbose) : JOB_EXEC;
 }
 
 int cmd_run(int argc, char **argv)
 {
 	struct launch launch = {.no_search = false};
 	struct options walk;
-	struct stat st;
-	const char *name;
 	int option;
 
 	options_begin(&walk, &command, argc, argv);
@@ -187,18 +230,9 @@ int cmd_run(int argc, char **argv)
 		return walk.status;
 	if (walk.noperands == 0)
 		return misuse(&command, "FILE is missing");
-	name = walk.operands[0];
-	if (is_input(name)) {
-		if (!judge_input(launch.trace))
-			return EXIT_FAILED;
-		launch.by_fd = true;
-	} else if (stat(name, &st) == 0) {
-		if ((S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)) && !judge(name, launch.trace))
-			return EXIT_FAILED;
-		launch.no_search = true;
-	} else if (strchr(name, ':') && !judge(name, launch.trace)) {
-		/* "lib.a:member.o" is no path, but may be named. */
-		return EXIT_FAILED;
+	switch (choose(&launch, walk.operands[0])) {
+	case JOB_EXEC: return launch_program(&launch, walk.operands);
+	case JOB_BOOT: return boot_words(walk.operands);
+	default: return EXIT_FAILED;
 	}
-	return launch_program(&launch, walk.operands);
 }

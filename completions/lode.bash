@@ -8,6 +8,8 @@ _lode_values()
 	*:--color) echo 'auto always never' ;;
 	show:--for) echo 'process kernel' ;;
 	check:--for | check:-f) echo 'linux-process pvh limine multiboot linux-kernel module any' ;;
+	boot:--protocol) echo 'auto pvh linux elf64 multiboot multiboot2 limine rust' ;;
+	boot:--engine) echo 'auto kvm qemu' ;;
 	check:--explain) lode check --list 2>/dev/null | cut -d' ' -f1 ;;
 	esac
 }
@@ -16,13 +18,20 @@ _lode_values()
 _lode_value()
 {
 	local option=$1 value=$2 front=$3
+	[ "$verb" != boot ] || case $option in
+	-p) option=--protocol ;;
+	-e) option=--engine ;;
+	-i | -d) option=--disk ;;
+	-a | -m | -c) option=--append ;;
+	esac
 	case $option in
-	--for | -f | --explain | --color)
+	--for | -f | --explain | --color | --protocol | --engine)
 		[[ $option != --for && $option != -f || $value != *,* ]] || front+=${value%,*},
 		COMPREPLY=($(compgen -P "$front" -W "$(_lode_values "$verb" "$option")" -- "${value##*,}")) ;;
 	--cwd | -C) COMPREPLY=($(compgen -P "$front" -d -- "$value")) ;;
-	--svg) COMPREPLY=($(compgen -P "$front" -f -- "$value")) ;;
+	--svg | --initrd | --module | --disk | --screenshot) COMPREPLY=($(compgen -P "$front" -f -- "$value")) ;;
 	--argv0 | --env | -e | --fd | --stack-size | --page-size | --base) ;;
+	--append | --memory | --cpus | --framebuffer | --time-limit) ;;
 	*) return 1 ;;
 	esac
 }
@@ -32,12 +41,12 @@ _lode()
 	local current=${COMP_WORDS[COMP_CWORD]} verb=${COMP_WORDS[1]-} before=${COMP_WORDS[COMP_CWORD - 1]} options i
 	COMPREPLY=()
 	if [ "$COMP_CWORD" -eq 1 ]; then
-		COMPREPLY=($(compgen -W 'run show check exec help --help --version' -- "$current"))
+		COMPREPLY=($(compgen -W 'run boot show check exec help --help --version' -- "$current"))
 		return
 	fi
 	case $verb in
 	help)
-		COMPREPLY=($(compgen -W 'run show check exec' -- "$current"))
+		COMPREPLY=($(compgen -W 'run boot show check exec' -- "$current"))
 		return ;;
 	run | exec)
 		# Behind the program its own words follow; readline makes three words of --cwd=DIR.
@@ -52,7 +61,7 @@ _lode()
 				return ;;
 			esac
 		done ;;
-	show | check) ;;
+	show | check | boot) ;;
 	*) return ;;
 	esac
 	if [ "$before" = = ]; then

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
 # fish completion for lode: verbs, the options that a verb's --help lists, and their values.
 complete -c lode -n __fish_use_subcommand -f -a run -d 'find out what FILE is and do the right thing'
+complete -c lode -n __fish_use_subcommand -f -a boot -d 'boot a kernel file in a virtual machine'
 complete -c lode -n __fish_use_subcommand -f -a show -d 'what a loader will do with FILE'
 complete -c lode -n __fish_use_subcommand -f -a check -d 'what is wrong in FILE'
 complete -c lode -n __fish_use_subcommand -f -a exec -d 'replace this process by a program'
-for verb in show check exec run
+for verb in show check exec run boot
 	complete -c lode -n "__fish_seen_subcommand_from $verb" -a "(lode $verb --help 2>/dev/null | string match -r -a -- '--[a-z][-a-z0-9]*')"
 end
 complete -c lode -n '__fish_seen_subcommand_from show check' -l color -x -a 'auto always never'
@@ -18,4 +19,13 @@ complete -c lode -n '__fish_seen_subcommand_from exec' -s C -l cwd -x -a '(__fis
 complete -c lode -n '__fish_seen_subcommand_from exec' -s e -l env -x
 for option in argv0 fd stack-size
 	complete -c lode -n '__fish_seen_subcommand_from exec' -l $option -x
+end
+complete -c lode -n '__fish_seen_subcommand_from boot' -s p -l protocol -x -a 'auto pvh linux elf64 multiboot multiboot2 limine rust'
+complete -c lode -n '__fish_seen_subcommand_from boot' -s e -l engine -x -a 'auto kvm qemu'
+complete -c lode -n '__fish_seen_subcommand_from boot' -s i -l initrd -r
+complete -c lode -n '__fish_seen_subcommand_from boot' -s d -l disk -r
+complete -c lode -n '__fish_seen_subcommand_from boot' -l module -r
+complete -c lode -n '__fish_seen_subcommand_from boot' -l screenshot -r
+for option in append memory cpus framebuffer time-limit
+	complete -c lode -n '__fish_seen_subcommand_from boot' -l $option -x
 end

@@ -73,6 +73,8 @@ static inline void fuzz_kick(struct driver *d)
 	driver_kick(d);
 	HOLDS((uint16_t)(queue->given - given) <= (uint16_t)(queue->taken - taken));
 	HOLDS((uint16_t)(queue->taken - taken) <= (live ? queue->size : 0));
+	if (d->device->timer)
+		d->device->type->ready(d->device);
 	HOLDS((virtio->status & VIRTIO_NEEDS_RESET) || (uint16_t)(queue->given - given) == (uint16_t)(queue->taken - taken));
 }
 

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/* A module comes in; its sections, and the symbol that an address belongs to, go out: for maps, profilers and debuggers. */
+#include "link.h"
+
+static struct lode_link_section *first_behind(uint32_t *class_, const struct lode_link *link)
+{
+	for (; *class_ < CLASS_TBSS; ++*class_)
+		if (link->classes_[*class_].first)
+			return link->classes_[*class_].first;
+	return NULL;
+}
+
+/* Sets stand behind the classes, one after the other. */
+static struct lode_link_section *set_behind(uint32_t *number, const struct lode_link *link)
+{
+	const struct lode_link_set *set = link->sets_;
+
+	for (uint32_t i = CLASS_TBSS; set && i < *number; i++)
+		set = set->next;
+	for (; set; set = set->next, ++*number)
+		if (set->first)
+			return set->first;
+	return NULL;
+}
+
+static struct lode_link_section *next_section(struct lode_link_piece *piece, const struct lode_link *link)
+{
+	struct lode_link_section *section = piece->next_;
+
+	if (section)
+		return section;
+	section = piece->class_ < CLASS_TBSS ? first_behind(&piece->class_, link) : NULL;
+	return section ? section : set_behind(&piece->class_, link);
+}
+
+bool lode_link_next_piece(struct lode_link_piece *piece, const struct lode_link *link)
+{
+	const struct lode_link_section *section = next_section(piece, link);
+
+	if (!section)
+		return false;
+	piece->addr = link->addr + section->addr;
+	piece->size = section->unit->image.sections[section->index].size;
+	piece->file = section->unit->file;
+	piece->member = section->unit->member;
+	piece->section = lode_unit_section_name_(section->unit, section->index);
+	piece->index = section->index;
+	piece->next_ = section->next;
+	if (!piece->next_)
+		piece->class_++;
+	return true;
+}
+
+static bool holds(const struct lode_link *link, const struct lode_link_section *section, uint64_t addr)
+{
+	if (section->class_ >= CLASS_TBSS)
+		return false;
+	return addr - (link->addr + section->addr) < section->unit->image.sections[section->index].size;
+}
+
+static void best_symbol(struct lode_link_text *name, uint64_t *offset, const struct lode_link_section *section, uint64_t at)
+{
+	const struct lode_link_unit *unit = section->unit;
+
+	*name = lode_unit_section_name_(unit, section->index);
+	*offset = at;
+	for (uint32_t i = 1; i < unit->nsymbols; i++) {
+		struct link_sym symbol = lode_unit_symbol_(unit, i);
+
+		if (symbol.reserved || symbol.shndx != section->index || symbol.type == LODE_STT_SECTION || symbol.value > at)
+			continue;
+		if (at - symbol.value > *offset)
+			continue;
+		*offset = at - symbol.value;
+		*name = lode_unit_symbol_name_(unit, i);
+	}
+}
+
+bool lode_link_at(struct lode_link_text *name, uint64_t *offset, const struct lode_link *link, uint64_t addr)
+{
+	for (const struct lode_link_unit *unit = link->units_.first; unit; unit = unit->next)
+		for (uint32_t i = 1; i < unit->image.nsections; i++) {
+			const struct lode_link_section *section = &unit->sections[i];
+
+			if (!holds(link, section, addr))
+				continue;
+			best_symbol(name, offset, section, addr - link->addr - section->addr);
+			return true;
+		}
+	return false;
+}

@@ -9,6 +9,7 @@ static const struct verb verbs[] = {
 	{"show", "what a loader will do with FILE", cmd_show},
 	{"check", "what is wrong or unwise in FILE, for whom, and how to mend it", cmd_check},
 	{"exec", "replace this process by a program, without execve", cmd_exec},
+	{"link", "link object files in memory and run their main", cmd_link},
 };
 enum { NVERBS = sizeof verbs / sizeof *verbs };
 

@@ -30,7 +30,7 @@ _lode_value()
 		COMPREPLY=($(compgen -P "$front" -W "$(_lode_values "$verb" "$option")" -- "${value##*,}")) ;;
 	--cwd | -C) COMPREPLY=($(compgen -P "$front" -d -- "$value")) ;;
 	--svg | --initrd | --module | --disk | --screenshot) COMPREPLY=($(compgen -P "$front" -f -- "$value")) ;;
-	--argv0 | --env | -e | --fd | --stack-size | --page-size | --base) ;;
+	--argv0 | --env | -e | -l | --entry | --fd | --stack-size | --page-size | --base) ;;
 	--append | --memory | --cpus | --framebuffer | --time-limit) ;;
 	*) return 1 ;;
 	esac
@@ -41,12 +41,12 @@ _lode()
 	local current=${COMP_WORDS[COMP_CWORD]} verb=${COMP_WORDS[1]-} before=${COMP_WORDS[COMP_CWORD - 1]} options i
 	COMPREPLY=()
 	if [ "$COMP_CWORD" -eq 1 ]; then
-		COMPREPLY=($(compgen -W 'run boot show check exec help --help --version' -- "$current"))
+		COMPREPLY=($(compgen -W 'run boot show check exec link help --help --version' -- "$current"))
 		return
 	fi
 	case $verb in
 	help)
-		COMPREPLY=($(compgen -W 'run boot show check exec' -- "$current"))
+		COMPREPLY=($(compgen -W 'run boot show check exec link' -- "$current"))
 		return ;;
 	run | exec)
 		# Behind the program its own words follow; readline makes three words of --cwd=DIR.

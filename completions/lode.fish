@@ -5,7 +5,8 @@ complete -c lode -n __fish_use_subcommand -f -a boot -d 'boot a kernel file in a
 complete -c lode -n __fish_use_subcommand -f -a show -d 'what a loader will do with FILE'
 complete -c lode -n __fish_use_subcommand -f -a check -d 'what is wrong in FILE'
 complete -c lode -n __fish_use_subcommand -f -a exec -d 'replace this process by a program'
-for verb in show check exec run boot
+complete -c lode -n __fish_use_subcommand -f -a link -d 'link object files in memory and run their main'
+for verb in show check exec run boot link
 	complete -c lode -n "__fish_seen_subcommand_from $verb" -a "(lode $verb --help 2>/dev/null | string match -r -a -- '--[a-z][-a-z0-9]*')"
 end
 complete -c lode -n '__fish_seen_subcommand_from show check' -l color -x -a 'auto always never'
@@ -17,6 +18,8 @@ complete -c lode -n '__fish_seen_subcommand_from check' -s f -l for -x -a 'linux
 complete -c lode -n '__fish_seen_subcommand_from check' -l explain -x -a "(lode check --list 2>/dev/null | string split -f 1 ' ')"
 complete -c lode -n '__fish_seen_subcommand_from exec' -s C -l cwd -x -a '(__fish_complete_directories)'
 complete -c lode -n '__fish_seen_subcommand_from exec' -s e -l env -x
+complete -c lode -n '__fish_seen_subcommand_from link' -s e -l entry -x
+complete -c lode -n '__fish_seen_subcommand_from link' -s l -x
 for option in argv0 fd stack-size
 	complete -c lode -n '__fish_seen_subcommand_from exec' -l $option -x
 end

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: MIT */
+/* `lode link OBJ|ARCHIVE... -- ARGS`: links object files into this process and runs their main. */
+#include "cli.h"
+#include <dlfcn.h>
+#include <errno.h>
+#include <lode/live.h>
+#include <stdlib.h>
+#include <string.h>
+
+extern char **environ;
+
+enum { ENTRY = 1, LIBRARY, MAP, VERBOSE };
+
+static const struct option options[] = {
+	{ENTRY, 'e', "entry", "NAME", "the function that is called; otherwise main"},
+	{LIBRARY, 'l', NULL, "NAME", "load libNAME.so, or NAME if it has a dot: symbols are looked for there too"},
+	{MAP, 'm', "map", NULL, "print where each section lies, and run nothing"},
+	{VERBOSE, 'v', "verbose", NULL, "say on stderr what was linked"},
+};
+
+static const struct command command = {
+	.name = "link",
+	.synopsis = "[OPTIONS] OBJECT|ARCHIVE... [-- ARGS]",
+	.options = options,
+	.noptions = sizeof options / sizeof *options,
+	.summary = "Links object files in memory and runs their main, without writing a program.",
+	.more = "Members of archives are taken as they are needed, in any order of the arguments. Symbols of the C library, of\n"
+		"libm and of what -l loads are those of this process; libstdc++ and libgcc_s are loaded when they are wanted.",
+};
+
+struct job {
+	const char *entry;
+	bool map, verbose;
+	struct lode_live live;
+};
+
+static void put(FILE *stream, const struct lode_link_text *text)
+{
+	char part[NAME_PIECE * 4 + 1];
+
+	for (size_t at = 0; at < text->size;) {
+		size_t length = name_piece(text->at + at, text->size - at);
+
+		escape_bytes(part, sizeof part, text->at + at, length);
+		fputs(part, stream);
+		at += length;
+	}
+}
+
+static void put_input(const struct lode_link_text *file, const struct lode_link_text *member)
+{
+	put(stderr, file);
+	if (member->size > 0) {
+		fputc('(', stderr);
+		put(stderr, member);
+		fputc(')', stderr);
+	}
+}
+
+static void put_named(const char *before, const struct lode_link_text *text)
+{
+	if (text->size == 0)
+		return;
+	fputs(before, stderr);
+	put(stderr, text);
+}
+
+/* lode: FILE(MEMBER): symbol X, section Y: DIAGNOSIS */
+static void explain(const struct job *job, const struct lode_diag *why)
+{
+	const struct lode_link_blame *blame = &job->live.link.blame;
+	char line[1024];
+
+	fputs("lode: ", stderr);
+	if (blame->file.size > 0) {
+		put_input(&blame->file, &blame->member);
+		fputs(": ", stderr);
+	}
+	put_named("symbol ", &blame->symbol);
+	put_named(blame->symbol.size > 0 ? ", section " : "section ", &blame->section);
+	if (blame->other_file.size > 0) {
+		fputs(", defined in ", stderr);
+		put_input(&blame->other_file, &blame->other_member);
+	}
+	if (blame->symbol.size > 0 || blame->section.size > 0)
+		fputs(": ", stderr);
+	if (why->rule == LODE_RULE_NONE) {
+		fprintf(stderr, "%s\n", strerror(job->live.error));
+		return;
+	}
+	lode_diag_format(line, sizeof line, why);
+	fprintf(stderr, "%s; %s\n", line, lode_rule_remedy(why->rule));
+	if (job->live.link.nundefined > 1)
+		fprintf(stderr, "lode: and %u more undefined symbols\n", job->live.link.nundefined - 1);
+}
+
+static int load_library(const char *name)
+{
+	char path[256];
+
+	if (strchr(name, '.'))
+		snprintf(path, sizeof path, "%s", name);
+	else
+		snprintf(path, sizeof path, "lib%s.so", name);
+	if (dlopen(path, RTLD_NOW | RTLD_GLOBAL))
+		return 0;
+	complain(name, "%s", dlerror());
+	return -1;
+}
+
+static void print_map(const struct job *job)
+{
+	struct lode_link_piece piece = {.addr = 0};
+
+	while (lode_link_next_piece(&piece, &job->live.link)) {
+		printf("%016llx %8llx ", (unsigned long long)piece.addr, (unsigned long long)piece.size);
+		put(stdout, &piece.section);
+		putchar(' ');
+		put(stdout, &piece.file);
+		if (piece.member.size > 0) {
+			putchar('(');
+			put(stdout, &piece.member);
+			putchar(')');
+		}
+		putchar('\n');
+	}
+}
+
+static void tell(const struct job *job)
+{
+	const struct lode_link *link = &job->live.link;
+
+	fprintf(stderr, "lode: %u objects, %llu relocations, %llu bytes at 0x%llx\n", link->nunits,
+		(unsigned long long)link->nrelocations, (unsigned long long)link->size, (unsigned long long)link->addr);
+}
+
+static int run(struct job *job, int argc, char **argv)
+{
+	int (*entry)(int, char **, char **);
+
+	entry = (int (*)(int, char **, char **))(uintptr_t)lode_live_symbol(&job->live, job->entry);
+	if (!entry) {
+		complain(argv[0], "no object defines %s", job->entry);
+		return EXIT_FAILED;
+	}
+	lode_live_start(&job->live, argc, argv, environ);
+	exit(entry(argc, argv, environ));
+}
+
+static int link_and_run(struct job *job, int argc, char **argv)
+{
+	struct lode_diag why = {.status = LODE_OK};
+
+	/* If it cannot be had, a program that needs it will say so. */
+	dlopen("libm.so.6", RTLD_LAZY | RTLD_GLOBAL);
+	if (lode_live_link(&job->live, &why) != LODE_OK) {
+		explain(job, &why);
+		return EXIT_FAILED;
+	}
+	if (job->verbose)
+		tell(job);
+	if (job->map) {
+		print_map(job);
+		return EXIT_DONE;
+	}
+	return run(job, argc, argv);
+}
+
+static int add_files(struct job *job, char **names, int count)
+{
+	for (int i = 0; i < count; i++) {
+		if (lode_live_add(&job->live, names[i]) == LODE_OK)
+			continue;
+		complain(names[i], "%s", strerror(job->live.error));
+		return -1;
+	}
+	return 0;
+}
+
+/* The arguments behind "--" are the program's. */
+static int own_arguments(int argc, char **argv)
+{
+	int i = 0;
+
+	while (i < argc && strcmp(argv[i], "--") != 0)
+		i++;
+	return i;
+}
+
+/* The program's arguments: its name is that of the first file. */
+static int run_with(struct job *job, char *name, int count, char **rest)
+{
+	char **vector = calloc((size_t)count + 2, sizeof *vector);
+
+	if (!vector) {
+		complain(NULL, "%m");
+		return EXIT_FAILED;
+	}
+	vector[0] = name;
+	for (int i = 0; i < count; i++)
+		vector[i + 1] = rest[i];
+	return link_and_run(job, count + 1, vector);
+}
+
+int cmd_link(int argc, char **argv)
+{
+	static struct job job = {.entry = "main"};
+	int own = own_arguments(argc, argv), option;
+	struct options walk;
+
+	lode_live_begin(&job.live, NULL);
+	options_begin(&walk, &command, own, argv);
+	while ((option = options_next(&walk)) > 0) {
+		if (option == ENTRY)
+			job.entry = walk.value;
+		else if (option == LIBRARY && load_library(walk.value) != 0)
+			return EXIT_FAILED;
+		job.map |= option == MAP;
+		job.verbose |= option == VERBOSE;
+	}
+	if (option == OPTIONS_EXIT)
+		return walk.status;
+	if (walk.noperands == 0)
+		return misuse(&command, "an object or archive is missing");
+	if (add_files(&job, walk.operands, walk.noperands) != 0)
+		return EXIT_FAILED;
+	return run_with(&job, walk.operands[0], own < argc ? argc - own - 1 : 0, argv + own + 1);
+}

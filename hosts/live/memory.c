@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+/* Files, work space and the module's span come in as wishes and go out as mappings; the span lies where its code can reach. */
+#define _GNU_SOURCE
+#include "live.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define GIB (UINT64_C(1) << 30)
+#ifndef MAP_32BIT
+#define MAP_32BIT 0
+#endif
+enum { PAGE = 4096, LOW_HINT = 1 << 28 };
+
+static int map_descriptor(struct lode_live_file *file, int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) != 0)
+		return errno;
+	if (!S_ISREG(st.st_mode))
+		return S_ISDIR(st.st_mode) ? EISDIR : EINVAL;
+	file->size = (size_t)st.st_size;
+	file->bytes = NULL;
+	if (file->size == 0)
+		return 0;
+	file->bytes = mmap(NULL, file->size, PROT_READ, MAP_PRIVATE, fd, 0);
+	return file->bytes == MAP_FAILED ? errno : 0;
+}
+
+/* 0 or an errno. */
+int live_map_file(struct lode_live_file *file, const char *name)
+{
+	int fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK), error;
+
+	file->name = name;
+	if (fd < 0)
+		return errno;
+	error = map_descriptor(file, fd);
+	close(fd);
+	return error;
+}
+
+/* A member of a thin archive: a path from the archive's folder. */
+int live_map_member(void *host, const void **bytes, uint64_t *size, const struct lode_link_text *names)
+{
+	struct lode_live *live = host;
+	const char *slash = memrchr(names[0].at, '/', names[0].size);
+	size_t folder = !slash || names[1].at[0] == '/' ? 0 : (size_t)(slash - names[0].at) + 1;
+	struct lode_live_file *file;
+	char path[PATH_MAX];
+
+	if (folder + names[1].size >= sizeof path || live->nfiles_ == LODE_LIVE_FILES)
+		return ENFILE;
+	memcpy(path, names[0].at, folder);
+	memcpy(path + folder, names[1].at, names[1].size);
+	path[folder + names[1].size] = '\0';
+	file = &live->files_[live->nfiles_];
+	live->error = live_map_file(file, path);
+	if (live->error != 0)
+		return live->error;
+	file->name = "";
+	live->nfiles_++;
+	*bytes = file->bytes;
+	*size = file->size;
+	return 0;
+}
+
+/* Pages are only there once they are touched: what is enough for any file costs nothing. */
+int live_map_work(struct lode_live *live)
+{
+	size_t bytes = 0;
+
+	for (uint32_t i = 0; i < live->nfiles_; i++)
+		bytes += live->files_[i].size;
+	live->memory_size_ = LODE_LINK_MEMORY(bytes) + (64 << 20);
+	live->memory_ = mmap(NULL, live->memory_size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (live->memory_ != MAP_FAILED)
+		return 0;
+	live->memory_ = NULL;
+	live->error = errno;
+	return -1;
+}
+
+static bool is_near(uint64_t addr, size_t size, uint64_t anchor)
+{
+	const uint64_t reach = 2 * GIB - (UINT64_C(64) << 20);
+
+	return addr < anchor ? anchor - addr < reach : addr + size - anchor < reach;
+}
+
+static void *map(uint64_t hint, size_t size, int flags)
+{
+	return mmap((void *)(uintptr_t)hint, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
+}
+
+/* The kernel's own choice is beside the libraries as a rule; else places below and above them are tried. */
+static void *map_near(size_t size, uint64_t anchor)
+{
+	void *at = map(0, size, 0);
+
+	if (at == MAP_FAILED || is_near((uint64_t)(uintptr_t)at, size, anchor))
+		return at;
+	munmap(at, size);
+	for (uint64_t step = 1; step < 56; step++) {
+		uint64_t distance = (step + 1) / 2 * (GIB / 16);
+		uint64_t hint = (step & 1 ? anchor - distance - size : anchor + distance) & ~(uint64_t)(PAGE - 1);
+
+		at = map(hint, size, MAP_FIXED_NOREPLACE);
+		if (at != MAP_FAILED && is_near((uint64_t)(uintptr_t)at, size, anchor))
+			return at;
+		if (at != MAP_FAILED)
+			munmap(at, size);
+	}
+	return map(0, size, 0);
+}
+
+/* Larger than asked for by the alignment, and cut to it. */
+static void *cut(unsigned char *at, size_t size, uint64_t align, size_t mapped)
+{
+	unsigned char *begin = (unsigned char *)(((uintptr_t)at + (align - 1)) & ~(uintptr_t)(align - 1));
+
+	if (begin > at)
+		munmap(at, (size_t)(begin - at));
+	if (at + mapped > begin + size)
+		munmap(begin + size, (size_t)(at + mapped - (begin + size)));
+	return begin;
+}
+
+/* All pages that get bytes, at once: a fault for each would take longer than the linking. Else they come one by one. */
+static void populate(const struct lode_live *live)
+{
+#ifdef MADV_POPULATE_WRITE
+	for (unsigned i = 0; i < LODE_REGIONS; i++) {
+		const struct lode_link_run *run = &live->link.runs[i];
+
+		if (run->filled > 0)
+			madvise((char *)live->span_ + run->addr, run->filled, MADV_POPULATE_WRITE);
+	}
+#else
+	(void)live;
+#endif
+}
+
+int live_map_span(struct lode_live *live)
+{
+	size_t size = live->link.size > 0 ? (size_t)live->link.size : PAGE;
+	size_t mapped = size + (size_t)(live->link.align > PAGE ? live->link.align : 0);
+	void *at = live->link.low ? map(LOW_HINT, mapped, MAP_32BIT) : map_near(mapped, live->anchor_);
+
+	if (at == MAP_FAILED) {
+		live->error = errno;
+		return -1;
+	}
+	live->span_ = cut(at, size, live->link.align, mapped);
+	live->span_size_ = size;
+	populate(live);
+	return 0;
+}
+
+int live_protect(struct lode_live *live, enum lode_link_region region)
+{
+	const struct lode_link_run *run = &live->link.runs[region];
+	int prot = (run->prot & LODE_PF_R ? PROT_READ : 0) | (run->prot & LODE_PF_W ? PROT_WRITE : 0) |
+		(run->prot & LODE_PF_X ? PROT_EXEC : 0);
+
+	if (run->size == 0 || mprotect((void *)(uintptr_t)run->addr, run->size, prot) == 0)
+		return 0;
+	live->error = errno;
+	return -1;
+}

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT */
+/* Files come in, a module of this process goes out: linked, protected, started, and taken away again. */
+#define _GNU_SOURCE
+#include "live.h"
+#include <errno.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+
+int __cxa_atexit(void (*function)(void *), void *argument, void *module);
+void __cxa_finalize(void *module);
+
+/* Modules that are linked, for those who ask whose an address is. */
+static struct lode_live *modules;
+
+struct lode_live *lode_live_at(const void *address)
+{
+	struct lode_live *live = modules;
+
+	while (live && (uintptr_t)address - (uintptr_t)live->span_ >= live->span_size_)
+		live = live->next_;
+	return live;
+}
+
+void lode_live_begin(struct lode_live *live, const struct lode_live_options *options)
+{
+	*live = (struct lode_live){.error = 0};
+	if (options)
+		live->options_ = *options;
+}
+
+int lode_live_add(struct lode_live *live, const char *name)
+{
+	live->error = live->nfiles_ < LODE_LIVE_FILES ? live_map_file(&live->files_[live->nfiles_], name) : ENFILE;
+	if (live->error != 0)
+		return LODE_ERR_IO;
+	live->nfiles_++;
+	return LODE_OK;
+}
+
+static uint16_t own_machine(void)
+{
+#if defined(__x86_64__)
+	return LODE_EM_X86_64;
+#elif defined(__aarch64__)
+	return LODE_EM_AARCH64;
+#else
+	return LODE_EM_RISCV;
+#endif
+}
+
+/* On AArch64 resolvers are told of the processor: bit 62 says that there is a second argument. */
+static int call_ifunc(void *host, uint64_t *value, uint64_t address)
+{
+	const uint64_t capabilities[3] = {sizeof capabilities, getauxval(AT_HWCAP), getauxval(AT_HWCAP2)};
+
+	(void)host;
+	*value = ((uint64_t (*)(uint64_t, const uint64_t *))(uintptr_t)address)(capabilities[1] | UINT64_C(1) << 62, capabilities);
+	return 0;
+}
+
+static int begin_link(struct lode_live *live, struct lode_diag *why)
+{
+	struct lode_link_options options = {
+		.memory = live->memory_,
+		.memory_size = live->memory_size_,
+		.names = live->options_.names,
+		.host = &live->host_,
+		.page_size = 4096,
+		.flags = live->options_.no_frames ? 0 : LODE_LINK_EH_FRAME,
+		.machine = own_machine(),
+	};
+	uint32_t nfiles = live->nfiles_;
+	int status;
+
+	live->host_ = (struct lode_link_host){.host = live, .resolve = live_resolve, .member = live_map_member, .tls = live_tls,
+		.ifunc = call_ifunc};
+	live->anchor_ = live_anchor();
+	status = lode_link_begin(&live->link, &options, why);
+	for (uint32_t i = 0; i < nfiles && status == LODE_OK; i++)
+		status = lode_link_add(&live->link, live->files_[i].name, live->files_[i].bytes, live->files_[i].size, why);
+	return status;
+}
+
+static int fail(struct lode_diag *why)
+{
+	if (why)
+		*why = (struct lode_diag){.status = LODE_ERR_IO, .rule = LODE_RULE_NONE};
+	return LODE_ERR_IO;
+}
+
+/* Text first: resolvers of ifuncs run while the rest still takes writes. */
+static int protect(struct lode_live *live, struct lode_diag *why)
+{
+	int status;
+
+	if (live_protect(live, LODE_REGION_TEXT) != 0)
+		return fail(why);
+	__builtin___clear_cache((char *)live->span_, (char *)live->span_ + live->link.runs[LODE_REGION_TEXT].size);
+	status = lode_link_ifuncs(&live->link, why);
+	if (status != LODE_OK)
+		return status;
+	if (live_protect(live, LODE_REGION_RODATA) != 0 || live_protect(live, LODE_REGION_LARGE_RODATA) != 0)
+		return fail(why);
+	return LODE_OK;
+}
+
+static int place(struct lode_live *live, struct lode_diag *why)
+{
+	struct lode_link_place there;
+	int status;
+
+	if (live_map_span(live) != 0)
+		return fail(why);
+	there = (struct lode_link_place){.addr = (uint64_t)(uintptr_t)live->span_, .view = live->span_};
+	status = lode_link_place(&live->link, &there, why);
+	if (status == LODE_OK)
+		status = protect(live, why);
+	if (status != LODE_OK)
+		return status;
+	live_tls_fill(live);
+	live_frames_register(live);
+	live->linked_ = true;
+	live->next_ = modules;
+	modules = live;
+	return LODE_OK;
+}
+
+int lode_live_link(struct lode_live *live, struct lode_diag *why)
+{
+	int status;
+
+	if (live_map_work(live) != 0)
+		return fail(why);
+	status = begin_link(live, why);
+	if (status == LODE_OK)
+		status = lode_link_resolve(&live->link, why);
+	if (status == LODE_OK)
+		status = lode_link_plan(&live->link, why);
+	return status == LODE_OK ? place(live, why) : status;
+}
+
+static void call(const struct lode_link_call *calls, uint32_t count, int argc, char **const vectors[2])
+{
+	for (uint32_t i = 0; i < count; i++)
+		((void (*)(int, char **, char **))(uintptr_t)calls[i].addr)(argc, vectors[0], vectors[1]);
+}
+
+static void run_fini(void *data)
+{
+	struct lode_live *live = data;
+	char **const none[2] = {NULL, NULL};
+
+	call(live->link.fini, live->link.nfini, 0, none);
+}
+
+/* Finalisers run behind all that the module registers from here on, at its end or at the process's. */
+void lode_live_start(struct lode_live *live, int argc, char **argv, char **envp)
+{
+	char **const vectors[2] = {argv, envp};
+
+	__cxa_atexit(run_fini, live, live->span_);
+	call(live->link.preinit, live->link.npreinit, argc, vectors);
+	call(live->link.init, live->link.ninit, argc, vectors);
+	lode_link_publish(&live->link);
+}
+
+void *lode_live_symbol(const struct lode_live *live, const char *name)
+{
+	const struct lode_link_symbol *symbol = lode_link_find(&live->link, name);
+
+	return symbol ? (void *)(uintptr_t)symbol->value : NULL;
+}
+
+static void unlist(struct lode_live *live)
+{
+	struct lode_live **at = &modules;
+
+	while (*at && *at != live)
+		at = &(*at)->next_;
+	if (*at)
+		*at = live->next_;
+}
+
+static void unmap(struct lode_live *live)
+{
+	if (live->span_ && live->nthread_exits_ == 0)
+		munmap(live->span_, live->span_size_);
+	if (live->memory_)
+		munmap(live->memory_, live->memory_size_);
+	for (uint32_t i = 0; i < live->nfiles_; i++)
+		if (live->files_[i].bytes)
+			munmap(live->files_[i].bytes, live->files_[i].size);
+	live->span_ = live->memory_ = NULL;
+	live->nfiles_ = 0;
+}
+
+int lode_live_end(struct lode_live *live, struct lode_diag *why)
+{
+	int status = lode_link_withdraw(&live->link, why);
+
+	if (status != LODE_OK)
+		return status;
+	if (live->linked_) {
+		__cxa_finalize(live->span_);
+		live_frames_withdraw(live);
+		unlist(live);
+	}
+	live->linked_ = false;
+	live_tls_release(live);
+	unmap(live);
+	return LODE_OK;
+}

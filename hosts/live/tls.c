@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/* A module's thread-local block comes in, a slice of an array that every thread has goes out: one distance from all pointers. */
+#define _GNU_SOURCE
+#include "live.h"
+#include <link.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+enum { UNIT = 64, UNITS = 256 };
+
+/* Initialised, so that it has bytes in the image that new threads are begun with. */
+static __thread unsigned char arena[UNITS * UNIT] __attribute__((aligned(UNIT), tls_model("initial-exec"))) = {1};
+static unsigned char used[UNITS];
+
+static bool is_free(uint32_t first, uint32_t count)
+{
+	return !memchr(used + first, 1, count);
+}
+
+int live_tls(void *host, struct lode_link_tls *tls)
+{
+	struct lode_live *live = host;
+	uint64_t count = (tls->size + (UNIT - 1)) / UNIT;
+	const unsigned char *pointer = __builtin_thread_pointer();
+
+	for (uint32_t first = 0; count <= UNITS && first + count <= UNITS; first++) {
+		if (((uintptr_t)(arena + first * UNIT) & (tls->align - 1)) != 0 || !is_free(first, (uint32_t)count))
+			continue;
+		memset(used + first, 1, count);
+		live->tls_first_ = first;
+		live->tls_units_ = (uint32_t)count;
+		tls->offset = (uint64_t)((uintptr_t)(arena + first * UNIT) - (uintptr_t)pointer);
+		return 0;
+	}
+	return -1;
+}
+
+/* The image of the library or program that has the array. */
+static int find_image(struct dl_phdr_info *info, size_t size, void *data)
+{
+	unsigned char **image = data;
+
+	(void)size;
+	for (unsigned i = 0; i < info->dlpi_phnum; i++) {
+		const ElfW(Phdr) *phdr = &info->dlpi_phdr[i];
+		uintptr_t offset = (uintptr_t)arena - (uintptr_t)info->dlpi_tls_data;
+
+		if (phdr->p_type != PT_TLS || !info->dlpi_tls_data || offset >= phdr->p_filesz)
+			continue;
+		*image = (unsigned char *)(info->dlpi_addr + phdr->p_vaddr + offset);
+		return 1;
+	}
+	return 0;
+}
+
+static void write_image(unsigned char *at, const void *bytes, size_t size, size_t zeros)
+{
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), begin = (uintptr_t)at & ~(page - 1);
+	size_t length = (uintptr_t)at + size + zeros - begin;
+
+	if (mprotect((void *)begin, length, PROT_READ | PROT_WRITE) != 0)
+		return;
+	memcpy(at, bytes, size);
+	memset(at + size, 0, zeros);
+}
+
+/* This thread's block, and the one that threads to come are begun with. Those that run already have zeros. */
+void live_tls_fill(struct lode_live *live)
+{
+	const struct lode_link_tls *tls = &live->link.tls;
+	size_t offset = (size_t)live->tls_first_ * UNIT, zeros = (size_t)(tls->size - tls->template_size);
+	const unsigned char *template = (const unsigned char *)live->span_ + tls->template_offset;
+	unsigned char *image = NULL;
+
+	if (tls->size == 0)
+		return;
+	memcpy(arena + offset, template, tls->template_size);
+	memset(arena + offset + tls->template_size, 0, zeros);
+	dl_iterate_phdr(find_image, &image);
+	if (image)
+		write_image(image + offset, template, tls->template_size, zeros);
+}
+
+void live_tls_release(struct lode_live *live)
+{
+	memset(used + live->tls_first_, 0, live->tls_units_);
+	live->tls_units_ = 0;
+}

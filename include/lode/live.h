@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/* Object files and archives as part of the calling process: mapped, linked against what is loaded, started, taken away. For Linux. */
+#ifndef LODE_LIVE_H
+#define LODE_LIVE_H
+
+#include <lode/link.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum { LODE_LIVE_FILES = 64 };
+
+/** A file as it is mapped. */
+struct lode_live_file {
+	const char *name;
+	void *bytes;
+	size_t size;
+};
+
+/** Zero-initialise, then set what is needed. */
+struct lode_live_options {
+	struct lode_namespace *names; /* where the module looks for symbols and publishes its own, or NULL */
+	bool no_frames;               /* leave .eh_frame out: nothing unwinds through the module */
+};
+
+/**
+ * struct lode_live - a module in this process
+ * @link: what the linker knows of it; link.blame says what a refusal is about
+ * @error: errno of a system call that failed, or 0
+ */
+struct lode_live {
+	struct lode_link link;
+	int error;
+
+	struct lode_live_options options_;
+	struct lode_link_host host_;
+	struct lode_live_file files_[LODE_LIVE_FILES];
+	uint32_t nfiles_;
+	void *memory_, *span_;
+	size_t memory_size_, span_size_;
+	uint64_t anchor_;       /* an address in the C library, which the module has to be near */
+	struct lode_live *next_;
+	uint32_t tls_first_, tls_units_;
+	uint32_t nthread_exits_; /* destructors of thread-local objects that were registered: the text stays */
+	bool framed_, linked_;
+};
+
+/** Begin a module. Nothing can fail yet. */
+void lode_live_begin(struct lode_live *live, const struct lode_live_options *options);
+
+/**
+ * lode_live_add - map one more file; it has to stay as it is while the module lives
+ * @name: borrowed as long as the module
+ * Returns LODE_OK, or LODE_ERR_IO with live->error; ENFILE: more than LODE_LIVE_FILES.
+ */
+int lode_live_add(struct lode_live *live, const char *name);
+
+/**
+ * lode_live_link - link all files into this process, up to the protection of the pages: nothing of the module has run yet
+ * Symbols that the module lacks are those of libraries that are loaded. LODE_ERR_IO without a rule: see live->error.
+ * Link the program that calls this from objects built with -fPIC: others have copies of variables of the C library (stdout, environ)
+ * far from it, where code built with -fPIE cannot reach them.
+ */
+int lode_live_link(struct lode_live *live, struct lode_diag *why);
+
+/** Run the initialisers, with the arguments of main; then the module's symbols are visible in its namespace. */
+void lode_live_start(struct lode_live *live, int argc, char **argv, char **envp);
+
+/** Address of a symbol of the module, or NULL. */
+void *lode_live_symbol(const struct lode_live *live, const char *name);
+
+/**
+ * lode_live_end - run what the module registered for its end, then its finalisers, and unmap it
+ * Errors: link-in-use if another module needs it; then nothing has happened. May be called at any stage behind begin.
+ */
+int lode_live_end(struct lode_live *live, struct lode_diag *why);
+
+/** The module that an address belongs to, or NULL. */
+struct lode_live *lode_live_at(const void *address);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

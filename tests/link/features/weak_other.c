@@ -1,0 +1,6 @@
+/* SPDX-License-Identifier: MIT */
+/* The strong definition. */
+int chosen(void)
+{
+	return 2;
+}

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+/* Objects and an archive, each cut at every byte, with every bit turned, with every word at the edges of what it can hold: linked,
+ * or refused by a rule, and nothing else touched. `hostile N/M` runs every M-th change from the N-th on. */
+#include "check.h"
+#include "scenes.h"
+#include "try.h"
+
+static struct object objects[4];
+static unsigned char archive[SCENE_SIZE * 2], work[SCENE_SIZE * 2];
+static unsigned long first, step = 1, number;
+static unsigned long linked, refused;
+
+struct scene {
+	const char *name;
+	const void *bytes;
+	size_t size;
+	struct link_try how;
+};
+
+static bool mine(void)
+{
+	return number++ % step == first;
+}
+
+static void try_bytes(const struct scene *s, size_t size)
+{
+	struct link_result r = link_try(&s->how, work, size);
+
+	if (r.status == LODE_OK)
+		linked++;
+	else
+		refused++;
+	CHECK(true);
+}
+
+static void prefixes(const struct scene *s)
+{
+	check_case("%s: prefixes", s->name);
+	CHECK(true);
+	memcpy(work, s->bytes, s->size);
+	for (size_t size = 0; size < s->size; size++)
+		if (mine())
+			try_bytes(s, size);
+}
+
+static void bits(const struct scene *s)
+{
+	check_case("%s: bits", s->name);
+	CHECK(true);
+	for (size_t bit = 0; bit < s->size * 8; bit++) {
+		if (!mine())
+			continue;
+		memcpy(work, s->bytes, s->size);
+		work[bit / 8] ^= (unsigned char)(1 << bit % 8);
+		try_bytes(s, s->size);
+	}
+}
+
+static void words(const struct scene *s, unsigned width)
+{
+	static const uint64_t values[] = {0, 1, 2, 0x7f, 0xff, 0xfff1, 0xffff, 0x10000, 0x7fffffff, 0x80000000, 0xffffffff,
+		0x100000000, 0x7fffffffffffffff, 0x8000000000000000, 0xfffffffffffffff0, 0xffffffffffffffff};
+
+	check_case("%s: words of %u bytes", s->name, width);
+	CHECK(true);
+	for (size_t at = 0; at + width <= s->size; at += width)
+		for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+			if (!mine() || (width < 8 && values[i] >> 8 * width))
+				continue;
+			memcpy(work, s->bytes, s->size);
+			object_put(work + at, values[i], width);
+			try_bytes(s, s->size);
+		}
+}
+
+static void unharmed(const struct scene *s)
+{
+	struct link_result r = link_try(&s->how, s->bytes, s->size);
+
+	check_case("%s: unharmed", s->name);
+	CHECK_EQ(r.status, LODE_OK);
+	CHECK_STR(r.status == LODE_OK ? "" : lode_rule_name(r.why.rule), "");
+}
+
+static void run(const struct scene *s)
+{
+	unharmed(s);
+	prefixes(s);
+	bits(s);
+	words(s, 2);
+	words(s, 4);
+	words(s, 8);
+}
+
+/* Headers and symbols by the thousand that share one long name: the work stays in proportion to the file. */
+static void test_long_names(void)
+{
+	static struct object o;
+	struct link_try how = {.machine = LODE_EM_X86_64};
+	size_t size = 1 << 20, symbols = size / 48;
+	unsigned char *bytes = calloc(1, 2 * size);
+	uint64_t strtab, symtab;
+
+	check_case("one long name for all symbols");
+	if (!CHECK(bytes != NULL))
+		return;
+	object_begin(&o, LODE_EM_X86_64);
+	object_symbol(&o, "x", OBJECT_INFO(1, 0), 0xfff1, 0);
+	object_end(&o);
+	memcpy(bytes, o.bytes, o.size);
+	strtab = size / 2;
+	memset(bytes + strtab, 'n', size / 2);
+	bytes[size - 1] = 0;
+	symtab = size;
+	for (size_t i = 1; i < symbols; i++) {
+		bytes[symtab + i * 24 + 4] = 0x20;
+		object_put(bytes + symtab + i * 24 + 6, 0xfff1, 2);
+	}
+	object_put(bytes + object_shdr_at(&o, o.strtab, 24), strtab, 8);
+	object_put(bytes + object_shdr_at(&o, o.strtab, 32), size / 2, 8);
+	object_put(bytes + object_shdr_at(&o, o.symtab, 24), symtab, 8);
+	object_put(bytes + object_shdr_at(&o, o.symtab, 32), symbols * 24, 8);
+	object_put(bytes + object_shdr_at(&o, o.symtab, 44), 1, 4);
+	CHECK_STR(lode_rule_name(link_try(&how, bytes, size + symbols * 24).why.rule), "link-strings");
+	free(bytes);
+}
+
+int main(int argc, char **argv)
+{
+	const struct object *members[2] = {&objects[0], &objects[3]};
+	const char *symbols[2] = {"main", "wanted"};
+	struct scene scenes[] = {
+		{"x86-64", objects[0].bytes, 0, {.machine = LODE_EM_X86_64}},
+		{"aarch64", objects[1].bytes, 0, {.machine = LODE_EM_AARCH64}},
+		{"riscv64", objects[2].bytes, 0, {.machine = LODE_EM_RISCV}},
+		{"archive", archive, 0, {.machine = LODE_EM_X86_64}},
+	};
+
+	if (argc > 1 && sscanf(argv[1], "%lu/%lu", &first, &step) != 2)
+		return 2;
+	scene_x86_64(&objects[0]);
+	scene_other(&objects[1], LODE_EM_AARCH64);
+	scene_other(&objects[2], LODE_EM_RISCV);
+	object_begin(&objects[3], LODE_EM_X86_64);
+	object_symbol(&objects[3], "main", OBJECT_INFO(1, 0), 0, 0);
+	object_end(&objects[3]);
+	for (unsigned i = 0; i < 3; i++)
+		scenes[i].size = objects[i].size;
+	scenes[3].how.extra = objects[3].bytes;
+	scenes[3].how.extra_size = objects[3].size;
+	scenes[3].size = scene_archive(archive, members, symbols, 2);
+	for (unsigned i = 0; i < 4; i++)
+		run(&scenes[i]);
+	test_long_names();
+	printf("%lu changed files linked, %lu refused\n", linked, refused);
+	return check_done();
+}

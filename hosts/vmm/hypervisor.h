@@ -18,7 +18,12 @@ struct vmm_cpu {
 	pid_t tid;      /* 0: its thread has not begun yet */
 	bool halted;    /* as it stands at the gate: it waits for an interrupt that it does not take */
 	uint64_t exits; /* to this process, so far */
+	bool held;      /* stays at the gate when it opens: the debugger lets others go on */
+	bool hit;       /* it stopped because of a breakpoint or a step */
+	struct kvm_guest_debug armed;
 };
+
+struct vmm_gdb;
 
 /**
  * @gate: of what follows it. A processor's thread passes it before it enters the guest; while it is closed the threads wait there,
@@ -37,6 +42,7 @@ struct vmm_kvm {
 	struct kvm_cpuid2 *cpuid;
 	sigset_t old_mask;
 	bool signals_set;
+	struct vmm_gdb *gdb;   /* NULL: no debugger */
 	unsigned char *screen; /* memory of the framebuffer, or NULL */
 	uint64_t screen_size;
 	pthread_mutex_t gate;
@@ -89,6 +95,18 @@ void lode_vmm_resume_(struct vmm_kvm *kvm);
 void lode_vmm_kick_(struct vmm_kvm *kvm);
 /** Every processor waits for an interrupt that it does not take. The gate is closed. */
 bool lode_vmm_all_halted_(const struct vmm_kvm *kvm);
+
+/** The debugger of the request is waited for; then it holds the gate (gdb.c). */
+int lode_vmm_gdb_open_(struct vmm *vm, struct vmm_kvm *kvm);
+/** What the loop is to watch; -1: nothing. */
+int lode_vmm_gdb_fd_(const struct vmm_kvm *kvm);
+/** The loop's turn: packets if there are any to read, processors that stopped. False while the debugger holds the guest. */
+bool lode_vmm_gdb_turn_(struct vmm_kvm *kvm, bool readable);
+/** vm->end is set: it is told. */
+void lode_vmm_gdb_end_(struct vmm_kvm *kvm);
+void lode_vmm_gdb_close_(struct vmm_kvm *kvm);
+/** A processor's thread, for KVM_EXIT_DEBUG. True: it is to stand at the gate. */
+bool lode_vmm_gdb_hit_(struct vmm_cpu *cpu);
 
 /** Input, timers, signals, until vm->end is set (loop.c): descriptors, and a thread's life. */
 int lode_vmm_loop_open_(struct vmm *vm, struct vmm_kvm *kvm);

@@ -201,7 +201,7 @@ static int open_all(struct vmm *vm, struct vmm_kvm *kvm)
 	if (lode_vmm_loop_open_(vm, kvm) || open_kernel(vm) || make_machine(vm, kvm) || lode_vmm_cpuid_read_(vm, kvm) ||
 		make_cpus(vm, kvm))
 		return -1;
-	return lode_vmm_devices_make_(vm) || check_interrupts(vm) ? -1 : 0;
+	return lode_vmm_devices_make_(vm) || check_interrupts(vm) || lode_vmm_gdb_open_(vm, kvm) ? -1 : 0;
 }
 
 /* Threads that the sandbox does not let end: what they hold stays until the process ends. */
@@ -271,6 +271,7 @@ static void kvm_close(struct vmm *vm)
 		close(kvm->fd);
 	if (kvm->screen)
 		munmap(kvm->screen, kvm->screen_size);
+	lode_vmm_gdb_close_(kvm);
 	lode_vmm_loop_close_(kvm);
 	free(kvm->cpuid);
 	free(kvm);
@@ -321,7 +322,8 @@ static int kvm_run(struct vmm *vm)
 	if (make_threads(vm, kvm))
 		return -1;
 	lode_vmm_console_raw_(vm);
-	lode_vmm_resume_(kvm);
+	if (!kvm->gdb)
+		lode_vmm_resume_(kvm);
 	wait_for_threads(vm, kvm);
 	lode_vmm_console_close_(vm);
 	lode_vmm_picture_(vm, kvm->screen);

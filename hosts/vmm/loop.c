@@ -22,8 +22,8 @@ struct loop {
 	uint64_t limit; /* ns; 0: none */
 	uint64_t look;  /* ns */
 	uint64_t exits; /* of all processors, when last looked at */
-	struct pollfd polled[VMM_DEVICES_MOST + 2];
-	struct vmm_device *devices[VMM_DEVICES_MOST + 2];
+	struct pollfd polled[VMM_DEVICES_MOST + 3];
+	struct vmm_device *devices[VMM_DEVICES_MOST + 3];
 	nfds_t npolled;
 };
 
@@ -52,6 +52,7 @@ int lode_vmm_loop_open_(struct vmm *vm, struct vmm_kvm *kvm)
 	if (kvm->wake_fd < 0 || kvm->signal_fd < 0 || kvm->kick_fd < 0)
 		return lode_vmm_fail_(vm, errno, "making descriptors for events");
 	sigaddset(&set, VMM_KICK);
+	sigaddset(&set, SIGPIPE); /* who reads may go */
 	pthread_sigmask(SIG_BLOCK, &set, &kvm->old_mask);
 	kvm->signals_set = true;
 	return 0;
@@ -90,6 +91,7 @@ static uint64_t prepare(struct loop *loop)
 	loop->npolled = 0;
 	watch(loop, loop->kvm->wake_fd, NULL);
 	watch(loop, loop->kvm->signal_fd, NULL);
+	watch(loop, lode_vmm_gdb_fd_(loop->kvm), NULL);
 	earlier(&due, loop->limit);
 	for (uint32_t i = 0; i < vm->ndevices; i++) {
 		struct vmm_device *device = &vm->devices[i];
@@ -155,14 +157,14 @@ static uint64_t exits(const struct vmm_kvm *kvm)
 }
 
 /* Guests that stopped for ever (cli; hlt) are found out by looking, but only those that have been quiet for a while. */
-static void look(struct loop *loop)
+static void look(struct loop *loop, bool free)
 {
 	uint64_t sum = exits(loop->kvm);
 	bool quiet = sum == loop->exits;
 
 	loop->exits = sum;
 	loop->look = lode_vmm_now_() + LOOK_MS * UINT64_C(1000000);
-	if (!quiet || !lode_vmm_pause_(loop->kvm, PAUSE_MS))
+	if (!free || !quiet || !lode_vmm_pause_(loop->kvm, PAUSE_MS))
 		return;
 	if (lode_vmm_all_halted_(loop->kvm))
 		lode_vmm_stop_(loop->vm, LODE_VMM_HALT, 0);
@@ -173,6 +175,7 @@ static void turn(struct loop *loop)
 {
 	struct vmm *vm = loop->vm;
 	uint64_t due, count;
+	bool free;
 
 	pthread_mutex_lock(&vm->lock);
 	due = prepare(loop);
@@ -184,8 +187,9 @@ static void turn(struct loop *loop)
 		take_signal(loop);
 	if (loop->limit && lode_vmm_now_() >= loop->limit)
 		lode_vmm_stop_(vm, LODE_VMM_TIME, 0);
+	free = lode_vmm_gdb_turn_(loop->kvm, loop->polled[2].revents);
 	if (lode_vmm_now_() >= loop->look)
-		look(loop);
+		look(loop, free);
 	pthread_mutex_lock(&vm->lock);
 	serve_devices(loop);
 	pthread_mutex_unlock(&vm->lock);
@@ -201,6 +205,8 @@ static void serve(struct vmm *vm)
 	while (vmm_running(vm))
 		turn(&loop);
 	lode_vmm_kick_(loop.kvm);
+	lode_vmm_resume_(loop.kvm);
+	lode_vmm_gdb_end_(loop.kvm);
 }
 
 void *lode_vmm_loop_main_(void *argument)
@@ -209,7 +215,7 @@ void *lode_vmm_loop_main_(void *argument)
 	struct vmm_kvm *kvm = vmm_kvm_of(vm);
 	bool confined = vm->confined;
 
-	if (confined && lode_vmm_confine_run_(vm, VMM_LOOP))
+	if (confined && lode_vmm_confine_run_(vm, kvm->gdb ? VMM_DEBUGGER : VMM_LOOP))
 		lode_vmm_stop_(vm, LODE_VMM_ERROR, 0);
 	else
 		serve(vm);

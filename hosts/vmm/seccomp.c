@@ -49,10 +49,13 @@ static const uint32_t loader_ioctls[] = {
 static const uint32_t vcpu_ioctls[] = {
 	KVM_RUN, KVM_IRQ_LINE, KVM_GET_REGS, KVM_SET_REGS, KVM_GET_SREGS, KVM_SET_SREGS, KVM_GET_VCPU_EVENTS, KVM_SET_VCPU_EVENTS,
 	KVM_GET_MP_STATE, KVM_SET_GUEST_DEBUG, KVM_TRANSLATE, KVM_GET_MSRS, KVM_GET_FPU, 0};
-/* The loop stops processors to see whether they have halted. */
-static const uint32_t loop_ioctls[] = {KVM_IRQ_LINE, KVM_GET_MP_STATE, KVM_GET_REGS, 0};
+static const uint32_t loop_ioctls[] = {KVM_IRQ_LINE, 0};
+static const uint32_t debugger_ioctls[] = {
+	KVM_IRQ_LINE, KVM_GET_REGS, KVM_SET_REGS, KVM_GET_SREGS, KVM_SET_SREGS, KVM_GET_FPU, KVM_SET_FPU, KVM_SET_GUEST_DEBUG,
+	KVM_TRANSLATE, 0};
 
-enum { LOADER = VMM_LOADER, VCPU = VMM_VCPU, LOOP = VMM_LOOP, RUN = VCPU | LOOP };
+enum { LOADER = VMM_LOADER, VCPU = VMM_VCPU, LOOP = VMM_LOOP, DEBUGGER = VMM_DEBUGGER, LOOPS = LOOP | DEBUGGER,
+	RUN = VCPU | LOOPS };
 /* A thread of this process and nothing else: as pthread_create asks for it; CLONE_DETACHED (musl) means nothing. */
 #define THREAD                                                                                                     \
 	(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID | \
@@ -62,13 +65,14 @@ static const struct rule rules[] = {
 	/* while the guest runs: eight kinds, VMM_RUN_CALLS */
 	{SYS_ioctl, VCPU, {.kind = ONE_OF, .argument = 1, .among = vcpu_ioctls}},
 	{SYS_ioctl, LOOP, {.kind = ONE_OF, .argument = 1, .among = loop_ioctls}},
+	{SYS_ioctl, DEBUGGER, {.kind = ONE_OF, .argument = 1, .among = debugger_ioctls}},
 	{SYS_futex, LOADER | RUN, {.kind = ANY}},
 	{SYS_clock_gettime, LOADER | RUN, {.kind = ANY}}, /* where the vDSO cannot tell the time */
 	{SYS_preadv2, LOADER | RUN, {.kind = ANY}},       /* disks, randomness, terminal, events: with offset -1 it is read */
 	{SYS_pwritev2, LOADER | RUN, {.kind = ANY}},
 	{SYS_fdatasync, LOADER | RUN, {.kind = ANY}},
-	{SYS_ppoll, LOADER | LOOP, {.kind = ANY}},
-	{SYS_tgkill, LOADER | LOOP, {.kind = OURSELVES}}, /* takes processors out of the guest */
+	{SYS_ppoll, LOADER | LOOPS, {.kind = ANY}},
+	{SYS_tgkill, LOADER | LOOPS, {.kind = OURSELVES}}, /* takes processors out of the guest */
 	/* while the kernel is loaded, and by the first thread, which waits meanwhile, when the guest is at its end */
 	{SYS_ioctl, LOADER, {.kind = ONE_OF, .argument = 1, .among = loader_ioctls}},
 	{SYS_pread64, LOADER, {.kind = ANY}},

@@ -96,27 +96,6 @@ static void entry_refused(struct vmm_cpu *cpu)
 	give_up(cpu, 0, text);
 }
 
-static void do_exit(struct vmm_cpu *cpu)
-{
-	struct kvm_run *run = cpu->run;
-	struct vmm *vm = cpu->vm;
-	char text[60];
-
-	switch (run->exit_reason) {
-	case KVM_EXIT_IO: do_ports(vm, run); break;
-	case KVM_EXIT_MMIO: do_memory(vm, run); break;
-	case KVM_EXIT_INTR: break;
-	case KVM_EXIT_HLT: lode_vmm_stop_(vm, LODE_VMM_HALT, 0); break;
-	case KVM_EXIT_SHUTDOWN: lode_vmm_stop_(vm, LODE_VMM_TRIPLE_FAULT, 0); break;
-	case KVM_EXIT_SYSTEM_EVENT: do_event(vm, run); break;
-	case KVM_EXIT_INTERNAL_ERROR: internal_error(cpu); break;
-	case KVM_EXIT_FAIL_ENTRY: entry_refused(cpu); break;
-	default:
-		snprintf(text, sizeof text, "KVM stopped for a reason that is not known here: %u", run->exit_reason);
-		give_up(cpu, 0, text);
-	}
-}
-
 static bool goes_on(const struct vmm_cpu *cpu)
 {
 	return vmm_running(cpu->vm) && !__atomic_load_n(&vmm_kvm_of(cpu->vm)->over, __ATOMIC_ACQUIRE);
@@ -144,10 +123,35 @@ static void pass_gate(struct vmm_cpu *cpu)
 	cpu->halted = halted(cpu);
 	kvm->waiting++;
 	pthread_cond_broadcast(&kvm->moved);
-	while (kvm->closed && goes_on(cpu))
+	while ((kvm->closed || cpu->held) && goes_on(cpu))
 		pthread_cond_wait(&kvm->moved, &kvm->gate);
 	kvm->waiting--;
 	pthread_mutex_unlock(&kvm->gate);
+}
+
+static void do_exit(struct vmm_cpu *cpu)
+{
+	struct kvm_run *run = cpu->run;
+	struct vmm *vm = cpu->vm;
+	char text[60];
+
+	switch (run->exit_reason) {
+	case KVM_EXIT_IO: do_ports(vm, run); break;
+	case KVM_EXIT_MMIO: do_memory(vm, run); break;
+	case KVM_EXIT_INTR: break;
+	case KVM_EXIT_DEBUG:
+		if (lode_vmm_gdb_hit_(cpu))
+			pass_gate(cpu);
+		break;
+	case KVM_EXIT_HLT: lode_vmm_stop_(vm, LODE_VMM_HALT, 0); break;
+	case KVM_EXIT_SHUTDOWN: lode_vmm_stop_(vm, LODE_VMM_TRIPLE_FAULT, 0); break;
+	case KVM_EXIT_SYSTEM_EVENT: do_event(vm, run); break;
+	case KVM_EXIT_INTERNAL_ERROR: internal_error(cpu); break;
+	case KVM_EXIT_FAIL_ENTRY: entry_refused(cpu); break;
+	default:
+		snprintf(text, sizeof text, "KVM stopped for a reason that is not known here: %u", run->exit_reason);
+		give_up(cpu, 0, text);
+	}
 }
 
 /* An access that the guest was stopped for is only complete when the guest has been entered again: not before that the gate. */

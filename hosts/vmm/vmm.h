@@ -140,6 +140,7 @@ enum vmm_role {
 	VMM_LOADER = 1, /* the first thread: loads, makes the others, waits until the guest is at its end, reports */
 	VMM_VCPU = 2,
 	VMM_LOOP = 4,   /* terminal, timers, signals */
+	VMM_DEBUGGER = 8, /* the same for a debugger too: registers and breakpoints */
 };
 
 /** First of all: the descriptors that the process has now are not the guest's; lode_vmm_confine_ closes all from 3 on. */

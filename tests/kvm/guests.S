@@ -325,6 +325,28 @@ trampoline_end:
 	.code64
 	end sipi
 
+/* Counts for a debugger, until a byte at SEEN + 16 says that it is enough. */
+	guest debugged
+	xor	%eax, %eax
+1:	inc	%rax
+	mov	%rax, SEEN
+	call	guest_debugged_called
+	cmpb	$0, SEEN + 16
+	je	1b
+	mov	$13, %eax
+	exit
+	.globl	guest_debugged_called
+guest_debugged_called:
+	lock incq SEEN + 8
+	int3                            /* its own breakpoints are its own */
+	ret
+	end debugged
+
+	guest debugged_int3
+	incb	SEEN + 24
+	iretq
+	end debugged_int3
+
 /* Real mode, from segment 1000h. */
 	.code16
 	guest real

@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 enum {
-	OPT_APPEND = 1, OPT_CPUS, OPT_DIRECT, OPT_DISK, OPT_DRY_RUN, OPT_ENGINE, OPT_FRAMEBUFFER, OPT_INITRD, OPT_JSON, OPT_MEMORY,
-	OPT_MODULE, OPT_PROTOCOL, OPT_SCREENSHOT, OPT_TIME_LIMIT, OPT_TRACE,
+	OPT_APPEND = 1, OPT_CORE, OPT_CPUS, OPT_DIRECT, OPT_DISK, OPT_DRY_RUN, OPT_ENGINE, OPT_FRAMEBUFFER, OPT_GDB, OPT_INITRD,
+	OPT_JSON, OPT_MEMORY, OPT_MODULE, OPT_PROTOCOL, OPT_SCREENSHOT, OPT_TIME_LIMIT, OPT_TRACE,
 };
 
 static const struct option option_table[] = {
@@ -29,6 +29,8 @@ static const struct option option_table[] = {
 	{OPT_DIRECT, 0, "direct", NULL, "unpack a bzImage here and enter the kernel that is in it"},
 	{OPT_ENGINE, 'e', "engine", "NAME", "auto, kvm, qemu"},
 	{OPT_TIME_LIMIT, 0, "time-limit", "SECONDS", "end the guest after that time"},
+	{OPT_GDB, 0, "gdb", "PORT|unix:PATH", "wait for a debugger there, and begin when it says so"},
+	{OPT_CORE, 0, "dump-core", "FILE", "write an ELF core of the guest when it ends (KVM)"},
 	{OPT_DRY_RUN, 'n', "dry-run", NULL, "print memory map, placement and start state, and stop"},
 	{OPT_TRACE, 't', "trace", NULL, "print them to stderr, and go on"},
 	OPTION_JSON(OPT_JSON),
@@ -175,6 +177,8 @@ static int take(struct boot *boot, int option, const char *value)
 {
 	switch (option) {
 	case OPT_APPEND: boot->request.cmdline = value; break;
+	case OPT_CORE: boot->request.core = value; break;
+	case OPT_GDB: boot->request.gdb = value; break;
 	case OPT_CPUS: return take_number(&boot->request.cpus, "--cpus", value);
 	case OPT_TIME_LIMIT: return take_number(&boot->request.time_limit, "--time-limit", value);
 	case OPT_MEMORY: return take_memory(boot, value);

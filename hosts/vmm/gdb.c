@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* A debugger's packets -> the guest stopped, looked at, changed, and let go. Each processor is a thread. Ref: GDB manual, appendix E.
+/* A debugger's packets -> the guest stopped, looked at, changed, let go. Each processor is a thread. Ref: GDB manual, appendix E.
  *
- * Everything is stopped or nothing, but for steps of one processor. The debugger connects before the sandbox, and the guest begins when
- * it says so. */
+ * Everything is stopped or nothing, but for steps of one processor. The debugger connects before the sandbox, and the guest begins
+ * when it says so. */
 #include "gdb.h"
 
 #include <arpa/inet.h>
@@ -198,7 +198,7 @@ static void leave(struct vmm_gdb *gdb)
 	gdb->fd = -1; /* it is closed with the process: the sandbox has no close */
 }
 
-/* Actions from left to right, the first one that fits a thread counts: one steps, and the others go on only if a later one says so. */
+/* Actions from left to right, the first one that fits a thread counts: one steps, the others go on only if a later one says so. */
 static void do_actions(struct vmm_gdb *gdb, const char *text)
 {
 	uint32_t stepping = UINT32_MAX, cpu;
@@ -309,7 +309,8 @@ static void change_point(struct vmm_gdb *gdb, const char *text)
 /* A part of the registers' description: m if there is more, l if it was the last. */
 static void read_description(struct vmm_gdb *gdb, const char *text)
 {
-	uint64_t offset = take_number(&text), size = take(&text, ',') ? take_number(&text) : 0, all = gdb->xml ? strlen(gdb->xml) : 0;
+	uint64_t offset = take_number(&text), size = take(&text, ',') ? take_number(&text) : 0;
+	uint64_t all = gdb->xml ? strlen(gdb->xml) : 0;
 
 	if (size > GDB_PACKET - 16)
 		size = GDB_PACKET - 16;
@@ -360,8 +361,8 @@ static void do_query(struct vmm_gdb *gdb, const char *text)
 	char words[160];
 
 	if (starts(&text, "qSupported")) {
-		snprintf(words, sizeof words, "PacketSize=%x;qXfer:features:read+;swbreak+;hwbreak+;vContSupported+;QStartNoAckMode+",
-			GDB_PACKET - 16);
+		snprintf(words, sizeof words, "PacketSize=%x;qXfer:features:read+;swbreak+;hwbreak+;vContSupported+;"
+			"QStartNoAckMode+", GDB_PACKET - 16);
 		reply(gdb, words);
 	} else if (starts(&text, "qXfer:features:read:target.xml:")) {
 		read_description(gdb, text);

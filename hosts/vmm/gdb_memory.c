@@ -117,7 +117,7 @@ static bool insert_hard(struct vmm_gdb *gdb, char kind, uint64_t addr, uint64_t 
 	return false;
 }
 
-/* Whatever the debugger asks for: a debug register works before the code is there, and where a hypervisor below does not pass INT3. */
+/* Whatever the debugger asks for: a debug register works before the code is there. */
 bool lode_gdb_point_insert_(struct vmm_gdb *gdb, char kind, uint64_t addr, uint64_t size)
 {
 	return insert_hard(gdb, kind, addr, size) || (kind == SOFT && insert_soft(gdb, addr));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* KVM's registers of a processor <-> the block of the debugger's `g` packet, and its description. Ref: GDB manual, E.5.8 and G.5. */
+/* KVM's registers of a processor <-> the block of the debugger's `g` packet, and its description. Ref: GDB manual, G.5. */
 #include "gdb.h"
 
 #include <stdio.h>
@@ -28,18 +28,21 @@ struct place {
 
 /* The order is the protocol's; features end where `first` of the next one stands. */
 static const struct place places[] = {
-	WHOLE("rax", regs.rax), WHOLE("rbx", regs.rbx), WHOLE("rcx", regs.rcx), WHOLE("rdx", regs.rdx), WHOLE("rsi", regs.rsi),
-	WHOLE("rdi", regs.rdi), WHOLE("rbp", regs.rbp), WHOLE("rsp", regs.rsp), WHOLE("r8", regs.r8), WHOLE("r9", regs.r9),
-	WHOLE("r10", regs.r10), WHOLE("r11", regs.r11), WHOLE("r12", regs.r12), WHOLE("r13", regs.r13), WHOLE("r14", regs.r14),
-	WHOLE("r15", regs.r15), {"rip", "code_ptr", AT(regs.rip), 8, 8}, {"eflags", "int32", AT(regs.rflags), 4, 4},
+	WHOLE("rax", regs.rax), WHOLE("rbx", regs.rbx), WHOLE("rcx", regs.rcx), WHOLE("rdx", regs.rdx),
+	WHOLE("rsi", regs.rsi), WHOLE("rdi", regs.rdi), WHOLE("rbp", regs.rbp), WHOLE("rsp", regs.rsp),
+	WHOLE("r8", regs.r8), WHOLE("r9", regs.r9), WHOLE("r10", regs.r10), WHOLE("r11", regs.r11),
+	WHOLE("r12", regs.r12), WHOLE("r13", regs.r13), WHOLE("r14", regs.r14), WHOLE("r15", regs.r15),
+	{"rip", "code_ptr", AT(regs.rip), 8, 8}, {"eflags", "int32", AT(regs.rflags), 4, 4},
 	SEGMENT(cs), SEGMENT(ss), SEGMENT(ds), SEGMENT(es), SEGMENT(fs), SEGMENT(gs),
 	X87(0), X87(1), X87(2), X87(3), X87(4), X87(5), X87(6), X87(7),
 	CONTROL("fctrl", fcw, 2), CONTROL("fstat", fsw, 2), CONTROL("ftag", ftwx, 1), {"fiseg", "int", 0, 0, 4},
 	CONTROL("fioff", last_ip, 4), {"foseg", "int", 0, 0, 4}, CONTROL("fooff", last_dp, 4), CONTROL("fop", last_opcode, 2),
-	XMM(0), XMM(1), XMM(2), XMM(3), XMM(4), XMM(5), XMM(6), XMM(7), XMM(8), XMM(9), XMM(10), XMM(11), XMM(12), XMM(13), XMM(14), XMM(15),
+	XMM(0), XMM(1), XMM(2), XMM(3), XMM(4), XMM(5), XMM(6), XMM(7),
+	XMM(8), XMM(9), XMM(10), XMM(11), XMM(12), XMM(13), XMM(14), XMM(15),
 	CONTROL("mxcsr", mxcsr, 4),
 	WHOLE("fs_base", sregs.fs.base), WHOLE("gs_base", sregs.gs.base),
-	WHOLE("cr0", sregs.cr0), WHOLE("cr2", sregs.cr2), WHOLE("cr3", sregs.cr3), WHOLE("cr4", sregs.cr4), WHOLE("efer", sregs.efer),
+	WHOLE("cr0", sregs.cr0), WHOLE("cr2", sregs.cr2), WHOLE("cr3", sregs.cr3), WHOLE("cr4", sregs.cr4),
+	WHOLE("efer", sregs.efer),
 };
 
 enum { PLACES = sizeof places / sizeof *places };
@@ -105,11 +108,15 @@ char *lode_gdb_registers_describe_(void)
 
 	if (!out)
 		return NULL;
-	fprintf(out, "<?xml version=\"1.0\"?><!DOCTYPE target SYSTEM \"gdb-target.dtd\">\n<target><architecture>i386:x86-64</architecture>\n");
+	fprintf(out, "<?xml version=\"1.0\"?><!DOCTYPE target SYSTEM \"gdb-target.dtd\">\n"
+		"<target><architecture>i386:x86-64</architecture>\n");
 	for (uint32_t i = 0; i < PLACES; i++) {
-		if (features[feature].first && !strcmp(features[feature].first, places[i].name))
-			fprintf(out, "%s<feature name=\"%s\">\n", feature ? "</feature>\n" : "", features[feature].name), feature++;
-		fprintf(out, "<reg name=\"%s\" bitsize=\"%u\" type=\"%s\"/>\n", places[i].name, places[i].shown * 8, places[i].type);
+		if (features[feature].first && !strcmp(features[feature].first, places[i].name)) {
+			fprintf(out, "%s<feature name=\"%s\">\n", feature ? "</feature>\n" : "", features[feature].name);
+			feature++;
+		}
+		fprintf(out, "<reg name=\"%s\" bitsize=\"%u\" type=\"%s\"/>\n", places[i].name, places[i].shown * 8,
+			places[i].type);
 	}
 	fprintf(out, "</feature>\n</target>\n");
 	return fclose(out) ? NULL : text;

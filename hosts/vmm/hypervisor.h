@@ -43,6 +43,7 @@ struct vmm_kvm {
 	sigset_t old_mask;
 	bool signals_set;
 	struct vmm_gdb *gdb;   /* NULL: no debugger */
+	int core_fd;           /* -1: no core is wanted */
 	unsigned char *screen; /* memory of the framebuffer, or NULL */
 	uint64_t screen_size;
 	pthread_mutex_t gate;
@@ -107,6 +108,10 @@ void lode_vmm_gdb_end_(struct vmm_kvm *kvm);
 void lode_vmm_gdb_close_(struct vmm_kvm *kvm);
 /** A processor's thread, for KVM_EXIT_DEBUG. True: it is to stand at the gate. */
 bool lode_vmm_gdb_hit_(struct vmm_cpu *cpu);
+
+/** The file of the request's core; what the guest was is written to it when its processors stand still (core.c). */
+int lode_vmm_core_open_(struct vmm *vm, struct vmm_kvm *kvm);
+int lode_vmm_core_write_(struct vmm *vm);
 
 /** Input, timers, signals, until vm->end is set (loop.c): descriptors, and a thread's life. */
 int lode_vmm_loop_open_(struct vmm *vm, struct vmm_kvm *kvm);

@@ -181,7 +181,7 @@ static struct vmm_kvm *new_state(uint32_t ncpus)
 	pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
 	pthread_mutex_init(&kvm->gate, NULL);
 	pthread_cond_init(&kvm->moved, &steady);
-	kvm->fd = kvm->vm_fd = kvm->wake_fd = kvm->signal_fd = kvm->kick_fd = -1;
+	kvm->fd = kvm->vm_fd = kvm->wake_fd = kvm->signal_fd = kvm->kick_fd = kvm->core_fd = -1;
 	kvm->pid = getpid();
 	kvm->ncpus = ncpus;
 	kvm->closed = true;
@@ -201,7 +201,8 @@ static int open_all(struct vmm *vm, struct vmm_kvm *kvm)
 	if (lode_vmm_loop_open_(vm, kvm) || open_kernel(vm) || make_machine(vm, kvm) || lode_vmm_cpuid_read_(vm, kvm) ||
 		make_cpus(vm, kvm))
 		return -1;
-	return lode_vmm_devices_make_(vm) || check_interrupts(vm) || lode_vmm_gdb_open_(vm, kvm) ? -1 : 0;
+	return lode_vmm_devices_make_(vm) || check_interrupts(vm) || lode_vmm_core_open_(vm, kvm) ||
+		lode_vmm_gdb_open_(vm, kvm) ? -1 : 0;
 }
 
 /* Threads that the sandbox does not let end: what they hold stays until the process ends. */
@@ -272,6 +273,8 @@ static void kvm_close(struct vmm *vm)
 	if (kvm->screen)
 		munmap(kvm->screen, kvm->screen_size);
 	lode_vmm_gdb_close_(kvm);
+	if (kvm->core_fd >= 0)
+		close(kvm->core_fd);
 	lode_vmm_loop_close_(kvm);
 	free(kvm->cpuid);
 	free(kvm);
@@ -327,7 +330,7 @@ static int kvm_run(struct vmm *vm)
 	wait_for_threads(vm, kvm);
 	lode_vmm_console_close_(vm);
 	lode_vmm_picture_(vm, kvm->screen);
-	return vm->end == LODE_VMM_ERROR ? -1 : 0;
+	return lode_vmm_core_write_(vm) || vm->end == LODE_VMM_ERROR ? -1 : 0;
 }
 
 static void kvm_irq(struct vmm *vm, uint32_t irq, bool level)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The debugger's protocol, spoken by a small client, on guests of the KVM engine: registers, memory, breakpoints, steps, threads. */
+/* The debugger's protocol, spoken by a small client, on guests of KVM: registers, memory, breakpoints, steps, threads. */
 #include "stand.h"
 
 #include <poll.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The devices of a PC through their registers, without a guest: what drivers and test kernels do with them, and what comes of it. */
+/* The devices of a PC through their registers, without a guest: what drivers and test kernels do, and what comes of it. */
 #include "../../hosts/vmm/vmm.h"
 
 #include <check.h>
@@ -59,8 +59,10 @@ static void finish(void)
 
 static void out_wide(uint16_t port, uint32_t value, uint32_t size)
 {
-	unsigned char bytes[4] = {(unsigned char)value, (unsigned char)(value >> 8), (unsigned char)(value >> 16), (unsigned char)(value >> 24)};
+	unsigned char bytes[4];
 
+	for (uint32_t i = 0; i < sizeof bytes; i++)
+		bytes[i] = (unsigned char)(value >> 8 * i);
 	lode_vmm_bus_write_(&vm, true, port, bytes, size);
 }
 

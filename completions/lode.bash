@@ -29,9 +29,9 @@ _lode_value()
 		[[ $option != --for && $option != -f || $value != *,* ]] || front+=${value%,*},
 		COMPREPLY=($(compgen -P "$front" -W "$(_lode_values "$verb" "$option")" -- "${value##*,}")) ;;
 	--cwd | -C) COMPREPLY=($(compgen -P "$front" -d -- "$value")) ;;
-	--svg | --initrd | --module | --disk | --screenshot) COMPREPLY=($(compgen -P "$front" -f -- "$value")) ;;
+	--svg | --initrd | --module | --disk | --screenshot | --dump-core) COMPREPLY=($(compgen -P "$front" -f -- "$value")) ;;
 	--argv0 | --env | -e | -l | --entry | --fd | --stack-size | --page-size | --base) ;;
-	--append | --memory | --cpus | --framebuffer | --time-limit) ;;
+	--gdb | --append | --memory | --cpus | --framebuffer | --time-limit) ;;
 	*) return 1 ;;
 	esac
 }

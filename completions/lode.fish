@@ -29,6 +29,7 @@ complete -c lode -n '__fish_seen_subcommand_from boot' -s i -l initrd -r
 complete -c lode -n '__fish_seen_subcommand_from boot' -s d -l disk -r
 complete -c lode -n '__fish_seen_subcommand_from boot' -l module -r
 complete -c lode -n '__fish_seen_subcommand_from boot' -l screenshot -r
-for option in append memory cpus framebuffer time-limit
+complete -c lode -n '__fish_seen_subcommand_from boot' -l dump-core -r
+for option in gdb append memory cpus framebuffer time-limit
 	complete -c lode -n '__fish_seen_subcommand_from boot' -l $option -x
 end

@@ -71,6 +71,8 @@ static int qemu_open(struct vmm *vm)
 	vm->engine_state = qemu;
 	*qemu = (struct vmm_qemu){.serial = -1, .serial_far = -1, .debug = -1, .debug_far = -1, .monitor = -1, .monitor_far = -1,
 		.rom = -1, .log = -1};
+	if (vm->request->core)
+		return lode_vmm_fail_(vm, 0, "a core of the guest can only be had on KVM");
 	if (!find_program(qemu->program, sizeof qemu->program))
 		return lode_vmm_fail_(vm, 0, "%s is not installed (Debian: qemu-system-x86)", program);
 	qemu->rom = make_rom();
@@ -322,7 +324,9 @@ static int start_qemu(struct vmm *vm, struct vmm_qemu *qemu, const sigset_t *mas
 	close_one(&qemu->serial_far);
 	close_one(&qemu->debug_far);
 	close_one(&qemu->monitor_far);
-	tell_qemu(qemu, "{\"execute\":\"qmp_capabilities\"}\n{\"execute\":\"cont\"}\n");
+	tell_qemu(qemu, "{\"execute\":\"qmp_capabilities\"}\n");
+	if (!vm->request->gdb)
+		tell_qemu(qemu, "{\"execute\":\"cont\"}\n");
 	return 0;
 }
 

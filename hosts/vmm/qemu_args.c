@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -87,6 +88,20 @@ static void add_platform(struct words *words, const struct vmm_qemu *qemu)
 	add(words, "pvpanic");
 }
 
+/* QEMU's own stub; the guest begins, in the ROM, when the debugger says so. */
+static void add_debugger(struct words *words, const char *where)
+{
+	static const char local[] = "unix:";
+
+	if (!where)
+		return;
+	add(words, "-gdb");
+	if (strncmp(where, local, strlen(local)) == 0)
+		add(words, "%s,server=on,wait=off", where);
+	else
+		add(words, "tcp:127.0.0.1:%s", where);
+}
+
 static void add_devices(struct words *words, const struct vmm *vm)
 {
 	if (vm->machine.framebuffer) {
@@ -129,6 +144,7 @@ int lode_vmm_qemu_exec_(struct vmm *vm, const struct vmm_qemu *qemu)
 	add_memory(&words, vm);
 	add_platform(&words, qemu);
 	add_devices(&words, vm);
+	add_debugger(&words, vm->request->gdb);
 	words.list[words.n] = NULL;
 	if (words.failed)
 		return E2BIG;

@@ -79,7 +79,8 @@ static inline void link_try_end(struct lode_link *link)
 static inline int link_try_place(struct link_result *r, struct lode_link *link)
 {
 	unsigned char *span = calloc(1, link->size ? link->size : 1), *end = span + link->size;
-	const struct lode_link_place place = {.addr = UINT64_C(0x40000000), .view = span};
+	const uint64_t usual = UINT64_C(0x40000000);
+	const struct lode_link_place place = {.addr = link->align > usual ? link->align : usual, .view = span};
 
 	link_must(span != NULL && (link->size & 0xfff) == 0 && link->size <= 1 << 20);
 	r->size = link->size;

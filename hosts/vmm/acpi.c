@@ -39,12 +39,17 @@ static void put_text(struct aml *out, const char *text, size_t n)
 		lode_aml_byte_(out, (unsigned char)text[i]);
 }
 
+static void align_table(struct aml *out)
+{
+	while (!out->full && out->used % 64 != 0)
+		lode_aml_byte_(out, 0);
+}
+
 static size_t begin_table(struct tables *t, const char *signature, uint32_t revision)
 {
 	size_t begun;
 
-	while (t->out.used % 64 != 0)
-		lode_aml_byte_(&t->out, 0);
+	align_table(&t->out);
 	begun = t->out.used;
 	put_text(&t->out, signature, 4);
 	lode_aml_dword_(&t->out, 0);
@@ -183,8 +188,7 @@ static void put_dsdt(struct tables *t, const struct acpi_hardware *hardware)
 
 static void put_facs(struct tables *t)
 {
-	while (t->out.used % 64 != 0)
-		lode_aml_byte_(&t->out, 0);
+	align_table(&t->out);
 	t->facs = t->addr + t->out.used;
 	put_text(&t->out, "FACS", 4);
 	lode_aml_dword_(&t->out, 64);

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: MIT */
+/* Kernels of every protocol -> what lies in RAM: image, modules, page tables; mapped and copied alike; the file stays as it is. */
+#include <tables.h>
+#include <vmm.h>
+
+#include <check.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define MIB (UINT64_C(1) << 20)
+enum { PAGE = 4096 };
+
+static const char module_text[] = "bytes of a module";
+static const char *folder;
+static char kernel_path[512], module_path[] = "/tmp/lode-load-XXXXXX";
+static struct lode_vmm_file module;
+static struct lode_vmm_request request;
+static struct vmm_engine engine;
+
+/* A machine with the kernel in it, or what failed on the way. @elsewhere: for an engine in another process; no file is mapped. */
+static struct vmm *load(const char *name, bool elsewhere, uint64_t memory)
+{
+	struct vmm *vm = calloc(1, sizeof *vm);
+
+	snprintf(kernel_path, sizeof kernel_path, "%s/%s", folder, name);
+	module = (struct lode_vmm_file){.path = module_path, .cmdline = strncmp(name, "rust", 4) == 0 ? NULL : "words"};
+	request.kernel.path = kernel_path;
+	request.modules = &module;
+	request.nmodules = 1;
+	engine = (struct vmm_engine){.name = "test", .board = lode_vmm_qemu_.board, .elsewhere = elsewhere};
+	vm->request = &request;
+	vm->engine = &engine;
+	if (lode_vmm_files_open_(vm) == 0 && lode_vmm_ram_create_(vm, memory, elsewhere) == 0 && lode_vmm_machine_make_(vm) == 0 &&
+		lode_vmm_load_(vm) == 0)
+		return vm;
+	vm->end = LODE_VMM_ERROR;
+	return vm;
+}
+
+static void unload(struct vmm *vm)
+{
+	lode_vmm_unload_(vm);
+	if (vm->ram.bytes)
+		lode_vmm_ram_destroy_(vm);
+	lode_vmm_files_close_(vm);
+	free(vm);
+}
+
+/* Parts are disjoint but for corrections of the image, and lie in usable memory. */
+static void check_parts(const struct vmm *vm)
+{
+	const struct lode_start *start = &vm->kernel.start;
+
+	for (uint32_t i = 0; i < start->nparts; i++) {
+		const struct lode_part *a = &start->parts[i];
+
+		if (a->size == 0)
+			continue;
+		CHECK(lode_vmm_ram_at_(&vm->ram, a->addr, a->size) != NULL);
+		for (uint32_t k = 0; k < i && !a->patch; k++) {
+			const struct lode_part *b = &start->parts[k];
+
+			CHECK(b->patch || b->size == 0 || a->addr - b->addr >= b->size || b->addr > a->addr);
+			CHECK(b->patch || b->size == 0 || b->addr - a->addr >= a->size || a->addr > b->addr);
+		}
+	}
+}
+
+static void check_module(const struct vmm *vm)
+{
+	const struct lode_part *part = lode_start_module(&vm->kernel.start, 0);
+
+	if (CHECK(part && part->size == sizeof module_text))
+		CHECK_MEM(lode_vmm_ram_at_(&vm->ram, part->addr, part->size), module_text, sizeof module_text);
+}
+
+/* Tables say what the start state says, page by page, and nothing where addresses are kept free. */
+static void check_tables(struct vmm *vm)
+{
+	const struct lode_start *start = &vm->kernel.start;
+	struct vmm_tables tables;
+
+	if (start->levels == 0)
+		return;
+	CHECK_EQ(start->registers.cr3, start->tables.addr);
+	CHECK_EQ(lode_vmm_tables_adopt_(&tables, vm, start->registers.cr3, start->levels), 0);
+	for (uint32_t i = 0; i < start->nmappings; i++) {
+		const struct lode_start_mapping *m = &start->mappings[i];
+		struct lode_mapping page;
+
+		if (start->recursive && (m->addr >> 39 & 511) == start->recursive)
+			continue; /* kept free, and then the tables show there */
+		for (uint64_t at = 0; at < m->size; at += at < 64 * PAGE ? PAGE : MIB) {
+			bool there = lode_paging_query(&page, &tables.paging, m->addr + at);
+
+			CHECK_EQ(there, m->prot != 0);
+			if (there)
+				CHECK_EQ(page.frame + (m->addr + at - page.addr), m->phys + at);
+			if (there)
+				CHECK_EQ(page.attr & LODE_PF_W, m->prot & LODE_PF_W);
+		}
+	}
+}
+
+/* The code at the entry, by the kernel's own addresses. */
+static void check_entry(struct vmm *vm)
+{
+	const struct lode_start *start = &vm->kernel.start;
+	uint64_t phys = start->registers.rip, code = 0;
+	struct vmm_tables tables;
+	struct lode_mapping page;
+
+	if (start->levels != 0 && lode_vmm_tables_adopt_(&tables, vm, start->registers.cr3, start->levels) == 0 &&
+		CHECK(lode_paging_query(&page, &tables.paging, phys)))
+		phys = page.frame + (phys - page.addr);
+	if (CHECK(lode_vmm_ram_at_(&vm->ram, phys, 8) != NULL))
+		memcpy(&code, lode_vmm_ram_at_(&vm->ram, phys, 8), 8);
+	CHECK(code != 0);
+}
+
+/* Answers differ: where they point depends on how many runs the plan has. */
+static void clear_patches(const struct vmm *vm)
+{
+	for (uint32_t i = 0; i < vm->kernel.start.nparts; i++) {
+		const struct lode_part *part = &vm->kernel.start.parts[i];
+
+		if (part->patch)
+			memset(lode_vmm_ram_at_(&vm->ram, part->addr, part->size), 0, part->size);
+	}
+}
+
+static void check_images(const struct vmm *one, const struct vmm *other)
+{
+	clear_patches(one);
+	clear_patches(other);
+	for (uint32_t i = 0; i < one->kernel.start.nparts; i++) {
+		const struct lode_part *part = &one->kernel.start.parts[i];
+
+		if (part->content == LODE_CONTENT_IMAGE)
+			CHECK_MEM(lode_vmm_ram_at_(&one->ram, part->addr, part->size),
+				lode_vmm_ram_at_(&other->ram, part->addr, part->size), part->size);
+	}
+}
+
+static void check_guest(const char *name)
+{
+	struct vmm *copied = load(name, true, 512 * MIB), *mapped = load(name, false, 512 * MIB);
+
+	CHECK_EQ(copied->end, LODE_VMM_NONE);
+	CHECK_EQ(mapped->end, LODE_VMM_NONE);
+	if (copied->end == LODE_VMM_NONE && mapped->end == LODE_VMM_NONE) {
+		check_parts(copied);
+		check_module(copied);
+		check_tables(copied);
+		check_entry(copied);
+		check_images(mapped, copied);
+	}
+	unload(mapped);
+	unload(copied);
+}
+
+static void test_guests(void)
+{
+	static const char *const names[] = {"pvh", "pvh-packed", "pvh-2m", "pvh64", "multiboot", "multiboot-shared",
+		"multiboot-aout", "multiboot-flat", "multiboot2", "elf64", "elf64-shared", "limine-0", "limine-3", "limine-6",
+		"limine-pie", "limine-relr", "rust-115", "rust-133", "rust-pie"};
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		check_case("guest %s", names[i]);
+		check_guest(names[i]);
+	}
+}
+
+/* What the guest writes stays in its RAM: the file's pages are its own copies. */
+static void test_file_stays(void)
+{
+	struct vmm *vm = load("pvh-2m", false, 512 * MIB);
+	unsigned char before[PAGE], after[PAGE];
+	int fd = open(kernel_path, O_RDONLY | O_CLOEXEC);
+
+	CHECK_EQ(vm->end, LODE_VMM_NONE);
+	for (uint32_t i = 0; i < vm->kernel.plan.nruns; i++) {
+		const struct lode_run *run = &vm->kernel.plan.runs[i];
+		unsigned char *bytes = lode_vmm_ram_at_(&vm->ram, run->addr, run->size);
+
+		if (run->kind != LODE_RUN_SHARE)
+			continue;
+		CHECK_EQ(pread(fd, before, PAGE, (off_t)run->offset), PAGE);
+		memset(bytes, 0x5a, PAGE);
+		CHECK_EQ(pread(fd, after, PAGE, (off_t)run->offset), PAGE);
+		CHECK_MEM(before, after, PAGE);
+	}
+	close(fd);
+	unload(vm);
+}
+
+/* A refusal says what it is about. */
+static void check_refused(const char *name, uint64_t memory, enum lode_rule rule)
+{
+	struct vmm *vm = load(name, false, memory);
+
+	CHECK_EQ(vm->end, LODE_VMM_ERROR);
+	CHECK_STR(lode_rule_name(vm->error.diag.rule), lode_rule_name(rule));
+	unload(vm);
+}
+
+static void test_refusals(void)
+{
+	check_refused("pvh-high", 64 * MIB, LODE_RULE_START_OUTSIDE);
+	check_refused("../../meson-info/meson-info.json", 64 * MIB, LODE_RULE_START_NONE);
+}
+
+static int copied_unpack(void *host, struct lode_vmm_unpacked *unpacked, const struct lode_source *file, bool direct)
+{
+	static unsigned char bytes[1 << 20];
+
+	(void)host;
+	CHECK(!direct && file->size <= sizeof bytes);
+	CHECK_EQ(lode_source_read(bytes, file, 0, file->size, NULL), LODE_OK);
+	*unpacked = (struct lode_vmm_unpacked){bytes, file->size};
+	return 0;
+}
+
+static int refused_unpack(void *host, struct lode_vmm_unpacked *unpacked, const struct lode_source *file, bool direct)
+{
+	(void)host, (void)unpacked, (void)file, (void)direct;
+	return -1;
+}
+
+static void test_unpack(void)
+{
+	struct vmm *vm;
+
+	request.unpack = copied_unpack;
+	vm = load("pvh", false, 64 * MIB);
+	CHECK_EQ(vm->end, LODE_VMM_NONE);
+	CHECK(!vm->kernel.shares);
+	check_entry(vm);
+	unload(vm);
+	request.unpack = refused_unpack;
+	vm = load("pvh", false, 64 * MIB);
+	CHECK_EQ(vm->end, LODE_VMM_ERROR);
+	unload(vm);
+	request.unpack = NULL;
+}
+
+int main(int argc, char **argv)
+{
+	int fd = mkstemp(module_path);
+
+	folder = argc > 1 ? argv[1] : ".";
+	if (fd < 0 || write(fd, module_text, sizeof module_text) != (ssize_t)sizeof module_text)
+		return 1;
+	close(fd);
+	test_guests();
+	CASE(test_file_stays);
+	CASE(test_refusals);
+	CASE(test_unpack);
+	unlink(module_path);
+	return check_done();
+}

@@ -199,7 +199,11 @@ static void type(struct run *run)
 
 static void hear_monitor(struct run *run, const char *bytes, size_t n)
 {
+	enum { ENOUGH = 2 };
+
 	lode_vmm_qemu_heard_(run->qemu, bytes, n);
+	if (run->qemu->halts >= ENOUGH && run->vm->end == LODE_VMM_NONE)
+		end_qemu(run, LODE_VMM_HALT);
 	if (run->qemu->shutdown && run->vm->picture_fd >= 0 && !run->qemu->leaving)
 		leave(run);
 }
@@ -229,12 +233,28 @@ static void watch(struct run *run)
 		run->watched[i].events = POLLIN;
 }
 
+/* Who is halted by a debugger can go on. */
+static void ask(const struct run *run)
+{
+	if (!run->vm->request->gdb && !run->qemu->shutdown && run->watched[MONITOR].fd >= 0)
+		tell_qemu(run->qemu, "%s", QEMU_ASK_REGISTERS);
+}
+
 /* QEMU is gone when its ends of the channels are closed. */
 static void follow(struct run *run)
 {
+	enum { QUIET_MS = 500 };
+
 	while (run->watched[MONITOR].fd >= 0 || run->watched[SERIAL].fd >= 0 || run->watched[DEBUG].fd >= 0) {
-		if (poll(run->watched, WATCHED, -1) < 0 && errno != EINTR)
+		int n = poll(run->watched, WATCHED, QUIET_MS);
+
+		if (n < 0 && errno != EINTR)
 			break;
+		if (n <= 0) {
+			if (n == 0)
+				ask(run);
+			continue;
+		}
 		for (int i = SERIAL; i <= MONITOR; i++)
 			if (run->watched[i].fd >= 0 && run->watched[i].revents)
 				hear(run, i);

@@ -23,12 +23,20 @@ struct vmm_qemu {
 	char reason[32];
 	char line[4096]; /* of the monitor, as far as it has come */
 	size_t line_used;
+	char window[5];  /* its last bytes */
+	uint32_t flags;  /* of the processor that is being told of */
+	bool in_flags;
+	uint32_t halted, running; /* processors that this line has told of */
+	uint32_t halts;  /* how often all were halted for good, in a row */
 };
 
 /** Start state -> record, stage and its page tables in RAM (qemu_stage.c). */
 int lode_vmm_qemu_stage_(struct vmm *vm);
 /** QEMU's command line, in a process that becomes QEMU (qemu_args.c). Returns an errno. */
 int lode_vmm_qemu_exec_(struct vmm *vm, const struct vmm_qemu *qemu);
+/** What the monitor is to be asked from time to time, while the guest is quiet: whether anything can still happen. */
+#define QEMU_ASK_REGISTERS \
+	"{\"execute\":\"human-monitor-command\",\"arguments\":{\"command-line\":\"info registers -a\"}}\n"
 /** Bytes of the monitor (qemu_monitor.c). */
 void lode_vmm_qemu_heard_(struct vmm_qemu *qemu, const char *bytes, size_t n);
 

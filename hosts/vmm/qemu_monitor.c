@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Lines of QEMU's monitor (QMP) -> why the guest ended. */
+/* Lines of QEMU's monitor (QMP) -> why the guest ended, or that nothing can happen in it any more. */
+#include <ctype.h>
 #include <string.h>
 
 #include "qemu.h"
@@ -35,12 +36,42 @@ static void take_line(struct vmm_qemu *qemu, const char *line)
 	}
 }
 
+/* Registers come in one line that has no bound, as text: ...RFL=00000046 [---Z-P-] CPL=0 II=0 A20=1 SMM=0 HLT=1... */
+static void take_register(struct vmm_qemu *qemu, char c)
+{
+	enum { INTERRUPTS = 0x200 };
+
+	memmove(qemu->window, qemu->window + 1, sizeof qemu->window - 1);
+	qemu->window[sizeof qemu->window - 1] = c;
+	if (qemu->in_flags && isxdigit((unsigned char)c))
+		qemu->flags = qemu->flags << 4 | (uint32_t)(isdigit((unsigned char)c) ? c - '0' : (c | 0x20) - 'a' + 10);
+	else
+		qemu->in_flags = false;
+	if (memcmp(qemu->window + 2, "FL=", 3) == 0) {
+		qemu->in_flags = true;
+		qemu->flags = 0;
+	} else if (memcmp(qemu->window, "HLT=1", 5) == 0 && !(qemu->flags & INTERRUPTS)) {
+		qemu->halted++;
+	} else if (memcmp(qemu->window, "HLT=", 4) == 0) {
+		qemu->running++;
+	}
+}
+
+static void count_halts(struct vmm_qemu *qemu)
+{
+	if (qemu->halted + qemu->running > 0)
+		qemu->halts = qemu->running == 0 ? qemu->halts + 1 : 0;
+	qemu->halted = qemu->running = 0;
+}
+
 void lode_vmm_qemu_heard_(struct vmm_qemu *qemu, const char *bytes, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
+		take_register(qemu, bytes[i]);
 		if (bytes[i] == '\n') {
 			qemu->line[qemu->line_used] = '\0';
 			take_line(qemu, qemu->line);
+			count_halts(qemu);
 			qemu->line_used = 0;
 		} else if (qemu->line_used + 1 < sizeof qemu->line) {
 			qemu->line[qemu->line_used++] = bytes[i];

@@ -87,6 +87,8 @@ static void act(const char *what)
 		pause();
 	else if (strncmp(what, "panic", 5) == 0)
 		put_port(0x505, 1);
+	else if (strncmp(what, "halt", 4) == 0)
+		reboot((int)RB_HALT_SYSTEM);
 	else if (strncmp(what, "reboot", 6) == 0)
 		reboot(RB_AUTOBOOT);
 	else if (strncmp(what, "crash", 5) == 0)

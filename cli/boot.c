@@ -12,7 +12,7 @@
 
 enum {
 	OPT_APPEND = 1, OPT_CORE, OPT_CPUS, OPT_DIRECT, OPT_DISK, OPT_DRY_RUN, OPT_ENGINE, OPT_FRAMEBUFFER, OPT_GDB, OPT_INITRD,
-	OPT_JSON, OPT_MEMORY, OPT_MODULE, OPT_PROTOCOL, OPT_SCREENSHOT, OPT_TIME_LIMIT, OPT_TRACE,
+	OPT_JSON, OPT_MEMORY, OPT_MODULE, OPT_PROTOCOL, OPT_SCREENSHOT, OPT_TIME_LIMIT, OPT_TRACE, OPT_VERIFY,
 };
 
 static const struct option option_table[] = {
@@ -31,6 +31,7 @@ static const struct option option_table[] = {
 	{OPT_TIME_LIMIT, 0, "time-limit", "SECONDS", "end the guest after that time"},
 	{OPT_GDB, 0, "gdb", "PORT|unix:PATH", "wait for a debugger there, and begin when it says so"},
 	{OPT_CORE, 0, "dump-core", "FILE", "write an ELF core of the guest when it ends (KVM)"},
+	{OPT_VERIFY, 0, "verify", "SHA256", "refuse a KERNEL whose bytes have another digest"},
 	{OPT_DRY_RUN, 'n', "dry-run", NULL, "print memory map, placement and start state, and stop"},
 	{OPT_TRACE, 't', "trace", NULL, "print them to stderr, and go on"},
 	OPTION_JSON(OPT_JSON),
@@ -53,6 +54,7 @@ struct boot {
 	struct lode_vmm_request request;
 	struct lode_vmm_file *initrds, *modules, *disks;
 	struct input unpacked;
+	unsigned char digest[32]; /* of --verify */
 	bool json, trace;
 };
 
@@ -79,7 +81,7 @@ static int take_protocol(struct boot *boot, const char *value)
 	size_t i = find_word(protocol_names, sizeof protocols / sizeof *protocols, value);
 
 	if (i == sizeof protocols / sizeof *protocols)
-		return misuse_value(&command, "--protocol", value,
+		return misuse_value(&command, "protocol", value,
 			"auto, pvh, linux, elf64, multiboot, multiboot2, limine or rust");
 	boot->request.protocol = protocols[i];
 	return EXIT_DONE;
@@ -90,7 +92,7 @@ static int take_engine(struct boot *boot, const char *value)
 	size_t i = find_word(engine_names, sizeof engines / sizeof *engines, value);
 
 	if (i == sizeof engines / sizeof *engines)
-		return misuse_value(&command, "--engine", value, "auto, kvm or qemu");
+		return misuse_value(&command, "engine", value, "auto, kvm or qemu");
 	boot->request.engine = engines[i];
 	return EXIT_DONE;
 }
@@ -118,14 +120,36 @@ static int take_framebuffer(struct boot *boot, const char *value)
 	snprintf(width, sizeof width, "%.*s", n < sizeof width ? (int)n : 0, value);
 	if (value[n] == '\0' || !parse_count(&boot->request.width, width) || !parse_count(&boot->request.height, value + n + 1) ||
 		boot->request.width > 4096 || boot->request.height > 4096)
-		return misuse_value(&command, "--framebuffer", value, "width x height, 4096 at most each: 1024x768");
+		return misuse_value(&command, "framebuffer", value, "width x height, 4096 at most each: 1024x768");
+	return EXIT_DONE;
+}
+
+/* Two hexadecimal digits at each byte, as sha256sum prints them. */
+static bool parse_digest(unsigned char *digest, const char *text, size_t size)
+{
+	unsigned value;
+
+	if (strlen(text) != 2 * size || strspn(text, "0123456789abcdefABCDEF") != 2 * size)
+		return false;
+	for (size_t i = 0; i < size; i++) {
+		sscanf(text + 2 * i, "%2x", &value); // NOLINT(cert-err34-c): digits only
+		digest[i] = (unsigned char)value;
+	}
+	return true;
+}
+
+static int take_digest(struct boot *boot, const char *value)
+{
+	if (!parse_digest(boot->digest, value, sizeof boot->digest))
+		return misuse_value(&command, "verify", value, "64 hexadecimal digits, as sha256sum prints them");
+	boot->request.sha256 = boot->digest;
 	return EXIT_DONE;
 }
 
 static int take_memory(struct boot *boot, const char *value)
 {
 	return parse_size(&boot->request.memory, value) && boot->request.memory != 0
-		       ? EXIT_DONE : misuse_value(&command, "--memory", value, "a size such as 512M or 6G");
+		       ? EXIT_DONE : misuse_value(&command, "memory", value, "a size such as 512M or 6G");
 }
 
 /* A file that exists under its whole name is meant by it, whatever colons it has. */
@@ -158,7 +182,7 @@ static int take_disk(struct boot *boot, char *value)
 
 	*disk = split(value, &rest);
 	if (rest && strcmp(rest, "ro") != 0)
-		return misuse_value(&command, "--disk", rest, "ro, or nothing");
+		return misuse_value(&command, "disk", rest, "ro, or nothing");
 	disk->flags = rest ? LODE_VMM_READ_ONLY : 0;
 	return EXIT_DONE;
 }
@@ -179,12 +203,13 @@ static int take(struct boot *boot, int option, const char *value)
 	case OPT_APPEND: boot->request.cmdline = value; break;
 	case OPT_CORE: boot->request.core = value; break;
 	case OPT_GDB: boot->request.gdb = value; break;
-	case OPT_CPUS: return take_number(&boot->request.cpus, "--cpus", value);
-	case OPT_TIME_LIMIT: return take_number(&boot->request.time_limit, "--time-limit", value);
+	case OPT_CPUS: return take_number(&boot->request.cpus, "cpus", value);
+	case OPT_TIME_LIMIT: return take_number(&boot->request.time_limit, "time-limit", value);
 	case OPT_MEMORY: return take_memory(boot, value);
 	case OPT_FRAMEBUFFER: return take_framebuffer(boot, value);
 	case OPT_PROTOCOL: return take_protocol(boot, value);
 	case OPT_ENGINE: return take_engine(boot, value);
+	case OPT_VERIFY: return take_digest(boot, value);
 	case OPT_SCREENSHOT: boot->request.screenshot = value; break;
 	case OPT_DIRECT: boot->request.direct = true; break;
 	case OPT_DRY_RUN: boot->request.dry_run = true; break;

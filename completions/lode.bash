@@ -31,7 +31,7 @@ _lode_value()
 	--cwd | -C) COMPREPLY=($(compgen -P "$front" -d -- "$value")) ;;
 	--svg | --initrd | --module | --disk | --screenshot | --dump-core) COMPREPLY=($(compgen -P "$front" -f -- "$value")) ;;
 	--argv0 | --env | -e | -l | --entry | --fd | --stack-size | --page-size | --base) ;;
-	--gdb | --append | --memory | --cpus | --framebuffer | --time-limit) ;;
+	--gdb | --append | --memory | --cpus | --framebuffer | --verify | --time-limit) ;;
 	*) return 1 ;;
 	esac
 }

@@ -30,6 +30,6 @@ complete -c lode -n '__fish_seen_subcommand_from boot' -s d -l disk -r
 complete -c lode -n '__fish_seen_subcommand_from boot' -l module -r
 complete -c lode -n '__fish_seen_subcommand_from boot' -l screenshot -r
 complete -c lode -n '__fish_seen_subcommand_from boot' -l dump-core -r
-for option in gdb append memory cpus framebuffer time-limit
+for option in gdb append memory cpus framebuffer verify time-limit
 	complete -c lode -n '__fish_seen_subcommand_from boot' -l $option -x
 end

@@ -13,8 +13,10 @@
 #include <lode/pvh.h>
 #include <lode/rust.h>
 
+#include "sha256.h"
 #include "vmm.h"
 
+#define VERIFIED_MOST (UINT64_C(1) << 30)
 enum { PAGE = 4096, BYTES_MOST = 1 << 20 };
 
 static int read_kernel(void *host, void *bytes, uint64_t offset, size_t size)
@@ -22,6 +24,29 @@ static int read_kernel(void *host, void *bytes, uint64_t offset, size_t size)
 	const struct vmm *vm = host;
 
 	return lode_vmm_file_read_(bytes, &vm->kernel_file, offset, size);
+}
+
+/* What is judged is what is used: the bytes are read once, and the file may change as it likes. */
+static int verify(struct vmm *vm)
+{
+	struct vmm_kernel *kernel = &vm->kernel;
+	unsigned char digest[SHA256_SIZE];
+	int error;
+
+	if (vm->kernel_file.size > VERIFIED_MOST)
+		return lode_vmm_fail_file_(vm, 0, vm->kernel_file.path, "files of more than 1 GiB are not verified");
+	kernel->copy = malloc(vm->kernel_file.size + 1);
+	if (!kernel->copy)
+		return lode_vmm_fail_file_(vm, ENOMEM, vm->kernel_file.path, "verifying it");
+	error = lode_vmm_file_read_(kernel->copy, &vm->kernel_file, 0, vm->kernel_file.size);
+	if (error)
+		return lode_vmm_fail_file_(vm, error, vm->kernel_file.path, "reading it");
+	lode_vmm_sha256_(digest, kernel->copy, vm->kernel_file.size);
+	if (memcmp(digest, vm->request->sha256, sizeof digest) != 0)
+		return lode_vmm_fail_file_(vm, 0, vm->kernel_file.path, "its SHA-256 is not the one that was asked for");
+	kernel->source = (struct lode_source){.bytes = kernel->copy, .size = vm->kernel_file.size};
+	kernel->shares = false;
+	return 0;
 }
 
 static int take_bytes(struct vmm *vm)
@@ -32,6 +57,8 @@ static int take_bytes(struct vmm *vm)
 
 	kernel->source = (struct lode_source){.read = read_kernel, .host = vm, .size = vm->kernel_file.size};
 	kernel->shares = !vm->engine->elsewhere;
+	if (request->sha256 && verify(vm) != 0)
+		return -1;
 	if (!request->unpack)
 		return 0;
 	if (request->unpack(request->host, &unpacked, &kernel->source, request->direct) != 0)
@@ -357,6 +384,7 @@ void lode_vmm_unload_(struct vmm *vm)
 {
 	struct vmm_kernel *kernel = &vm->kernel;
 
+	free(kernel->copy);
 	free(kernel->segments);
 	free(kernel->sections);
 	free(kernel->plan.runs);

@@ -233,6 +233,7 @@ int lode_vmm_file_load_(const struct vmm *vm, unsigned char *to, const struct vm
 struct vmm_kernel {
 	struct lode_source source; /* of the file, or of what was unpacked */
 	bool shares;               /* source is the file itself, and its pages may be mapped */
+	unsigned char *copy;       /* the file's bytes, whose digest was asked for; or NULL */
 	enum lode_protocol protocol;
 	struct lode_segment *segments;
 	struct lode_section *sections;

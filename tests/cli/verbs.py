@@ -69,7 +69,7 @@ def alike():
         case("--color of " + verb, b"\x1b[" in lode(verb, "--color=always", file, env={"NO_COLOR": "1"}).raw, equal(lode(verb, "--color", "never", file).raw, plain), equal(lode(verb, "--color=auto", file).raw, plain),
              b"\x1b" not in lode(verb, "--color=always", "--json", file).raw)
     wrong = [("show", "for", "x"), ("show", "base", "up"), ("show", "page-size", "5000"), ("show", "color", "x"), ("show", "svg", ""), ("check", "for", "x"), ("check", "color", "x"), ("check", "explain", "x"), ("exec", "env", "x"),
-             ("exec", "fd", "x"), ("exec", "stack-size", "x")]
+             ("exec", "fd", "x"), ("exec", "stack-size", "x")] + [("boot", option, "x") for option in ("memory", "cpus", "time-limit", "framebuffer", "protocol", "engine", "verify")]
     for verb, option, value in wrong:
         result = lode(verb, "--%s" % option, value, "/bin/true")
         case("wrong value: %s --%s" % (verb, option), equal(result.status, 2), one_line_error(result), (result.err.startswith("lode %s: --%s=%s: must be " % (verb, option, value)), result.err),

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Kernels of every protocol -> what lies in RAM: image, modules, page tables; mapped and copied alike; the file stays as it is. */
+#include <sha256.h>
 #include <tables.h>
 #include <vmm.h>
 
@@ -246,6 +247,56 @@ static void test_unpack(void)
 	request.unpack = NULL;
 }
 
+/* FIPS 180-4's examples, and every length around the edges of a block: the digest of the digests. */
+static void test_sha256(void)
+{
+	static const unsigned char abc[] = {
+		0xba, 0x78, 0x16, 0xbf, 0x8f, 0x01, 0xcf, 0xea, 0x41, 0x41, 0x40, 0xde, 0x5d, 0xae, 0x22, 0x23,
+		0xb0, 0x03, 0x61, 0xa3, 0x96, 0x17, 0x7a, 0x9c, 0xb4, 0x10, 0xff, 0x61, 0xf2, 0x00, 0x15, 0xad};
+	static const unsigned char none[] = {
+		0xe3, 0xb0, 0xc4, 0x42, 0x98, 0xfc, 0x1c, 0x14, 0x9a, 0xfb, 0xf4, 0xc8, 0x99, 0x6f, 0xb9, 0x24,
+		0x27, 0xae, 0x41, 0xe4, 0x64, 0x9b, 0x93, 0x4c, 0xa4, 0x95, 0x99, 0x1b, 0x78, 0x52, 0xb8, 0x55};
+	static const unsigned char all[] = {
+		0x94, 0xf2, 0xff, 0x8a, 0xdd, 0xc4, 0x2c, 0xd5, 0x56, 0xd7, 0xa1, 0x5f, 0xb8, 0xe0, 0x14, 0x1a,
+		0x41, 0x3b, 0xf3, 0xc1, 0x96, 0x63, 0xe6, 0x16, 0x44, 0x92, 0x4b, 0xcc, 0x12, 0xa9, 0x86, 0x43};
+	unsigned char bytes[200], digests[sizeof bytes][SHA256_SIZE], digest[SHA256_SIZE];
+
+	lode_vmm_sha256_(digest, (const unsigned char *)"abc", 3);
+	CHECK_MEM(digest, abc, sizeof abc);
+	lode_vmm_sha256_(digest, bytes, 0);
+	CHECK_MEM(digest, none, sizeof none);
+	for (size_t i = 0; i < sizeof bytes; i++) {
+		bytes[i] = (unsigned char)i;
+		lode_vmm_sha256_(digests[i], bytes, i + 1);
+	}
+	lode_vmm_sha256_(digest, digests[0], sizeof digests);
+	CHECK_MEM(digest, all, sizeof all);
+}
+
+static void test_verified(void)
+{
+	static const unsigned char wrong[SHA256_SIZE];
+	unsigned char bytes[1 << 18], digest[SHA256_SIZE];
+	struct vmm *vm = load("pvh", false, 512 * MIB);
+	int fd = open(kernel_path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = read(fd, bytes, sizeof bytes);
+
+	close(fd);
+	unload(vm);
+	if (!CHECK(n > 0 && n < (ssize_t)sizeof bytes))
+		return;
+	lode_vmm_sha256_(digest, bytes, (size_t)n);
+	request.sha256 = digest;
+	vm = load("pvh", false, 512 * MIB);
+	CHECK(vm->end == LODE_VMM_NONE && !vm->kernel.shares);
+	unload(vm);
+	request.sha256 = wrong;
+	vm = load("pvh", false, 512 * MIB);
+	CHECK(vm->end == LODE_VMM_ERROR && strstr(vm->error.text, "SHA-256"));
+	unload(vm);
+	request.sha256 = NULL;
+}
+
 int main(int argc, char **argv)
 {
 	int fd = mkstemp(module_path);
@@ -258,6 +309,8 @@ int main(int argc, char **argv)
 	CASE(test_file_stays);
 	CASE(test_refusals);
 	CASE(test_unpack);
+	CASE(test_sha256);
+	CASE(test_verified);
 	unlink(module_path);
 	return check_done();
 }

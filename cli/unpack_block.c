@@ -96,8 +96,11 @@ const char *unpack_lz4(struct output *output, struct packed *packed)
 #endif
 
 #ifdef HAVE_LZO
+#define LZOP_MAGIC "\211LZO\0\r\n\032\n"
 enum {
-	LZOP_MAGIC = 9,
+	LZOP_MAGIC_SIZE = 9,
+	LZOP_END = 4,
+	LZOP_SMALLEST = 38, /* header that has a filter, up to the length of its name; without, all of it */
 	LZOP_BLOCK = 64 << 20,
 	ADLER_D = 1,
 	ADLER_C = 2,
@@ -110,21 +113,24 @@ enum {
 /* Offset of the first block behind lzop's header, 0 if it is cut short; *flags are the header's. */
 static size_t lzop_header(uint32_t *flags, const unsigned char *in, size_t size)
 {
-	size_t at = LZOP_MAGIC;
+	size_t at = LZOP_MAGIC_SIZE;
 	bool level;
 
-	if (size < LZOP_MAGIC + 40)
+	if (size < LZOP_SMALLEST)
 		return 0;
 	level = (in[at] << 8 | in[at + 1]) >= 0x940;
 	at += level ? 8 : 5; /* versions, method, level */
 	*flags = be32(in + at);
 	at += 12u + ((*flags & FILTER) ? 4u : 0u) + (level ? 4u : 0u); /* flags, filter, mode, times */
 	at += 1u + in[at] + 4; /* name, checksum */
-	if (size < at + 8)
+	if (size < at)
 		return 0;
 	if (*flags & EXTRA) {
-		uint32_t extra = be32(in + at);
+		uint32_t extra;
 
+		if (size - at < 8)
+			return 0;
+		extra = be32(in + at);
 		if (extra > size - at - 8)
 			return 0;
 		at += 8 + (size_t)extra;
@@ -132,46 +138,84 @@ static size_t lzop_header(uint32_t *flags, const unsigned char *in, size_t size)
 	return at;
 }
 
-static const char *lzo_block(struct output *output, const unsigned char *in, size_t size)
+/* A block's lengths, and how many checksums stand behind them. */
+struct lzop_block {
+	uint32_t plain, packed, sums;
+};
+
+static struct lzop_block lzop_block(const unsigned char *in, uint32_t flags)
+{
+	struct lzop_block block = {be32(in), be32(in + 4), ((flags & ADLER_D) ? 1u : 0u) + ((flags & CRC_D) ? 1u : 0u)};
+
+	if (block.packed < block.plain)
+		block.sums += ((flags & ADLER_C) ? 1u : 0u) + ((flags & CRC_C) ? 1u : 0u);
+	return block;
+}
+
+static const char *lzop_unpack_block(struct output *output, const unsigned char *in, const struct lzop_block *block)
+{
+	lzo_uint got = block->plain;
+	unsigned char *to;
+
+	if (block->plain > LZOP_BLOCK || block->packed > block->plain)
+		return UNPACK_DAMAGED;
+	if (block->plain > output->limit - output->size)
+		return UNPACK_TOO_LARGE;
+	to = block_room(output, block->plain);
+	if (!to)
+		return UNPACK_NO_MEMORY;
+	if (block->packed == block->plain)
+		__builtin_memcpy(to, in, block->plain);
+	else if (lzo1x_decompress_safe(in, block->packed, to, &got, NULL) != LZO_E_OK || got != block->plain)
+		return UNPACK_DAMAGED;
+	output->size += block->plain;
+	return NULL;
+}
+
+/* One member; *used are its bytes, with the end mark if it has one. */
+static const char *lzop_member(struct output *output, const unsigned char *in, size_t size, size_t *used)
 {
 	uint32_t flags = 0;
 	size_t at = lzop_header(&flags, in, size);
 
 	if (at == 0)
 		return UNPACK_CUT;
-	while (size - at >= 4 && be32(in + at) != 0) {
-		uint32_t plain = be32(in + at), packed, sums;
-		lzo_uint got = plain;
-		unsigned char *to;
+	while (size - at >= LZOP_END && be32(in + at) != 0) {
+		struct lzop_block block;
+		const char *wrong;
 
 		if (size - at < 8)
 			return UNPACK_CUT;
-		packed = be32(in + at + 4);
-		sums = ((flags & ADLER_D) ? 1u : 0u) + ((flags & CRC_D) ? 1u : 0u);
-		if (packed < plain)
-			sums += ((flags & ADLER_C) ? 1u : 0u) + ((flags & CRC_C) ? 1u : 0u);
-		if (size - at - 8 < 4 * sums || packed > size - at - 8 - 4 * sums)
+		block = lzop_block(in + at, flags);
+		at += 8;
+		if (size - at < 4 * block.sums || block.packed > size - at - 4 * block.sums)
 			return UNPACK_CUT;
-		at += 8 + 4 * sums;
-		if (plain > LZOP_BLOCK || packed > plain)
-			return UNPACK_DAMAGED;
-		if (plain > output->limit - output->size)
-			return UNPACK_TOO_LARGE;
-		to = block_room(output, plain);
-		if (!to)
-			return UNPACK_NO_MEMORY;
-		if (packed == plain)
-			__builtin_memcpy(to, in + at, plain);
-		else if (lzo1x_decompress_safe(in + at, packed, to, &got, NULL) != LZO_E_OK || got != plain)
-			return UNPACK_DAMAGED;
-		output->size += plain;
-		at += packed;
+		at += 4 * block.sums;
+		wrong = lzop_unpack_block(output, in + at, &block);
+		if (wrong)
+			return wrong;
+		at += block.packed;
 	}
+	*used = size - at < LZOP_END ? size : at + LZOP_END;
 	return NULL;
+}
+
+/* Files put one behind another are a file of this format; anything else behind the last one is passed over. */
+static const char *lzop_members(struct output *output, const unsigned char *in, size_t size)
+{
+	const char *wrong;
+	size_t used = 0;
+
+	do {
+		wrong = lzop_member(output, in, size, &used);
+		in += used;
+		size -= used;
+	} while (!wrong && size > LZOP_MAGIC_SIZE && __builtin_memcmp(in, LZOP_MAGIC, LZOP_MAGIC_SIZE) == 0);
+	return wrong;
 }
 
 const char *unpack_lzo(struct output *output, struct packed *packed)
 {
-	return unpack_all(output, packed, lzo_block);
+	return unpack_all(output, packed, lzop_members);
 }
 #endif

@@ -194,19 +194,13 @@ static void check_init(struct check *c)
 	const struct lode_dynamic *d = &c->dynamic;
 	const struct {
 		const char *tag;
-		struct lode_range range;
-	} calls[] = {
-		{"DT_INIT", {d->init, 1}}, {"DT_FINI", {d->fini, 1}},
-		{"DT_INIT_ARRAY", d->init_array}, {"DT_FINI_ARRAY", d->fini_array},
-	};
+		uint64_t addr;
+	} calls[] = {{"DT_INIT", d->init}, {"DT_FINI", d->fini}};
 
-	for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
-		const struct lode_range *range = &calls[i].range;
-
-		if (range->addr != 0 && range->size != 0 && !lode_segment_at(&c->image, range->addr, range->size))
-			check_add(c, CHECK_INIT_OUTSIDE, check_at("dynamic entry", LODE_NO_INDEX, calls[i].tag, range->addr,
+	for (size_t i = 0; i < sizeof calls / sizeof *calls; i++)
+		if (calls[i].addr != 0 && !lode_segment_at(&c->image, calls[i].addr, 1))
+			check_add(c, CHECK_INIT_OUTSIDE, check_at("dynamic entry", LODE_NO_INDEX, calls[i].tag, calls[i].addr,
 				d->offset), NULL);
-	}
 }
 
 /* Bit n: version index n is defined or needed. */

@@ -2,7 +2,7 @@
 /* ELF header and each PT_LOAD by itself -> findings. What two segments do to each other is check_pages.c's. */
 #include "check.h"
 
-enum { LARGE_ALIGN = 65536, LOWEST = 65536 };
+enum { LOWEST = 65536 }; /* that Linux lets a process map (vm.mmap_min_addr of distributions) */
 
 static bool power_of_two(uint64_t n)
 {
@@ -86,7 +86,7 @@ static void check_align(struct check *c, uint32_t index)
 		check_add(c, CHECK_SEGMENT_ALIGN_SMALL, place, NULL);
 	if (!power_of_two(align))
 		return;
-	if (align > LARGE_ALIGN)
+	if (align > LARGE_PAGE)
 		check_add(c, CHECK_SEGMENT_ALIGN_LARGE, place, NULL);
 	if (segment->filesz > 0 && (differ & (PAGE - 1)) == 0 && (differ & (align - 1)) != 0)
 		check_add(c, CHECK_SEGMENT_CONGRUENCE_ALIGN, place, "p_offset 0x%llx, p_vaddr 0x%llx",

@@ -8,7 +8,7 @@
 #include <stdio.h>
 
 /* Of the machines that are spoken of where no other is named. */
-enum { PAGE = 4096 };
+enum { PAGE = 4096, LARGE_PAGE = 65536 }; /* the larger one: which linkers align to */
 
 /* Exit status of every verb that has none of its own. */
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_MISUSE = 2 };

@@ -127,7 +127,7 @@ size_t input_peek(const struct input *input, void *dst, uint64_t offset, size_t 
 unsigned char *output_room(struct output *output, size_t want, size_t *got)
 {
 	if (output->size == output->room) {
-		size_t room = output->room < 65536 ? 65536 : output->room * 2;
+		size_t room = output->room < INPUT_PIECE ? INPUT_PIECE : output->room * 2;
 		unsigned char *bytes;
 
 		if (room > output->limit)

@@ -42,6 +42,7 @@ int archive_take(struct input *input, const char *path, const char *name);
 
 /* What a file's first INPUT_HEAD bytes say; have is how many of them there are. */
 enum { INPUT_HEAD = 0x250 };
+enum { INPUT_PIECE = 65536 }; /* read, unpacked or searched at a time */
 /* True if they are those of a kernel in Linux's boot format, up to the place and length of its payload. */
 bool is_bzimage(const unsigned char *head, size_t have);
 /* True if they are those of a compressed kernel that is an EFI program of its own (vmlinuz.efi of arm64, riscv, loongarch). */
@@ -74,7 +75,7 @@ struct packed {
 	uint64_t at, left;
 	unsigned char *next;
 	size_t have;
-	unsigned char piece[65536];
+	unsigned char piece[INPUT_PIECE];
 };
 
 #define UNPACK_DAMAGED "its packed bytes are damaged"

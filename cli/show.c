@@ -63,7 +63,7 @@ static int take_numbers(struct show_wishes *wishes, int id, const char *value)
 		wishes->base_given = true;
 		return good ? EXIT_DONE : misuse_value(&command, "base", value, "an address, like 0x400000");
 	}
-	if (!good || number < 4096 || (number & (number - 1)) != 0 || number > (1u << 30))
+	if (!good || number < PAGE || (number & (number - 1)) != 0 || number > (1u << 30))
 		return misuse_value(&command, "page-size", value, "a power of two from 4K to 1G");
 	wishes->page_size = number;
 	return EXIT_DONE;
@@ -117,10 +117,10 @@ static void read_interpreter(struct show *show)
 static uint64_t machine_page_size(const struct lode_image *image)
 {
 	switch (image->machine) {
-	case LODE_EM_PPC64: return 65536;
+	case LODE_EM_PPC64: return LARGE_PAGE;
 	case 258: return 16384; /* LoongArch */
 	case 43: return 8192;   /* SPARC V9 */
-	default: return 4096;
+	default: return PAGE;
 	}
 }
 

@@ -322,7 +322,7 @@ static void report(const char *name, const struct lode_vmm_error *why)
 	const char *file = why->file ? why->file : name;
 
 	if (why->diag.rule != LODE_RULE_NONE)
-		complain_diag(file, &why->diag);
+		complain_diag(file, &why->diag, false);
 	else
 		complain(file, "%s%s%s", why->text, why->error ? ": " : "", why->error ? strerror(why->error) : "");
 }

@@ -376,7 +376,7 @@ static int take_option(struct run *run, int option, const char *value)
 
 int cmd_check(int argc, char **argv)
 {
-	struct run run = {.view = {.hints = true, .colour = wants_colour(stdout, WHEN_AUTO)}};
+	struct run run = {.view = {.hints = true, .colour = wants_colour(stdout, WHEN_AUTO), .width = terminal_width()}};
 	struct options words;
 	int option, status;
 

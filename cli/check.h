@@ -120,6 +120,7 @@ enum check_severity check_worst(const struct check *c, bool strict, bool *clean)
  * shown. */
 struct check_view {
 	bool hints, strict, verbose, colour;
+	int width; /* columns of a line */
 };
 void check_print(const struct check *c, const struct check_view *view);
 void check_print_json(struct json *json, const struct check *c, const struct check_view *view);

@@ -193,6 +193,14 @@ static const char *colour_of(enum check_severity severity)
 	return colours[severity];
 }
 
+static void print_words(const char *what, const char *words, int width)
+{
+	size_t at = (size_t)printf("             %s: ", what);
+
+	put_wrapped(words, width, at, at);
+	putchar('\n');
+}
+
 /* A rule with all places that break it. */
 static void print_rule(const struct check *c, uint32_t number, const struct check_view *view)
 {
@@ -208,11 +216,11 @@ static void print_rule(const struct check *c, uint32_t number, const struct chec
 	if (c->count[number] > CHECK_SAME_RULE)
 		printf("             and %u more\n", c->count[number] - CHECK_SAME_RULE);
 	if (rule.severity > CHECK_HINT)
-		printf("             why: %s\n", rule.why);
+		print_words("why", rule.why, view->width);
 	if (strcmp(rule.remedy, NO_REMEDY) != 0)
-		printf("             fix: %s\n", rule.remedy);
+		print_words("fix", rule.remedy, view->width);
 	if (view->verbose && strcmp(rule.ref, "-") != 0)
-		printf("             ref: %s\n", rule.ref);
+		print_words("ref", rule.ref, view->width);
 }
 
 /* Names of the hints that are not shown and count all the same. */

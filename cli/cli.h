@@ -104,10 +104,18 @@ enum { NAME_PIECE = 48 };
 size_t name_piece(const char *name, size_t length);
 /* The same, to a stream. */
 void put_name(FILE *stream, const char *name);
+/* Columns of standard output: as COLUMNS or the terminal says, or a usual number. */
+int terminal_width(void);
+enum { TEXT_MOST = 768 }; /* bytes of a diagnosis, or of a text that is wrapped */
+/* Text of at most TEXT_MOST bytes, escaped, in lines of width columns to standard output: the first has at columns already, the
+ * others begin at indent. No newline follows. */
+void put_wrapped(const char *text, int width, size_t at, size_t indent);
+/* A diagnosis in words. inside: its offset is one of the image that was unpacked, not of the file. */
+void diag_text(char buf[TEXT_MOST], const struct lode_diag *why, bool inside);
 /* "lode: FILE: TEXT" in one line on stderr; everything is escaped. file may be NULL. */
 void complain(const char *file, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The same from a diagnosis. */
-void complain_diag(const char *file, const struct lode_diag *why);
+void complain_diag(const char *file, const struct lode_diag *why, bool inside);
 
 /* Names of constants; NULL if there is none (names.c). */
 const char *type_name(uint16_t type);            /* "ET_DYN" */
@@ -170,6 +178,8 @@ struct file {
 
 /* 0, or -1: then file_error prints why. Section trouble is no failure: the image is opened without, sections_why is set. */
 int file_open(struct file *file, const char *name, uint32_t input_flags);
+/* True if the image was taken out of something: its offsets are not the file's. */
+bool file_inside(const struct file *file);
 /* The error of a failed file_open in one line on stderr. */
 void file_error(const struct file *file);
 void file_close(struct file *file);

@@ -86,12 +86,17 @@ int file_open(struct file *file, const char *name, uint32_t input_flags)
 	return open_image(file);
 }
 
+bool file_inside(const struct file *file)
+{
+	return file->input.peeled[0] != '\0';
+}
+
 void file_error(const struct file *file)
 {
 	if (file->input.error[0] != '\0')
 		complain(file->input.name, "%s", file->input.error);
 	else
-		complain_diag(file->input.name, &file->why);
+		complain_diag(file->input.name, &file->why, file_inside(file));
 }
 
 void file_close(struct file *file)

@@ -5,14 +5,12 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 enum { SECTIONS = 1, SYMBOLS, DYNAMIC_SYMBOLS, PLAN, FOR, PAGE_SIZE, BASE, PHYSICAL, VIRTUAL, JSON, SVG, RAW, ASCII, COLOR,
 	QUIET, VERBOSE };
 
 /* Columns: into a pipe or file, and the limits of what a terminal may say. */
-enum { NO_TERMINAL = 100, NARROWEST = 60, WIDEST = 1000 };
 
 static const struct option options[] = {
 	{PLAN, 'p', "plan", NULL, "the plan: runs of pages and fills of bytes"},
@@ -187,16 +185,16 @@ static void look(struct show *show)
 
 static void print_finding(const struct show *show, const char *what, const struct lode_diag *why, bool *first)
 {
-	char text[768];
+	char text[TEXT_MOST];
 
 	if (why->status == LODE_OK)
 		return;
 	if (*first)
 		show_head(show, "Findings");
 	*first = false;
-	lode_diag_format(text, sizeof text, why);
+	diag_text(text, why, file_inside(&show->file));
 	printf("  %s%s: ", show_sgr(show, "\033[31m"), what);
-	show_wrap(show, text, strlen(what) + 4, 4);
+	put_wrapped(text, show->width, strlen(what) + 4, 4);
 	printf("%s\n", show_sgr(show, "\033[0m"));
 }
 
@@ -237,20 +235,6 @@ static void print_text(const struct show *show)
 	if (!show->wishes.quiet)
 		print_tables(show);
 	print_findings(show);
-}
-
-/* What the environment says goes before what the terminal says, as for other tools. */
-static int terminal_width(void)
-{
-	const char *columns = getenv("COLUMNS");
-	struct winsize size;
-	uint64_t number = 0;
-
-	if (!columns || !parse_size(&number, columns) || number == 0)
-		number = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
-	if (number == 0)
-		return NO_TERMINAL;
-	return number < NARROWEST ? NARROWEST : number > WIDEST ? WIDEST : (int)number;
 }
 
 /* A charset other than UTF-8 is named by the environment. */

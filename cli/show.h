@@ -170,9 +170,6 @@ const char *show_prot(char buf[4], uint32_t prot);
 /* Codes for colours, "" if there are to be none. */
 const char *show_sgr(const struct show *show, const char *code);
 const char *show_prot_sgr(const struct show *show, uint32_t prot);
-/* Text of at most 768 bytes, escaped, in lines that fit: the first has at columns already, the others begin at indent. No newline
- * follows. */
-void show_wrap(const struct show *show, const char *text, size_t at, size_t indent);
 /* A headline. */
 void show_head(const struct show *show, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

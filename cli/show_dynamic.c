@@ -97,7 +97,7 @@ static void print_flags(const struct show *show)
 	if (list[0] == '\0')
 		return;
 	printf("  %-13s ", "binding");
-	show_wrap(show, list, 16, 16);
+	put_wrapped(list, show->width, 16, 16);
 	putchar('\n');
 }
 

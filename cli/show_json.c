@@ -285,11 +285,11 @@ static void put_plan(struct json *json, const struct show *show)
 	json_object_end(json);
 }
 
-static void put_diag(struct json *json, const char *key, const char *what, const struct lode_diag *why)
+static void put_diag(struct json *json, const char *key, const char *what, const struct lode_diag *why, bool inside)
 {
-	char text[768];
+	char text[TEXT_MOST];
 
-	lode_diag_format(text, sizeof text, why);
+	diag_text(text, why, inside);
 	json_object(json, key);
 	json_string(json, "about", what);
 	json_string(json, "rule", lode_rule_name(why->rule));
@@ -300,14 +300,16 @@ static void put_diag(struct json *json, const char *key, const char *what, const
 	json_hex(json, "value", why->value);
 	if (why->offset != LODE_NO_OFFSET)
 		json_number(json, "offset", why->offset);
+	if (inside && why->offset != LODE_NO_OFFSET)
+		json_bool(json, "in_image", true);
 	json_string(json, "text", text);
 	json_object_end(json);
 }
 
-static void put_finding(struct json *json, const char *what, const struct lode_diag *why)
+static void put_finding(struct json *json, const struct show *show, const char *what, const struct lode_diag *why)
 {
 	if (why->status != LODE_OK)
-		put_diag(json, NULL, what, why);
+		put_diag(json, NULL, what, why, file_inside(&show->file));
 }
 
 static void begin(struct json *json, const struct show *show)
@@ -330,7 +332,7 @@ void show_json_refused(const struct show *show)
 		put_sections(json, show);
 	else
 		json_null(json, "sections");
-	put_diag(json, "refused", "file", &show->file.why);
+	put_diag(json, "refused", "file", &show->file.why, file_inside(&show->file));
 	json_object_end(json);
 	json_end(json);
 }
@@ -350,10 +352,10 @@ void show_json_print(const struct show *show)
 	put_sizes(json, show);
 	put_plan(json, show);
 	json_array(json, "findings");
-	put_finding(json, "sections", &show->file.sections_why);
-	put_finding(json, "dynamic", &show->dynamic_why);
-	put_finding(json, "plan made leniently", &show->strict_why);
-	put_finding(json, "no plan", &show->plan_why);
+	put_finding(json, show, "sections", &show->file.sections_why);
+	put_finding(json, show, "dynamic", &show->dynamic_why);
+	put_finding(json, show, "plan made leniently", &show->strict_why);
+	put_finding(json, show, "no plan", &show->plan_why);
 	json_array_end(json);
 	json_object_end(json);
 	json_end(json);

@@ -99,7 +99,7 @@ static void print_words(const struct print *print, const char *words)
 	if (words[0] == '\0')
 		return;
 	printf("    ");
-	show_wrap(print->show, words, 4, 4);
+	put_wrapped(words, print->show->width, 4, 4);
 	putchar('\n');
 }
 

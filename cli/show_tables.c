@@ -176,9 +176,9 @@ void show_symbols_print(const struct show *show)
 			continue;
 		any = true;
 		if (lode_symtab_of_section(&table, image, i, &why) != LODE_OK) {
-			char text[512];
+			char text[TEXT_MOST];
 
-			lode_diag_format(text, sizeof text, &why);
+			diag_text(text, &why, file_inside(&show->file));
 			printf("\n  section %u: %s\n", i, text);
 			continue;
 		}

@@ -4,7 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-enum { VALUES = 16, NARROW = 20 }; /* column where values begin; a line is never made narrower than this */
+enum { VALUES = 16 }; /* column where values begin */
 
 const char *show_size(char buf[24], uint64_t bytes)
 {
@@ -61,42 +61,6 @@ void show_head(const struct show *show, const char *format, ...)
 	printf("%s\n", show_sgr(show, "\033[0m"));
 }
 
-/* Bytes of a text that take at most room columns, up to a blank where there is one. */
-static size_t fit(const char *text, size_t room)
-{
-	size_t blank = 0, columns = 0, i;
-
-	for (i = 0; text[i] != '\0'; i++) {
-		if (((unsigned char)text[i] & 0xc0) == 0x80)
-			continue;
-		if (text[i] == ' ')
-			blank = i;
-		if (columns++ == room)
-			return blank > 0 ? blank : i;
-	}
-	return i;
-}
-
-void show_wrap(const struct show *show, const char *text, size_t at, size_t indent)
-{
-	size_t width = (size_t)show->width;
-	char safe[4 * 768 + 1];
-
-	escape_bytes(safe, sizeof safe, text, strlen(text));
-	for (const char *p = safe; *p != '\0';) {
-		size_t piece = fit(p, width > at + NARROW ? width - at : NARROW);
-
-		printf("%.*s", (int)piece, p);
-		p += piece;
-		while (*p == ' ')
-			p++;
-		if (*p == '\0')
-			return;
-		printf("\n%*s", (int)indent, "");
-		at = indent;
-	}
-}
-
 static void line(const char *name)
 {
 	printf("  %-13s ", name);
@@ -137,7 +101,7 @@ static void print_format(const struct show *show)
 	if (image->flags != 0)
 		say(text, sizeof text, ", flags 0x%x", image->flags);
 	line("format");
-	show_wrap(show, text, VALUES, VALUES);
+	put_wrapped(text, show->width, VALUES, VALUES);
 	putchar('\n');
 }
 
@@ -150,7 +114,7 @@ static void print_header(const struct show *show)
 	say(text, sizeof text, "%u program header%s at 0x%" PRIx64 ", %u section header%s at 0x%" PRIx64, image->nsegments,
 		image->nsegments == 1 ? "" : "s", image->phoff, image->nsections, image->nsections == 1 ? "" : "s", image->shoff);
 	line("tables");
-	show_wrap(show, text, VALUES, VALUES);
+	put_wrapped(text, show->width, VALUES, VALUES);
 	putchar('\n');
 }
 
@@ -243,7 +207,7 @@ static void print_core_note(const struct show *show, const char *title, uint32_t
 	if (words[0] == '\0')
 		return;
 	line(title);
-	show_wrap(show, words, VALUES, VALUES);
+	put_wrapped(words, show->width, VALUES, VALUES);
 	putchar('\n');
 }
 

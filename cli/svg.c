@@ -181,7 +181,7 @@ int show_svg_write(const struct show *show, const char *path)
 	int status = -1;
 
 	if (show->plan_why.status != LODE_OK) {
-		complain_diag(show->file.input.name, &show->plan_why);
+		complain_diag(show->file.input.name, &show->plan_why, file_inside(&show->file));
 		return -1;
 	}
 	if (!collect_bands(&svg) || !collect_pieces(&svg) || !collect_parts(&svg)) {

@@ -4,7 +4,11 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
+
+/* Columns: without a terminal, and of one that says nonsense; what is wrapped is never made narrower than NARROW. */
+enum { NO_TERMINAL = 100, NARROWEST = 60, WIDEST = 1000, NARROW = 20 };
 
 bool wants_colour(FILE *stream, enum when when)
 {
@@ -104,6 +108,56 @@ void put_name(FILE *stream, const char *name)
 	}
 }
 
+/* What the environment says goes before what the terminal says, as for other tools. */
+int terminal_width(void)
+{
+	const char *columns = getenv("COLUMNS");
+	struct winsize size;
+	uint64_t number = 0;
+
+	if (!columns || !parse_size(&number, columns) || number == 0)
+		number = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+	if (number == 0)
+		return NO_TERMINAL;
+	return number < NARROWEST ? NARROWEST : number > WIDEST ? WIDEST : (int)number;
+}
+
+/* Bytes of a text that take at most room columns, up to a blank where there is one. */
+static size_t fit(const char *text, size_t room)
+{
+	size_t blank = 0, columns = 0, i;
+
+	for (i = 0; text[i] != '\0'; i++) {
+		if (((unsigned char)text[i] & 0xc0) == 0x80)
+			continue;
+		if (text[i] == ' ')
+			blank = i;
+		if (columns++ == room)
+			return blank > 0 ? blank : i;
+	}
+	return i;
+}
+
+void put_wrapped(const char *text, int width, size_t at, size_t indent)
+{
+	size_t columns = (size_t)width;
+	char safe[4 * TEXT_MOST + 1];
+
+	escape_bytes(safe, sizeof safe, text, strlen(text));
+	for (const char *p = safe; *p != '\0';) {
+		size_t piece = fit(p, columns > at + NARROW ? columns - at : NARROW);
+
+		printf("%.*s", (int)piece, p);
+		p += piece;
+		while (*p == ' ')
+			p++;
+		if (*p == '\0')
+			return;
+		printf("\n%*s", (int)indent, "");
+		at = indent;
+	}
+}
+
 void complain(const char *file, const char *format, ...)
 {
 	char text[1024], line[2048];
@@ -124,10 +178,27 @@ void complain(const char *file, const char *format, ...)
 	fprintf(stderr, "%s\n", line);
 }
 
-void complain_diag(const char *file, const struct lode_diag *why)
+void diag_text(char buf[TEXT_MOST], const struct lode_diag *why, bool inside)
 {
-	char text[768];
+	static const char words[] = " at file offset ";
+	char text[TEXT_MOST];
+	const char *at, *rest;
 
-	lode_diag_format(text, sizeof text, why);
+	lode_diag_format(buf, TEXT_MOST, why);
+	at = inside ? strstr(buf, words) : NULL;
+	if (!at)
+		return;
+	rest = at + sizeof words - 1;
+	rest += strspn(rest, "0123456789abcdefx");
+	snprintf(text, sizeof text, "%.*s at offset 0x%llx of the image inside%s", (int)(at - buf), buf,
+		(unsigned long long)why->offset, rest);
+	memcpy(buf, text, sizeof text);
+}
+
+void complain_diag(const char *file, const struct lode_diag *why, bool inside)
+{
+	char text[TEXT_MOST];
+
+	diag_text(text, why, inside);
 	complain(file, "%s", text);
 }

@@ -6,6 +6,7 @@ import glob
 import gzip
 import lzma
 import os
+import re
 import resource
 import shutil
 import struct
@@ -99,6 +100,21 @@ def packed_files():
         refused("bzImage, magic behind a payload of %d bytes" % size, write("bz.few", bzimage(b"\x02\x21\x4c\x18" + bytes([255] * 8), length=size)), words="a payload of unknown kind")
     refused("bzImage of something else", write("bz.else", bzimage(b"nothing that anybody knows" * 9)), words="unknown kind")
     refused("gzip of no ELF", write("no.gz", gzip.compress(b"text " * 1000)), words="no ELF image")
+
+
+def offsets():
+    """Offsets in an unpacked image are said to be that, and none of a plain file is."""
+    broken = ELF[:40] + struct.pack("<Q", 1 << 40) + ELF[48:]
+    for name, data, inside in (("plain", broken, False), ("gzip", gzip.compress(broken), True), ("bzImage", bzimage(gzip.compress(broken)), True)):
+        want = "at offset 0x28 of the image inside" if inside else "at file offset 0x28"
+        shown = lode("show", write("broken", data), env={"COLUMNS": "1000"})
+        finding = show_json(path("broken"))["findings"][0]
+        case("offsets of a finding: " + name, equal(shown.status, 0), (want in shown.out, shown.out[-400:]), (want in finding["text"], finding), equal(finding.get("in_image"), inside or None))
+    result = lode("show", write("broken", gzip.compress(ELF[:20] + b"\7" + ELF[21:])))
+    case("offset of a refusal", equal(result.status, 1), (one_line_error(result), result.err), ("at offset 0x14 of the image inside" in result.err, result.err))
+    write("broken", broken)
+    case("lines of check fit", *[(max(map(len, lines)) <= width, lines) for width in (60, 80, 200)
+         for lines in [[line for line in lode("check", path("broken"), env={"COLUMNS": str(width)}).out.split("\n") if not re.match(r"\S|  \w|             at: ", line)]]])
 
 
 def parts():
@@ -363,6 +379,7 @@ def same_magic():
 
 
 packed_files()
+offsets()
 parts()
 zboots()
 bombs()

@@ -6,6 +6,7 @@ complete -c lode -n __fish_use_subcommand -f -a show -d 'what a loader will do w
 complete -c lode -n __fish_use_subcommand -f -a check -d 'what is wrong in FILE'
 complete -c lode -n __fish_use_subcommand -f -a exec -d 'replace this process by a program'
 complete -c lode -n __fish_use_subcommand -f -a link -d 'link object files in memory and run their main'
+complete -c lode -n __fish_use_subcommand -f -a help -d 'options of a verb'
 for verb in show check exec run boot link
 	complete -c lode -n "__fish_seen_subcommand_from $verb" -a "(lode $verb --help 2>/dev/null | string match -r -a -- '--[a-z][-a-z0-9]*')"
 end

@@ -2,9 +2,11 @@
 # SPDX-License-Identifier: MIT
 # The memory picture, in the terminal and as SVG: what it says about files whose layout is known, and that it is well-formed everywhere.
 import glob
+import math
 import os
 import re
 import shutil
+import struct
 import subprocess
 import xml.etree.ElementTree as ElementTree
 from harness import case, done, equal, lode, path, read, show_json, skip, tool, write
@@ -137,10 +139,14 @@ def svgs():
     nowhere = lode("show", "--svg", path("no/such/folder.svg"), "/bin/true")
     case("SVG into no folder", equal(nowhere.status, 1), "No such file" in nowhere.err)
     if shutil.which("rsvg-convert"):
-        image = subprocess.run(["rsvg-convert", path("out.svg"), "-o", path("out.png")], capture_output=True) if svg("/bin/true")[0] else None
-        case("a renderer takes it", equal(image.returncode, 0), os.path.getsize(path("out.png")) > 10000)
+        root = svg("/bin/true")[0].getroot()
+        image = subprocess.run(["rsvg-convert", path("out.svg"), "-o", path("out.png")], capture_output=True)
+        png = read(path("out.png"))
+        size, want = struct.unpack(">II", png[16:24]), tuple(math.ceil(float(root.get(side))) for side in ("width", "height"))
+        case("a renderer makes a picture of its size", equal(image.returncode, 0), equal(image.stderr, b""), equal(png[:8], b"\x89PNG\r\n\x1a\n"), equal(size, want),
+             len(png) > 10000)
     else:
-        skip("a renderer takes it", "no rsvg-convert")
+        skip("a renderer makes a picture of its size", "no rsvg-convert")
 
 
 def others():

@@ -110,7 +110,7 @@ def completion():
               (("check", "--for", "="), targets), (("check", "--for=mod"), ["--for=module"]), (("show", "--for", ""), ["process", "kernel"]), (("show", "--color", "=", "a"), ["auto", "always"]), (("check", "--color", ""), ["auto", "always", "never"]),
               (("check", "--explain", "=", ""), rules), (("check", "--explain", "note-al"), ["note-align"]), (("exec", "-C", ""), ["folder"]), (("exec", "--cwd", "=", "fol"), ["folder"]), (("exec", "-C", "folder", "fi"), ["file"]),
               (("exec", "-C", "folder", "file", "f"), ["file", "folder"]), (("exec", "--cwd", "=", "folder", "file", "-"), []), (("exec", "--env", "A=1"), []), (("show", "--svg", "fi"), ["file"]), (("show", "--plan", "fi"), ["file"]), (("show", "--pl"), ["--plan"]),
-              (("run", "file", "fo"), ["folder"])]
+              (("run", "file", "fo"), ["folder"]), (("boot", "--engine", "=", ""), ["auto", "kvm", "qemu"]), (("boot", "-p", "mu"), ["multiboot", "multiboot2"]), (("boot", "-d", "fi"), ["file"]), (("boot", "-m", ""), [])]
     for words, want in wanted:
         case("completion of " + " ".join(words), equal(sorted(set(offered(*words)) & set(want + ["file", "folder", "--plan"])), sorted(want)))
     case("seven targets", equal(len(targets), 7))

@@ -83,6 +83,7 @@ static uint32_t protocols(struct check *c)
 		found |= FOR_MULTIBOOT;
 	if (c->marks.limine)
 		found |= FOR_LIMINE;
+	c->exhausted |= c->marks.partly;
 	return found;
 }
 

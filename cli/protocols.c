@@ -40,7 +40,10 @@ void protocols_find(struct protocols *found, const struct lode_image *image)
 	found->pvh_entry = found->pvh ? pvh.entry : 0;
 	found->multiboot = is_there(lode_multiboot_find(&multiboot, image->source, &why), &why, LODE_RULE_START_MULTIBOOT_NONE);
 	found->multiboot2 = is_there(lode_multiboot2_find(&multiboot2, image->source, &why), &why, LODE_RULE_START_MULTIBOOT_NONE);
-	if ((found->pvh && pvh.is_linux) || !is_small(image))
+	if (found->pvh && pvh.is_linux)
+		return;
+	found->partly = !is_small(image);
+	if (found->partly)
 		return;
 	found->limine = is_there(lode_limine_find(&limine, image, &why), &why, LODE_RULE_START_LIMINE_NONE);
 	found->rust = is_there(lode_rust_find(&rust, image, &why), &why, LODE_RULE_START_RUST_NONE);

@@ -8,6 +8,7 @@
 /* What the parsers of start/ find; a mark that is there and wrong counts. */
 struct protocols {
 	bool pvh, multiboot, multiboot2, limine, rust;
+	bool partly; /* too large to be looked through: limine and rust are not known */
 	uint64_t pvh_entry; /* 0: the note does not tell one */
 };
 

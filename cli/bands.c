@@ -69,14 +69,14 @@ static void label_kind(struct band *band, const struct show *show)
 {
 	static const char *const words[] = {"shared with the page cache", "private copy of file bytes", "private zeros"};
 	const struct lode_run *run = band->run;
-	char prot[4], size[24];
+	char size[24];
 	const char *what = words[run->kind];
 
 	if (run->kind == LODE_RUN_SHARE && (run->prot & LODE_PF_W))
 		what = "page cache until written";
 	else if (show->policy.use == LODE_USE_KERNEL)
 		what = run->kind == LODE_RUN_ZERO ? "zeros" : "copied from the file";
-	label(band, MARK_FIRST, band->addr, "%s %s %s", show_prot(prot, run->prot), show_size(size, run->size), what);
+	label(band, MARK_FIRST, band->addr, "%s %s %s", prot_name(run->prot), show_size(size, run->size), what);
 	if (run->kind == LODE_RUN_SHARE)
 		label(band, MARK_FILE, band->addr, "file 0x%" PRIx64, run->offset);
 }

@@ -53,44 +53,31 @@ static void check_ranges(struct check *c)
 	}
 }
 
-static uint32_t word(const struct check *c, const unsigned char *p)
+/* Types ascend, and nothing is left behind the last one. False if it is no such list. */
+static bool read_properties(const struct check *c, const struct lode_note *note, uint32_t *x86)
 {
-	if (c->image.data == LODE_DATA2MSB)
-		return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-	return le32(p);
-}
+	struct lode_property property;
+	uint64_t at = 0;
+	uint32_t before = 0;
+	int more;
 
-/* pr_type, pr_datasz, data padded to the word; types ascend. False if it is no such list. */
-static bool parse_properties(const struct check *c, const unsigned char *p, uint32_t size, uint32_t *x86)
-{
-	uint32_t align = c->image.class_ == LODE_CLASS64 ? 8 : 4, before = 0;
-
-	while (size >= 8) {
-		uint32_t type = word(c, p), data = word(c, p + 4), step;
-
-		if (type < before || data > size - 8)
+	while ((more = lode_property_next(&property, &at, &c->image, note, NULL)) > 0) {
+		if (property.type < before)
 			return false;
-		if (type == 0xc0000002 && data == 4)
-			*x86 = word(c, p + 8);
-		step = 8 + ((data + align - 1) & ~(align - 1));
-		if (step > size)
-			return step - size < align;
-		p += step;
-		size -= step;
-		before = type;
+		if (property.type == LODE_GNU_PROPERTY_X86_FEATURE_1_AND && property.size == 4)
+			*x86 = property.value;
+		before = property.type;
 	}
-	return size == 0;
+	return more == 0 && at >= note->desc_size;
 }
 
 static void check_property(struct check *c)
 {
-	unsigned char bytes[MAX_PROPERTY];
 	struct lode_note note;
 	uint32_t x86 = 0;
 	bool found = lode_note_find(&note, &c->image, "GNU", LODE_NT_GNU_PROPERTY_TYPE_0, NULL) == 1;
 
-	if (found && (note.desc_size > sizeof bytes || !check_read(c, bytes, note.desc_offset, note.desc_size) ||
-		      !parse_properties(c, bytes, note.desc_size, &x86)))
+	if (found && (note.desc_size > MAX_PROPERTY || !read_properties(c, &note, &x86)))
 		check_add(c, CHECK_PROPERTY_BROKEN, check_at("note", LODE_NO_INDEX, "n_descsz", note.desc_size, note.offset), NULL);
 	if (c->image.machine == LODE_EM_X86_64 && (x86 & 3) != 3)
 		check_add(c, CHECK_PROPERTY_CET, check_at_file(found ? note.offset : LODE_NO_OFFSET), "%s", x86 & 1

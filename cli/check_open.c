@@ -69,47 +69,16 @@ static bool repair(struct check *c, const struct lode_diag *why, uint32_t *flags
 	}
 }
 
-static void free_tables(struct lode_open_options *options)
-{
-	free(options->segments);
-	free(options->sections);
-	*options = (struct lode_open_options){.flags = options->flags};
-}
-
-/* Counts that open reports are proven to fit the file. */
-static bool make_room(struct lode_open_options *options, const struct lode_image *image)
-{
-	bool sections = (options->flags & LODE_OPEN_SECTIONS) != 0;
-
-	free_tables(options);
-	options->max_segments = image->nsegments;
-	options->segments = calloc((size_t)image->nsegments + 1, sizeof *options->segments);
-	if (sections) {
-		options->max_sections = image->nsections;
-		options->sections = calloc((size_t)image->nsections + 1, sizeof *options->sections);
-	}
-	return options->segments != NULL && (!sections || options->sections != NULL);
-}
-
 static bool open_once(struct check *c, struct lode_open_options *options, struct lode_diag *why)
 {
 	int status = lode_open(&c->image, &c->source, options, why);
 
 	if (status == LODE_ERR_ROOM || (status == LODE_OK && !options->segments)) {
-		if (!make_room(options, &c->image))
+		if (!tables_make_room(options, &c->image))
 			return false;
 		status = lode_open(&c->image, &c->source, options, why);
 	}
 	return status == LODE_OK;
-}
-
-static void find_section_names(struct check *c)
-{
-	const struct lode_image *image = &c->image;
-	const struct lode_section *names = &image->sections[image->shstrndx];
-
-	if (image->shstrndx != LODE_SHN_UNDEF && image->shstrndx < image->nsections && names->type == LODE_SHT_STRTAB)
-		c->section_names = (struct lode_strings){image->source, names->offset, names->size};
 }
 
 bool check_open(struct check *c)
@@ -123,7 +92,7 @@ bool check_open(struct check *c)
 		if (!check_other(c, why.rule))
 			check_add_core(c, &why);
 		if (!repair(c, &why, &options.flags)) {
-			free_tables(&options);
+			tables_free(&options);
 			c->image.segments = NULL;
 			c->image.sections = NULL;
 			return false;
@@ -134,7 +103,7 @@ bool check_open(struct check *c)
 	c->image.segments = options.segments;
 	c->image.sections = options.sections;
 	if (c->has_sections)
-		find_section_names(c);
+		c->section_names = section_names(&c->image);
 	return true;
 }
 

@@ -7,13 +7,6 @@ static uint64_t page_of(uint64_t addr)
 	return addr & ~(uint64_t)(PAGE - 1);
 }
 
-static const char *flags_text(uint32_t flags)
-{
-	static const char *const texts[] = {"---", "--X", "-W-", "-WX", "R--", "R-X", "RW-", "RWX"};
-
-	return texts[flags & 7];
-}
-
 static bool both_wx(uint32_t a, uint32_t b)
 {
 	const uint32_t wx = LODE_PF_W | LODE_PF_X;
@@ -30,16 +23,16 @@ static void check_pair(struct check *c, uint32_t index, uint32_t other)
 
 	if (a->flags == b->flags || (c->targets & (FOR_PVH | FOR_MULTIBOOT | FOR_LINUX)))
 		check_add(c, CHECK_SEGMENT_PAGE_TOUCH, place, "page 0x%llx: %s, and %s of program header %u", page,
-			flags_text(a->flags), flags_text(b->flags), other);
+			prot_name(a->flags), prot_name(b->flags), other);
 	if (a->flags == b->flags)
 		return;
 	if (both_wx(a->flags, b->flags))
 		check_add(c, CHECK_SEGMENT_PAGE_WX, place, "page 0x%llx: %s, and %s of program header %u", page,
-			flags_text(a->flags), flags_text(b->flags), other);
-	check_add(c, CHECK_SEGMENT_PAGE_SHARED, place, "page 0x%llx: %s, and %s of program header %u", page, flags_text(a->flags),
-		flags_text(b->flags), other);
-	check_add(c, CHECK_LIMINE_PAGE, place, "page 0x%llx: %s, and %s of program header %u", page, flags_text(a->flags),
-		flags_text(b->flags), other);
+			prot_name(a->flags), prot_name(b->flags), other);
+	check_add(c, CHECK_SEGMENT_PAGE_SHARED, place, "page 0x%llx: %s, and %s of program header %u", page, prot_name(a->flags),
+		prot_name(b->flags), other);
+	check_add(c, CHECK_LIMINE_PAGE, place, "page 0x%llx: %s, and %s of program header %u", page, prot_name(a->flags),
+		prot_name(b->flags), other);
 }
 
 static uint64_t last_byte(const struct lode_segment *segment)

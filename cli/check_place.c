@@ -14,29 +14,26 @@ struct check_place check_at_file(uint64_t offset)
 	return (struct check_place){.structure = "file", .field = "", .index = LODE_NO_INDEX, .offset = offset};
 }
 
-/* Value and offset (ELFCLASS32, ELFCLASS64) of the header's fields that findings name. */
-static uint64_t header_value(const struct lode_image *image, enum lode_field field, uint64_t *offset)
+/* Of the header's fields that findings name. */
+static uint64_t header_value(const struct lode_image *image, enum lode_field field)
 {
-	bool wide = image->class_ == LODE_CLASS64;
-
 	switch (field) {
-	case LODE_FIELD_EHDR_CLASS: *offset = 4; return image->class_;
-	case LODE_FIELD_EHDR_TYPE: *offset = 16; return image->type;
-	case LODE_FIELD_EHDR_MACHINE: *offset = 18; return image->machine;
-	case LODE_FIELD_EHDR_ENTRY: *offset = 24; return image->entry;
-	case LODE_FIELD_EHDR_PHOFF: *offset = wide ? 32 : 28; return image->phoff;
-	case LODE_FIELD_EHDR_EHSIZE: *offset = wide ? 52 : 40; return image->ehsize;
-	case LODE_FIELD_EHDR_PHNUM: *offset = wide ? 56 : 44; return image->nsegments;
-	case LODE_FIELD_EHDR_SHNUM: *offset = wide ? 60 : 48; return image->nsections;
-	default: *offset = LODE_NO_OFFSET; return 0;
+	case LODE_FIELD_EHDR_CLASS: return image->class_;
+	case LODE_FIELD_EHDR_TYPE: return image->type;
+	case LODE_FIELD_EHDR_MACHINE: return image->machine;
+	case LODE_FIELD_EHDR_ENTRY: return image->entry;
+	case LODE_FIELD_EHDR_PHOFF: return image->phoff;
+	case LODE_FIELD_EHDR_EHSIZE: return image->ehsize;
+	case LODE_FIELD_EHDR_PHNUM: return image->nsegments;
+	case LODE_FIELD_EHDR_SHNUM: return image->nsections;
+	default: abort(); /* a field that no finding points at */
 	}
 }
 
 struct check_place check_at_header(const struct check *c, enum lode_field field)
 {
-	uint64_t offset, value = header_value(&c->image, field, &offset);
-
-	return check_at(lode_field_structure(field), LODE_NO_INDEX, lode_field_name(field), value, offset);
+	return check_at(lode_field_structure(field), LODE_NO_INDEX, lode_field_name(field), header_value(&c->image, field),
+		lode_header_offset(&c->image, field));
 }
 
 static uint64_t segment_value(const struct lode_segment *segment, enum lode_field field)
@@ -61,27 +58,24 @@ struct check_place check_at_segment(const struct check *c, uint32_t index, enum 
 		field));
 }
 
-static uint64_t section_value(const struct lode_section *section, enum lode_field field, unsigned *offset32, unsigned *offset64)
+static uint64_t section_value(const struct lode_section *section, enum lode_field field)
 {
 	switch (field) {
-	case LODE_FIELD_SHDR_NAME: *offset32 = 0, *offset64 = 0; return section->name;
-	case LODE_FIELD_SHDR_TYPE: *offset32 = 4, *offset64 = 4; return section->type;
-	case LODE_FIELD_SHDR_FLAGS: *offset32 = 8, *offset64 = 8; return section->flags;
-	case LODE_FIELD_SHDR_SIZE: *offset32 = 20, *offset64 = 32; return section->size;
-	case LODE_FIELD_SHDR_LINK: *offset32 = 24, *offset64 = 40; return section->link;
-	case LODE_FIELD_SHDR_INFO: *offset32 = 28, *offset64 = 44; return section->info;
-	case LODE_FIELD_SHDR_ADDRALIGN: *offset32 = 32, *offset64 = 48; return section->addralign;
-	default: abort(); /* a field that no finding points at */
+	case LODE_FIELD_SHDR_NAME: return section->name;
+	case LODE_FIELD_SHDR_TYPE: return section->type;
+	case LODE_FIELD_SHDR_FLAGS: return section->flags;
+	case LODE_FIELD_SHDR_SIZE: return section->size;
+	case LODE_FIELD_SHDR_LINK: return section->link;
+	case LODE_FIELD_SHDR_INFO: return section->info;
+	case LODE_FIELD_SHDR_ADDRALIGN: return section->addralign;
+	default: abort();
 	}
 }
 
 struct check_place check_at_section(const struct check *c, uint32_t index, enum lode_field field)
 {
-	unsigned narrow, wide;
-	uint64_t value = section_value(&c->image.sections[index], field, &narrow, &wide);
-	uint64_t offset = c->image.shoff + (uint64_t)index * c->image.shentsize + (c->image.class_ == LODE_CLASS64 ? wide : narrow);
-
-	return check_at(lode_field_structure(field), index, lode_field_name(field), value, offset);
+	return check_at(lode_field_structure(field), index, lode_field_name(field), section_value(&c->image.sections[index], field),
+		lode_section_offset(&c->image, index, field));
 }
 
 bool check_spend(struct check *c, uint64_t n)

@@ -86,16 +86,12 @@ static bool plan_copy(struct check *c, struct lode_plan *plan, const struct lode
 	bool done = false;
 
 	image.segments = malloc(size);
-	*plan = (struct lode_plan){.max_runs = LODE_PLAN_RUNS(image.nload), .max_fills = LODE_PLAN_FILLS(image.nload)};
-	plan->runs = malloc(plan->max_runs * sizeof *plan->runs);
-	plan->fills = malloc(plan->max_fills * sizeof *plan->fills);
-	if (image.segments && plan->runs && plan->fills) {
+	if (plan_make_room(plan, &image) && image.segments) {
 		memcpy(image.segments, c->image.segments, size);
 		done = make_plan(c, &image, plan, *policy);
 	}
 	free(image.segments);
-	free(plan->runs);
-	free(plan->fills);
+	plan_free(plan);
 	return done;
 }
 

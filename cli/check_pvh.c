@@ -24,13 +24,10 @@ static uint64_t entry_of(const struct check *c, const struct lode_note *note)
 {
 	unsigned char raw[8];
 	uint32_t size = note->desc_size >= 8 ? 8 : 4;
-	uint64_t entry = 0;
 
 	if (note->desc_size < size || !check_read(c, raw, note->desc_offset, size))
 		return 0;
-	for (uint32_t i = 0; i < size; i++)
-		entry = entry << 8 | raw[c->image.data == LODE_DATA2MSB ? i : size - 1 - i];
-	return entry;
+	return load_number(raw, size, c->image.data == LODE_DATA2MSB);
 }
 
 static bool is_xen(const struct lode_note *note)

@@ -120,13 +120,11 @@ static void check_relr(struct check *c)
 	uint64_t word = c->image.class_ == LODE_CLASS64 ? 8 : 4;
 
 	for (uint64_t at = 0; at + word <= c->dynamic.relr.size && check_spend(c, word); at += word) {
-		unsigned char raw[8];
 		uint64_t value;
 		struct lode_diag why;
 
-		if (c->image.data != LODE_DATA2LSB || !check_read(c, raw, c->dynamic.relr.offset + at, (size_t)word))
+		if (!image_read_word(&value, &c->image, c->dynamic.relr.offset + at))
 			return;
-		value = word == 8 ? le64(raw) : le32(raw);
 		why = at_entry(at == 0 && (value & 1) ? LODE_RULE_RELR_ORDER : LODE_RULE_RELOC_RANGE, LODE_FIELD_RELR_ENTRY, value,
 			at / word);
 		why.offset = c->dynamic.relr.offset + at;

@@ -125,6 +125,8 @@ const char *segment_type_name(uint32_t type);    /* "LOAD" */
 const char *section_type_name(uint32_t type);    /* "PROGBITS" */
 const char *reloc_name(uint16_t machine, uint32_t type); /* "R_X86_64_RELATIVE" */
 const char *dynamic_tag_name(uint64_t tag);      /* "NEEDED" */
+/* Of LODE_PF_R, W, X; never NULL: "r-x". */
+const char *prot_name(uint32_t prot);
 
 /*
  * Input (input.c, archive.c, unpack.c, unpack_stream.c, unpack_block.c): a FILE argument -> bytes
@@ -185,10 +187,19 @@ void file_error(const struct file *file);
 void file_close(struct file *file);
 /* Name of a section, not escaped; "" if there is none. The result is in buf. */
 const char *file_section_name(char *buf, size_t size, const struct file *file, uint32_t index);
-/* A plan with arrays from malloc, as large as the image can need; file_plan_free frees them on every way.
+/* Arrays from malloc for the counts that open reported, which are proven to fit the file; false: no memory, and there are none. */
+bool tables_make_room(struct lode_open_options *options, const struct lode_image *image);
+void tables_free(struct lode_open_options *options);
+/* The section name table, size 0: none. */
+struct lode_strings section_names(const struct lode_image *image);
+/* Arrays from malloc, as large as any plan of the image can need; false: no memory. plan_free on both ways. */
+bool plan_make_room(struct lode_plan *plan, const struct lode_image *image);
+void plan_free(struct lode_plan *plan);
+/* A word of the image's class and byte order; false if it cannot be read. */
+bool image_read_word(uint64_t *word, const struct lode_image *image, uint64_t offset);
+/* A plan with arrays of its own; plan_free frees them on every way.
  * Returns lode_plan's status. Without memory for them there is nothing to show: ends the process, with a line that says so. */
 int file_plan(struct lode_plan *plan, const struct file *file, const struct lode_policy *policy, struct lode_diag *why);
-void file_plan_free(struct lode_plan *plan);
 
 /*
  * JSON (json.c): a writer that keeps the commas right and escapes every string

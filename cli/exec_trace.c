@@ -8,13 +8,6 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 
-static const char *prot_text(uint32_t prot)
-{
-	static const char *const text[] = {"---", "--x", "-w-", "-wx", "r--", "r-x", "rw-", "rwx"};
-
-	return text[prot & 7];
-}
-
 static void trace_runs(const struct lode_plan *plan)
 {
 	static const char *const kinds[] = {[LODE_RUN_SHARE] = "file", [LODE_RUN_OWN] = "copy", [LODE_RUN_ZERO] = "zeros"};
@@ -23,7 +16,7 @@ static void trace_runs(const struct lode_plan *plan)
 		const struct lode_run *run = &plan->runs[i];
 
 		fprintf(stderr, "  map    %012" PRIx64 "-%012" PRIx64 " %s %s", run->addr, run->addr + run->size,
-			prot_text(run->prot), kinds[run->kind]);
+			prot_name(run->prot), kinds[run->kind]);
 		if (run->kind == LODE_RUN_SHARE)
 			fprintf(stderr, " offset 0x%" PRIx64, run->offset);
 		fputc('\n', stderr);
@@ -82,7 +75,7 @@ static void put_move(const uint64_t args[6])
 static void put_protection(const uint64_t args[6])
 {
 	put_range(args);
-	fprintf(stderr, " %s", prot_text((uint32_t)(args[2] & PROT_READ ? LODE_PF_R : 0) |
+	fprintf(stderr, " %s", prot_name((uint32_t)(args[2] & PROT_READ ? LODE_PF_R : 0) |
 		(args[2] & PROT_WRITE ? LODE_PF_W : 0) | (args[2] & PROT_EXEC ? LODE_PF_X : 0)));
 }
 

@@ -5,27 +5,37 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Counts that open reports are proven to fit the file, so what is allocated is bounded by the file's size. */
+void tables_free(struct lode_open_options *options)
+{
+	free(options->segments);
+	free(options->sections);
+	*options = (struct lode_open_options){.flags = options->flags};
+}
+
+bool tables_make_room(struct lode_open_options *options, const struct lode_image *image)
+{
+	bool sections = (options->flags & LODE_OPEN_SECTIONS) != 0;
+
+	tables_free(options);
+	options->max_segments = image->nsegments;
+	options->segments = calloc((size_t)image->nsegments + 1, sizeof *options->segments);
+	if (sections) {
+		options->max_sections = image->nsections;
+		options->sections = calloc((size_t)image->nsections + 1, sizeof *options->sections);
+	}
+	if (options->segments && (!sections || options->sections))
+		return true;
+	tables_free(options);
+	return false;
+}
+
 static int open_with_room(struct file *file, struct lode_open_options *options, struct lode_diag *why)
 {
 	int status = lode_open(&file->image, &file->input.source, options, why);
 
 	if (status != LODE_ERR_ROOM)
 		return status;
-	free(options->segments);
-	free(options->sections);
-	options->sections = NULL;
-	options->max_segments = file->image.nsegments;
-	options->segments = calloc((size_t)options->max_segments + 1, sizeof *options->segments);
-	if (options->flags & LODE_OPEN_SECTIONS) {
-		options->max_sections = file->image.nsections;
-		options->sections = calloc((size_t)options->max_sections + 1, sizeof *options->sections);
-	}
-	if (!options->segments || ((options->flags & LODE_OPEN_SECTIONS) && !options->sections)) {
-		free(options->segments);
-		free(options->sections);
-		options->segments = NULL;
-		options->sections = NULL;
+	if (!tables_make_room(options, &file->image)) {
 		input_fail(&file->input, ENOMEM, "no memory for its tables");
 		return LODE_ERR_ROOM;
 	}
@@ -40,16 +50,16 @@ static bool concerns_sections(enum lode_rule rule)
 	       rule == LODE_RULE_SOURCE_READ;
 }
 
-static void find_names(struct file *file)
+struct lode_strings section_names(const struct lode_image *image)
 {
-	const struct lode_image *image = &file->image;
 	const struct lode_section *names;
 
 	if (!image->sections || image->shstrndx == LODE_SHN_UNDEF || image->shstrndx >= image->nsections)
-		return;
+		return (struct lode_strings){.size = 0};
 	names = &image->sections[image->shstrndx];
-	if (names->type == LODE_SHT_STRTAB)
-		file->names = (struct lode_strings){image->source, names->offset, names->size};
+	if (names->type != LODE_SHT_STRTAB)
+		return (struct lode_strings){.size = 0};
+	return (struct lode_strings){image->source, names->offset, names->size};
 }
 
 static int open_image(struct file *file)
@@ -65,8 +75,7 @@ static int open_image(struct file *file)
 		file->image.sections = NULL;
 	}
 	if (status != LODE_OK) {
-		free(options.segments);
-		free(options.sections);
+		tables_free(&options);
 		file->image.segments = NULL;
 		file->image.sections = NULL;
 		return -1;
@@ -74,7 +83,7 @@ static int open_image(struct file *file)
 	if (file->image.sections != options.sections)
 		free(options.sections);
 	file->why = none;
-	find_names(file);
+	file->names = section_names(&file->image);
 	return 0;
 }
 
@@ -84,6 +93,17 @@ int file_open(struct file *file, const char *name, uint32_t input_flags)
 	if (input_open(&file->input, name, input_flags) != 0)
 		return -1;
 	return open_image(file);
+}
+
+bool image_read_word(uint64_t *word, const struct lode_image *image, uint64_t offset)
+{
+	unsigned size = image->class_ == LODE_CLASS64 ? 8 : 4;
+	unsigned char raw[8];
+
+	if (lode_source_read(raw, image->source, offset, size, NULL) != LODE_OK)
+		return false;
+	*word = load_number(raw, size, image->data == LODE_DATA2MSB);
+	return true;
 }
 
 bool file_inside(const struct file *file)
@@ -123,24 +143,27 @@ const char *file_section_name(char *buf, size_t size, const struct file *file, u
 	return buf;
 }
 
-int file_plan(struct lode_plan *plan, const struct file *file, const struct lode_policy *policy, struct lode_diag *why)
+bool plan_make_room(struct lode_plan *plan, const struct lode_image *image)
 {
-	uint32_t n = file->image.nload;
-
-	*plan = (struct lode_plan){.max_runs = LODE_PLAN_RUNS(n), .max_fills = LODE_PLAN_FILLS(n)};
+	*plan = (struct lode_plan){.max_runs = LODE_PLAN_RUNS(image->nload), .max_fills = LODE_PLAN_FILLS(image->nload)};
 	plan->runs = calloc(plan->max_runs, sizeof *plan->runs);
 	plan->fills = calloc(plan->max_fills, sizeof *plan->fills);
-	if (!plan->runs || !plan->fills) {
-		complain(file->input.name, "no memory for its plan");
-		exit(EXIT_FAILED);
-	}
-	return lode_plan(plan, &file->image, policy, why);
+	return plan->runs && plan->fills;
 }
 
-void file_plan_free(struct lode_plan *plan)
+void plan_free(struct lode_plan *plan)
 {
 	free(plan->runs);
 	free(plan->fills);
 	plan->runs = NULL;
 	plan->fills = NULL;
+}
+
+int file_plan(struct lode_plan *plan, const struct file *file, const struct lode_policy *policy, struct lode_diag *why)
+{
+	if (!plan_make_room(plan, &file->image)) {
+		complain(file->input.name, "no memory for its plan");
+		exit(EXIT_FAILED);
+	}
+	return lode_plan(plan, &file->image, policy, why);
 }

@@ -100,3 +100,10 @@ const char *dynamic_tag_name(uint64_t tag)
 
 	return FIND(names, tag);
 }
+
+const char *prot_name(uint32_t prot)
+{
+	static const char *const names[] = {"---", "--x", "-w-", "-wx", "r--", "r-x", "rw-", "rwx"};
+
+	return names[prot & 7];
+}

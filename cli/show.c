@@ -161,7 +161,7 @@ static void make_plan(struct show *show)
 	if (show->many)
 		return;
 	show->strict_why = show->plan_why;
-	file_plan_free(&show->plan);
+	plan_free(&show->plan);
 	show->policy.flags |= LODE_PLAN_ENTRY_ANY | LODE_PLAN_ALIGN_LENIENT;
 	show->policy.wx = LODE_WX_ALLOW;
 	show->policy.page_overlap = LODE_PAGE_LAST;
@@ -347,7 +347,7 @@ static int show_file(struct show *show, const char *name)
 		show_json_print(show);
 	else if (!show->wishes.svg)
 		print_text(show);
-	file_plan_free(&show->plan);
+	plan_free(&show->plan);
 	return status;
 }
 

@@ -165,8 +165,6 @@ void show_refused(struct show *show);
 void show_identity_print(const struct show *show);
 /* "6.5 KiB"; the result is in buf. */
 const char *show_size(char buf[24], uint64_t bytes);
-/* "r-x" */
-const char *show_prot(char buf[4], uint32_t prot);
 /* Codes for colours, "" if there are to be none. */
 const char *show_sgr(const struct show *show, const char *code);
 const char *show_prot_sgr(const struct show *show, uint32_t prot);

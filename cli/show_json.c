@@ -44,9 +44,8 @@ static void put_header(struct json *json, const struct show *show)
 
 static void put_prot(struct json *json, const char *key, uint32_t prot)
 {
-	char buf[4];
 
-	json_string(json, key, show_prot(buf, prot));
+	json_string(json, key, prot_name(prot));
 }
 
 static void put_segments(struct json *json, const struct show *show)

@@ -126,24 +126,21 @@ static void one_property(struct decode *decode, uint32_t type, uint64_t value)
 		say(decode, "property 0x%" PRIx32 ": 0x%" PRIx64, type, value);
 }
 
-/* pr_type, pr_datasz, pr_data, padded to the class's word. Ref: Linux-gABI, "Program Property". */
 static void say_properties(struct decode *decode)
 {
-	size_t word = decode->show->file.image.class_ == LODE_CLASS64 ? 8 : 4;
+	const struct lode_note *note = &decode->out->note;
+	struct lode_property property;
+	uint64_t at = 0;
 
-	for (size_t at = 0; decode->size - at >= 8;) {
-		uint32_t type = (uint32_t)load(decode, at, 4), size = (uint32_t)load(decode, at + 4, 4);
-		size_t padded = ((size_t)size + word - 1) & ~(word - 1);
+	while (lode_property_next(&property, &at, &decode->show->file.image, note, NULL) > 0) {
+		uint64_t data = property.offset - note->desc_offset;
 
-		at += 8;
-		if (size > decode->size - at)
+		if (property.size > decode->size || data > decode->size - property.size)
 			break;
 		if (decode->at > 0)
 			say(decode, "; ");
-		one_property(decode, type, size == 4 || size == 8 ? load(decode, at, size) : 0);
-		if (padded > decode->size - at)
-			break;
-		at += padded;
+		one_property(decode, property.type,
+			property.size == 4 || property.size == 8 ? load(decode, (size_t)data, property.size) : 0);
 	}
 }
 

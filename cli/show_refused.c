@@ -71,15 +71,6 @@ static void read_segments(struct show *show)
 	}
 }
 
-static void find_names(struct show *show)
-{
-	const struct lode_image *image = &show->file.image;
-	const struct lode_section *names = &image->sections[image->shstrndx < image->nsections ? image->shstrndx : 0];
-
-	if (names->type == LODE_SHT_STRTAB)
-		show->file.names = (struct lode_strings){show->file.image.source, names->offset, names->size};
-}
-
 static void read_sections(struct show *show)
 {
 	struct lode_image *image = &show->file.image;
@@ -96,7 +87,7 @@ static void read_sections(struct show *show)
 		image->sections[i] = (struct lode_section){(uint32_t)v[0], (uint32_t)v[1], v[2], v[3], v[4], v[5], (uint32_t)v[6],
 			(uint32_t)v[7], v[8], v[9]};
 	}
-	find_names(show);
+	show->file.names = section_names(image);
 }
 
 /* Class and byte order are taken as the file says them; versions are not asked for. */

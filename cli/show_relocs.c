@@ -63,16 +63,14 @@ void show_relr_count(struct reloc_types *types, const struct show *show, const s
 {
 	const struct lode_image *image = &show->file.image;
 	unsigned size = image->class_ == LODE_CLASS64 ? 8 : 4;
-	unsigned char raw[8];
 
 	for (uint64_t at = 0; relr->size - at >= size; at += size) {
 		uint64_t word;
 
-		if (lode_source_read(raw, image->source, relr->offset + at, size, NULL) != LODE_OK) {
+		if (!image_read_word(&word, image, relr->offset + at)) {
 			types->bad = 1;
 			return;
 		}
-		word = load_number(raw, size, image->data == LODE_DATA2MSB);
 		types->total++;
 		types->relr += word & 1 ? (uint64_t)__builtin_popcountll(word >> 1) : 1;
 	}

@@ -32,7 +32,6 @@ static int segment_digits(const struct lode_image *image)
 void show_segments_print(const struct show *show)
 {
 	const struct lode_image *image = &show->file.image;
-	char prot[4];
 	int width;
 
 	if (image->nsegments == 0 || !image->segments)
@@ -47,7 +46,7 @@ void show_segments_print(const struct show *show)
 		printf("  %3u ", i);
 		put_type(segment_type_name(s->type), s->type, 12);
 		printf(" %s%s%s 0x%08" PRIx64 " 0x%0*" PRIx64 " 0x%08" PRIx64 " 0x%08" PRIx64 " 0x%" PRIx64,
-			show_prot_sgr(show, s->flags), show_prot(prot, s->flags), show_sgr(show, "\033[0m"), s->offset,
+			show_prot_sgr(show, s->flags), prot_name(s->flags), show_sgr(show, "\033[0m"), s->offset,
 			width, s->vaddr, s->filesz, s->memsz, s->align);
 		if (s->paddr != s->vaddr)
 			printf(" phys 0x%" PRIx64, s->paddr);
@@ -210,10 +209,10 @@ void show_dynamic_symbols_print(const struct show *show)
 static void print_run(const struct show *show, const struct lode_run *run)
 {
 	static const char *const kinds[] = {"share", "own", "zero"};
-	char prot[4], size[24];
+	char size[24];
 
 	printf("  %-5s 0x%0*" PRIx64 "-0x%0*" PRIx64 " %s%s%s %9s  segment %u", kinds[run->kind], digits(show), run->addr,
-		digits(show), run->addr + run->size, show_prot_sgr(show, run->prot), show_prot(prot, run->prot),
+		digits(show), run->addr + run->size, show_prot_sgr(show, run->prot), prot_name(run->prot),
 		show_sgr(show, "\033[0m"), show_size(size, run->size), run->segment);
 	if (run->kind == LODE_RUN_SHARE)
 		printf(", file 0x%" PRIx64, run->offset);
@@ -234,7 +233,7 @@ static void print_fill(const struct show *show, const struct lode_fill *fill)
 static void print_scalars(const struct show *show)
 {
 	const struct lode_plan *plan = &show->plan;
-	char size[24], prot[4];
+	char size[24];
 
 	printf("  bias 0x%" PRIx64 ", span 0x%" PRIx64 "-0x%" PRIx64 " (%s), alignment 0x%" PRIx64 ", brk at 0x%" PRIx64 "\n",
 		plan->bias, plan->span.addr, plan->span.addr + plan->span.size, show_size(size, plan->span.size), plan->align,
@@ -252,7 +251,7 @@ static void print_scalars(const struct show *show)
 		printf("  read-only once relocated: 0x%" PRIx64 "-0x%" PRIx64 "\n", plan->relro.addr,
 			plan->relro.addr + plan->relro.size);
 	if (plan->has_stack)
-		printf("  stack %s\n", show_prot(prot, plan->stack_prot));
+		printf("  stack %s\n", prot_name(plan->stack_prot));
 }
 
 void show_plan_print(const struct show *show)

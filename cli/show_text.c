@@ -29,15 +29,6 @@ const char *show_size(char buf[24], uint64_t bytes)
 	return buf;
 }
 
-const char *show_prot(char buf[4], uint32_t prot)
-{
-	buf[0] = prot & LODE_PF_R ? 'r' : '-';
-	buf[1] = prot & LODE_PF_W ? 'w' : '-';
-	buf[2] = prot & LODE_PF_X ? 'x' : '-';
-	buf[3] = '\0';
-	return buf;
-}
-
 const char *show_sgr(const struct show *show, const char *code)
 {
 	return show->colour ? code : "";
@@ -137,7 +128,7 @@ static void print_input(const struct show *show)
 static void print_stack(const struct show *show)
 {
 	const struct lode_segment *stack;
-	char prot[4], size[24];
+	char size[24];
 
 	if (show->kind.id == KIND_KERNEL || !show->file.image.segments ||
 		(show->file.image.type != LODE_ET_EXEC && show->file.image.type != LODE_ET_DYN))
@@ -148,7 +139,7 @@ static void print_stack(const struct show *show)
 		puts("no PT_GNU_STACK: the loader's default, executable for old programs");
 		return;
 	}
-	printf("%s", show_prot(prot, stack->flags));
+	printf("%s", prot_name(stack->flags));
 	if (stack->memsz != 0)
 		printf(", %s wished for", show_size(size, stack->memsz));
 	puts(stack->flags & LODE_PF_X ? ": executable" : "");

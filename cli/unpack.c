@@ -2,6 +2,7 @@
 /* A bzImage, an EFI zboot image or a compressed file -> the ELF image inside. */
 #include "input.h"
 #include <errno.h>
+#include <lode/linux.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,7 +13,7 @@ bool is_zboot(const unsigned char *head, size_t have)
 
 bool is_bzimage(const unsigned char *head, size_t have)
 {
-	return have >= INPUT_HEAD && memcmp(head + 0x202, "HdrS", 4) == 0 && le16(head + 0x1fe) == 0xaa55;
+	return have >= INPUT_HEAD && memcmp(head + LODE_LINUX_MAGIC, "HdrS", 4) == 0 && le16(head + LODE_LINUX_BOOT_FLAG) == 0xaa55;
 }
 
 /* The format of size bytes at offset. */
@@ -87,13 +88,12 @@ static int unpack_zboot(struct input *input, const unsigned char *header)
 	return 0;
 }
 
-/* Ref: Linux Documentation/arch/x86/boot.rst: setup_sects 0x1f1, "HdrS" 0x202, version 0x206, payload_offset 0x248,
- * payload_length 0x24c. */
 static int unpack_bzimage(struct input *input, const unsigned char *header)
 {
-	uint16_t version = le16(header + 0x206);
-	uint32_t sectors = header[0x1f1] != 0 ? header[0x1f1] : 4;
-	uint64_t offset = (uint64_t)(sectors + 1) * 512 + le32(header + 0x248), length = le32(header + 0x24c);
+	uint16_t version = le16(header + LODE_LINUX_VERSION);
+	uint32_t sectors = header[LODE_LINUX_SETUP_SECTS] != 0 ? header[LODE_LINUX_SETUP_SECTS] : 4;
+	uint64_t offset = (uint64_t)(sectors + 1) * 512 + le32(header + LODE_LINUX_PAYLOAD);
+	uint64_t length = le32(header + LODE_LINUX_PAYLOAD_SIZE);
 	const struct packed_format *format;
 	unsigned char elf[4];
 

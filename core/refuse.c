@@ -67,11 +67,18 @@ static const unsigned char header_fields[][2] = {
 	[LODE_FIELD_EHDR_SHSTRNDX] = {50, 62},
 };
 
+uint64_t lode_header_offset(const struct lode_image *image, enum lode_field field)
+{
+	if (field < LODE_FIELD_EHDR_MAGIC || field > LODE_FIELD_EHDR_SHSTRNDX)
+		return LODE_NO_OFFSET;
+	return header_fields[field][image_wide(image)];
+}
+
 struct lode_diag lode_at_header_(const struct lode_image *image, enum lode_field field, uint64_t value, uint64_t limit)
 {
 	struct lode_diag place = lode_nowhere_(field, value, limit);
 
-	place.offset = header_fields[field][image_wide(image)];
+	place.offset = lode_header_offset(image, field);
 	return place;
 }
 
@@ -152,13 +159,21 @@ struct lode_diag lode_past_end_(const struct lode_image *image, uint32_t index)
 			     : lode_at_segment_(image, index, LODE_FIELD_PHDR_OFFSET, size);
 }
 
+uint64_t lode_section_offset(const struct lode_image *image, uint32_t index, enum lode_field field)
+{
+	uint64_t entry = image->shoff + (uint64_t)index * image->shentsize;
+
+	if (field < LODE_FIELD_SHDR_NAME || field > LODE_FIELD_SHDR_ENTSIZE)
+		return LODE_NO_OFFSET;
+	return entry + section_fields[field - LODE_FIELD_SHDR_NAME][image_wide(image)];
+}
+
 struct lode_diag lode_at_section_(const struct lode_image *image, uint32_t index, enum lode_field field, uint64_t value,
 	uint64_t limit)
 {
 	struct lode_diag place = lode_nowhere_(field, value, limit);
 
 	place.index = index;
-	place.offset =
-		image->shoff + (uint64_t)index * image->shentsize + section_fields[field - LODE_FIELD_SHDR_NAME][image_wide(image)];
+	place.offset = lode_section_offset(image, index, field);
 	return place;
 }

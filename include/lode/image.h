@@ -121,6 +121,10 @@ const struct lode_segment *lode_segment_find(const struct lode_image *image, uin
 uint32_t lode_segment_index(const struct lode_image *image, const struct lode_segment *segment);
 /** File offset of a field of the program header table's entry @index (for diagnoses); LODE_NO_OFFSET if it has no such field. */
 uint64_t lode_segment_offset(const struct lode_image *image, uint32_t index, enum lode_field field);
+/** The same of a field of the ELF header. */
+uint64_t lode_header_offset(const struct lode_image *image, enum lode_field field);
+/** The same of the section header table's entry @index. */
+uint64_t lode_section_offset(const struct lode_image *image, uint32_t index, enum lode_field field);
 
 /**
  * lode_vaddr_to_offset - file bytes behind virtual addresses, by the PT_LOAD segments

@@ -14,48 +14,50 @@ static void stand_on(struct lode_entries_ *e, volatile uint64_t *entry)
 	e->value = entry_load(entry);
 }
 
-static int enter(struct lode_entries_ *e, uint64_t frame, uint32_t level, struct lode_diag *why)
+/* False: the host cannot reach the table; value is then its frame. */
+static bool enter(struct lode_entries_ *e, uint64_t frame, uint32_t level)
 {
 	volatile uint64_t *table = e->paging->pointer(e->paging->host, frame);
 
+	e->value = frame;
 	if (!table)
-		return page_refuse(why, lode_diag_of(LODE_RULE_PAGE_TABLE, LODE_FIELD_PAGING_POINTER, frame, e->addr));
+		return false;
 	e->level = level;
 	stand_on(e, table + level_index(e->addr, level));
-	return LODE_OK;
+	return true;
 }
 
 /* Down to the page or hole that holds addr. */
-static int descend(struct lode_entries_ *e, struct lode_diag *why)
+static bool descend(struct lode_entries_ *e)
 {
-	int status = LODE_OK;
-
-	while (status == LODE_OK && e->level > 0 && e->format->is_table(e->value)) {
+	while (e->level > 0 && e->format->is_table(e->value)) {
 		uint64_t frame = e->format->frame(e->value, e->level);
 
 		e->recursive = e->level == e->format->levels - 1 && frame == e->paging->root;
 		if (e->recursive)
-			return LODE_OK;
-		status = enter(e, frame, e->level - 1, why);
+			return true;
+		if (!enter(e, frame, e->level - 1))
+			return false;
 	}
-	return status;
+	return true;
+}
+
+/* To the next entry at whatever level stands there: beside the last one, or from the root. */
+static bool step(struct lode_entries_ *e)
+{
+	if (e->moved || level_index(e->addr, e->level) == 0)
+		return enter(e, e->paging->root, e->format->levels - 1);
+	stand_on(e, e->path[e->level] + 1);
+	return true;
 }
 
 int lode_entries_find_(struct lode_entries_ *e, struct lode_diag *why)
 {
-	int status = LODE_OK;
-
 	if (e->left == 0)
 		return 0;
 	e->recursive = false;
-	if (!e->moved && level_index(e->addr, e->level) != 0)
-		stand_on(e, e->path[e->level] + 1);
-	else
-		status = enter(e, e->paging->root, e->format->levels - 1, why);
-	if (status == LODE_OK)
-		status = descend(e, why);
-	if (status != LODE_OK)
-		return status;
+	if (!step(e) || !descend(e))
+		return page_refuse(why, lode_diag_of(LODE_RULE_PAGE_TABLE, LODE_FIELD_PAGING_POINTER, e->value, e->addr));
 	e->moved = false;
 	e->at = e->addr;
 	e->size = smaller(e->left, level_size(e->level) - (e->at & (level_size(e->level) - 1)));

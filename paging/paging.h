@@ -136,7 +136,7 @@ static inline int lode_entries_next_(struct lode_entries_ *e, struct lode_diag *
 	/* nearly all steps go from one small page to the next in its table */
 	if (e->left == 0 || e->level != 0 || e->moved || level_index(e->addr, 0) == 0)
 		return lode_entries_find_(e, why);
-	e->value = entry_load(++e->path[0]);
+	e->value = entry_load(++e->path[e->level]);
 	e->at = e->addr;
 	e->addr += e->size;
 	e->left -= e->size;

@@ -111,7 +111,7 @@ int lode_start_elf64(struct lode_start *start, const struct lode_kernel *kernel,
 {
 	struct lode_builder_ b = {start, machine, why};
 	struct lode_params_ params = {.b = &b};
-	uint64_t entry;
+	uint64_t entry = 0;
 	int status = lode_begin_(&b, LODE_PROTOCOL_ELF64, kernel->plan->nruns, 0);
 
 	if (status == LODE_OK)

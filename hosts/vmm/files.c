@@ -61,7 +61,9 @@ static struct vmm_file *no_files(uint32_t n)
 {
 	struct vmm_file *files = calloc(n + 1, sizeof *files);
 
-	for (uint32_t i = 0; files && i < n; i++)
+	if (!files)
+		return NULL;
+	for (uint32_t i = 0; i < n; i++)
 		files[i].fd = -1;
 	return files;
 }

@@ -87,8 +87,8 @@ int lode_vmm_cpuid_set_(struct vmm *vm, struct vmm_cpu *cpu);
 /** vm->kernel.start -> registers of all processors (registers.c). */
 int lode_vmm_registers_set_(struct vmm *vm);
 
-/** A thread's life: waits for the gate, runs the guest until vm->end is set (vcpu.c). */
-void *lode_vmm_cpu_main_(void *cpu);
+/** A thread's life, for a struct vmm_cpu: waits for the gate, runs the guest until vm->end is set (vcpu.c). */
+void *lode_vmm_cpu_main_(void *argument);
 /** Close the gate and wait until all threads stand there, at most @ms milliseconds. False: they do not; it is open again. */
 bool lode_vmm_pause_(struct vmm_kvm *kvm, uint32_t ms);
 void lode_vmm_resume_(struct vmm_kvm *kvm);
@@ -113,9 +113,9 @@ bool lode_vmm_gdb_hit_(struct vmm_cpu *cpu);
 int lode_vmm_core_open_(struct vmm *vm, struct vmm_kvm *kvm);
 int lode_vmm_core_write_(struct vmm *vm);
 
-/** Input, timers, signals, until vm->end is set (loop.c): descriptors, and a thread's life. */
+/** Input, timers, signals, until vm->end is set (loop.c): descriptors, and a thread's life, for a struct vmm. */
 int lode_vmm_loop_open_(struct vmm *vm, struct vmm_kvm *kvm);
-void *lode_vmm_loop_main_(void *vm);
+void *lode_vmm_loop_main_(void *argument);
 void lode_vmm_loop_close_(struct vmm_kvm *kvm);
 
 #endif

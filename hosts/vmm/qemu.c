@@ -336,8 +336,7 @@ static int start_qemu(struct vmm *vm, struct vmm_qemu *qemu, const sigset_t *mas
 		int null = open("/dev/null", O_RDWR | O_CLOEXEC), error;
 
 		sigprocmask(SIG_SETMASK, mask, NULL);
-		dup2(null, STDIN_FILENO);
-		error = lode_vmm_qemu_exec_(vm, qemu);
+		error = null < 0 || dup2(null, STDIN_FILENO) < 0 ? errno : lode_vmm_qemu_exec_(vm, qemu);
 		dprintf(STDERR_FILENO, "%s: %s\n", qemu->program, strerror(error));
 		_exit(127);
 	}

@@ -92,20 +92,24 @@ static void put_general(struct kvm_regs *to, const struct lode_registers *from)
 /* MSRs that a firmware would have left otherwise than reset does. */
 static int set_msrs(struct vmm *vm, struct vmm_cpu *cpu, uint64_t pat)
 {
-	struct {
-		struct kvm_msrs head;
-		struct kvm_msr_entry entries[3];
-	} msrs = {
-		.head.nmsrs = pat ? 3 : 2,
-		.entries = {{.index = MSR_MTRR_TYPE, .data = MTRR_WRITE_BACK}, {.index = MSR_MISC_ENABLE, .data = FAST_STRINGS},
-			{.index = MSR_PAT, .data = pat}},
+	static const struct kvm_msr_entry wanted[3] = {
+		{.index = MSR_MTRR_TYPE, .data = MTRR_WRITE_BACK},
+		{.index = MSR_MISC_ENABLE, .data = FAST_STRINGS},
+		{.index = MSR_PAT},
 	};
-	int done = ioctl(cpu->fd, KVM_SET_MSRS, &msrs);
+	union {
+		struct kvm_msrs list;
+		unsigned char bytes[sizeof(struct kvm_msrs) + sizeof wanted];
+	} msrs = {.list.nmsrs = pat ? 3 : 2};
+	int done;
 
-	if (done == (int)msrs.head.nmsrs)
+	memcpy(msrs.list.entries, wanted, sizeof wanted);
+	msrs.list.entries[2].data = pat;
+	done = ioctl(cpu->fd, KVM_SET_MSRS, &msrs);
+	if (done == (int)msrs.list.nmsrs)
 		return 0;
-	return lode_vmm_fail_(vm, done < 0 ? errno : 0, "KVM refuses MSR %X of processor %u",
-		msrs.entries[done < 0 ? 0 : done].index, cpu->number);
+	return lode_vmm_fail_(vm, done < 0 ? errno : 0, "KVM refuses MSR %X of processor %u", wanted[done < 0 ? 0 : done].index,
+		cpu->number);
 }
 
 static int set_registers(struct vmm *vm, struct vmm_cpu *cpu, const struct lode_registers *registers)

@@ -48,7 +48,7 @@ int lode_vmm_inherited_(struct vmm *vm)
 	if (!folder)
 		return refuse(vm, "/proc/self/fd cannot be read");
 	while (status == 0 && (entry = readdir(folder))) {
-		const int fd = atoi(entry->d_name);
+		const int fd = (int)strtol(entry->d_name, NULL, 10);
 
 		if (fd > STDERR_FILENO && fd != dirfd(folder))
 			status = remember(vm, fd);

@@ -25,6 +25,8 @@ struct desc {
 /* Loads of guest memory that happen once, whatever the compiler thinks of it. Indirect tables may lie at any address. */
 typedef volatile uint64_t __attribute__((aligned(1), may_alias)) guest_u64;
 typedef volatile uint16_t __attribute__((aligned(1), may_alias)) guest_u16;
+/* The index of a ring is aligned, and is passed from thread to thread. */
+typedef uint16_t __attribute__((may_alias)) guest_index;
 
 static uint16_t load16(const unsigned char *at)
 {
@@ -33,7 +35,7 @@ static uint16_t load16(const unsigned char *at)
 
 static uint16_t load_index(const unsigned char *ring)
 {
-	return __atomic_load_n((const uint16_t *)(const void *)(ring + 2), __ATOMIC_ACQUIRE);
+	return __atomic_load_n((const guest_index *)(ring + 2), __ATOMIC_ACQUIRE);
 }
 
 static struct desc load_desc(const unsigned char *at)
@@ -152,7 +154,7 @@ static void give(struct virtio_queue *queue, uint16_t head, uint32_t written)
 	lode_vmm_put_(entry, head, 4);
 	lode_vmm_put_(entry + 4, written, 4);
 	queue->given++;
-	__atomic_store_n((uint16_t *)(void *)(queue->used + 2), queue->given, __ATOMIC_RELEASE);
+	__atomic_store_n((guest_index *)(queue->used + 2), queue->given, __ATOMIC_RELEASE);
 }
 
 /* The driver allows interrupts, then looks whether it has missed one; so the index must be seen before its wish is read. */
@@ -170,11 +172,9 @@ void lode_vmm_queue_serve_(struct virtio *virtio, struct virtio_queue *queue,
 	const uint32_t n = (uint16_t)(end - queue->taken);
 	const char *wrong = n > queue->size ? "more requests are announced than a queue holds" : NULL;
 	uint64_t moved = 0;
-	uint32_t i = 0;
+	uint32_t i = 0, written;
 
 	for (; i < n && !wrong && moved < MOVED_MOST; i++) {
-		uint32_t written;
-
 		wrong = take(virtio, queue);
 		moved += virtio->chain.out_size + virtio->chain.in_size;
 		if (!wrong)

@@ -55,7 +55,8 @@ struct run {
 	const char *explain; /* a rule's name, NULL: none is asked for */
 	bool list;
 	int status;
-	void *thin_seen; /* files of a thin archive that were looked at */
+	struct identity *thin; /* files of a thin archive that were looked at, the last one first */
+	void *thin_tree;       /* by device and number */
 };
 
 static void note_status(struct run *run, int status)
@@ -173,6 +174,7 @@ static int read_member(void *host, void *dst, uint64_t offset, size_t size)
 struct identity {
 	dev_t device;
 	ino_t number;
+	struct identity *next;
 };
 
 static int compare_identities(const void *a, const void *b)
@@ -185,21 +187,40 @@ static int compare_identities(const void *a, const void *b)
 }
 
 /* True if the file is met for the first time; without memory to tell, too. */
-static bool is_new(void **seen, int fd)
+static bool is_new(struct run *run, int fd)
 {
-	struct identity *identity = malloc(sizeof *identity);
-	struct identity **found;
+	struct identity key, *identity;
 	struct stat st;
 
-	if (!identity || fstat(fd, &st) != 0) {
-		free(identity);
+	if (fstat(fd, &st) != 0)
 		return true;
+	key = (struct identity){st.st_dev, st.st_ino, run->thin};
+	if (tfind(&key, &run->thin_tree, compare_identities))
+		return false;
+	identity = malloc(sizeof *identity);
+	if (!identity)
+		return true;
+	*identity = key;
+	run->thin = identity;
+	tsearch(identity, &run->thin_tree, compare_identities);
+	return true;
+}
+
+static void keep(void *identity)
+{
+	(void)identity;
+}
+
+static void forget_thin(struct run *run)
+{
+	tdestroy(run->thin_tree, keep);
+	run->thin_tree = NULL;
+	while (run->thin) {
+		struct identity *next = run->thin->next;
+
+		free(run->thin);
+		run->thin = next;
 	}
-	*identity = (struct identity){st.st_dev, st.st_ino};
-	found = tsearch(identity, seen, compare_identities);
-	if (!found || *found != identity)
-		free(identity);
-	return !found || *found == identity;
 }
 
 /* A member of a thin archive is a file of its own. */
@@ -209,7 +230,7 @@ static void check_thin(struct run *run, const char *name, const struct input *ar
 
 	if (archive_open_thin(&file, archive->name, found) != 0)
 		fail(run, name, file.error);
-	else if (is_new(&run->thin_seen, file.fd))
+	else if (is_new(run, file.fd))
 		check_source(run, name, "", &file.source);
 	input_close(&file);
 }
@@ -251,8 +272,7 @@ static void check_members(struct run *run, const struct input *input, struct arc
 	}
 	if (more < 0)
 		fail(run, input->name, "the archive is damaged: there is no member header where one should be");
-	tdestroy(run->thin_seen, free);
-	run->thin_seen = NULL;
+	forget_thin(run);
 }
 
 /* The file itself is looked at for its setup header, then what is inside of it. */

@@ -187,19 +187,15 @@ static int own_arguments(int argc, char **argv)
 	return i;
 }
 
-/* The program's arguments: its name is that of the first file. */
-static int run_with(struct job *job, char *name, int count, char **rest)
+/* The program's arguments: its name, which is that of the first file, stands where "--" was. */
+static int run_with(struct job *job, char *name, int count, char **separator)
 {
-	char **vector = calloc((size_t)count + 2, sizeof *vector);
+	char *alone[] = {name, NULL};
 
-	if (!vector) {
-		complain(NULL, "%m");
-		return EXIT_FAILED;
-	}
-	vector[0] = name;
-	for (int i = 0; i < count; i++)
-		vector[i + 1] = rest[i];
-	return link_and_run(job, count + 1, vector);
+	if (count == 0)
+		return link_and_run(job, 1, alone);
+	*separator = name;
+	return link_and_run(job, count, separator);
 }
 
 int cmd_link(int argc, char **argv)
@@ -224,5 +220,5 @@ int cmd_link(int argc, char **argv)
 		return misuse(&command, "an object or archive is missing");
 	if (add_files(&job, walk.operands, walk.noperands) != 0)
 		return EXIT_FAILED;
-	return run_with(&job, walk.operands[0], own < argc ? argc - own - 1 : 0, argv + own + 1);
+	return run_with(&job, walk.operands[0], argc - own, argv + own);
 }

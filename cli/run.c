@@ -181,21 +181,20 @@ static enum job judge_input(bool verbose)
 static int boot_words(char **words)
 {
 	size_t size = 1;
-	char *line;
+	char *line, *end;
 	int status;
 
 	for (char **word = words + 1; *word; word++)
 		size += strlen(*word) + 1;
-	line = calloc(size, 1);
+	line = malloc(size);
 	if (!line) {
 		complain(NULL, "%m");
 		return EXIT_FAILED;
 	}
-	for (char **word = words + 1; *word; word++) {
-		strcat(line, *word);
-		if (word[1])
-			strcat(line, " ");
-	}
+	end = line;
+	for (char **word = words + 1; *word; word++)
+		end += sprintf(end, "%s%s", word > words + 1 ? " " : "", *word);
+	*end = '\0';
 	status = boot_kernel(words[0], line);
 	free(line);
 	return status;

@@ -87,7 +87,7 @@ static int put_commons(struct pen *pen, uint8_t kind, struct lode_diag *why)
 	return status;
 }
 
-static int put_sets(struct pen *pen, uint8_t class_, struct lode_diag *why)
+static int put_sets(struct pen *pen, uint32_t class_, struct lode_diag *why)
 {
 	int status = LODE_OK;
 
@@ -151,7 +151,7 @@ static int put_thread_local(struct pen *pen, struct lode_link_section *section, 
 	return status;
 }
 
-static int put_class(struct pen *pen, uint8_t class_, struct lode_diag *why)
+static int put_class(struct pen *pen, uint32_t class_, struct lode_diag *why)
 {
 	struct lode_link *link = pen->link;
 	struct lode_link_section *first = link->classes_[class_].first;
@@ -177,7 +177,7 @@ static int put_class(struct pen *pen, uint8_t class_, struct lode_diag *why)
 }
 
 /* A class begins behind its alignment: the symbols that name its begin are those of its first byte. */
-static uint64_t class_align(const struct lode_link *link, uint8_t class_)
+static uint64_t class_align(const struct lode_link *link, uint32_t class_)
 {
 	const struct lode_link_section *first = link->classes_[class_].first;
 
@@ -191,7 +191,7 @@ static int put_region(struct pen *pen, uint32_t index, struct lode_diag *why)
 	struct lode_link_run *run = &pen->link->runs[index];
 	int status = put(&run->addr, pen, 0, pen->link->options_.page_size, why);
 
-	for (uint8_t class_ = regions[index].first; class_ <= regions[index].last && status == LODE_OK; class_++) {
+	for (uint32_t class_ = regions[index].first; class_ <= regions[index].last && status == LODE_OK; class_++) {
 		struct lode_range *place = &pen->link->class_places_[class_];
 
 		status = put(&place->addr, pen, 0, class_align(pen->link, class_), why);
@@ -249,7 +249,7 @@ int lode_link_layout_(struct lode_link *link, struct lode_diag *why)
 	struct pen pen = {.link = link, .limit = min_u64(largest, (uint64_t)1 << 61), .align = link->options_.page_size};
 	int status = LODE_OK;
 
-	for (uint8_t class_ = CLASS_PREINIT_ARRAY; class_ <= CLASS_FINI_ARRAY; class_++)
+	for (uint32_t class_ = CLASS_PREINIT_ARRAY; class_ <= CLASS_FINI_ARRAY; class_++)
 		sort(&link->classes_[class_]);
 	for (uint32_t i = 0; i < LODE_REGIONS && status == LODE_OK; i++)
 		status = put_region(&pen, i, why);

@@ -28,8 +28,8 @@ enum {
 	CLASS_LARGE_RODATA, CLASS_LARGE_DATA, CLASS_LARGE_BSS,
 	CLASS_TBSS, /* no bytes in the span */
 	CLASSES,
-	CLASS_NONE = CLASSES,
 };
+enum { CLASS_NONE = CLASSES };
 _Static_assert((int)CLASSES <= (int)LODE_LINK_CLASSES_, "the header has room for all classes");
 
 struct lode_link_section {
@@ -243,6 +243,8 @@ static inline bool text_begins(const struct lode_link_text *text, const char *li
 /* work.c: work space at 16-byte boundaries, zeroed or as it was; NULL with the diagnosis made. */
 void *lode_link_take_(struct lode_link *link, uint64_t size, struct lode_diag *why);
 void *lode_link_keep_(struct lode_link *link, uint64_t size, struct lode_diag *why);
+/* What is left, as sections: theirs until the next thing is taken. */
+struct lode_section *lode_link_spare_(uint32_t *count, const struct lode_link *link);
 
 /* blame.c: refusals that name file, section and symbol. */
 int lode_link_refuse_(struct lode_link *link, const struct lode_link_unit *unit, struct lode_diag place, struct lode_diag *why);

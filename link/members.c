@@ -12,13 +12,9 @@ struct glance {
 static int look(struct glance *glance, struct lode_link *link, const struct link_input *input)
 {
 	struct lode_link_unit *unit = &glance->unit;
-	size_t left = link->options_.memory_size - link->memory_used;
-	const struct lode_open_options options = {
-		.flags = LODE_OPEN_SECTIONS,
-		.sections = (struct lode_section *)(void *)((unsigned char *)link->options_.memory + link->memory_used),
-		.max_sections = (uint32_t)min_u64(left / sizeof(struct lode_section), UINT32_MAX),
-	};
+	struct lode_open_options options = {.flags = LODE_OPEN_SECTIONS};
 
+	options.sections = lode_link_spare_(&options.max_sections, link);
 	unit->source = (struct lode_source){.bytes = input->bytes, .size = input->size};
 	unit->budget = 4 * input->size;
 	return lode_open(&unit->image, &unit->source, &options, NULL);

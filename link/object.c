@@ -25,14 +25,11 @@ static int check_header(struct lode_link *link, const struct lode_link_unit *uni
 /* The section headers are decoded where they stay: how many there are is known afterwards. */
 static int open_sections(struct lode_link *link, struct lode_link_unit *unit, struct lode_diag *why)
 {
-	size_t left = link->options_.memory_size - link->memory_used;
-	const struct lode_open_options options = {
-		.flags = LODE_OPEN_SECTIONS,
-		.sections = (struct lode_section *)(void *)((unsigned char *)link->options_.memory + link->memory_used),
-		.max_sections = (uint32_t)min_u64(left / sizeof(struct lode_section), UINT32_MAX),
-	};
-	int status = lode_open(&unit->image, &unit->source, &options, why);
+	struct lode_open_options options = {.flags = LODE_OPEN_SECTIONS};
+	int status;
 
+	options.sections = lode_link_spare_(&options.max_sections, link);
+	status = lode_open(&unit->image, &unit->source, &options, why);
 	if (status == LODE_OK || (status == LODE_ERR_ROOM && unit->image.nsegments == 0)) {
 		if (!lode_link_keep_(link, (uint64_t)unit->image.nsections * sizeof(struct lode_section), why))
 			return LODE_ERR_ROOM;

@@ -7,8 +7,10 @@ uint64_t lode_unit_address_(const struct lode_link *link, const struct lode_link
 	struct link_sym symbol = lode_unit_symbol_(unit, index);
 	const struct lode_link_section *section;
 
-	if (symbol.reserved || symbol.shndx == LODE_SHN_UNDEF)
-		return symbol.reserved ? symbol.value : 0;
+	if (symbol.shndx == LODE_SHN_UNDEF)
+		return 0;
+	if (symbol.reserved)
+		return symbol.value;
 	section = &unit->sections[symbol.shndx];
 	if (section->class_ == CLASS_NONE)
 		return 0;

@@ -32,3 +32,12 @@ void *lode_link_take_(struct lode_link *link, uint64_t size, struct lode_diag *w
 		memset(at, 0, (size_t)size);
 	return at;
 }
+
+struct lode_section *lode_link_spare_(uint32_t *count, const struct lode_link *link)
+{
+	size_t left = link->options_.memory_size - link->memory_used;
+	void *at = (unsigned char *)link->options_.memory + link->memory_used;
+
+	*count = (uint32_t)min_u64(left / sizeof(struct lode_section), UINT32_MAX);
+	return at;
+}

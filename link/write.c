@@ -20,7 +20,7 @@ static void repeat(unsigned char *at, uint64_t size, const unsigned char *bytes,
 }
 
 /* What alignment leaves between the fragments is run through. */
-static void write_frame(const struct lode_link *link, uint8_t class_)
+static void write_frame(const struct lode_link *link, uint32_t class_)
 {
 	const struct lode_link_machine *machine = link->machine_;
 	const struct lode_range *place = &link->class_places_[class_];
@@ -65,7 +65,7 @@ void lode_link_write_(struct lode_link *link)
 {
 	write_frame(link, CLASS_INIT);
 	write_frame(link, CLASS_FINI);
-	for (uint8_t class_ = 0; class_ < CLASS_TBSS; class_++)
+	for (uint32_t class_ = 0; class_ < CLASS_TBSS; class_++)
 		copy_list(link, link->classes_[class_].first);
 	for (const struct lode_link_set *set = link->sets_; set; set = set->next)
 		copy_list(link, set->first);

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -212,9 +213,7 @@ static void do_actions(struct vmm_gdb *gdb, const char *text)
 
 		if ((what == 's' || what == 'S') && stepping == UINT32_MAX)
 			stepping = one ? cpu : gdb->chosen;
-		else if (!one && (what == 'c' || what == 'C'))
-			others = true;
-		else if (one && (what == 'c' || what == 'C') && stepping == UINT32_MAX)
+		else if ((what == 'c' || what == 'C') && (!one || stepping == UINT32_MAX))
 			others = true;
 		text = next;
 	}
@@ -350,7 +349,7 @@ static bool starts(const char **text, const char *with)
 {
 	size_t n = strlen(with);
 
-	if (strncmp(*text, with, n))
+	if (strncmp(*text, with, n) != 0)
 		return false;
 	*text += n;
 	return true;
@@ -524,25 +523,42 @@ void lode_vmm_gdb_close_(struct vmm_kvm *kvm)
  * The connection
  */
 
+static int listen_at(const struct sockaddr *addr, socklen_t size)
+{
+	int fd = socket(addr->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0), yes = 1, error;
+
+	if (fd < 0)
+		return -1;
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+	if (bind(fd, addr, size) == 0 && listen(fd, 1) == 0)
+		return fd;
+	error = errno;
+	close(fd);
+	errno = error;
+	return -1;
+}
+
+/* A socket that an earlier run left is replaced, nothing else is. */
 static int listen_local(const char *path)
 {
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	size_t length = strlen(path);
+	struct stat st;
 
-	if (strlen(path) >= sizeof addr.sun_path) {
+	if (length >= sizeof addr.sun_path) {
 		errno = ENAMETOOLONG;
 		return -1;
 	}
-	strcpy(addr.sun_path, path);
-	unlink(path);
-	return fd >= 0 && bind(fd, (struct sockaddr *)&addr, sizeof addr) == 0 && listen(fd, 1) == 0 ? fd : -1;
+	memcpy(addr.sun_path, path, length + 1);
+	if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode))
+		unlink(path);
+	return listen_at((const struct sockaddr *)&addr, sizeof addr);
 }
 
 /* Only this machine's own programs: a debugger may do everything. */
 static int listen_port(const char *text)
 {
 	struct sockaddr_in addr = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), yes = 1;
 	char *rest;
 	unsigned long port = strtoul(text, &rest, 10);
 
@@ -551,8 +567,7 @@ static int listen_port(const char *text)
 		return -1;
 	}
 	addr.sin_port = htons((uint16_t)port);
-	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
-	return fd >= 0 && bind(fd, (struct sockaddr *)&addr, sizeof addr) == 0 && listen(fd, 1) == 0 ? fd : -1;
+	return listen_at((const struct sockaddr *)&addr, sizeof addr);
 }
 
 /* A signal that ends the guest ends the waiting. */
@@ -562,7 +577,7 @@ static int wait_for_debugger(const struct vmm_kvm *kvm, int listener)
 	int fd = -1, yes = 1;
 
 	if (poll(both, 2, -1) > 0 && both[0].revents)
-		fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+		fd = accept(listener, NULL, NULL);
 	else
 		errno = EINTR;
 	if (fd >= 0)

@@ -368,25 +368,37 @@ static void test_prefixes(void)
 	file_free(&f);
 }
 
-/** Fields of program headers have a place in the table; others have none there. */
-static void test_segment_offset(void)
+/** A field of a structure has a place in the file; fields of other structures have none there. */
+static void test_field_offsets(void)
 {
+	static const enum lode_field others[] = {LODE_FIELD_NONE, LODE_FIELD_COUNT_};
 	static struct file f;
 
 	file_sample(&f, "dynamic", LODE_CLASS32, LODE_DATA2LSB, 0);
-	CHECK_EQ(file_open(&f, 0), LODE_OK);
+	CHECK_EQ(file_open(&f, LODE_OPEN_SECTIONS), LODE_OK);
+	CHECK_EQ(lode_header_offset(&f.image, LODE_FIELD_EHDR_MAGIC), 0);
+	CHECK_EQ(lode_header_offset(&f.image, LODE_FIELD_EHDR_SHSTRNDX), mkelf_at(&f.out, MKELF_EHDR, 0, "e_shstrndx"));
+	CHECK_EQ(lode_header_offset(&f.image, LODE_FIELD_EHDR_MAGIC - 1), LODE_NO_OFFSET);
+	CHECK_EQ(lode_header_offset(&f.image, LODE_FIELD_EHDR_SHSTRNDX + 1), LODE_NO_OFFSET);
 	CHECK_EQ(lode_segment_offset(&f.image, 2, LODE_FIELD_PHDR_TYPE), mkelf_at(&f.out, MKELF_PHDR, 2, "p_type"));
 	CHECK_EQ(lode_segment_offset(&f.image, 2, LODE_FIELD_PHDR_ALIGN), mkelf_at(&f.out, MKELF_PHDR, 2, "p_align"));
 	CHECK_EQ(lode_segment_offset(&f.image, 2, LODE_FIELD_PHDR_TYPE - 1), LODE_NO_OFFSET);
 	CHECK_EQ(lode_segment_offset(&f.image, 2, LODE_FIELD_PHDR_ALIGN + 1), LODE_NO_OFFSET);
-	CHECK_EQ(lode_segment_offset(&f.image, 2, LODE_FIELD_NONE), LODE_NO_OFFSET);
-	CHECK_EQ(lode_segment_offset(&f.image, 2, LODE_FIELD_COUNT_), LODE_NO_OFFSET);
+	CHECK_EQ(lode_section_offset(&f.image, 1, LODE_FIELD_SHDR_NAME), mkelf_at(&f.out, MKELF_SHDR, 1, "sh_name"));
+	CHECK_EQ(lode_section_offset(&f.image, 1, LODE_FIELD_SHDR_ENTSIZE), mkelf_at(&f.out, MKELF_SHDR, 1, "sh_entsize"));
+	CHECK_EQ(lode_section_offset(&f.image, 1, LODE_FIELD_SHDR_NAME - 1), LODE_NO_OFFSET);
+	CHECK_EQ(lode_section_offset(&f.image, 1, LODE_FIELD_SHDR_ENTSIZE + 1), LODE_NO_OFFSET);
+	for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+		CHECK_EQ(lode_header_offset(&f.image, others[i]), LODE_NO_OFFSET);
+		CHECK_EQ(lode_segment_offset(&f.image, 2, others[i]), LODE_NO_OFFSET);
+		CHECK_EQ(lode_section_offset(&f.image, 1, others[i]), LODE_NO_OFFSET);
+	}
 	file_free(&f);
 }
 
 int main(void)
 {
-	CASE(test_segment_offset);
+	CASE(test_field_offsets);
 	test_decoding();
 	CASE(test_order);
 	CASE(test_sorting);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -12,7 +13,7 @@
 
 #include "vmm.h"
 
-enum { PAGE = 4096, LARGE = 65536 };
+enum { PAGE = 4096, LARGE = 65536, WINDOW_ALIGN = 512 };
 
 static int take_size(struct vmm *vm, struct vmm_file *file, bool device)
 {
@@ -148,5 +149,33 @@ int lode_vmm_file_read_(void *bytes, const struct vmm_file *file, uint64_t offse
 		offset += (uint64_t)n;
 		size -= (uint64_t)n;
 	}
+	return 0;
+}
+
+static bool inside(const struct vmm_window *window, const struct lode_extent *part)
+{
+	return part->offset >= window->offset && part->size <= window->size &&
+		part->offset - window->offset <= window->size - part->size;
+}
+
+/* Begins a little before what is asked for, and ends where it may: at the end of the file it is shorter. */
+static void move_window(struct vmm_window *window, const struct vmm_file *file, uint64_t offset)
+{
+	ssize_t n;
+
+	window->offset = offset & ~(uint64_t)(WINDOW_ALIGN - 1);
+	do
+		n = pread(file->fd, window->bytes, sizeof window->bytes, (off_t)window->offset);
+	while (n < 0 && errno == EINTR);
+	window->size = n > 0 ? (uint64_t)n : 0;
+}
+
+int lode_vmm_file_peek_(void *bytes, struct vmm_window *window, const struct vmm_file *file, const struct lode_extent *part)
+{
+	if (part->size <= VMM_WINDOW - WINDOW_ALIGN && !inside(window, part))
+		move_window(window, file, part->offset);
+	if (!inside(window, part))
+		return lode_vmm_file_read_(bytes, file, part->offset, part->size);
+	memcpy(bytes, window->bytes + (part->offset - window->offset), part->size);
 	return 0;
 }

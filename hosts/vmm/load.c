@@ -21,9 +21,10 @@ enum { PAGE = 4096, BYTES_MOST = 1 << 20 };
 
 static int read_kernel(void *host, void *bytes, uint64_t offset, size_t size)
 {
-	const struct vmm *vm = host;
+	struct vmm *vm = host;
+	const struct lode_extent part = {offset, size};
 
-	return lode_vmm_file_read_(bytes, &vm->kernel_file, offset, size);
+	return lode_vmm_file_peek_(bytes, &vm->kernel.window, &vm->kernel_file, &part);
 }
 
 /* What is judged is what is used: the bytes are read once, and the file may change as it likes. */

@@ -229,8 +229,21 @@ int lode_vmm_file_read_(void *bytes, const struct vmm_file *file, uint64_t offse
 /** The same for bytes that go into the guest's RAM (@to). */
 int lode_vmm_file_load_(const struct vmm *vm, unsigned char *to, const struct vmm_file *file, const struct lode_extent *part);
 
+enum { VMM_WINDOW = 4096 };
+
+/** A piece of a file that was read last: parsers ask for a few bytes at a time, and again. */
+struct vmm_window {
+	uint64_t offset;
+	uint64_t size; /* 0: nothing was read yet */
+	unsigned char bytes[VMM_WINDOW];
+};
+
+/** As lode_vmm_file_read_, by way of a window for small pieces. */
+int lode_vmm_file_peek_(void *bytes, struct vmm_window *window, const struct vmm_file *file, const struct lode_extent *part);
+
 /** The kernel, on its way from bytes to start state (load.c). */
 struct vmm_kernel {
+	struct vmm_window window;
 	struct lode_source source; /* of the file, or of what was unpacked */
 	bool shares;               /* source is the file itself, and its pages may be mapped */
 	unsigned char *copy;       /* the file's bytes, whose digest was asked for; or NULL */

@@ -5,6 +5,7 @@
 #include <vmm.h>
 
 #include <check.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -297,6 +298,32 @@ static void test_verified(void)
 	request.sha256 = NULL;
 }
 
+/* Every piece of a file that is not as long as two windows, forwards and backwards: what pread says. */
+static void test_window(void)
+{
+	enum { SIZE = VMM_WINDOW + 1500, STEP = 61 };
+	static unsigned char bytes[SIZE], got[SIZE];
+	static struct vmm_window window;
+	char path[] = "/tmp/lode-window-XXXXXX";
+	struct vmm_file file = {.path = path, .fd = mkstemp(path), .size = SIZE};
+
+	for (size_t i = 0; i < SIZE; i++)
+		bytes[i] = (unsigned char)(i * 7 + i / 256);
+	CHECK_EQ(write(file.fd, bytes, SIZE), SIZE);
+	for (uint64_t size = 1; size <= SIZE; size += size < 40 ? 1 : 331)
+		for (uint64_t i = 0; i <= 2 * SIZE; i += STEP) {
+			const struct lode_extent part = {i > SIZE ? 2 * SIZE - i : i, size};
+			const bool there = part.size <= SIZE - part.offset;
+
+			memset(got, 0, size);
+			CHECK_EQ(lode_vmm_file_peek_(got, &window, &file, &part), there ? 0 : EIO);
+			CHECK(!there || memcmp(got, bytes + part.offset, size) == 0);
+		}
+	CHECK_EQ(lode_vmm_file_peek_(got, &window, &file, &(struct lode_extent){UINT64_MAX - 3, 8}), EINVAL);
+	close(file.fd);
+	unlink(path);
+}
+
 int main(int argc, char **argv)
 {
 	int fd = mkstemp(module_path);
@@ -308,6 +335,7 @@ int main(int argc, char **argv)
 	test_guests();
 	CASE(test_file_stays);
 	CASE(test_refusals);
+	CASE(test_window);
 	CASE(test_unpack);
 	CASE(test_sha256);
 	CASE(test_verified);

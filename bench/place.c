@@ -42,7 +42,7 @@ static double load_once(const struct lode_vmm_request *request, const struct vmm
 	if (lode_vmm_files_open_(vm) == 0 && lode_vmm_ram_create_(vm, UINT64_C(512) << 20, engine->elsewhere) == 0 &&
 		lode_vmm_machine_make_(vm) == 0) {
 		begun = now();
-		if (lode_vmm_load_(vm) == 0)
+		if (lode_vmm_decide_(vm) == 0 && lode_vmm_fill_(vm) == 0)
 			took = now() - begun;
 	}
 	if (took < 0)

@@ -372,13 +372,14 @@ static int write_parts(struct vmm *vm)
 	return 0;
 }
 
-int lode_vmm_load_(struct vmm *vm)
+int lode_vmm_decide_(struct vmm *vm)
 {
-	if (take_bytes(vm) != 0 || open_image(vm) != 0 || decide(vm) != 0)
-		return -1;
-	if (write_parts(vm) != 0)
-		return -1;
-	return lode_vmm_tables_make_(vm);
+	return take_bytes(vm) != 0 || open_image(vm) != 0 || decide(vm) != 0 ? -1 : 0;
+}
+
+int lode_vmm_fill_(struct vmm *vm)
+{
+	return write_parts(vm) != 0 ? -1 : lode_vmm_tables_make_(vm);
 }
 
 void lode_vmm_unload_(struct vmm *vm)

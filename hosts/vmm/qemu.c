@@ -90,12 +90,26 @@ static void close_one(int *fd)
 	*fd = -1;
 }
 
+static int wait_for_end(struct vmm_qemu *qemu)
+{
+	int status = 0;
+
+	while (waitpid(qemu->child, &status, 0) < 0 && errno == EINTR)
+		;
+	qemu->child = 0;
+	return status;
+}
+
 static void qemu_close(struct vmm *vm)
 {
 	struct vmm_qemu *qemu = vm->engine_state;
 
 	if (!qemu)
 		return;
+	if (qemu->child > 0) { /* started, and then the kernel was refused */
+		kill(qemu->child, SIGKILL);
+		wait_for_end(qemu);
+	}
 	int *const all[] = {&qemu->serial, &qemu->serial_far, &qemu->debug, &qemu->debug_far, &qemu->monitor, &qemu->monitor_far,
 		&qemu->rom, &qemu->log};
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
@@ -325,9 +339,10 @@ static int open_timer(uint32_t seconds)
 	return fd;
 }
 
-/* Events are only told of when the monitor is ready: a quick guest must not be at its end before. */
-static int start_qemu(struct vmm *vm, struct vmm_qemu *qemu, const sigset_t *mask)
+static int start_qemu(struct vmm *vm, struct vmm_qemu *qemu)
 {
+	if (pwrite(qemu->rom, vm->rsdp, sizeof vm->rsdp, 0) != (ssize_t)sizeof vm->rsdp)
+		return lode_vmm_fail_(vm, errno, "writing the ROM");
 	fflush(NULL);
 	qemu->child = fork();
 	if (qemu->child < 0)
@@ -335,7 +350,6 @@ static int start_qemu(struct vmm *vm, struct vmm_qemu *qemu, const sigset_t *mas
 	if (qemu->child == 0) {
 		int null = open("/dev/null", O_RDWR | O_CLOEXEC), error;
 
-		sigprocmask(SIG_SETMASK, mask, NULL);
 		error = null < 0 || dup2(null, STDIN_FILENO) < 0 ? errno : lode_vmm_qemu_exec_(vm, qemu);
 		dprintf(STDERR_FILENO, "%s: %s\n", qemu->program, strerror(error));
 		_exit(127);
@@ -344,6 +358,20 @@ static int start_qemu(struct vmm *vm, struct vmm_qemu *qemu, const sigset_t *mas
 	close_one(&qemu->debug_far);
 	close_one(&qemu->monitor_far);
 	tell_qemu(qemu, "{\"execute\":\"qmp_capabilities\"}\n");
+	return 0;
+}
+
+/* QEMU takes a while until it could run a guest. With a debugger it has to wait: one that is quick would see half a kernel. */
+static int qemu_begin(struct vmm *vm)
+{
+	return vm->request->gdb ? 0 : start_qemu(vm, vm->engine_state);
+}
+
+/* Events are only told of when the monitor is ready: a quick guest must not be at its end before. */
+static int enter_guest(struct vmm *vm, struct vmm_qemu *qemu)
+{
+	if (qemu->child <= 0 && start_qemu(vm, qemu) != 0)
+		return -1;
 	if (!vm->request->gdb)
 		tell_qemu(qemu, "{\"execute\":\"cont\"}\n");
 	return 0;
@@ -354,23 +382,19 @@ static int qemu_run(struct vmm *vm)
 	struct vmm_qemu *qemu = vm->engine_state;
 	struct run run = {.vm = vm, .qemu = qemu};
 	sigset_t before;
-	int status = 0, result;
+	int status, result;
 
-	if (pwrite(qemu->rom, vm->rsdp, sizeof vm->rsdp, 0) != (ssize_t)sizeof vm->rsdp)
-		return lode_vmm_fail_(vm, errno, "writing the ROM");
+	if (enter_guest(vm, qemu) != 0)
+		return -1;
 	run.watched[SIGNALS].fd = open_signals(vm, &before);
 	run.watched[TIMER].fd = open_timer(vm->request->time_limit);
-	result = start_qemu(vm, qemu, &before);
-	if (result == 0) {
-		watch(&run);
-		lode_vmm_console_raw_(vm);
-		follow(&run);
-		while (waitpid(qemu->child, &status, 0) < 0 && errno == EINTR)
-			;
-		lode_vmm_console_close_(vm);
-		lode_vmm_picture_check_(vm);
-		result = judge(vm, qemu, status);
-	}
+	watch(&run);
+	lode_vmm_console_raw_(vm);
+	follow(&run);
+	status = wait_for_end(qemu);
+	lode_vmm_console_close_(vm);
+	lode_vmm_picture_check_(vm);
+	result = judge(vm, qemu, status);
 	close_one(&run.watched[SIGNALS].fd);
 	close_one(&run.watched[TIMER].fd);
 	sigprocmask(SIG_SETMASK, &before, NULL);
@@ -383,6 +407,6 @@ static const struct vmm_board q35 = {
 };
 
 const struct vmm_engine lode_vmm_qemu_ = {
-	.name = "QEMU", .board = &q35, .open = qemu_open, .prepare = lode_vmm_qemu_stage_, .run = qemu_run, .close = qemu_close,
-	.elsewhere = true,
+	.name = "QEMU", .board = &q35, .open = qemu_open, .begin = qemu_begin, .prepare = lode_vmm_qemu_stage_,
+	.run = qemu_run, .close = qemu_close, .elsewhere = true,
 };

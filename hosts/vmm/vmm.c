@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A request -> a guest, to its end: open, confine, load, run. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -67,9 +68,14 @@ static int check_request(struct vmm *vm)
 	return 0;
 }
 
-static int load(struct vmm *vm)
+/* @decided: told when the machine is known; -1: nobody waits for it. */
+static int load(struct vmm *vm, int decided)
 {
-	if (lode_vmm_confine_(vm) != 0 || lode_vmm_load_(vm) != 0 || (vm->engine->prepare && vm->engine->prepare(vm) != 0))
+	if (lode_vmm_confine_(vm) != 0 || lode_vmm_decide_(vm) != 0)
+		return -1;
+	if (decided >= 0 && write(decided, "", 1) != 1)
+		return lode_vmm_fail_(vm, errno, "telling that the kernel has been read");
+	if (lode_vmm_fill_(vm) != 0 || (vm->engine->prepare && vm->engine->prepare(vm) != 0))
 		return -1;
 	if (vm->request->loaded)
 		vm->request->loaded(vm->request->host, &vm->machine, &vm->kernel.start);
@@ -84,18 +90,22 @@ static void forget(struct vmm_kernel *kernel)
 	*kernel = (struct vmm_kernel){.protocol = protocol};
 }
 
-/* The machine itself is in memory that both processes have; what the child has allocated is gone with it. */
-static int load_elsewhere(struct vmm *vm)
+/* False if the process at the other end has come to its end without a word. */
+static bool hear_of_decision(int fd)
+{
+	char byte;
+	ssize_t n;
+
+	do
+		n = read(fd, &byte, 1);
+	while (n < 0 && errno == EINTR);
+	return n == 1;
+}
+
+static int wait_for_loader(struct vmm *vm, pid_t child)
 {
 	int status;
-	pid_t child;
 
-	fflush(NULL);
-	child = fork();
-	if (child < 0)
-		return lode_vmm_fail_(vm, errno, "starting the process that reads the kernel");
-	if (child == 0)
-		_exit(load(vm) == 0 ? 0 : 1);
 	while (waitpid(child, &status, 0) < 0)
 		if (errno != EINTR)
 			return lode_vmm_fail_(vm, errno, "waiting for the process that reads the kernel");
@@ -105,6 +115,30 @@ static int load_elsewhere(struct vmm *vm)
 	return status == 0 ? 0 : -1;
 }
 
+/* The machine itself is in memory that both processes have; what the child has allocated is gone with it. What the engine can do
+ * before RAM is filled it does meanwhile. */
+static int load_elsewhere(struct vmm *vm)
+{
+	const struct vmm_engine *engine = vm->engine;
+	int decided[2], begun = 0, loaded;
+	pid_t child;
+
+	if (pipe2(decided, O_CLOEXEC) != 0)
+		return lode_vmm_fail_(vm, errno, "making a channel to the process that reads the kernel");
+	fflush(NULL);
+	child = fork();
+	if (child == 0)
+		_exit(load(vm, decided[1]) == 0 ? 0 : 1);
+	close(decided[1]);
+	if (child > 0 && hear_of_decision(decided[0]) && engine->begin && !vm->request->dry_run)
+		begun = engine->begin(vm);
+	close(decided[0]);
+	if (child < 0)
+		return lode_vmm_fail_(vm, errno, "starting the process that reads the kernel");
+	loaded = wait_for_loader(vm, child);
+	return begun == 0 ? loaded : -1;
+}
+
 static int boot(struct vmm *vm)
 {
 	if (check_request(vm) != 0 || lode_vmm_inherited_(vm) != 0 || lode_vmm_files_open_(vm) != 0 ||
@@ -112,7 +146,7 @@ static int boot(struct vmm *vm)
 		return -1;
 	if (lode_vmm_ram_create_(vm, vm->memory_size, vm->engine->elsewhere) != 0 || lode_vmm_machine_make_(vm) != 0)
 		return -1;
-	if ((vm->engine->elsewhere ? load_elsewhere(vm) : load(vm)) != 0)
+	if ((vm->engine->elsewhere ? load_elsewhere(vm) : load(vm, -1)) != 0)
 		return -1;
 	return vm->request->dry_run ? 0 : vm->engine->run(vm);
 }

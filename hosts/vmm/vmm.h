@@ -198,6 +198,8 @@ struct vmm_engine {
 	const struct vmm_board *board;
 	/** Can it be had on this machine? Opens what it needs, before the sandbox. */
 	int (*open)(struct vmm *vm);
+	/** The machine is known, its RAM is being filled by another process: what can be done meanwhile. NULL: nothing. */
+	int (*begin)(struct vmm *vm);
 	/** RAM and start state are ready: what else has to be done in the sandbox. NULL: nothing. */
 	int (*prepare)(struct vmm *vm);
 	/** Run the guest to its end, vm->end. */
@@ -289,8 +291,9 @@ struct vmm {
 	struct lode_vmm_error error;
 };
 
-/** Load stage (load.c): kernel and modules -> RAM, page tables, vm->kernel.start. */
-int lode_vmm_load_(struct vmm *vm);
+/** Load stage (load.c), in two steps: the kernel's headers -> vm->kernel.start and all of the machine; then -> RAM, page tables. */
+int lode_vmm_decide_(struct vmm *vm);
+int lode_vmm_fill_(struct vmm *vm);
 void lode_vmm_unload_(struct vmm *vm);
 /** Mappings of the start state -> page tables in the guest's RAM (tables.c). */
 int lode_vmm_tables_make_(struct vmm *vm);

@@ -35,7 +35,7 @@ static struct vmm *load(const char *name, bool elsewhere, uint64_t memory)
 	vm->request = &request;
 	vm->engine = &engine;
 	if (lode_vmm_files_open_(vm) == 0 && lode_vmm_ram_create_(vm, memory, elsewhere) == 0 && lode_vmm_machine_make_(vm) == 0 &&
-		lode_vmm_load_(vm) == 0)
+		lode_vmm_decide_(vm) == 0 && lode_vmm_fill_(vm) == 0)
 		return vm;
 	vm->end = LODE_VMM_ERROR;
 	return vm;

@@ -196,11 +196,40 @@ static void write_register(struct virtio *virtio, uint64_t offset, uint32_t valu
 	}
 }
 
+/* What serving requests relies on changes when none is served. A reset does not wait for the rest of a long one. */
+static void wait_for_requests(struct virtio *virtio, bool cancel)
+{
+	struct vmm *vm = virtio->device->vm;
+
+	while (virtio->busy) {
+		virtio->cancelled |= cancel;
+		pthread_cond_wait(&vm->idle, &vm->lock);
+	}
+}
+
 /* No device has a configuration that the driver may write. */
 static void write_virtio(struct vmm_device *device, uint64_t offset, const unsigned char *bytes, uint32_t size)
 {
-	if (offset < REG_CONFIG && size == 4 && offset % 4 == 0)
-		write_register(device->state, offset, (uint32_t)lode_vmm_get_(bytes, 4));
+	const uint32_t value = (uint32_t)lode_vmm_get_(bytes, size);
+
+	if (offset >= REG_CONFIG || size != 4 || offset % 4 != 0)
+		return;
+	if (offset != REG_NOTIFY && offset != REG_ACK)
+		wait_for_requests(device->state, offset == REG_STATUS && value == 0);
+	write_register(device->state, offset, value);
+}
+
+void lode_vmm_virtio_release_(struct virtio *virtio)
+{
+	pthread_mutex_unlock(&virtio->device->vm->lock);
+}
+
+bool lode_vmm_virtio_regain_(struct virtio *virtio)
+{
+	const struct vmm *vm = virtio->device->vm;
+
+	pthread_mutex_lock(&virtio->device->vm->lock);
+	return !virtio->cancelled && __atomic_load_n(&vm->end, __ATOMIC_ACQUIRE) == LODE_VMM_NONE;
 }
 
 void lode_vmm_virtio_later_(struct virtio *virtio)

@@ -74,10 +74,19 @@ struct virtio {
 	uint32_t config_size;
 	const char *broken; /* what the driver did last that no driver may do; NULL: nothing */
 	struct virtio_chain chain; /* the request at hand */
+	bool busy;          /* a thread serves requests, perhaps without the lock: chain and queues are its own */
+	bool again;         /* told meanwhile that there is more */
+	bool cancelled;     /* a reset waits for it */
 };
 
 /** A new device at the next transport; its state has @size bytes and begins with struct virtio. NULL: vm->error says why. */
 void *lode_vmm_virtio_add_(struct vmm *vm, const struct virtio_type *type, size_t size);
+/**
+ * Bytes are moved without vm->lock, so that a slow disk holds up nobody else: meanwhile others read registers, notify, acknowledge,
+ * and who wants to change the device waits for its requests. False: what is left of the request is not wanted any more.
+ */
+void lode_vmm_virtio_release_(struct virtio *virtio);
+bool lode_vmm_virtio_regain_(struct virtio *virtio);
 /** The device is notified again once the loop has had a turn. */
 void lode_vmm_virtio_later_(struct virtio *virtio);
 /** The driver has lied: the device does nothing more until it is reset. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Requests of a virtio block device -> reads and writes of a file, straight from and into guest RAM. A flush is fdatasync.
  *
- * The lock of the machine is held until a request is done. */
+ * The lock of the machine is not held while bytes move, and no call moves more than STEP of them: a guest that is at its end, or
+ * that resets the device, does not wait for gigabytes. */
 #include "virtio.h"
 
 #include <errno.h>
@@ -12,6 +13,7 @@
 enum {
 	BLK_DEVICE = 2,
 	SECTOR = 512,
+	STEP = 1 << 20,
 	ID_SIZE = 20,
 	HEADER_SIZE = 16,
 
@@ -69,13 +71,33 @@ static void skip(struct iovec **parts, uint32_t *n, size_t done)
 
 typedef ssize_t transfer(int fd, const struct iovec *parts, int n, off_t offset, int flags);
 
+/* As much as may be at once, from the first ranges. */
+static ssize_t move_step(int fd, transfer *move, struct iovec *parts, uint32_t n, uint64_t offset)
+{
+	size_t room = STEP, whole;
+	uint32_t last = 0;
+	ssize_t done;
+
+	while (last + 1 < n && parts[last].iov_len < room)
+		room -= parts[last++].iov_len;
+	whole = parts[last].iov_len;
+	parts[last].iov_len = whole < room ? whole : room;
+	done = move(fd, parts, (int)last + 1, (off_t)offset, 0);
+	parts[last].iov_len = whole;
+	return done < 0 ? -errno : done;
+}
+
 /* All of it, or an error: a file that ends early has shrunk. */
-static uint8_t move_all(const struct blk *blk, transfer *move, struct iovec *parts, uint32_t n, uint64_t offset)
+static uint8_t move_all(struct blk *blk, transfer *move, struct iovec *parts, uint32_t n, uint64_t offset)
 {
 	while (n) {
-		const ssize_t done = move(blk->fd, parts, (int)n, (off_t)offset, 0);
+		ssize_t done;
 
-		if (done < 0 && errno == EINTR)
+		lode_vmm_virtio_release_(&blk->virtio);
+		done = move_step(blk->fd, move, parts, n, offset);
+		if (!lode_vmm_virtio_regain_(&blk->virtio))
+			return STATUS_IOERR;
+		if (done == -EINTR)
 			continue;
 		if (done <= 0)
 			return STATUS_IOERR;
@@ -90,14 +112,14 @@ static bool on_disk(const struct blk *blk, uint64_t sector, uint64_t size)
 	return size % SECTOR == 0 && sector <= blk->sectors && size / SECTOR <= blk->sectors - sector;
 }
 
-static uint8_t serve_in(const struct blk *blk, const struct request *request, struct virtio_chain *chain)
+static uint8_t serve_in(struct blk *blk, const struct request *request, struct virtio_chain *chain)
 {
 	if (!on_disk(blk, request->sector, chain->in_size))
 		return STATUS_IOERR;
 	return move_all(blk, preadv2, chain->parts + chain->nout, chain->nin, request->sector * SECTOR);
 }
 
-static uint8_t serve_out(const struct blk *blk, const struct request *request, struct virtio_chain *chain)
+static uint8_t serve_out(struct blk *blk, const struct request *request, struct virtio_chain *chain)
 {
 	struct iovec *parts = chain->parts;
 	uint32_t n = chain->nout;
@@ -108,9 +130,15 @@ static uint8_t serve_out(const struct blk *blk, const struct request *request, s
 	return move_all(blk, pwritev2, parts, n, request->sector * SECTOR);
 }
 
-static uint8_t serve_flush(const struct blk *blk)
+static uint8_t serve_flush(struct blk *blk)
 {
-	return blk->read_only || fdatasync(blk->fd) == 0 ? STATUS_OK : STATUS_IOERR;
+	int status;
+
+	if (blk->read_only)
+		return STATUS_OK;
+	lode_vmm_virtio_release_(&blk->virtio);
+	status = fdatasync(blk->fd);
+	return lode_vmm_virtio_regain_(&blk->virtio) && status == 0 ? STATUS_OK : STATUS_IOERR;
 }
 
 static uint8_t serve_id(const struct blk *blk, const struct virtio_chain *chain)
@@ -127,7 +155,7 @@ static uint8_t serve_id(const struct blk *blk, const struct virtio_chain *chain)
 	return STATUS_OK;
 }
 
-static uint8_t serve_one(const struct blk *blk, const struct request *request, struct virtio_chain *chain)
+static uint8_t serve_one(struct blk *blk, const struct request *request, struct virtio_chain *chain)
 {
 	switch (request->type) {
 	case REQUEST_IN: return serve_in(blk, request, chain);
@@ -148,7 +176,7 @@ static uint32_t written_by(const struct request *request, uint8_t status, uint64
 
 static const char *serve(uint32_t *written, struct virtio *virtio, struct virtio_chain *chain)
 {
-	const struct blk *blk = (const struct blk *)virtio;
+	struct blk *blk = (struct blk *)virtio;
 	unsigned char header[HEADER_SIZE], *status = lode_vmm_chain_last_(chain), result;
 	const uint64_t size = chain->in_size;
 	struct request request;

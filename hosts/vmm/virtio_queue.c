@@ -165,7 +165,8 @@ static void tell(struct virtio *virtio, const struct virtio_queue *queue)
 		lode_vmm_virtio_interrupt_(virtio, VIRTIO_IRQ_USED);
 }
 
-void lode_vmm_queue_serve_(struct virtio *virtio, struct virtio_queue *queue,
+/* True if there is more, for later. */
+static bool serve_some(struct virtio *virtio, struct virtio_queue *queue,
 	const char *(*serve)(uint32_t *written, struct virtio *virtio, struct virtio_chain *chain))
 {
 	const uint16_t end = load_index(queue->avail);
@@ -174,7 +175,7 @@ void lode_vmm_queue_serve_(struct virtio *virtio, struct virtio_queue *queue,
 	uint64_t moved = 0;
 	uint32_t i = 0, written;
 
-	for (; i < n && !wrong && moved < MOVED_MOST; i++) {
+	for (; i < n && !wrong && !virtio->cancelled && moved < MOVED_MOST; i++) {
 		wrong = take(virtio, queue);
 		moved += virtio->chain.out_size + virtio->chain.in_size;
 		if (!wrong)
@@ -186,8 +187,28 @@ void lode_vmm_queue_serve_(struct virtio *virtio, struct virtio_queue *queue,
 		lode_vmm_virtio_broken_(virtio, wrong);
 	else if (n)
 		tell(virtio, queue);
-	if (!wrong && i < n)
+	return !wrong && i < n;
+}
+
+/* Whoever waits for this is woken; what was told meanwhile is looked after by the loop. */
+static void finish(struct virtio *virtio, bool more)
+{
+	virtio->busy = false;
+	if ((more || virtio->again) && !virtio->cancelled)
 		lode_vmm_virtio_later_(virtio);
+	virtio->again = virtio->cancelled = false;
+	pthread_cond_broadcast(&virtio->device->vm->idle);
+}
+
+void lode_vmm_queue_serve_(struct virtio *virtio, struct virtio_queue *queue,
+	const char *(*serve)(uint32_t *written, struct virtio *virtio, struct virtio_chain *chain))
+{
+	if (virtio->busy) {
+		virtio->again = true;
+		return;
+	}
+	virtio->busy = true;
+	finish(virtio, serve_some(virtio, queue, serve));
 }
 
 bool lode_vmm_chain_take_(struct virtio_chain *chain, void *bytes, size_t size)

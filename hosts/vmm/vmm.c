@@ -163,6 +163,7 @@ int lode_vmm_boot(struct lode_vmm_result *result, const struct lode_vmm_request 
 	vm->request = request;
 	vm->picture_fd = -1;
 	pthread_mutex_init(&vm->lock, NULL);
+	pthread_cond_init(&vm->idle, NULL);
 	lode_vmm_console_open_(vm);
 	status = boot(vm);
 	lode_vmm_console_close_(vm);

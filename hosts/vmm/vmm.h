@@ -285,6 +285,7 @@ struct vmm {
 	struct vmm_console console;
 	int picture_fd;       /* of request->screenshot; -1: none */
 	pthread_mutex_t lock; /* of the devices, and of end */
+	pthread_cond_t idle;  /* a device has served its requests */
 	bool ending;          /* the first end was taken */
 	enum lode_vmm_end end;
 	uint32_t status;      /* with LODE_VMM_EXIT: as the guest gave it */

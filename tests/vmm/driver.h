@@ -61,6 +61,7 @@ static inline void driver_begin(struct driver *d)
 	d->vm.ram = (struct vmm_ram){.bytes = d->ram, .size = DRIVER_RAM, .low = DRIVER_LOW, .fd = -1};
 	d->vm.engine = &driver_engine;
 	pthread_mutex_init(&d->vm.lock, NULL);
+	pthread_cond_init(&d->vm.idle, NULL);
 	d->size = 16;
 }
 

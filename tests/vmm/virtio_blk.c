@@ -324,6 +324,134 @@ static void test_indirect(void)
 }
 
 /*
+ * What happens while bytes move. virtio_blk.c is compiled for this test with another preadv2
+ */
+
+enum { LARGE = 6 << 20, PIECE = 1 << 15, PIECES = LARGE / PIECE, STEP_MOST = 1 << 20 };
+
+static struct {
+	uint32_t steps, locked;
+	size_t most, all;
+	void (*meanwhile)(void); /* in the first step */
+	pthread_t other;
+} moves;
+
+ssize_t watched_preadv2(int fd, const struct iovec *parts, int n, off_t offset, int flags);
+
+ssize_t watched_preadv2(int fd, const struct iovec *parts, int n, off_t offset, int flags)
+{
+	size_t size = 0;
+
+	(void)flags;
+	for (int i = 0; i < n; i++)
+		size += parts[i].iov_len;
+	moves.most = size > moves.most ? size : moves.most;
+	moves.all += size;
+	if (pthread_mutex_trylock(&d.vm.lock) == 0)
+		pthread_mutex_unlock(&d.vm.lock);
+	else
+		moves.locked++;
+	if (moves.steps++ == 0 && moves.meanwhile)
+		moves.meanwhile();
+	return preadv(fd, parts, n, offset);
+}
+
+/* One request for all of a large disk, into the same pieces of RAM again and again. Its status. */
+static int read_large(void (*meanwhile)(void))
+{
+	memset(&moves, 0, sizeof moves);
+	moves.meanwhile = meanwhile;
+	driver_begin(&d);
+	disk = (struct vmm_file){"disk", memfd_create("disk", MFD_CLOEXEC), LARGE, true};
+	CHECK_EQ(ftruncate(disk.fd, LARGE), 0);
+	d.vm.disks = &disk;
+	d.vm.ndisks = 1;
+	CHECK_EQ(lode_vmm_blk_(&d.vm), 0);
+	d.device = &d.vm.devices[0];
+	driver_go(&d);
+	header(IN, 0);
+	table_entry(TABLE, 0, &(struct part){HEADER, 16, DESC_NEXT, 1});
+	for (uint16_t i = 1; i <= PIECES; i++)
+		table_entry(TABLE, i, &(struct part){DATA, PIECE, DESC_NEXT | DESC_WRITE, (uint16_t)(i + 1)});
+	table_entry(TABLE, PIECES + 1, &(struct part){STATUS, 1, DESC_WRITE, 0});
+	indirect(0, TABLE, 16 * (PIECES + 2), 0);
+	driver_announce(&d, 0);
+	driver_kick(&d);
+	return d.ram[STATUS];
+}
+
+static void large_end(void)
+{
+	CHECK(driver_zones_whole(&d));
+	CHECK_EQ(moves.locked, 0);
+	CHECK(moves.most <= STEP_MOST);
+	close(disk.fd);
+	driver_end(&d);
+}
+
+static void look_and_kick(void)
+{
+	CHECK_EQ(driver_read(&d, 0x70) & VIRTIO_DRIVER_OK, VIRTIO_DRIVER_OK);
+	driver_write(&d, 0x64, 0);
+	driver_announce(&d, 0);
+	driver_kick(&d);
+}
+
+static void test_large(void)
+{
+	CHECK_EQ(read_large(NULL), OK);
+	CHECK_EQ(moves.all, LARGE);
+	CHECK_EQ(moves.steps, LARGE / STEP_MOST);
+	CHECK_EQ(d.device->timer, 0);
+	large_end();
+	/* what is announced meanwhile is left to the loop */
+	CHECK_EQ(read_large(look_and_kick), OK);
+	CHECK_EQ(moves.all, LARGE);
+	CHECK(d.device->timer != 0);
+	d.device->type->ready(d.device);
+	CHECK_EQ(moves.all, 2 * LARGE);
+	large_end();
+}
+
+static void *reset_it(void *argument)
+{
+	driver_write(&d, 0x70, 0);
+	return argument;
+}
+
+static void reset_meanwhile(void)
+{
+	bool waits = false;
+
+	pthread_create(&moves.other, NULL, reset_it, NULL);
+	while (!waits) {
+		pthread_mutex_lock(&d.vm.lock);
+		waits = ((struct virtio *)d.device->state)->cancelled;
+		pthread_mutex_unlock(&d.vm.lock);
+		sched_yield();
+	}
+	CHECK(driver_read(&d, 0x70) != 0); /* not before the request is at its end */
+}
+
+static void end_meanwhile(void)
+{
+	d.vm.end = LODE_VMM_ESCAPE;
+}
+
+static void test_large_cancelled(void)
+{
+	CHECK_EQ(read_large(reset_meanwhile), IOERR);
+	pthread_join(moves.other, NULL);
+	CHECK_EQ(moves.steps, 1);
+	CHECK_EQ(driver_read(&d, 0x70), 0);
+	CHECK_EQ(d.device->timer, 0);
+	large_end();
+	CHECK_EQ(read_large(end_meanwhile), IOERR);
+	CHECK_EQ(moves.steps, 1);
+	large_end();
+}
+
+/*
  * What no driver may do
  */
 
@@ -728,6 +856,8 @@ int main(void)
 	CASE(test_statuses);
 	CASE(test_host_errors);
 	CASE(test_indirect);
+	CASE(test_large);
+	CASE(test_large_cancelled);
 	CASE(test_many);
 	test_lies();
 	CASE(test_no_tables);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* place KERNEL... -> a table: microseconds to bring a kernel file into a guest's memory, everything from its headers to the start
- * state included: its pages mapped, and its bytes copied. */
+/* place KERNEL... -> lines of name, mapped, copied: microseconds to bring a kernel file into a guest's memory, everything from its
+ * headers to the start state included: its pages mapped, and its bytes copied. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -69,7 +69,6 @@ static double median(const struct lode_vmm_request *request, const struct vmm_en
 
 int main(int argc, char **argv)
 {
-	printf("%-40s %12s %12s %8s\n", "kernel into guest memory, microseconds", "mapped", "copied", "ratio");
 	for (int i = 1; i < argc; i++) {
 		const struct lode_vmm_request request = {.kernel = {.path = argv[i]}};
 		const char *slash = strrchr(argv[i], '/');
@@ -77,7 +76,7 @@ int main(int argc, char **argv)
 
 		if (mapped < 0 || copied < 0)
 			return 1;
-		printf("%-40.40s %12.1f %12.1f %7.0fx\n", slash ? slash + 1 : argv[i], mapped, copied, copied / mapped);
+		printf("%s\t%.1f\t%.1f\n", slash ? slash + 1 : argv[i], mapped, copied);
 	}
 	return 0;
 }

@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { WORDS = 64, LINE = 4096 };
+enum { WORDS = 256, LINE = 8192 };
 
 static void mount_all(void)
 {

@@ -103,7 +103,8 @@ class Machine:
         """Results of all commands, in their order; fewer if the machine came to an end before."""
         with tempfile.TemporaryDirectory() as work:
             out, console = os.path.join(work, "out"), os.path.join(keep or work, "console.log")
-            command = ["qemu-system-x86_64", "-M", "q35,accel=tcg", "-cpu", "max,+svm", "-smp", "2", "-m", memory, "-no-reboot",
+            # With a thread for each processor QEMU 7.2 loses wake-ups of a guest's guest, and the machine stands still.
+            command = ["qemu-system-x86_64", "-M", "q35", "-accel", "tcg,thread=single", "-cpu", "max,+svm", "-smp", "2", "-m", memory, "-no-reboot",
                        "-nodefaults", "-display", "none", "-serial", "file:" + console, "-serial", "file:" + out,
                        "-kernel", self.kernel.file, "-initrd", self.initrd(work),
                        "-append", "console=ttyS0 quiet panic=-1 mitigations=off nokaslr"]

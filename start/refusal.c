@@ -2,12 +2,32 @@
 /* A rule and a place come in, a filled diagnosis and its status go out; every refusal of a start state passes here. */
 #include "start.h"
 
+/* What has no place has no address yet: the number that is told of it is its size. */
+static enum lode_field size_of(enum lode_field what)
+{
+	switch (what) {
+	case LODE_FIELD_PART_KERNEL: return LODE_FIELD_PART_KERNEL_SIZE;
+	case LODE_FIELD_PART_KERNEL_FILE: return LODE_FIELD_PART_KERNEL_FILE_SIZE;
+	case LODE_FIELD_PART_MODULE: return LODE_FIELD_PART_MODULE_SIZE;
+	case LODE_FIELD_PART_SECTION: return LODE_FIELD_PART_SECTION_SIZE;
+	case LODE_FIELD_PART_INFO: return LODE_FIELD_PART_INFO_SIZE;
+	case LODE_FIELD_PART_STACK: return LODE_FIELD_PART_STACK_SIZE;
+	case LODE_FIELD_PART_TABLES: return LODE_FIELD_PART_TABLES_SIZE;
+	case LODE_FIELD_PART_FRAMEBUFFER: return LODE_FIELD_PART_FRAMEBUFFER_SIZE;
+	case LODE_FIELD_MAP_PHYSICAL: return LODE_FIELD_MAP_PHYSICAL_SIZE;
+	case LODE_FIELD_MAP_RECURSIVE: return LODE_FIELD_MAP_RECURSIVE_SIZE;
+	default: return what;
+	}
+}
+
 int lode_start_refuse_(struct lode_diag *why, enum lode_rule rule, struct lode_diag place)
 {
 	const struct lode_diag by_rule = lode_diag_of(rule, place.field, place.value, place.limit);
 
 	place.rule = by_rule.rule;
 	place.status = by_rule.status;
+	if (rule == LODE_RULE_START_NO_PLACE)
+		place.field = size_of(place.field);
 	if (why)
 		*why = place;
 	return place.status;

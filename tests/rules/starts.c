@@ -154,7 +154,7 @@ void rule_START_NO_PLACE(struct bad *b)
 	struct lode_linux l = linux_of();
 
 	l.init_size = 0x8000000;
-	bad_want(b, LODE_FIELD_PART_KERNEL, LODE_NO_INDEX, 0x8000000, LODE_NO_OFFSET);
+	bad_want(b, LODE_FIELD_PART_KERNEL_SIZE, LODE_NO_INDEX, 0x8000000, LODE_NO_OFFSET);
 	b->want.limit = UINT32_MAX;
 	start_linux(b, &l, &machine);
 }

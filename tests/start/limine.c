@@ -468,7 +468,7 @@ static void test_refused(void)
 	begin(6);
 	put(slot(LODE_LIMINE_STACK_SIZE) + 48, UINT64_MAX);
 	write_file(TEXT, ET_EXEC, NULL, 0);
-	refused(LODE_RULE_START_NO_PLACE, LODE_FIELD_PART_STACK);
+	refused(LODE_RULE_START_NO_PLACE, LODE_FIELD_PART_STACK_SIZE);
 	begin(6);
 	put(slot(LODE_LIMINE_STACK_SIZE) + 48, 0x20001);
 	write_file(TEXT, ET_EXEC, NULL, 0);
@@ -540,7 +540,7 @@ static void test_refused_memory(void)
 	mkelf_set(&s.file.out, MKELF_PHDR, 0, "p_align", 0x200000);
 	machine.memory = top, machine.nmemory = 1, machine.framebuffer = NULL;
 	run(&machine);
-	state_refused(&s, LODE_RULE_START_NO_PLACE, LODE_FIELD_PART_KERNEL);
+	state_refused(&s, LODE_RULE_START_NO_PLACE, LODE_FIELD_PART_KERNEL_SIZE);
 	CHECK_EQ(lode_limine_find(&found, &s.file.image, NULL), LODE_OK);
 	s.start.max_parts = 1;
 	s.status = lode_start_limine(&s.start, &found, &s.kernel, &machine, &s.why);

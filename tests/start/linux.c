@@ -143,7 +143,7 @@ static void test_refused(void)
 	refused(LODE_RULE_START_LINUX_ALIGN, LODE_FIELD_LINUX_ALIGNMENT);
 	make();
 	set(0x260, 4, 0xf000001);
-	refused(LODE_RULE_START_NO_PLACE, LODE_FIELD_PART_KERNEL);
+	refused(LODE_RULE_START_NO_PLACE, LODE_FIELD_PART_KERNEL_SIZE);
 	make();
 	set(0x234, 1, 0);
 	set(0x258, 8, 0x80000);
@@ -363,7 +363,7 @@ static void test_initrd(void)
 	CHECK_EQ(s.mappings[0].size, UINT64_C(0x300000000));
 	set(0x236, 2, 1);
 	run(&machine);
-	state_refused(&s, LODE_RULE_START_NO_PLACE, LODE_FIELD_PART_MODULE);
+	state_refused(&s, LODE_RULE_START_NO_PLACE, LODE_FIELD_PART_MODULE_SIZE);
 	module = (struct lode_module){0x1000, UINT64_C(0x200000000), NULL, NULL};
 	run(&machine);
 	state_refused(&s, LODE_RULE_START_TOO_HIGH, LODE_FIELD_PART_MODULE);
@@ -397,7 +397,7 @@ static void test_initrds(void)
 	CHECK_EQ(s.why.limit, 0x400000c);
 	modules[1].size = UINT64_MAX - 2;
 	run(&machine);
-	state_refused(&s, LODE_RULE_START_NO_PLACE, LODE_FIELD_PART_MODULE);
+	state_refused(&s, LODE_RULE_START_NO_PLACE, LODE_FIELD_PART_MODULE_SIZE);
 }
 
 /* Something is where the kernel would like to be. */

@@ -523,7 +523,7 @@ static void test_relocatable(void)
 		make(ELFCLASS32, 0);
 		run2(&machine, true);
 		if (rows[i].want == UINT64_MAX) {
-			state_refused(&s, LODE_RULE_START_NO_PLACE, LODE_FIELD_PART_KERNEL);
+			state_refused(&s, LODE_RULE_START_NO_PLACE, LODE_FIELD_PART_KERNEL_SIZE);
 			continue;
 		}
 		CHECK_EQ(state_part(&s, LODE_FIELD_PART_KERNEL)->addr, rows[i].want);

@@ -393,7 +393,7 @@ static void test_refused(void)
 	state_refused(&s, LODE_RULE_START_OUTSIDE, LODE_FIELD_PART_MODULE);
 	module = (struct lode_module){0x10000000, LODE_ANYWHERE, NULL, NULL};
 	run(&machine);
-	state_refused(&s, LODE_RULE_START_NO_PLACE, LODE_FIELD_PART_MODULE);
+	state_refused(&s, LODE_RULE_START_NO_PLACE, LODE_FIELD_PART_MODULE_SIZE);
 	machine.nmodules = 0;
 	machine.nmemory = 2;
 	run(&machine);

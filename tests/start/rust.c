@@ -408,7 +408,7 @@ static void test_ranges(void)
 		write_file(ET_EXEC, true);
 		run(&machine);
 		if (rows[i].stack == 0)
-			state_refused(&s, LODE_RULE_START_NO_PLACE, LODE_FIELD_PART_STACK);
+			state_refused(&s, LODE_RULE_START_NO_PLACE, LODE_FIELD_PART_STACK_SIZE);
 		else
 			CHECK_EQ(mapping_of(LODE_FIELD_PART_STACK)->addr, rows[i].stack);
 	}
@@ -418,7 +418,7 @@ static void test_ranges(void)
 	put(88, 1, 1), put(89, 8, 0xffffffffffffc000);
 	write_file(ET_EXEC, true);
 	run(&machine);
-	state_refused(&s, LODE_RULE_START_NO_PLACE, LODE_FIELD_PART_INFO);
+	state_refused(&s, LODE_RULE_START_NO_PLACE, LODE_FIELD_PART_INFO_SIZE);
 	begin(133);
 	put(67, 1, 1), fixed(68, 0xffffffffffe00000);
 	write_file(ET_DYN, true);
@@ -551,7 +551,7 @@ static void test_conflicts(void)
 	put(88, 1, 1), put(89, 8, 0x10000), put(97, 1, 1), put(98, 8, 0x20000);
 	write_file(ET_EXEC, true);
 	run(&machine);
-	state_refused(&s, LODE_RULE_START_NO_PLACE, LODE_FIELD_PART_STACK);
+	state_refused(&s, LODE_RULE_START_NO_PLACE, LODE_FIELD_PART_STACK_SIZE);
 	begin(133);
 	fixed(49, 0x10000001004);
 	write_file(ET_EXEC, true);

@@ -215,8 +215,10 @@ static void test_memory(const struct way *way)
 		if (s.status == LODE_OK && enough == 0)
 			enough = pages;
 		CHECK_EQ(s.status == LODE_OK, enough != 0);
-		if (s.status != LODE_OK)
-			CHECK(s.why.rule == LODE_RULE_START_NO_PLACE || s.why.rule == LODE_RULE_START_OUTSIDE);
+		if (s.status == LODE_OK)
+			continue;
+		CHECK(s.why.rule == LODE_RULE_START_NO_PLACE || s.why.rule == LODE_RULE_START_OUTSIDE);
+		CHECK_STR(lode_field_name(s.why.field), s.why.rule == LODE_RULE_START_NO_PLACE ? "size" : "address");
 	}
 	CHECK(enough > 6 && enough < PAGES);
 }

@@ -4,13 +4,12 @@
 
 struct rule_words {
 	const char *name, *class_, *text, *remedy, *ref;
-	signed char status;
 };
 
 static const struct rule_words rules[] = {
-	[LODE_RULE_NONE] = {"", "", "", "", "", 0},
+	[LODE_RULE_NONE] = {"", "", "", "", ""},
 #define LODE_RULE(id, name, status, class_, text, remedy, ref)                                                                     \
-	[LODE_RULE_##id] = {name, class_, text, remedy, ref, LODE_ERR_##status},
+	[LODE_RULE_##id] = {name, class_, text, remedy, ref},
 #include <lode/rules.def>
 #undef LODE_RULE
 };
@@ -58,7 +57,7 @@ const char *lode_rule_class(enum lode_rule rule)
 
 enum lode_status lode_rule_status(enum lode_rule rule)
 {
-	return (enum lode_status)words_of(rule)->status;
+	return (unsigned int)rule < LODE_RULE_COUNT_ ? lode_diag_of(rule, LODE_FIELD_NONE, 0, 0).status : LODE_OK;
 }
 
 static bool same(const char *a, const char *b)

@@ -2,13 +2,11 @@
 /* An archive comes in; the symbols of its index are known to the link, and a member becomes a unit when one of them is wanted. */
 #include "member.h"
 
-enum { MAGIC = 8 };
-
 bool lode_archive_is_(const struct link_input *input)
 {
-	if (input->size < MAGIC)
+	if (input->size < ARCHIVE_MAGIC)
 		return false;
-	return memcmp(input->bytes, "!<arch>\n", MAGIC) == 0 || memcmp(input->bytes, "!<thin>\n", MAGIC) == 0;
+	return memcmp(input->bytes, "!<arch>\n", ARCHIVE_MAGIC) == 0 || memcmp(input->bytes, "!<thin>\n", ARCHIVE_MAGIC) == 0;
 }
 
 int lode_archive_refuse_(struct lode_link *link, const struct lode_link_archive *archive, struct lode_diag place,
@@ -18,7 +16,7 @@ int lode_archive_refuse_(struct lode_link *link, const struct lode_link_archive 
 	return lode_link_refuse_(link, NULL, place, why);
 }
 
-static int damaged(struct lode_link *link, const struct lode_link_archive *archive, uint64_t at, struct lode_diag *why)
+int lode_archive_damaged_(struct lode_link *link, const struct lode_link_archive *archive, uint64_t at, struct lode_diag *why)
 {
 	struct lode_diag place = lode_diag_of(LODE_RULE_LINK_ARCHIVE, LODE_FIELD_ARCHIVE_HEADER, at, archive->input.size);
 
@@ -30,10 +28,11 @@ static int damaged(struct lode_link *link, const struct lode_link_archive *archi
 int lode_archive_offer_(struct lode_link *link, struct lode_link_archive *archive, const struct link_name *name, uint64_t at,
 	struct lode_diag *why)
 {
-	struct lode_link_symbol *symbol = lode_link_intern_(link, name, KEY_SYMBOL, why);
+	struct lode_link_symbol *symbol;
+	int status = lode_link_intern_(&symbol, link, name, KEY_SYMBOL, why);
 
-	if (!symbol)
-		return LODE_ERR_ROOM;
+	if (status != LODE_OK)
+		return status;
 	if (symbol->state_ != STATE_UNDEFINED || (symbol->flags_ & FLAG_INTERPOSED))
 		return LODE_OK;
 	symbol->state_ = STATE_LAZY;
@@ -90,11 +89,11 @@ static int read_tables(struct lode_link *link, struct lode_link_archive *archive
 	struct lode_extent index = {0, 0};
 	struct link_member member;
 	uint32_t width = 0;
-	uint64_t at = MAGIC;
+	uint64_t at = ARCHIVE_MAGIC;
 
 	for (; at < archive->input.size; at = member.next) {
 		if (!lode_member_read_(&member, archive, at))
-			return damaged(link, archive, at, why);
+			return lode_archive_damaged_(link, archive, at, why);
 		if (!member.table)
 			break;
 		if (TEXT_IS(&member.name, "//")) {
@@ -132,23 +131,22 @@ int lode_archive_input_(struct link_input *input, struct lode_link *link, struct
 	struct lode_diag *why)
 {
 	const struct lode_link_host *host = link->options_.host;
-	struct lode_link_text names[2];
+	struct lode_link_outside which;
 	struct link_member member;
 	const void *bytes;
 
 	if (!lode_member_read_(&member, archive, at) || member.table)
-		return damaged(link, archive, at, why);
+		return lode_archive_damaged_(link, archive, at, why);
 	if (!member.outside && member.size > archive->left)
-		return damaged(link, archive, at, why);
+		return lode_archive_damaged_(link, archive, at, why);
 	archive->left -= member.outside ? 0 : member.size;
 	link->blame.member = member.name;
 	*input = (struct link_input){.file = archive->input.file, .member = member.name, .size = member.size};
 	input->bytes = archive->input.bytes + member.offset;
 	if (!member.outside)
 		return LODE_OK;
-	names[0] = input->file;
-	names[1] = input->member;
-	if (!host || !host->member || host->member(host->host, &bytes, &input->size, names) != 0)
+	which = (struct lode_link_outside){.archive = input->file, .member = input->member};
+	if (!host || !host->member || host->member(host->host, &bytes, &input->size, &which) != 0)
 		return absent(link, archive, at, why);
 	input->bytes = bytes;
 	return LODE_OK;

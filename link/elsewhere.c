@@ -105,7 +105,11 @@ static int undefined(struct lode_link *link, const struct lode_link_symbol *symb
 {
 	struct lode_diag place = lode_diag_of(LODE_RULE_LINK_UNDEFINED, LODE_FIELD_SYM_NAME, 0, 0);
 
-	place.index = symbol->index;
+	if (symbol->unit) {
+		place.index = symbol->index;
+		place.value = lode_unit_symbol_(symbol->unit, symbol->index).name;
+		place.offset = symbol->unit->image.sections[symbol->unit->symtab].offset + (uint64_t)symbol->index * SYM_SIZE;
+	}
 	link->blame.symbol = (struct lode_link_text){symbol->name, symbol->length};
 	return lode_link_refuse_(link, symbol->unit, place, why);
 }

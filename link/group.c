@@ -16,12 +16,13 @@ static int take_signature(bool *mine, struct lode_link *link, struct lode_link_u
 {
 	struct link_name key = lode_link_name_(name.at, name.size);
 	struct lode_link_symbol *symbol;
+	int status;
 
 	if (!lode_unit_spend_(unit, name.size))
 		return lode_unit_overspent_(link, unit, why);
-	symbol = lode_link_intern_(link, &key, KEY_GROUP, why);
-	if (!symbol)
-		return LODE_ERR_ROOM;
+	status = lode_link_intern_(&symbol, link, &key, KEY_GROUP, why);
+	if (status != LODE_OK)
+		return status;
 	*mine = !symbol->unit;
 	if (!symbol->unit)
 		symbol->unit = unit;

@@ -2,7 +2,7 @@
 /* Names come in, entries of the link's symbol table go out: chains in buckets that double when they are full. */
 #include "link.h"
 
-enum { FIRST_BUCKETS = 1024 };
+enum { FIRST_BUCKETS = 1024, FREE_STEPS = 1 << 18, STEPS_A_NAME = 64 };
 #define MULTIPLIER UINT64_C(0x9e3779b97f4a7c15)
 
 static uint64_t mix(uint64_t hash, uint64_t word)
@@ -56,16 +56,24 @@ static bool is_name(const struct lode_link_symbol *symbol, const struct link_nam
 		memcmp(symbol->name, name->at, name->length) == 0;
 }
 
-struct lode_link_symbol *lode_link_lookup_(const struct lode_link *link, const struct link_name *name, uint8_t key)
+/* *steps: symbols that were passed over. */
+static struct lode_link_symbol *look_up(uint64_t *steps, const struct lode_link *link, const struct link_name *name, uint8_t key)
 {
 	struct lode_link_symbol *symbol;
 
 	if (link->nbuckets_ == 0)
 		return NULL;
 	symbol = link->buckets_[name->hash & (link->nbuckets_ - 1)];
-	while (symbol && !is_name(symbol, name, key))
-		symbol = symbol->next_;
+	for (; symbol && !is_name(symbol, name, key); symbol = symbol->next_)
+		++*steps;
 	return symbol;
+}
+
+struct lode_link_symbol *lode_link_lookup_(const struct lode_link *link, const struct link_name *name, uint8_t key)
+{
+	uint64_t steps = 0;
+
+	return look_up(&steps, link, name, key);
 }
 
 static bool grow(struct lode_link *link, struct lode_diag *why)
@@ -111,9 +119,15 @@ static struct lode_link_symbol *add(struct lode_link *link, const struct link_na
 	return symbol;
 }
 
-struct lode_link_symbol *lode_link_intern_(struct lode_link *link, const struct link_name *name, uint8_t key, struct lode_diag *why)
+/* Names can be made so that all have one hash; those of compilers share a bucket with one or two others. */
+int lode_link_intern_(struct lode_link_symbol **symbol, struct lode_link *link, const struct link_name *name, uint8_t key,
+	struct lode_diag *why)
 {
-	struct lode_link_symbol *symbol = lode_link_lookup_(link, name, key);
-
-	return symbol ? symbol : add(link, name, key, why);
+	*symbol = look_up(&link->steps_, link, name, key);
+	if (link->steps_ > FREE_STEPS + (uint64_t)STEPS_A_NAME * link->nsymbols_)
+		return lode_link_refuse_(link, NULL,
+			lode_diag_of(LODE_RULE_LINK_NAMES, LODE_FIELD_LINK_NAMES, link->steps_, link->nsymbols_), why);
+	if (!*symbol)
+		*symbol = add(link, name, key, why);
+	return *symbol ? LODE_OK : LODE_ERR_ROOM;
 }

@@ -31,13 +31,14 @@ static int interpose(struct lode_link *link, struct lode_diag *why)
 		size_t length = 0;
 		struct link_name name;
 		struct lode_link_symbol *symbol;
+		int status;
 
 		while (one->name[length] != '\0')
 			length++;
 		name = lode_link_name_(one->name, length);
-		symbol = lode_link_intern_(link, &name, KEY_SYMBOL, why);
-		if (!symbol)
-			return LODE_ERR_ROOM;
+		status = lode_link_intern_(&symbol, link, &name, KEY_SYMBOL, why);
+		if (status != LODE_OK)
+			return status;
 		symbol->state_ = STATE_ELSEWHERE;
 		symbol->flags_ = FLAG_INTERPOSED;
 		symbol->value = one->answer.value;
@@ -55,7 +56,9 @@ int lode_link_begin(struct lode_link *link, const struct lode_link_options *opti
 	if (!link->machine_)
 		return lode_refuse_(why, LODE_RULE_MACHINE_UNSUPPORTED,
 			lode_nowhere_(LODE_FIELD_EHDR_MACHINE, options->machine, 0));
-	if (!power_of_two(page) || page > (uint64_t)1 << MAX_ALIGN_BITS || ((uintptr_t)options->memory & 15) != 0)
+	if (((uintptr_t)options->memory & 15) != 0)
+		return lode_refuse_(why, LODE_RULE_LINK_USE, lode_nowhere_(LODE_FIELD_LINK_MEMORY, (uintptr_t)options->memory, 16));
+	if (!power_of_two(page) || page > (uint64_t)1 << MAX_ALIGN_BITS)
 		return lode_refuse_(why, LODE_RULE_LINK_USE, lode_nowhere_(LODE_FIELD_POLICY_PAGE_SIZE, page, 0));
 	link->stage_ = STAGE_ADD;
 	return finish(link, interpose(link, why));
@@ -145,6 +148,14 @@ static void see_frames(struct lode_link *link)
 		link->eh_frame = (struct lode_range){.addr = link->addr + place->addr, .size = place->size};
 }
 
+static bool has_ifuncs(const struct lode_link *link)
+{
+	for (const struct lode_link_slot *slot = link->slots_; slot; slot = slot->next)
+		if (slot->ifunc)
+			return true;
+	return false;
+}
+
 int lode_link_place(struct lode_link *link, const struct lode_link_place *place, struct lode_diag *why)
 {
 	int status = lode_link_stage_(link, STAGE_PLANNED, why);
@@ -165,7 +176,7 @@ int lode_link_place(struct lode_link *link, const struct lode_link_place *place,
 	if (status != LODE_OK)
 		return finish(link, status);
 	see_frames(link);
-	link->stage_ = STAGE_PLACED;
+	link->stage_ = has_ifuncs(link) ? STAGE_PLACED : STAGE_READY;
 	return LODE_OK;
 }
 
@@ -184,11 +195,13 @@ static int call_resolver(struct lode_link *link, const struct lode_link_slot *sl
 
 int lode_link_ifuncs(struct lode_link *link, struct lode_diag *why)
 {
-	int status = lode_link_stage_(link, STAGE_PLACED, why);
+	int status = link->stage_ == STAGE_READY ? LODE_OK : lode_link_stage_(link, STAGE_PLACED, why);
 	unsigned char *at = link->view_ + link->class_places_[CLASS_GOT].addr;
 
 	for (const struct lode_link_slot *slot = link->slots_; slot && status == LODE_OK; slot = slot->next, at += SLOT_SIZE)
 		if (slot->ifunc)
 			status = call_resolver(link, slot, at, why);
+	if (status == LODE_OK)
+		link->stage_ = STAGE_READY;
 	return status;
 }

@@ -256,8 +256,8 @@ int lode_link_stage_(struct lode_link *link, uint8_t stage, struct lode_diag *wh
 
 /* intern.c: the symbol table. */
 struct link_name lode_link_name_(const char *at, size_t left);
-/* The symbol of this name and key, made if there is none yet; NULL without room. */
-struct lode_link_symbol *lode_link_intern_(struct lode_link *link, const struct link_name *name, uint8_t key,
+/* The symbol of this name and key, made if there is none yet. */
+int lode_link_intern_(struct lode_link_symbol **symbol, struct lode_link *link, const struct link_name *name, uint8_t key,
 	struct lode_diag *why);
 struct lode_link_symbol *lode_link_lookup_(const struct lode_link *link, const struct link_name *name, uint8_t key);
 
@@ -269,6 +269,7 @@ struct lode_link_text lode_unit_symbol_name_(const struct lode_link_unit *unit, 
 void lode_link_want_(struct lode_link *link, struct lode_link_symbol *symbol);
 
 /* object.c: names overlap in string tables, but all of them together are not much longer than the file. False: they are. */
+uint64_t lode_unit_budget_(uint64_t size);
 bool lode_unit_spend_(struct lode_link_unit *unit, uint64_t characters);
 int lode_unit_overspent_(struct lode_link *link, const struct lode_link_unit *unit, struct lode_diag *why);
 

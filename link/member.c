@@ -40,7 +40,7 @@ static bool bsd_name(struct link_member *member, const struct lode_link_archive 
 	const char *name = (const char *)archive->input.bytes + member->offset;
 	uint64_t size;
 
-	if (!decimal(&size, digits, NAME - 3) || size > member->size)
+	if (!decimal(&size, digits, NAME - 3) || size > member->size || !within(member->offset, size, archive->input.size))
 		return false;
 	member->offset += size;
 	member->size -= size;
@@ -92,7 +92,9 @@ bool lode_member_read_(struct link_member *member, const struct lode_link_archiv
 	member->outside = archive->thin && (raw[0] != '/' || digits);
 	if (!member->outside && !within(member->offset, member->size, size))
 		return false;
+	if (!take_name(member, archive, raw))
+		return false;
 	member->next = member->offset + (member->outside ? 0 : member->size);
 	member->next += member->next & 1;
-	return take_name(member, archive, raw);
+	return true;
 }

@@ -5,6 +5,8 @@
 
 #include "link.h"
 
+enum { ARCHIVE_MAGIC = 8 };
+
 struct link_member {
 	struct lode_link_text name;
 	uint64_t offset; /* of its bytes; of a thin archive's member there are none */
@@ -21,6 +23,7 @@ int lode_archive_walk_(struct lode_link *link, struct lode_link_archive *archive
 /* A symbol that a member defines. */
 int lode_archive_offer_(struct lode_link *link, struct lode_link_archive *archive, const struct link_name *name, uint64_t at,
 	struct lode_diag *why);
+int lode_archive_damaged_(struct lode_link *link, const struct lode_link_archive *archive, uint64_t at, struct lode_diag *why);
 int lode_archive_refuse_(struct lode_link *link, const struct lode_link_archive *archive, struct lode_diag place,
 	struct lode_diag *why);
 /* The object that a member is. */

@@ -16,7 +16,7 @@ static int look(struct glance *glance, struct lode_link *link, const struct link
 
 	options.sections = lode_link_spare_(&options.max_sections, link);
 	unit->source = (struct lode_source){.bytes = input->bytes, .size = input->size};
-	unit->budget = 4 * input->size;
+	unit->budget = lode_unit_budget_(input->size);
 	return lode_open(&unit->image, &unit->source, &options, NULL);
 }
 
@@ -83,14 +83,9 @@ int lode_archive_walk_(struct lode_link *link, struct lode_link_archive *archive
 	struct link_member member;
 	int status = LODE_OK;
 
-	for (uint64_t at = 8; at < archive->input.size && status == LODE_OK; at = member.next) {
-		if (!lode_member_read_(&member, archive, at)) {
-			struct lode_diag place = lode_diag_of(LODE_RULE_LINK_ARCHIVE, LODE_FIELD_ARCHIVE_HEADER, at, 0);
-
-			place.limit = archive->input.size;
-			place.offset = at;
-			return lode_archive_refuse_(link, archive, place, why);
-		}
+	for (uint64_t at = ARCHIVE_MAGIC; at < archive->input.size && status == LODE_OK; at = member.next) {
+		if (!lode_member_read_(&member, archive, at))
+			return lode_archive_damaged_(link, archive, at, why);
 		if (!member.table)
 			status = take_member(link, archive, at, why);
 	}

@@ -61,7 +61,7 @@ void lode_link_publish(struct lode_link *link)
 {
 	struct lode_namespace *names = link->options_.names;
 
-	if (link->stage_ < STAGE_PLACED || link->stage_ == STAGE_FAILED || link->published_)
+	if (link->stage_ != STAGE_READY || link->published_)
 		return;
 	link->published_ = true;
 	for (struct lode_link_need *need = link->needs; need; need = need->next)

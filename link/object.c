@@ -2,9 +2,6 @@
 /* The bytes of a relocatable object come in, a unit of the link goes out, its sections and symbols entered. */
 #include "link.h"
 
-/* Common objects are far below: a header of 64 bytes or a symbol of 24 has a name of 40 characters. */
-enum { NAMES_A_BYTE = 4 };
-
 static int check_header(struct lode_link *link, const struct lode_link_unit *unit, struct lode_diag *why)
 {
 	const struct lode_image *image = &unit->image;
@@ -61,6 +58,14 @@ static void append(struct lode_link *link, struct lode_link_unit *unit)
 	link->nunits++;
 }
 
+/* Common objects are far below: a header of 64 bytes or a symbol of 24 has a name of 40 characters. */
+uint64_t lode_unit_budget_(uint64_t size)
+{
+	enum { NAMES_A_BYTE = 4 };
+
+	return size < UINT64_MAX / NAMES_A_BYTE ? NAMES_A_BYTE * size : UINT64_MAX;
+}
+
 bool lode_unit_spend_(struct lode_link_unit *unit, uint64_t characters)
 {
 	if (characters > unit->budget)
@@ -72,7 +77,7 @@ bool lode_unit_spend_(struct lode_link_unit *unit, uint64_t characters)
 int lode_unit_overspent_(struct lode_link *link, const struct lode_link_unit *unit, struct lode_diag *why)
 {
 	return lode_link_refuse_(link, unit,
-		lode_diag_of(LODE_RULE_LINK_STRINGS, LODE_FIELD_STRING, unit->budget, NAMES_A_BYTE * unit->source.size), why);
+		lode_diag_of(LODE_RULE_LINK_STRINGS, LODE_FIELD_STRING, unit->budget, lode_unit_budget_(unit->source.size)), why);
 }
 
 int lode_link_object_(struct lode_link *link, const struct link_input *input, struct lode_diag *why)
@@ -85,7 +90,7 @@ int lode_link_object_(struct lode_link *link, const struct link_input *input, st
 	unit->file = input->file;
 	unit->member = input->member;
 	unit->source = (struct lode_source){.bytes = input->bytes, .size = input->size};
-	unit->budget = input->size < UINT64_MAX / NAMES_A_BYTE ? NAMES_A_BYTE * input->size : UINT64_MAX;
+	unit->budget = lode_unit_budget_(input->size);
 	link->blame.file = unit->file;
 	link->blame.member = unit->member;
 	status = open_image(link, unit, why);

@@ -11,26 +11,24 @@ static struct lode_link_section *first_behind(uint32_t *class_, const struct lod
 }
 
 /* Sets stand behind the classes, one after the other. */
-static struct lode_link_section *set_behind(uint32_t *number, const struct lode_link *link)
-{
-	const struct lode_link_set *set = link->sets_;
-
-	for (uint32_t i = CLASS_TBSS; set && i < *number; i++)
-		set = set->next;
-	for (; set; set = set->next, ++*number)
-		if (set->first)
-			return set->first;
-	return NULL;
-}
-
 static struct lode_link_section *next_section(struct lode_link_piece *piece, const struct lode_link *link)
 {
 	struct lode_link_section *section = piece->next_;
 
 	if (section)
 		return section;
-	section = piece->class_ < CLASS_TBSS ? first_behind(&piece->class_, link) : NULL;
-	return section ? section : set_behind(&piece->class_, link);
+	section = first_behind(&piece->class_, link);
+	if (section)
+		return section;
+	if (piece->class_ == CLASS_TBSS) {
+		piece->set_ = link->sets_;
+		piece->class_++;
+	}
+	while (piece->set_ && !section) {
+		section = piece->set_->first;
+		piece->set_ = piece->set_->next;
+	}
+	return section;
 }
 
 bool lode_link_next_piece(struct lode_link_piece *piece, const struct lode_link *link)
@@ -46,7 +44,7 @@ bool lode_link_next_piece(struct lode_link_piece *piece, const struct lode_link 
 	piece->section = lode_unit_section_name_(section->unit, section->index);
 	piece->index = section->index;
 	piece->next_ = section->next;
-	if (!piece->next_)
+	if (!piece->next_ && piece->class_ < CLASS_TBSS)
 		piece->class_++;
 	return true;
 }

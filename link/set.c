@@ -7,22 +7,25 @@ static bool is_letter(char c)
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
 }
 
-static struct lode_link_set *set_of(struct lode_link *link, const struct link_name *name, struct lode_diag *why)
+static int set_of(struct lode_link_set **set, struct lode_link *link, const struct link_name *name, struct lode_diag *why)
 {
-	struct lode_link_symbol *key = lode_link_intern_(link, name, KEY_SET, why);
-	struct lode_link_set *set;
+	struct lode_link_symbol *key;
+	int status = lode_link_intern_(&key, link, name, KEY_SET, why);
 
-	if (!key || key->set_)
-		return key ? key->set_ : NULL;
-	set = lode_link_take_(link, sizeof *set, why);
-	if (!set)
-		return NULL;
-	set->name = *name;
-	set->class_ = CLASS_NONE;
-	set->next = link->sets_;
-	link->sets_ = set;
-	key->set_ = set;
-	return set;
+	if (status != LODE_OK)
+		return status;
+	*set = key->set_;
+	if (key->set_)
+		return LODE_OK;
+	*set = lode_link_take_(link, sizeof **set, why);
+	if (!*set)
+		return LODE_ERR_ROOM;
+	(*set)->name = *name;
+	(*set)->class_ = CLASS_NONE;
+	(*set)->next = link->sets_;
+	link->sets_ = *set;
+	key->set_ = *set;
+	return LODE_OK;
 }
 
 int lode_link_set_symbol_(struct lode_link *link, struct lode_link_symbol *symbol, struct lode_diag *why)
@@ -32,13 +35,14 @@ int lode_link_set_symbol_(struct lode_link *link, struct lode_link_symbol *symbo
 	uint32_t head = start ? 8 : 7;
 	struct lode_link_set *set;
 	struct link_name name;
+	int status;
 
 	if ((!start && !TEXT_BEGINS(&text, "__stop_")) || symbol->length == head || !is_letter(symbol->name[head]))
 		return LODE_OK;
 	name = lode_link_name_(symbol->name + head, symbol->length - head);
-	set = set_of(link, &name, why);
-	if (!set)
-		return LODE_ERR_ROOM;
+	status = set_of(&set, link, &name, why);
+	if (status != LODE_OK)
+		return status;
 	symbol->set_ = set;
 	if (start)
 		set->start = symbol;

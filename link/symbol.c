@@ -181,9 +181,9 @@ static int enter_global(struct lode_link *link, struct lode_link_unit *unit, uin
 	name = lode_link_name_(unit->strings + symbol.name, unit->strings_size - symbol.name);
 	if (!lode_unit_spend_(unit, name.length))
 		return lode_unit_overspent_(link, unit, why);
-	entry = lode_link_intern_(link, &name, KEY_SYMBOL, why);
-	if (!entry)
-		return LODE_ERR_ROOM;
+	status = lode_link_intern_(&entry, link, &name, KEY_SYMBOL, why);
+	if (status != LODE_OK)
+		return status;
 	unit->globals[index - unit->nlocals] = entry;
 	return enter(link, entry, &d, why);
 }

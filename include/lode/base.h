@@ -63,7 +63,7 @@ struct lode_diag {
 
 /**
  * lode_diag_of - a refusal by @rule, with the rule's status
- * Index, other and offset say that there is none: set what is known. Every diagnosis begins here.
+ * Precondition: a rule of the enum. Index, other and offset say that there is none: set what is known. Every diagnosis begins here.
  */
 struct lode_diag lode_diag_of(enum lode_rule rule, enum lode_field field, uint64_t value, uint64_t limit);
 

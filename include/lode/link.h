@@ -19,6 +19,11 @@ struct lode_link_text {
 	size_t size;
 };
 
+/** A member of a thin archive, which is a file of its own: its path begins at the archive's folder. */
+struct lode_link_outside {
+	struct lode_link_text archive, member;
+};
+
 /** What a symbol of somebody else is. */
 struct lode_link_answer {
 	uint64_t value; /* address; of thread-local symbols the offset from the thread pointer, modulo 2^64 */
@@ -51,7 +56,7 @@ struct lode_link_host {
 	void *host;
 	int (*resolve)(void *host, struct lode_link_answer *answer, const struct lode_link_symbol *symbol);
 	int (*demand)(void *host, struct lode_link *link, const struct lode_link_symbol *symbol);
-	int (*member)(void *host, const void **bytes, uint64_t *size, const struct lode_link_text *archive_and_name);
+	int (*member)(void *host, const void **bytes, uint64_t *size, const struct lode_link_outside *which);
 	int (*tls)(void *host, struct lode_link_tls *tls);
 	int (*ifunc)(void *host, uint64_t *value, uint64_t address);
 };
@@ -77,7 +82,7 @@ enum {
 
 /**
  * struct lode_link_options
- * @memory, @memory_size: work space, borrowed as long as the module is: symbols live there. LODE_LINK_MEMORY bytes are enough
+ * @memory, @memory_size: work space at a multiple of 16, borrowed as long as the module is: symbols live there. LODE_LINK_MEMORY bytes are enough
  * @names: namespace, or NULL: nobody else's symbols
  * @host: callbacks, or NULL
  * @page_size: regions of different permissions begin at its multiples; a power of two
@@ -95,7 +100,8 @@ struct lode_link_options {
 	uint16_t machine;
 };
 
-/** Work space that is enough for inputs of so many bytes, plus a fixed part. A file never makes more of its bytes than this. */
+/** Work space that is enough for inputs of so many bytes, plus a fixed part, if size_t holds it. A file never makes more of its bytes
+ * than this. */
 #define LODE_LINK_MEMORY(bytes_of_all_inputs) ((size_t)32 * (bytes_of_all_inputs) + 65536)
 
 /** Symbols: what lookups return. Names are borrowed from the inputs. */
@@ -170,7 +176,7 @@ enum { LODE_LINK_CLASSES_ = 20 };
 struct lode_link {
 	struct lode_link_blame blame; /* after a failure */
 	uint32_t nunits;              /* objects that take part */
-	uint32_t nundefined;          /* after symbol-undefined: how many there are */
+	uint32_t nundefined;          /* after link-undefined: how many there are */
 	uint64_t nrelocations;
 	size_t memory_used;           /* of the work space; after room-link: what is needed at least */
 
@@ -202,6 +208,7 @@ struct lode_link {
 	unsigned char *view_;
 	uint32_t nbuckets_, nsymbols_, nslots_, nstubs_;
 	struct lode_range class_places_[LODE_LINK_CLASSES_];
+	uint64_t steps_; /* along chains of names of one hash */
 	uint8_t stage_;
 	bool published_;
 };
@@ -245,7 +252,10 @@ int lode_link_place(struct lode_link *link, const struct lode_link_place *place,
 /** Call the resolvers of ifuncs, when the text is executable and rodata still takes writes through the view. Errors: link-ifunc. */
 int lode_link_ifuncs(struct lode_link *link, struct lode_diag *why);
 
-/** Exported symbols become visible in the namespace; cannot fail. Dependencies on other modules count from here on. */
+/**
+ * lode_link_publish - exported symbols become visible in the namespace; dependencies on other modules count from here on
+ * Precondition: the module is placed, and lode_link_ifuncs has been called if it has ifuncs; else nothing happens.
+ */
 void lode_link_publish(struct lode_link *link);
 
 /** The opposite. Errors: link-in-use if a published module needs this one. */
@@ -263,6 +273,7 @@ struct lode_link_piece {
 	struct lode_link_text file, member, section;
 	uint32_t index; /* of the section */
 	struct lode_link_section *next_;
+	struct lode_link_set *set_;
 	uint32_t class_;
 };
 /** Walk over all loaded sections in the order of their addresses within each class: begin with a zeroed @piece. False: no more. */

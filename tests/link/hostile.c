@@ -6,7 +6,7 @@
 #include "try.h"
 
 static struct object objects[4];
-static unsigned char archive[SCENE_SIZE * 2], work[SCENE_SIZE * 2];
+static unsigned char thin[512], archive[SCENE_SIZE * 2], work[SCENE_SIZE * 2];
 static unsigned long first, step = 1, number;
 static unsigned long linked, refused;
 
@@ -134,6 +134,7 @@ int main(int argc, char **argv)
 		{"aarch64", objects[1].bytes, 0, {.machine = LODE_EM_AARCH64}},
 		{"riscv64", objects[2].bytes, 0, {.machine = LODE_EM_RISCV}},
 		{"archive", archive, 0, {.machine = LODE_EM_X86_64}},
+		{"thin archive", thin, 0, {.machine = LODE_EM_X86_64}},
 	};
 
 	if (argc > 1 && sscanf(argv[1], "%lu/%lu", &first, &step) != 2)
@@ -149,7 +150,10 @@ int main(int argc, char **argv)
 	scenes[3].how.extra = objects[3].bytes;
 	scenes[3].how.extra_size = objects[3].size;
 	scenes[3].size = scene_archive(archive, members, symbols, 2);
-	for (unsigned i = 0; i < 4; i++)
+	scenes[4].how.extra = objects[0].bytes;
+	scenes[4].how.extra_size = objects[0].size;
+	scenes[4].size = scene_thin(thin);
+	for (unsigned i = 0; i < 5; i++)
 		run(&scenes[i]);
 	test_long_names();
 	printf("%lu changed files linked, %lu refused\n", linked, refused);

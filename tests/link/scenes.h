@@ -148,4 +148,12 @@ static inline size_t scene_archive(unsigned char *bytes, const struct object *co
 	return size;
 }
 
+/** A thin archive without an index: one member by a short name, one by a long one, one whose name stands in its bytes. */
+static inline size_t scene_thin(unsigned char *bytes)
+{
+	return (size_t)sprintf((char *)bytes,
+		"!<thin>\n%-48s%-10d`\nfolder/m.o/\n%-48s%-10d`\n%-48s%-10d`\n%-48s%-10d`\nm.o",
+		"//", 12, "m.o/", 100, "/0", 100, "#1/3", 103);
+}
+
 #endif

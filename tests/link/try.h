@@ -51,6 +51,16 @@ static inline int link_try_ifunc(void *host, uint64_t *value, uint64_t address)
 	return 0;
 }
 
+/* The members of a thin archive are the other file. */
+static inline int link_try_member(void *host, const void **bytes, uint64_t *size, const struct lode_link_outside *which)
+{
+	const struct link_try *t = host;
+
+	*bytes = t->extra;
+	*size = t->extra_size;
+	return !t->extra || which->member.size > 32;
+}
+
 static inline void *link_try_copy(const void *bytes, size_t size)
 {
 	void *copy = malloc(size ? size : 1);
@@ -99,7 +109,8 @@ static inline struct link_result link_try_once(const struct link_try *t, const v
 {
 	struct lode_link_symbol *buckets[64] = {NULL};
 	struct lode_namespace names = {.buckets = buckets, .nbuckets = 64};
-	const struct lode_link_host host = {.resolve = link_try_resolve, .tls = link_try_tls, .ifunc = link_try_ifunc};
+	const struct lode_link_host host = {.host = (void *)(uintptr_t)t, .member = link_try_member,
+		.resolve = link_try_resolve, .tls = link_try_tls, .ifunc = link_try_ifunc};
 	size_t room = LODE_LINK_MEMORY(size + t->extra_size);
 	struct lode_link_options options = {.memory = malloc(room), .memory_size = room, .names = &names, .host = &host,
 		.page_size = 4096, .max_size = 1 << 20, .flags = LODE_LINK_EH_FRAME, .machine = t->machine};

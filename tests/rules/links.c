@@ -129,6 +129,66 @@ void rule_LINK_MEMBER(struct bad *b)
 	b->status = lode_link_resolve(&module, &b->why);
 }
 
+/* The hash of names of 16 characters, and its opposite. */
+#define FACTOR UINT64_C(0x9e3779b97f4a7c15)
+#define INVERSE UINT64_C(0xf1de83e19937733d)
+
+static uint64_t mix(uint64_t hash, uint64_t word)
+{
+	hash = (hash ^ word) * FACTOR;
+	return hash ^ hash >> 32;
+}
+
+static uint64_t unmix(uint64_t hash)
+{
+	return (hash ^ hash >> 32) * INVERSE;
+}
+
+/* A name whose hash is that of all the others; false: it has a NUL within. */
+static bool alike(unsigned char *name, uint32_t number)
+{
+	uint64_t first = 0x6161616161616161, last = unmix(unmix(0x1234567812345678));
+
+	for (unsigned digit = 0; digit < 8; digit++)
+		first += (uint64_t)(number >> 4 * digit & 15) << 8 * digit;
+	object_put(name, first, 8);
+	object_put(name + 8, last ^ mix(0, first), 8);
+	return !memchr(name, 0, 16);
+}
+
+/** A thousand symbols whose names share one hash; refused where the steps along their chain are more than 64 for each. */
+void rule_LINK_NAMES(struct bad *b)
+{
+	enum { NAMES = 1000, NAME = 17, SYM = 24 };
+	static unsigned char bytes[OBJECT_SIZE + NAMES * (NAME + SYM)];
+	unsigned char *strings = bytes + OBJECT_SIZE, *symbols = strings + NAMES * NAME;
+	uint64_t n = 1, refused = 0;
+
+	begin();
+	object_symbol(&object, "x", OBJECT_INFO(1, 0), 0xfff1, 0);
+	object_end(&object);
+	memcpy(bytes, object.bytes, object.size);
+	memset(symbols, 0, NAMES * SYM);
+	for (uint32_t i = 0; n < NAMES; i++) {
+		if (!alike(strings + n * NAME, i))
+			continue;
+		object_put(symbols + n * SYM, n * NAME, 4);
+		symbols[n * SYM + 4] = OBJECT_INFO(1, 0);
+		object_put(symbols + n * SYM + 6, 0xfff1, 2);
+		n++;
+	}
+	object_put(bytes + object_shdr_at(&object, object.strtab, 24), (uint64_t)(strings - bytes), 8);
+	object_put(bytes + object_shdr_at(&object, object.strtab, 32), NAMES * NAME, 8);
+	object_put(bytes + object_shdr_at(&object, object.symtab, 24), (uint64_t)(symbols - bytes), 8);
+	object_put(bytes + object_shdr_at(&object, object.symtab, 32), NAMES * SYM, 8);
+	object_put(bytes + object_shdr_at(&object, object.symtab, 44), 1, 4);
+	while (refused * (refused + 1) / 2 <= (1 << 18) + 64 * refused)
+		refused++;
+	bad_want(b, LODE_FIELD_LINK_NAMES, LODE_NO_INDEX, refused * (refused + 1) / 2, LODE_NO_OFFSET);
+	b->want.limit = refused;
+	link_bytes(b, bytes, sizeof bytes);
+}
+
 void rule_LINK_SYMTAB(struct bad *b)
 {
 	begin();
@@ -234,8 +294,9 @@ void rule_LINK_UNDEFINED(struct bad *b)
 {
 	begin();
 	object_symbol(&object, "nobody", OBJECT_INFO(1, 0), 0, 0);
-	bad_want(b, LODE_FIELD_SYM_NAME, 1, 0, LODE_NO_OFFSET);
-	link_object(b);
+	object_end(&object);
+	bad_want(b, LODE_FIELD_SYM_NAME, 1, 1, object_symbol_at(&object, 1));
+	link_bytes(b, object.bytes, object.size);
 	CHECK_EQ(module.nundefined, 1);
 	CHECK(module.blame.symbol.size == 6 && memcmp(module.blame.symbol.at, "nobody", 6) == 0);
 }

@@ -28,6 +28,8 @@ int cmd_show(int argc, char **argv);
 int cmd_check(int argc, char **argv);
 int cmd_exec(int argc, char **argv);
 int cmd_link(int argc, char **argv);
+/* The file that the first word names is linked and its main called with all words. */
+int link_words(char **words);
 int cmd_run(int argc, char **argv);
 int cmd_boot(int argc, char **argv);
 
@@ -104,6 +106,8 @@ enum { NAME_PIECE = 48 };
 size_t name_piece(const char *name, size_t length);
 /* The same, to a stream. */
 void put_name(FILE *stream, const char *name);
+/* Characters that need not end in NUL. */
+void put_characters(FILE *stream, const char *name, size_t length);
 /* Columns of standard output: as COLUMNS or the terminal says, or a usual number. */
 int terminal_width(void);
 enum { TEXT_MOST = 768 }; /* bytes of a diagnosis, or of a text that is wrapped */

@@ -36,15 +36,7 @@ struct job {
 
 static void put(FILE *stream, const struct lode_link_text *text)
 {
-	char part[NAME_PIECE * 4 + 1];
-
-	for (size_t at = 0; at < text->size;) {
-		size_t length = name_piece(text->at + at, text->size - at);
-
-		escape_bytes(part, sizeof part, text->at + at, length);
-		fputs(part, stream);
-		at += length;
-	}
+	put_characters(stream, text->at, text->size);
 }
 
 static void put_input(const struct lode_link_text *file, const struct lode_link_text *member)
@@ -89,9 +81,10 @@ static void explain(const struct job *job, const struct lode_diag *why)
 		return;
 	}
 	lode_diag_format(line, sizeof line, why);
-	fprintf(stderr, "%s; %s\n", line, lode_rule_remedy(why->rule));
+	fprintf(stderr, "%s\n", line);
 	if (job->live.link.nundefined > 1)
-		fprintf(stderr, "lode: and %u more undefined symbols\n", job->live.link.nundefined - 1);
+		fprintf(stderr, "lode: and %u more undefined symbol%s\n", job->live.link.nundefined - 1,
+			job->live.link.nundefined > 2 ? "s" : "");
 }
 
 static int load_library(const char *name)
@@ -136,6 +129,7 @@ static void tell(const struct job *job)
 
 static int run(struct job *job, int argc, char **argv)
 {
+	struct lode_diag why = {.status = LODE_OK};
 	int (*entry)(int, char **, char **);
 
 	entry = (int (*)(int, char **, char **))(uintptr_t)lode_live_symbol(&job->live, job->entry);
@@ -143,7 +137,10 @@ static int run(struct job *job, int argc, char **argv)
 		complain(argv[0], "no object defines %s", job->entry);
 		return EXIT_FAILED;
 	}
-	lode_live_start(&job->live, argc, argv, environ);
+	if (lode_live_start(&job->live, &(struct lode_live_arguments){argc, argv, environ}, &why) != LODE_OK) {
+		explain(job, &why);
+		return EXIT_FAILED;
+	}
 	exit(entry(argc, argv, environ));
 }
 
@@ -196,6 +193,17 @@ static int run_with(struct job *job, char *name, int count, char **separator)
 		return link_and_run(job, 1, alone);
 	*separator = name;
 	return link_and_run(job, count, separator);
+}
+
+int link_words(char **words)
+{
+	static struct job job = {.entry = "main"};
+	int count = 0;
+
+	while (words[count])
+		count++;
+	lode_live_begin(&job.live, NULL);
+	return add_files(&job, words, 1) == 0 ? link_and_run(&job, count, words) : EXIT_FAILED;
 }
 
 int cmd_link(int argc, char **argv)

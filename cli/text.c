@@ -93,10 +93,9 @@ size_t name_piece(const char *name, size_t length)
 	return piece;
 }
 
-void put_name(FILE *stream, const char *name)
+void put_characters(FILE *stream, const char *name, size_t length)
 {
 	char buf[4 * NAME_PIECE + 1];
-	size_t length = strlen(name);
 
 	while (length > 0) {
 		size_t piece = name_piece(name, length);
@@ -106,6 +105,11 @@ void put_name(FILE *stream, const char *name)
 		name += piece;
 		length -= piece;
 	}
+}
+
+void put_name(FILE *stream, const char *name)
+{
+	put_characters(stream, name, strlen(name));
 }
 
 /* What the environment says goes before what the terminal says, as for other tools. */

@@ -4,28 +4,28 @@
 #include "live.h"
 #include <dlfcn.h>
 
-static void call(struct lode_live *live, const char *name)
+/* False: nothing is there that unwinds. */
+static bool tell_unwinder(const struct lode_live *live, const char *function)
 {
 	void *library = dlopen("libgcc_s.so.1", RTLD_LAZY | RTLD_NOLOAD), *at;
 
 	if (!library)
-		return;
-	at = dlsym(library, name);
+		return false;
+	at = dlsym(library, function);
 	if (at)
 		((void (*)(void *))(uintptr_t)at)((void *)(uintptr_t)live->link.eh_frame.addr);
-	live->framed_ = at;
 	dlclose(library);
+	return at;
 }
 
-void live_frames_register(struct lode_live *live)
+void lode_live_frames_register_(struct lode_live *live)
 {
-	if (live->link.eh_frame.size > 0)
-		call(live, "__register_frame");
+	live->framed_ = live->link.eh_frame.size > 0 && tell_unwinder(live, "__register_frame");
 }
 
-void live_frames_withdraw(struct lode_live *live)
+void lode_live_frames_withdraw_(struct lode_live *live)
 {
 	if (live->framed_)
-		call(live, "__deregister_frame");
+		tell_unwinder(live, "__deregister_frame");
 	live->framed_ = false;
 }

@@ -6,23 +6,25 @@
 #include <lode/live.h>
 
 /* names.c: the callback that finds symbols of the process. */
-int live_resolve(void *host, struct lode_link_answer *answer, const struct lode_link_symbol *symbol);
+int lode_live_resolve_(void *host, struct lode_link_answer *answer, const struct lode_link_symbol *symbol);
 /* An address in the C library's data. */
-uint64_t live_anchor(void);
+uint64_t lode_live_anchor_(void);
 /* services.c: functions that have to know which module calls them; NULL: none of this name. */
-void *live_service(const char *name);
+void *lode_live_service_(const char *name);
 /* tls.c: a slice of this thread's, and every later thread's, static block. */
-int live_tls(void *host, struct lode_link_tls *tls);
-void live_tls_fill(struct lode_live *live);
-void live_tls_release(struct lode_live *live);
+int lode_live_tls_(void *host, struct lode_link_tls *tls);
+/* 0, or an errno. */
+int lode_live_tls_fill_(struct lode_live *live);
+void lode_live_tls_release_(struct lode_live *live);
 /* memory.c */
-int live_map_work(struct lode_live *live);
-int live_map_span(struct lode_live *live);
-int live_protect(struct lode_live *live, enum lode_link_region region);
-int live_map_member(void *host, const void **bytes, uint64_t *size, const struct lode_link_text *names);
-int live_map_file(struct lode_live_file *file, const char *name);
+size_t lode_live_page_(void);
+int lode_live_map_work_(struct lode_live *live);
+int lode_live_map_span_(struct lode_live *live);
+int lode_live_protect_(struct lode_live *live, enum lode_link_region region);
+int lode_live_map_member_(void *host, const void **bytes, uint64_t *size, const struct lode_link_outside *which);
+int lode_live_map_file_(struct lode_live_file *file, const char *name);
 /* frames.c: tables for unwinding. */
-void live_frames_register(struct lode_live *live);
-void live_frames_withdraw(struct lode_live *live);
+void lode_live_frames_register_(struct lode_live *live);
+void lode_live_frames_withdraw_(struct lode_live *live);
 
 #endif

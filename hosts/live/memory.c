@@ -14,7 +14,12 @@
 #ifndef MAP_32BIT
 #define MAP_32BIT 0
 #endif
-enum { PAGE = 4096, LOW_HINT = 1 << 28 };
+enum { LOW_HINT = 1 << 28 };
+
+size_t lode_live_page_(void)
+{
+	return (size_t)sysconf(_SC_PAGESIZE);
+}
 
 static int map_descriptor(struct lode_live_file *file, int fd)
 {
@@ -33,9 +38,9 @@ static int map_descriptor(struct lode_live_file *file, int fd)
 }
 
 /* 0 or an errno. */
-int live_map_file(struct lode_live_file *file, const char *name)
+int lode_live_map_file_(struct lode_live_file *file, const char *name)
 {
-	int fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK), error;
+	int fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY), error;
 
 	file->name = name;
 	if (fd < 0)
@@ -46,21 +51,22 @@ int live_map_file(struct lode_live_file *file, const char *name)
 }
 
 /* A member of a thin archive: a path from the archive's folder. */
-int live_map_member(void *host, const void **bytes, uint64_t *size, const struct lode_link_text *names)
+int lode_live_map_member_(void *host, const void **bytes, uint64_t *size, const struct lode_link_outside *which)
 {
 	struct lode_live *live = host;
-	const char *slash = memrchr(names[0].at, '/', names[0].size);
-	size_t folder = !slash || names[1].at[0] == '/' ? 0 : (size_t)(slash - names[0].at) + 1;
+	const char *slash = memrchr(which->archive.at, '/', which->archive.size);
+	size_t folder = !slash || which->member.at[0] == '/' ? 0 : (size_t)(slash - which->archive.at) + 1;
 	struct lode_live_file *file;
 	char path[PATH_MAX];
 
-	if (folder + names[1].size >= sizeof path || live->nfiles_ == LODE_LIVE_FILES)
-		return ENFILE;
-	memcpy(path, names[0].at, folder);
-	memcpy(path + folder, names[1].at, names[1].size);
-	path[folder + names[1].size] = '\0';
+	live->error = folder + which->member.size >= sizeof path ? ENAMETOOLONG : live->nfiles_ == LODE_LIVE_FILES ? ENFILE : 0;
+	if (live->error != 0)
+		return live->error;
+	memcpy(path, which->archive.at, folder);
+	memcpy(path + folder, which->member.at, which->member.size);
+	path[folder + which->member.size] = '\0';
 	file = &live->files_[live->nfiles_];
-	live->error = live_map_file(file, path);
+	live->error = lode_live_map_file_(file, path);
 	if (live->error != 0)
 		return live->error;
 	file->name = "";
@@ -71,7 +77,7 @@ int live_map_member(void *host, const void **bytes, uint64_t *size, const struct
 }
 
 /* Pages are only there once they are touched: what is enough for any file costs nothing. */
-int live_map_work(struct lode_live *live)
+int lode_live_map_work_(struct lode_live *live)
 {
 	size_t bytes = 0;
 
@@ -108,7 +114,7 @@ static void *map_near(size_t size, uint64_t anchor)
 	munmap(at, size);
 	for (uint64_t step = 1; step < 56; step++) {
 		uint64_t distance = (step + 1) / 2 * (GIB / 16);
-		uint64_t hint = (step & 1 ? anchor - distance - size : anchor + distance) & ~(uint64_t)(PAGE - 1);
+		uint64_t hint = (step & 1 ? anchor - distance - size : anchor + distance) & ~(uint64_t)(lode_live_page_() - 1);
 
 		at = map(hint, size, MAP_FIXED_NOREPLACE);
 		if (at != MAP_FAILED && is_near((uint64_t)(uintptr_t)at, size, anchor))
@@ -131,14 +137,19 @@ static void *cut(unsigned char *at, size_t size, uint64_t align, size_t mapped)
 	return begin;
 }
 
-/* All pages that get bytes, at once: a fault for each would take longer than the linking. Else they come one by one. */
+/* All pages that get bytes, at once: a fault for each would take longer than the linking. Else they come one by one, as where a
+ * file asks for more than it has. */
 static void populate(const struct lode_live *live)
 {
 #ifdef MADV_POPULATE_WRITE
+	size_t bytes = 0;
+
+	for (uint32_t i = 0; i < live->nfiles_; i++)
+		bytes += live->files_[i].size;
 	for (unsigned i = 0; i < LODE_REGIONS; i++) {
 		const struct lode_link_run *run = &live->link.runs[i];
 
-		if (run->filled > 0)
+		if (run->filled > 0 && run->filled <= bytes)
 			madvise((char *)live->span_ + run->addr, run->filled, MADV_POPULATE_WRITE);
 	}
 #else
@@ -146,10 +157,10 @@ static void populate(const struct lode_live *live)
 #endif
 }
 
-int live_map_span(struct lode_live *live)
+int lode_live_map_span_(struct lode_live *live)
 {
-	size_t size = live->link.size > 0 ? (size_t)live->link.size : PAGE;
-	size_t mapped = size + (size_t)(live->link.align > PAGE ? live->link.align : 0);
+	size_t size = live->link.size > 0 ? (size_t)live->link.size : lode_live_page_();
+	size_t mapped = size + (size_t)(live->link.align > lode_live_page_() ? live->link.align : 0);
 	void *at = live->link.low ? map(LOW_HINT, mapped, MAP_32BIT) : map_near(mapped, live->anchor_);
 
 	if (at == MAP_FAILED) {
@@ -162,7 +173,7 @@ int live_map_span(struct lode_live *live)
 	return 0;
 }
 
-int live_protect(struct lode_live *live, enum lode_link_region region)
+int lode_live_protect_(struct lode_live *live, enum lode_link_region region)
 {
 	const struct lode_link_run *run = &live->link.runs[region];
 	int prot = (run->prot & LODE_PF_R ? PROT_READ : 0) | (run->prot & LODE_PF_W ? PROT_WRITE : 0) |

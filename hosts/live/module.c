@@ -3,21 +3,25 @@
 #define _GNU_SOURCE
 #include "live.h"
 #include <errno.h>
+#include <pthread.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
 
 int __cxa_atexit(void (*function)(void *), void *argument, void *module);
 void __cxa_finalize(void *module);
 
-/* Modules that are linked, for those who ask whose an address is. */
+/* Modules that are linked, for those who ask whose an address is: code of any module, in any thread. */
 static struct lode_live *modules;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 struct lode_live *lode_live_at(const void *address)
 {
-	struct lode_live *live = modules;
+	struct lode_live *live;
 
-	while (live && (uintptr_t)address - (uintptr_t)live->span_ >= live->span_size_)
+	pthread_mutex_lock(&lock);
+	for (live = modules; live && (uintptr_t)address - (uintptr_t)live->span_ >= live->span_size_;)
 		live = live->next_;
+	pthread_mutex_unlock(&lock);
 	return live;
 }
 
@@ -30,7 +34,7 @@ void lode_live_begin(struct lode_live *live, const struct lode_live_options *opt
 
 int lode_live_add(struct lode_live *live, const char *name)
 {
-	live->error = live->nfiles_ < LODE_LIVE_FILES ? live_map_file(&live->files_[live->nfiles_], name) : ENFILE;
+	live->error = live->nfiles_ < LODE_LIVE_FILES ? lode_live_map_file_(&live->files_[live->nfiles_], name) : ENFILE;
 	if (live->error != 0)
 		return LODE_ERR_IO;
 	live->nfiles_++;
@@ -43,8 +47,10 @@ static uint16_t own_machine(void)
 	return LODE_EM_X86_64;
 #elif defined(__aarch64__)
 	return LODE_EM_AARCH64;
-#else
+#elif defined(__riscv) && __riscv_xlen == 64
 	return LODE_EM_RISCV;
+#else
+#error "no relocations are known for this machine"
 #endif
 }
 
@@ -65,16 +71,16 @@ static int begin_link(struct lode_live *live, struct lode_diag *why)
 		.memory_size = live->memory_size_,
 		.names = live->options_.names,
 		.host = &live->host_,
-		.page_size = 4096,
+		.page_size = lode_live_page_(),
 		.flags = live->options_.no_frames ? 0 : LODE_LINK_EH_FRAME,
 		.machine = own_machine(),
 	};
 	uint32_t nfiles = live->nfiles_;
 	int status;
 
-	live->host_ = (struct lode_link_host){.host = live, .resolve = live_resolve, .member = live_map_member, .tls = live_tls,
-		.ifunc = call_ifunc};
-	live->anchor_ = live_anchor();
+	live->host_ = (struct lode_link_host){.host = live, .resolve = lode_live_resolve_, .member = lode_live_map_member_,
+		.tls = lode_live_tls_, .ifunc = call_ifunc};
+	live->anchor_ = lode_live_anchor_();
 	status = lode_link_begin(&live->link, &options, why);
 	for (uint32_t i = 0; i < nfiles && status == LODE_OK; i++)
 		status = lode_link_add(&live->link, live->files_[i].name, live->files_[i].bytes, live->files_[i].size, why);
@@ -83,53 +89,56 @@ static int begin_link(struct lode_live *live, struct lode_diag *why)
 
 static int fail(struct lode_diag *why)
 {
-	if (why)
-		*why = (struct lode_diag){.status = LODE_ERR_IO, .rule = LODE_RULE_NONE};
+	if (why) {
+		*why = lode_diag_of(LODE_RULE_NONE, LODE_FIELD_NONE, 0, 0);
+		why->status = LODE_ERR_IO;
+	}
 	return LODE_ERR_IO;
 }
 
-/* Text first: resolvers of ifuncs run while the rest still takes writes. */
-static int protect(struct lode_live *live, struct lode_diag *why)
+static void list(struct lode_live *live)
 {
-	int status;
-
-	if (live_protect(live, LODE_REGION_TEXT) != 0)
-		return fail(why);
-	__builtin___clear_cache((char *)live->span_, (char *)live->span_ + live->link.runs[LODE_REGION_TEXT].size);
-	status = lode_link_ifuncs(&live->link, why);
-	if (status != LODE_OK)
-		return status;
-	if (live_protect(live, LODE_REGION_RODATA) != 0 || live_protect(live, LODE_REGION_LARGE_RODATA) != 0)
-		return fail(why);
-	return LODE_OK;
+	pthread_mutex_lock(&lock);
+	live->next_ = modules;
+	modules = live;
+	pthread_mutex_unlock(&lock);
 }
 
+/* The text is executable from here on; what is only read takes writes until the slots of ifuncs are filled. */
 static int place(struct lode_live *live, struct lode_diag *why)
 {
 	struct lode_link_place there;
 	int status;
 
-	if (live_map_span(live) != 0)
+	if (lode_live_map_span_(live) != 0)
 		return fail(why);
 	there = (struct lode_link_place){.addr = (uint64_t)(uintptr_t)live->span_, .view = live->span_};
 	status = lode_link_place(&live->link, &there, why);
-	if (status == LODE_OK)
-		status = protect(live, why);
 	if (status != LODE_OK)
 		return status;
-	live_tls_fill(live);
-	live_frames_register(live);
+	live->error = lode_live_tls_fill_(live);
+	if (live->error != 0 || lode_live_protect_(live, LODE_REGION_TEXT) != 0)
+		return fail(why);
+	__builtin___clear_cache((char *)live->span_, (char *)live->span_ + live->link.runs[LODE_REGION_TEXT].size);
+	lode_live_frames_register_(live);
 	live->linked_ = true;
-	live->next_ = modules;
-	modules = live;
+	list(live);
 	return LODE_OK;
 }
 
-int lode_live_link(struct lode_live *live, struct lode_diag *why)
+static void unmap_span(struct lode_live *live)
+{
+	lode_live_tls_release_(live);
+	if (live->span_)
+		munmap(live->span_, live->span_size_);
+	live->span_ = NULL;
+}
+
+static int link_all(struct lode_live *live, struct lode_diag *why)
 {
 	int status;
 
-	if (live_map_work(live) != 0)
+	if (lode_live_map_work_(live) != 0)
 		return fail(why);
 	status = begin_link(live, why);
 	if (status == LODE_OK)
@@ -137,6 +146,39 @@ int lode_live_link(struct lode_live *live, struct lode_diag *why)
 	if (status == LODE_OK)
 		status = lode_link_plan(&live->link, why);
 	return status == LODE_OK ? place(live, why) : status;
+}
+
+int lode_live_link(struct lode_live *live, struct lode_diag *why)
+{
+	int status;
+
+	if (live->memory_) {
+		if (why)
+			*why = lode_diag_of(LODE_RULE_LINK_USE, LODE_FIELD_LINK_STAGE, 0, 0);
+		return LODE_ERR_USE;
+	}
+	status = link_all(live, why);
+	if (status != LODE_OK)
+		unmap_span(live);
+	return status;
+}
+
+/* Resolvers are the module's own code. */
+static int make_ready(struct lode_live *live, struct lode_diag *why)
+{
+	int status;
+
+	if (!live->linked_ || live->started_) {
+		if (why)
+			*why = lode_diag_of(LODE_RULE_LINK_USE, LODE_FIELD_LINK_STAGE, 0, 0);
+		return LODE_ERR_USE;
+	}
+	status = lode_link_ifuncs(&live->link, why);
+	if (status != LODE_OK)
+		return status;
+	if (lode_live_protect_(live, LODE_REGION_RODATA) != 0 || lode_live_protect_(live, LODE_REGION_LARGE_RODATA) != 0)
+		return fail(why);
+	return LODE_OK;
 }
 
 static void call(const struct lode_link_call *calls, uint32_t count, int argc, char **const vectors[2])
@@ -154,14 +196,20 @@ static void run_fini(void *data)
 }
 
 /* Finalisers run behind all that the module registers from here on, at its end or at the process's. */
-void lode_live_start(struct lode_live *live, int argc, char **argv, char **envp)
+int lode_live_start(struct lode_live *live, const struct lode_live_arguments *arguments, struct lode_diag *why)
 {
-	char **const vectors[2] = {argv, envp};
+	static char *none[] = {NULL};
+	char **const vectors[2] = {arguments ? arguments->argv : none, arguments ? arguments->envp : none};
+	int argc = arguments ? arguments->argc : 0, status = make_ready(live, why);
 
+	if (status != LODE_OK)
+		return status;
+	live->started_ = true;
 	__cxa_atexit(run_fini, live, live->span_);
 	call(live->link.preinit, live->link.npreinit, argc, vectors);
 	call(live->link.init, live->link.ninit, argc, vectors);
 	lode_link_publish(&live->link);
+	return LODE_OK;
 }
 
 void *lode_live_symbol(const struct lode_live *live, const char *name)
@@ -175,16 +223,19 @@ static void unlist(struct lode_live *live)
 {
 	struct lode_live **at = &modules;
 
+	pthread_mutex_lock(&lock);
 	while (*at && *at != live)
 		at = &(*at)->next_;
 	if (*at)
 		*at = live->next_;
+	pthread_mutex_unlock(&lock);
 }
 
+/* A thread may still have to destroy an object of its own: then code and thread-local block stay. */
 static void unmap(struct lode_live *live)
 {
-	if (live->span_ && live->nthread_exits_ == 0)
-		munmap(live->span_, live->span_size_);
+	if (__atomic_load_n(&live->nthread_exits_, __ATOMIC_RELAXED) == 0)
+		unmap_span(live);
 	if (live->memory_)
 		munmap(live->memory_, live->memory_size_);
 	for (uint32_t i = 0; i < live->nfiles_; i++)
@@ -200,13 +251,13 @@ int lode_live_end(struct lode_live *live, struct lode_diag *why)
 
 	if (status != LODE_OK)
 		return status;
-	if (live->linked_) {
+	if (live->started_)
 		__cxa_finalize(live->span_);
-		live_frames_withdraw(live);
+	if (live->linked_) {
+		lode_live_frames_withdraw_(live);
 		unlist(live);
 	}
-	live->linked_ = false;
-	live_tls_release(live);
+	live->linked_ = live->started_ = false;
 	unmap(live);
 	return LODE_OK;
 }

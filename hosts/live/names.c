@@ -11,7 +11,7 @@ static const unsigned char *thread_pointer(void)
 	return __builtin_thread_pointer();
 }
 
-uint64_t live_anchor(void)
+uint64_t lode_live_anchor_(void)
 {
 	void *libc = dlopen("libc.so.6", RTLD_LAZY | RTLD_NOLOAD);
 	void *at = libc ? dlsym(libc, "_IO_2_1_stdout_") : NULL;
@@ -87,9 +87,9 @@ static uint8_t type_of(uint64_t addr)
 	return whose.code ? LODE_STT_FUNC : LODE_STT_OBJECT;
 }
 
-int live_resolve(void *host, struct lode_link_answer *answer, const struct lode_link_symbol *symbol)
+int lode_live_resolve_(void *host, struct lode_link_answer *answer, const struct lode_link_symbol *symbol)
 {
-	void *at = live_service(symbol->name);
+	void *at = lode_live_service_(symbol->name);
 
 	(void)host;
 	if (!at)

@@ -38,11 +38,11 @@ static int service_thread_exit(void (*function)(void *), void *object, void *mod
 	struct lode_live *live = lode_live_at((const void *)(uintptr_t)function);
 
 	if (live)
-		live->nthread_exits_++;
+		__atomic_fetch_add(&live->nthread_exits_, 1, __ATOMIC_RELAXED);
 	return __cxa_thread_atexit_impl(function, object, module);
 }
 
-void *live_service(const char *name)
+void *lode_live_service_(const char *name)
 {
 	static const struct {
 		const char *name;

@@ -2,7 +2,9 @@
 /* A module's thread-local block comes in, a slice of an array that every thread has goes out: one distance from all pointers. */
 #define _GNU_SOURCE
 #include "live.h"
+#include <errno.h>
 #include <link.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -12,28 +14,48 @@ enum { UNIT = 64, UNITS = 256 };
 /* Initialised, so that it has bytes in the image that new threads are begun with. */
 static __thread unsigned char arena[UNITS * UNIT] __attribute__((aligned(UNIT), tls_model("initial-exec"))) = {1};
 static unsigned char used[UNITS];
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 static bool is_free(uint32_t first, uint32_t count)
 {
 	return !memchr(used + first, 1, count);
 }
 
-int live_tls(void *host, struct lode_link_tls *tls)
+static bool fits(uint32_t first, uint64_t count, uint64_t align)
+{
+	return ((uintptr_t)(arena + first * UNIT) & (align - 1)) == 0 && is_free(first, (uint32_t)count);
+}
+
+/* The first place that fits; UNITS: there is none. */
+static uint32_t take_units(uint64_t count, uint64_t align)
+{
+	uint32_t first = 0;
+
+	while (first + count <= UNITS && !fits(first, count, align))
+		first++;
+	if (first + count > UNITS)
+		return UNITS;
+	memset(used + first, 1, count);
+	return first;
+}
+
+int lode_live_tls_(void *host, struct lode_link_tls *tls)
 {
 	struct lode_live *live = host;
 	uint64_t count = (tls->size + (UNIT - 1)) / UNIT;
-	const unsigned char *pointer = __builtin_thread_pointer();
+	uint32_t first;
 
-	for (uint32_t first = 0; count <= UNITS && first + count <= UNITS; first++) {
-		if (((uintptr_t)(arena + first * UNIT) & (tls->align - 1)) != 0 || !is_free(first, (uint32_t)count))
-			continue;
-		memset(used + first, 1, count);
-		live->tls_first_ = first;
-		live->tls_units_ = (uint32_t)count;
-		tls->offset = (uint64_t)((uintptr_t)(arena + first * UNIT) - (uintptr_t)pointer);
-		return 0;
-	}
-	return -1;
+	if (count > UNITS)
+		return -1;
+	pthread_mutex_lock(&lock);
+	first = take_units(count, tls->align);
+	pthread_mutex_unlock(&lock);
+	if (first == UNITS)
+		return -1;
+	live->tls_first_ = first;
+	live->tls_units_ = (uint32_t)count;
+	tls->offset = (uint64_t)((uintptr_t)(arena + first * UNIT) - (uintptr_t)__builtin_thread_pointer());
+	return 0;
 }
 
 /* The image of the library or program that has the array. */
@@ -54,19 +76,20 @@ static int find_image(struct dl_phdr_info *info, size_t size, void *data)
 	return 0;
 }
 
-static void write_image(unsigned char *at, const void *bytes, size_t size, size_t zeros)
+static int write_image(unsigned char *at, const void *bytes, size_t size, size_t zeros)
 {
 	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), begin = (uintptr_t)at & ~(page - 1);
 	size_t length = (uintptr_t)at + size + zeros - begin;
 
 	if (mprotect((void *)begin, length, PROT_READ | PROT_WRITE) != 0)
-		return;
+		return errno;
 	memcpy(at, bytes, size);
 	memset(at + size, 0, zeros);
+	return 0;
 }
 
-/* This thread's block, and the one that threads to come are begun with. Those that run already have zeros. */
-void live_tls_fill(struct lode_live *live)
+/* This thread's block, and the one that threads to come are begun with. Others that run keep what they have there. */
+int lode_live_tls_fill_(struct lode_live *live)
 {
 	const struct lode_link_tls *tls = &live->link.tls;
 	size_t offset = (size_t)live->tls_first_ * UNIT, zeros = (size_t)(tls->size - tls->template_size);
@@ -74,16 +97,17 @@ void live_tls_fill(struct lode_live *live)
 	unsigned char *image = NULL;
 
 	if (tls->size == 0)
-		return;
+		return 0;
 	memcpy(arena + offset, template, tls->template_size);
 	memset(arena + offset + tls->template_size, 0, zeros);
 	dl_iterate_phdr(find_image, &image);
-	if (image)
-		write_image(image + offset, template, tls->template_size, zeros);
+	return image ? write_image(image + offset, template, tls->template_size, zeros) : 0;
 }
 
-void live_tls_release(struct lode_live *live)
+void lode_live_tls_release_(struct lode_live *live)
 {
+	pthread_mutex_lock(&lock);
 	memset(used + live->tls_first_, 0, live->tls_units_);
+	pthread_mutex_unlock(&lock);
 	live->tls_units_ = 0;
 }

@@ -43,8 +43,12 @@ struct lode_live {
 	struct lode_live *next_;
 	uint32_t tls_first_, tls_units_;
 	uint32_t nthread_exits_; /* destructors of thread-local objects that were registered: the text stays */
-	bool framed_, linked_;
+	bool framed_, linked_, started_;
 };
+
+/*
+ * One thread at a time begins, links, starts and ends modules; code of modules may run, and lode_live_at be called, in any.
+ */
 
 /** Begin a module. Nothing can fail yet. */
 void lode_live_begin(struct lode_live *live, const struct lode_live_options *options);
@@ -57,15 +61,28 @@ void lode_live_begin(struct lode_live *live, const struct lode_live_options *opt
 int lode_live_add(struct lode_live *live, const char *name);
 
 /**
- * lode_live_link - link all files into this process, up to the protection of the pages: nothing of the module has run yet
+ * lode_live_link - link all files into this process: nothing of the module runs
  * Symbols that the module lacks are those of libraries that are loaded. LODE_ERR_IO without a rule: see live->error.
+ * After a failure nothing of the module is mapped but its files, which live->link.blame quotes: lode_live_end lets go of them.
+ * Thread-local variables have their initial values in this thread and in those that begin later; other threads that run have there
+ * what an earlier module left, or zeros.
  * Link the program that calls this from objects built with -fPIC: others have copies of variables of the C library (stdout, environ)
  * far from it, where code built with -fPIE cannot reach them.
  */
 int lode_live_link(struct lode_live *live, struct lode_diag *why);
 
-/** Run the initialisers, with the arguments of main; then the module's symbols are visible in its namespace. */
-void lode_live_start(struct lode_live *live, int argc, char **argv, char **envp);
+/** What initialisers are called with: the arguments of main. */
+struct lode_live_arguments {
+	int argc;
+	char **argv, **envp;
+};
+
+/**
+ * lode_live_start - resolvers of ifuncs and initialisers run; then the module's symbols are visible in its namespace
+ * @arguments: may be NULL: none
+ * Precondition: linked, and not started before. Errors: link-ifunc, link-use; LODE_ERR_IO without a rule: see live->error.
+ */
+int lode_live_start(struct lode_live *live, const struct lode_live_arguments *arguments, struct lode_diag *why);
 
 /** Address of a symbol of the module, or NULL. */
 void *lode_live_symbol(const struct lode_live *live, const char *name);

@@ -34,6 +34,7 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	entry = (int (*)(int, char **, char **))(uintptr_t)lode_live_symbol(&live, "main");
-	lode_live_start(&live, 1, arguments, environ);
+	if (lode_live_start(&live, &(struct lode_live_arguments){1, arguments, environ}, &why) != LODE_OK)
+		return 1;
 	exit(entry(1, arguments, environ));
 }

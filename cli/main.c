@@ -29,7 +29,8 @@ static void print_help(FILE *stream)
 		fprintf(stream, "  %-7s %s\n", verbs[i].name, verbs[i].help);
 	fputs("\n  lode VERB --help    options of a verb\n"
 	      "  lode --version      version\n"
-	      "\nExit status: 0 done, 1 refused or failed, 2 misuse; exec and run pass on the program's own.\n", stream);
+	      "\nExit status: 0 done, 1 refused or failed, 2 misuse; exec, link, run and boot pass on the program's own.\n",
+		stream);
 }
 
 static int no_such(const char *what, const char *name)

@@ -13,6 +13,7 @@
 enum { VERBOSE = 1 };
 
 #define NO_PATH_KERNEL "a kernel needs a path, to be opened by"
+#define NO_PATH_OBJECT "what is to be linked needs a path of its own"
 #define NO_PATH "a script of /bin/sh needs a path, to be given to it: sh -s reads one from standard input"
 
 static const struct option options[] = {
@@ -26,11 +27,12 @@ static const struct command command = {
 	.noptions = sizeof options / sizeof *options,
 	.summary = "Finds out what FILE is and does the right thing with it.",
 	.more = "Programs and scripts take the place of this process, as `lode exec` starts them. Kernels are booted as by\n"
-		"`lode boot`, with ARGS as their command line. Objects, libraries, archives and cores are recognised and named.",
+		"`lode boot`, with ARGS as their command line. Objects and archives are linked in memory, as by `lode link`, and\n"
+		"their main is called. Libraries, kernel modules and cores are recognised and named.",
 	.in_order = true,
 };
 
-enum job { JOB_NONE, JOB_EXEC, JOB_BOOT };
+enum job { JOB_NONE, JOB_EXEC, JOB_BOOT, JOB_LINK };
 
 /* What is to be done with a kind of file, and what is said where nothing can be done. */
 static const struct {
@@ -41,7 +43,7 @@ static const struct {
 	[KIND_EMPTY] = {JOB_NONE, "there is nothing in it to run"},
 	[KIND_TEXT] = {JOB_NONE, "it may not be executed; chmod +x makes it a script of /bin/sh, or of what its #! names"},
 	[KIND_SCRIPT] = {JOB_EXEC, NULL},
-	[KIND_ARCHIVE] = {JOB_NONE, "linking and running archives is not there yet; `lode show` lists its members"},
+	[KIND_ARCHIVE] = {JOB_LINK, NO_PATH_OBJECT},
 	[KIND_PE] = {JOB_NONE, "lode runs ELF files"},
 	[KIND_FLAT] = {JOB_NONE, "kernels are booted on x86-64 only"},
 	[KIND_FOREIGN] = {JOB_NONE, "lode runs ELF files"},
@@ -53,7 +55,7 @@ static const struct {
 	[KIND_INTERPRETER] = {JOB_EXEC, NULL},
 	[KIND_LIBRARY] = {JOB_NONE, "a library runs as part of a program; `lode show` explains it"},
 	[KIND_KERNEL] = {JOB_BOOT, NO_PATH_KERNEL},
-	[KIND_OBJECT] = {JOB_NONE, "linking and running objects is not there yet; `lode show` reads it"},
+	[KIND_OBJECT] = {JOB_LINK, NO_PATH_OBJECT},
 	[KIND_MODULE] = {JOB_NONE, "loading kernel modules is not there yet; `lode show` reads it"},
 	[KIND_CORE] = {JOB_NONE, "a core is what is left of a program: nothing can run it; `lode show` reads it"},
 	[KIND_DEBUG] = {JOB_NONE, "its code is in the file that it was taken from"},
@@ -76,7 +78,7 @@ static void look_inside(struct kind *kind, const char *name)
 	if (file_open(&file, name, 0) == 0) {
 		inside = kind_of_image(&file);
 		snprintf(words, sizeof words, "%.40s with a %.100s in it", kind->words, inside.words);
-		if (job_of(&file, &inside) != JOB_EXEC)
+		if (job_of(&file, &inside) == JOB_BOOT || job_of(&file, &inside) == JOB_NONE)
 			kind->id = inside.id;
 		memcpy(kind->words, words, sizeof words);
 	}
@@ -93,8 +95,10 @@ static enum job say(const char *name, const struct kind *kind, enum job job, boo
 {
 	bool no_path = kind->id == KIND_TEXT && strcmp(name, INPUT_NAME) == 0;
 
-	if (job == JOB_BOOT && strcmp(name, INPUT_NAME) == 0)
+	if ((job == JOB_BOOT || job == JOB_LINK) && strcmp(name, INPUT_NAME) == 0)
 		job = JOB_NONE;
+	if (job == JOB_LINK && access(name, F_OK) != 0)
+		job = JOB_NONE; /* a member: "lib.a:member.o" */
 	if (job == JOB_NONE)
 		complain(name, "%s: %s", kind->words, no_path ? NO_PATH : jobs[kind->id].missing);
 	else if (verbose)
@@ -232,6 +236,7 @@ int cmd_run(int argc, char **argv)
 	switch (choose(&launch, walk.operands[0])) {
 	case JOB_EXEC: return launch_program(&launch, walk.operands);
 	case JOB_BOOT: return boot_words(walk.operands);
+	case JOB_LINK: return link_words(walk.operands);
 	default: return EXIT_FAILED;
 	}
 }

@@ -284,7 +284,7 @@ static int map_pie(struct exec_object *object, const struct lode_span *span, con
 
 static bool overlap(uint64_t a, uint64_t a_size, uint64_t b, uint64_t b_size)
 {
-	return a < b + b_size && b < a + a_size;
+	return a - b < b_size || b - a < a_size;
 }
 
 /* What stays mapped through the commit, and the room into which the stack may grow at once. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Start states as data. So far: the initial stack of a System V process. */
+/* The start state of a process as data: the initial stack of the System V ABIs. (Kernels' start states: machine.h, protocol.h.) */
 #ifndef LODE_START_H
 #define LODE_START_H
 

@@ -164,7 +164,7 @@ def run_names():
     for name, (file, words) in things.items():
         os.chmod(file, 0o755) if file.startswith(harness.FOLDER) else None
         result = lode("run", file)
-        wanted = "[start-linux" if name == "bzImage" else words
+        wanted = "[start-linux" if name == "bzImage" else "no object defines main" if name in ("object", "archive") else words
         case("run names: " + name, equal(result.status, 1, "status"), (name == "bzImage" or one_line_error(result), result.err), (wanted in result.err, result.err))
         if name in ("text", "PE", "Mach-O"):
             result = lode("show", file)
@@ -185,6 +185,10 @@ def run_names():
     case("run: a script in a pipe", equal(lode("run", "-", stdin=b"#!/bin/sh\n").status, 126), "a script that has no path" in lode("run", "-", stdin=b"#!/bin/sh\n").err)
     endless = subprocess.run(["sh", "-c", 'yes | "$1" run -', "sh", LODE], capture_output=True, timeout=20)
     case("run: text without end", equal(endless.returncode, 1), (b"sh -s" in endless.stderr, endless.stderr))
+    source = write("main.c", b"#include <stdio.h>\nint main(int argc, char **argv)\n{\n\tprintf(\"%d %s\", argc, argv[1]);\n\treturn 5;\n}\n")
+    if subprocess.run(["cc", "-c", "-o", path("main.o"), source]).returncode == 0:
+        linked = lode("run", path("main.o"), "hello")
+        case("run: an object", equal(linked.status, 5), equal(linked.out, "2 hello"), equal(linked.err, ""))
     member = lode("run", path("lib.a") + ":object.o")
     case("run names: member", equal(member.status, 1), "relocatable object" in member.err)
 

@@ -19,7 +19,10 @@ static const struct option options[] = {
 	 "pvh            VMMs that start a kernel by its PVH note\n"
 	 "limine         boot loaders of the Limine protocol\n"
 	 "multiboot      GRUB and others, Multiboot 1 and 2\n"
+	 "multiboot2     the same, version 2 only\n"
 	 "linux-kernel   a bzImage or vmlinux\n"
+	 "rust           boot loaders for bootloader_api 0.11\n"
+	 "elf64          VMMs that enter any ELF64 kernel in 64-bit mode\n"
 	 "module         a Linux kernel module\n"
 	 "any            what holds for every loader"},
 	OPTION_JSON(OPT_JSON),
@@ -97,8 +100,12 @@ static void check_image(struct check *c)
 	check_multiboot(c);
 	check_limine(c);
 	check_linux(c);
+	check_elf64(c);
+	check_rust(c);
+	check_sse_kernel(c);
 	check_object(c);
 	check_plan(c);
+	check_start(c);
 	c->targets = asked;
 }
 
@@ -378,7 +385,7 @@ static int take_option(struct run *run, int option, const char *value)
 	switch (option) {
 	case OPT_FOR:
 		return take_targets(&run->targets, value) ? 0 : misuse_value(&command, "for", value,
-			"linux-process, pvh, limine, multiboot, linux-kernel, module or any");
+			"linux-process, pvh, limine, multiboot, multiboot2, linux-kernel, rust, elf64, module or any");
 	case OPT_COLOR:
 		if (!parse_when(&when, value))
 			return misuse_value(&command, "color", value, WHEN_MUST);

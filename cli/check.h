@@ -12,13 +12,18 @@ enum {
 	FOR_PROCESS = 1,   /* Linux execve and ld.so */
 	FOR_PVH = 2,
 	FOR_LIMINE = 4,
-	FOR_MULTIBOOT = 8,
-	FOR_LINUX = 16,    /* a Linux kernel for a boot loader or a VMM */
-	FOR_MODULE = 32,   /* a Linux kernel module */
-	FOR_ANY = 64,      /* what holds for every loader */
-	FOR_KERNELS = FOR_PVH | FOR_LIMINE | FOR_MULTIBOOT | FOR_LINUX,
+	FOR_MULTIBOOT = 8, /* either version */
+	FOR_MULTIBOOT2 = 16,
+	FOR_LINUX = 32,    /* a Linux kernel for a boot loader or a VMM */
+	FOR_RUST = 64,     /* made with bootloader_api 0.11 */
+	FOR_ELF64 = 128,   /* entered in 64-bit mode as Linux is, without a mark of any protocol */
+	FOR_MODULE = 256,  /* a Linux kernel module */
+	FOR_ANY = 512,     /* what holds for every loader */
+	FOR_MULTIBOOTS = FOR_MULTIBOOT | FOR_MULTIBOOT2,
+	FOR_PHYSICAL = FOR_PVH | FOR_MULTIBOOTS | FOR_LINUX | FOR_ELF64, /* loaded to p_paddr */
+	FOR_KERNELS = FOR_PHYSICAL | FOR_LIMINE | FOR_RUST,
 	FOR_EVERY = FOR_PROCESS | FOR_KERNELS | FOR_MODULE | FOR_ANY,
-	NTARGETS = 7,
+	NTARGETS = 10,
 };
 
 /* Ascending: a file's verdict is the highest of its findings. */
@@ -114,6 +119,8 @@ struct check {
 void check_add(struct check *c, enum check_id id, struct check_place place, const char *format, ...) __attribute__((format(printf,
 	4, 5)));
 void check_add_core(struct check *c, const struct lode_diag *why);
+/* The same of what was found on the way of lode boot, by the protocol of this name. */
+void check_add_start(struct check *c, const struct lode_diag *why, const char *protocol);
 void check_seen(struct check *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
 enum check_severity check_worst(const struct check *c, bool strict, bool *clean);
 /* What of the findings is printed. strict: hints count for the exit status, and so in the last line even where they are not
@@ -186,8 +193,14 @@ void check_pvh(struct check *c);
 void check_multiboot(struct check *c);
 void check_limine(struct check *c);
 void check_sse(struct check *c, uint64_t revision);
+void check_sse_kernel(struct check *c);
 void check_linux(struct check *c);
 void check_bzimage(struct check *c);
+void check_elf64(struct check *c);
+void check_rust(struct check *c);
+/* check_start.c: what lode boot would refuse; the file itself is a bzImage for the second */
+void check_start(struct check *c);
+void check_start_bzimage(struct check *c);
 void check_object(struct check *c);
 
 #endif

@@ -83,6 +83,8 @@ static uint32_t protocols(struct check *c)
 		found |= FOR_MULTIBOOT;
 	if (c->marks.limine)
 		found |= FOR_LIMINE;
+	if (c->marks.rust)
+		found |= FOR_RUST;
 	c->exhausted |= c->marks.partly;
 	return found;
 }
@@ -94,6 +96,7 @@ static const char *protocol_reason(uint32_t found)
 	case FOR_PVH: return "it has a PVH entry note";
 	case FOR_MULTIBOOT: return "it has a Multiboot header";
 	case FOR_LIMINE: return "it has Limine requests";
+	case FOR_RUST: return "it has the configuration of bootloader_api";
 	default: return "it bears the marks of several boot protocols";
 	}
 }
@@ -111,10 +114,6 @@ static uint32_t guess_program(struct check *c)
 	if (found != 0) {
 		c->guess = protocol_reason(found);
 		return found;
-	}
-	if (c->marks.rust) {
-		c->guess = "it has the configuration of bootloader_api";
-		return FOR_ANY;
 	}
 	if (c->library) {
 		c->guess = "it is a shared library";

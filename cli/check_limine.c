@@ -5,7 +5,7 @@
 #include <string.h>
 
 
-enum { MAX_MARKS = 128, NO_SSE_SINCE = 5 };
+enum { MAX_MARKS = 128, NO_SSE_SINCE = 5, RSDP_PHYSICAL = 3 };
 
 struct id {
 	uint64_t low, high;
@@ -141,6 +141,24 @@ static const char *request_name(const struct mark *mark)
 	return NULL;
 }
 
+static bool is_request(const struct mark *mark, enum lode_limine_request id)
+{
+	return mark->low == requests[id].low && mark->high == requests[id].high;
+}
+
+static bool wants_firmware(const struct mark *mark)
+{
+	static const enum lode_limine_request ids[] = {
+		LODE_LIMINE_DTB, LODE_LIMINE_SMBIOS, LODE_LIMINE_EFI_SYSTEM_TABLE, LODE_LIMINE_EFI_MEMMAP, LODE_LIMINE_RISCV_HART,
+		LODE_LIMINE_TPM_LOG, LODE_LIMINE_KEEP_IOMMU, LODE_LIMINE_FLANTERM,
+	};
+
+	for (size_t i = 0; i < sizeof ids / sizeof *ids; i++)
+		if (is_request(mark, ids[i]))
+			return true;
+	return false;
+}
+
 static struct check_place at_mark(const char *structure, const char *field, uint64_t value, const struct mark *mark)
 {
 	return check_at(structure, LODE_NO_INDEX, field, value, mark->offset);
@@ -201,6 +219,8 @@ static void check_request(struct check *c, const struct marks *marks, unsigned i
 
 	if (!name)
 		check_add(c, CHECK_LIMINE_UNKNOWN, place, NULL);
+	else if (wants_firmware(mark))
+		check_add(c, CHECK_LIMINE_UNANSWERED, place, "%s", name);
 	if (!mark->loaded)
 		check_add(c, CHECK_LIMINE_UNLOADED, place, "%s", name ? name : "unknown");
 	else if (mark->vaddr % 8 != 0)
@@ -319,6 +339,9 @@ void check_limine(struct check *c)
 	find(c, &marks, common);
 	revision = check_base(c, marks.count > 0);
 	check_requests(c, &marks);
+	for (unsigned i = 0; revision == RSDP_PHYSICAL && i < marks.count; i++)
+		if (is_request(&marks.mark[i], LODE_LIMINE_RSDP))
+			check_add(c, CHECK_LIMINE_ACPI, at_mark("Limine request", "id", marks.mark[i].low, &marks.mark[i]), NULL);
 	check_addresses(c);
 	check_moving(c);
 	if (revision >= NO_SSE_SINCE && c->image.machine == LODE_EM_X86_64)

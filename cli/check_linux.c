@@ -67,6 +67,7 @@ void check_bzimage(struct check *c)
 	if (version >= V205 && head[LODE_LINUX_RELOCATABLE] == 0)
 		check_add(c, CHECK_BZIMAGE_FIXED, at("relocatable_kernel", 0, LODE_LINUX_RELOCATABLE), NULL);
 	check_payload(c, head);
+	check_start_bzimage(c);
 }
 
 void check_linux(struct check *c)

@@ -85,6 +85,18 @@ static bool near_miss(struct check *c, const struct version *kind)
 	return true;
 }
 
+/* No header of version 2, and none of version 1 where that would do. */
+static void tell_missing(struct check *c, bool either)
+{
+	bool near = either && near_miss(c, &kinds[0]);
+
+	if (near || near_miss(c, &kinds[1]))
+		return;
+	if (either)
+		check_add(c, CHECK_MULTIBOOT_MISSING, check_at_file(LODE_NO_OFFSET), NULL);
+	check_add(c, CHECK_MULTIBOOT2_MISSING, check_at_file(LODE_NO_OFFSET), NULL);
+}
+
 static bool loaded_at(const struct check *c, uint64_t addr)
 {
 	for (uint32_t i = 0; i < c->image.nsegments; i++) {
@@ -183,20 +195,19 @@ static void check_second(struct check *c, uint64_t offset)
 
 void check_multiboot(struct check *c)
 {
-	uint64_t first, second;
+	uint64_t first = LODE_NO_OFFSET, second;
+	bool either = (c->targets & FOR_MULTIBOOT) != 0;
 
-	if (!(c->targets & FOR_MULTIBOOT))
+	if (!(c->targets & FOR_MULTIBOOTS))
 		return;
-	first = find(c, &kinds[0]);
+	if (either)
+		first = find(c, &kinds[0]);
 	second = find(c, &kinds[1]);
-	if (first == LODE_NO_OFFSET && second == LODE_NO_OFFSET) {
-		if (!near_miss(c, &kinds[0]) && !near_miss(c, &kinds[1]))
-			check_add(c, CHECK_MULTIBOOT_MISSING, check_at_file(LODE_NO_OFFSET), NULL);
-		return;
-	}
+	if (second == LODE_NO_OFFSET && (first == LODE_NO_OFFSET || (c->targets & FOR_MULTIBOOT2)))
+		tell_missing(c, either && first == LODE_NO_OFFSET);
 	if (first != LODE_NO_OFFSET)
 		check_first(c, first);
-	else
+	else if (second != LODE_NO_OFFSET)
 		check_add(c, CHECK_MULTIBOOT2_ONLY, at(&kinds[1], "magic", LODE_MULTIBOOT2_MAGIC, second), NULL);
 	if (second != LODE_NO_OFFSET)
 		check_second(c, second);

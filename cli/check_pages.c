@@ -21,7 +21,7 @@ static void check_pair(struct check *c, uint32_t index, uint32_t other)
 	struct check_place place = check_at_segment(c, index, LODE_FIELD_PHDR_VADDR);
 	unsigned long long page = page_of(a->vaddr);
 
-	if (a->flags == b->flags || (c->targets & (FOR_PVH | FOR_MULTIBOOT | FOR_LINUX)))
+	if (a->flags == b->flags || (c->targets & (FOR_PHYSICAL | FOR_RUST)))
 		check_add(c, CHECK_SEGMENT_PAGE_TOUCH, place, "page 0x%llx: %s, and %s of program header %u", page,
 			prot_name(a->flags), prot_name(b->flags), other);
 	if (a->flags == b->flags)

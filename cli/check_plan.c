@@ -114,7 +114,7 @@ static void relocate(struct check *c, const struct lode_plan *plan)
 
 	if (!c->has_dynamic)
 		return;
-	if (!(c->targets & FOR_LIMINE)) {
+	if (!(c->targets & (FOR_LIMINE | FOR_RUST))) {
 		if (c->dynamic.needed > 0 || lode_segment_find(&c->image, LODE_PT_INTERP))
 			return;
 		options.resolve = known_elsewhere;
@@ -163,13 +163,13 @@ static void plan_kernel(struct check *c)
 {
 	struct lode_policy policy = lode_policy_kernel(PAGE);
 	struct lode_plan plan;
-	bool physical = !(c->targets & (FOR_LIMINE | FOR_ANY));
+	bool physical = !(c->targets & (FOR_LIMINE | FOR_RUST | FOR_ANY));
 
 	policy.wx = LODE_WX_ALLOW;
 	policy.domain = physical ? LODE_PHYSICAL : LODE_VIRTUAL;
 	policy.relocate = physical ? LODE_RELOCATE_NONE : LODE_RELOCATE_LOADER;
 	/* check_multiboot() and check_pvh() know which entry counts; a zero has a rule of its own. */
-	if (c->image.entry == 0 || (c->targets & (FOR_PVH | FOR_MULTIBOOT)) || !c->program)
+	if (c->image.entry == 0 || (c->targets & (FOR_PVH | FOR_MULTIBOOTS | FOR_ELF64)) || !c->program)
 		policy.flags |= LODE_PLAN_ENTRY_ANY;
 	if (plan_copy(c, &plan, &policy) && !physical)
 		relocate(c, &plan);

@@ -104,6 +104,20 @@ void check_add_core(struct check *c, const struct lode_diag *why)
 	add_core(c, why->rule, place, why->limit, text);
 }
 
+void check_add_start(struct check *c, const struct lode_diag *why, const char *protocol)
+{
+	size_t before = c->nfindings, used;
+	struct check_finding *finding;
+
+	check_add_core(c, why);
+	if (c->nfindings == before)
+		return;
+	finding = &c->findings[before];
+	used = strlen(finding->detail);
+	snprintf(finding->detail + used, sizeof finding->detail - used, "%slode boot --protocol=%s", used > 0 ? "; " : "",
+		protocol);
+}
+
 void check_add_rule(struct check *c, enum lode_rule rule, enum lode_field field, struct check_place place, uint64_t limit)
 {
 	place.structure = lode_field_structure(field);

@@ -102,7 +102,8 @@ const char *check_severity_name(enum check_severity severity)
 	return names[severity];
 }
 
-static const char *const targets[NTARGETS] = {"linux-process", "pvh", "limine", "multiboot", "linux-kernel", "module", "any"};
+static const char *const targets[NTARGETS] = {"linux-process", "pvh", "limine", "multiboot", "multiboot2", "linux-kernel",
+	"rust", "elf64", "module", "any"};
 
 const char *check_target_name(uint32_t bit)
 {

@@ -200,7 +200,16 @@ static size_t decode(struct instruction *i, const unsigned char *code, size_t si
 /* What a sweep found. */
 struct sweep {
 	uint64_t count, bad, first; /* first: file offset */
+	bool sets; /* mov to CR4, at any offset: 16-bit and 32-bit code is none to this sweep */
 };
+
+static bool writes_cr4(const unsigned char *code, size_t size)
+{
+	for (size_t i = 0; i + 2 < size; i++)
+		if (code[i] == 0x0f && code[i + 1] == 0x22 && (code[i + 2] & 0xf8) == 0xe0)
+			return true;
+	return false;
+}
 
 static void sweep(struct check *c, struct sweep *found, uint64_t offset, uint64_t size)
 {
@@ -214,6 +223,7 @@ static void sweep(struct check *c, struct sweep *found, uint64_t offset, uint64_
 
 		if (!check_read(c, code, offset, n))
 			return;
+		found->sets |= writes_cr4(code, n);
 		while (at < stop) {
 			struct instruction i;
 			size_t length = decode(&i, code + at, n - at);
@@ -254,18 +264,37 @@ static void sweep_segments(struct check *c, struct sweep *found)
 }
 
 /* Data between the code makes a sweep stumble: then a few hits are no proof. */
+static bool find_vectors(struct check *c, struct sweep *found)
+{
+	*found = (struct sweep){0};
+	if (c->has_sections)
+		sweep_sections(c, found);
+	else
+		sweep_segments(c, found);
+	return found->count > 0 && (found->bad == 0 || found->count >= SURE);
+}
+
 void check_sse(struct check *c, uint64_t revision)
 {
-	struct sweep found = {0};
+	struct sweep found;
 
-	if (c->has_sections)
-		sweep_sections(c, &found);
-	else
-		sweep_segments(c, &found);
-	if (found.count == 0 || (found.bad > 0 && found.count < SURE))
+	if (!find_vectors(c, &found))
 		return;
 	check_add(c, CHECK_LIMINE_SSE, check_at("code", LODE_NO_INDEX, "base revision", revision, found.first),
 		  "%llu instructions of a linear sweep, the first one at this offset; whether they run before the kernel "
 		  "sets the bit was not looked at",
 		  (unsigned long long)found.count);
+}
+
+/* A Linux kernel knows what it does. */
+void check_sse_kernel(struct check *c)
+{
+	struct sweep found;
+
+	if (!(c->targets & check_rule_at(LODE_RULE_COUNT_ + (uint32_t)CHECK_KERNEL_SSE).targets) || c->vmlinux ||
+		c->image.machine != LODE_EM_X86_64 || c->image.type == LODE_ET_REL)
+		return;
+	if (find_vectors(c, &found) && !found.sets)
+		check_add(c, CHECK_KERNEL_SSE, check_at("code", LODE_NO_INDEX, "", 0, found.first),
+			"%llu instructions of a linear sweep, the first one at this offset", (unsigned long long)found.count);
 }

@@ -52,7 +52,7 @@ static bool bears_marks(const struct check *c)
 {
 	bool both = lode_segment_find(&c->image, LODE_PT_INTERP) != NULL && c->has_dynamic && c->dynamic.needed > 0;
 
-	return c->marks.pvh || c->marks.multiboot || c->marks.multiboot2 || (!both && c->marks.limine);
+	return c->marks.pvh || c->marks.multiboot || c->marks.multiboot2 || c->marks.rust || (!both && c->marks.limine);
 }
 
 bool check_userland(struct check *c)

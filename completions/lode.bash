@@ -7,7 +7,7 @@ _lode_values()
 	case $1:$2 in
 	*:--color) echo 'auto always never' ;;
 	show:--for) echo 'process kernel' ;;
-	check:--for | check:-f) echo 'linux-process pvh limine multiboot linux-kernel module any' ;;
+	check:--for | check:-f) echo 'linux-process pvh limine multiboot multiboot2 linux-kernel rust elf64 module any' ;;
 	boot:--protocol) echo 'auto pvh linux elf64 multiboot multiboot2 limine rust' ;;
 	boot:--engine) echo 'auto kvm qemu' ;;
 	check:--explain) lode check --list 2>/dev/null | cut -d' ' -f1 ;;

@@ -139,6 +139,7 @@ GOOD_FIELDS = struct.pack('<5I', 0x100000 + HEAD, 0x100000, 0, 0, 0x100000 + HEA
 BAD_FIELDS = struct.pack('<5I', 0x100000 + HEAD, 0x200000, 0, 0, 0x100000 + HEAD)
 case('multiboot-address', 'multiboot', lambda: mb(mb1(0x10000, GOOD_FIELDS)), mb)
 case('multiboot-address-range', 'multiboot', lambda: mb(mb1(0x10000, BAD_FIELDS)), lambda: mb(mb1(0x10000, GOOD_FIELDS)))
+case('multiboot2-missing', 'multiboot2', mb, lambda: mb(mb2()))
 case('multiboot2-only', 'multiboot', lambda: mb(mb2()), lambda: mb(mb1() + bytes(4) + mb2()))
 case('multiboot2-tag', 'multiboot', lambda: mb(mb2(end=False)), lambda: mb(mb2()))
 case('multiboot2-demand', 'multiboot', lambda: mb(mb2(struct.pack('<HHI', 99, 0, 8))), lambda: mb(mb2(struct.pack('<HHI', 99, 1, 8))))
@@ -357,18 +358,29 @@ def xen(entry, size=4, owner=b'Xen', align=4):
 	return note(owner, 18, entry.to_bytes(size, 'little'), align)
 
 
-def pvh(notes=None, align=4, extra=(), segments=None, **change):
+def pvh(notes=None, align=4, extra=(), code=CODE):
 	data = xen(0x100200) if notes is None else notes
-	text = seg(PT_LOAD, R | X, 0x100000, CODE * 16)
+	text = seg(PT_LOAD, R | X, 0x100000, code * 16)
 	return image([text, seg(PT_LOAD, R, 0x200000, data + bytes(64)), seg(PT_LOAD, R | W, 0x300000, b'data'),
 		seg(PT_NOTE, R, 0x200000, inside=True, size=len(data), align=align), *extra])
 
 
 OTHER = note(b'GNU', 3, bytes(20))
+SSE, SET_CR4 = bytes.fromhex('0f290424') * 8, bytes.fromhex('0f22e0')
+case('kernel-sse', 'pvh', lambda: pvh(code=SSE + CODE), lambda: pvh(code=SET_CR4 + SSE + CODE))
+case('boot-memory', 'pvh', lambda: pvh(extra=[seg(PT_LOAD, R, 0x20000000, b'far')]), lambda: pvh(extra=[seg(PT_LOAD, R, 0x400000, b'near')]))
+case('elf64-virtual', 'elf64', lambda: high(0xffffffff80100000), lambda: high(0x100000))
+
+
+def high(entry):
+	"""Linked to the upper half, loaded at 1 MiB, no protocol."""
+	return image([seg(PT_LOAD, R | X, 0xffffffff80100000, CODE * 4, paddr=0x100000)], entry=entry + 0x80)
+
+
 case('pvh-missing', 'pvh', lambda: pvh(OTHER), pvh)
 case('pvh-entry', 'pvh', lambda: pvh(xen(0x900000)), pvh)
 case('pvh-entry-high', 'pvh', lambda: pvh(xen(0x1_0010_0200, 8)), lambda: pvh(xen(0x100200, 8)))
-case('pvh-size', 'pvh', lambda: pvh(xen(0x100200, 12)), pvh)
+case('pvh-size', 'pvh', lambda: pvh(xen(0x100200, 12)), pvh, also=['start-pvh-note'])
 case('pvh-owner', 'pvh', lambda: pvh(xen(0x100200) + xen(0x100200, owner=b'Foo')), pvh)
 case('pvh-twice', 'pvh', lambda: pvh(xen(0x100200) + xen(0x100240)), pvh)
 # read as 8-aligned, the second note hides in what seems to be the first one's padding and a note of no name
@@ -434,6 +446,10 @@ case('limine-twice', 'limine', lambda: limine(START + base() + MEMMAP + MEMMAP +
 case('limine-outside', 'limine', lambda: limine(START + base() + MEMMAP + END + HHDM), limine)
 case('limine-markers', 'limine', lambda: limine(START + base() + MEMMAP + HHDM), limine)
 case('limine-align', 'limine', lambda: limine(START + base() + MEMMAP + bytes(4) + HHDM + bytes(4) + END), limine)
+RSDP = COMMON + struct.pack('<QQQQ', 0xc5e77b6b397e7b43, 0x27637845accdcf3c, 0, 0)
+DTB = COMMON + struct.pack('<QQQQ', 0xb40ddb48fb54bac7, 0x545081493f81ffb7, 0, 0)
+case('limine-acpi', 'limine', lambda: limine(START + base(3) + RSDP + END), lambda: limine(START + base(4) + RSDP + END))
+case('limine-unanswered', 'limine', lambda: limine(START + base() + DTB + END), limine)
 case('limine-unknown', 'limine', lambda: limine(START + base() + COMMON + struct.pack('<QQQQ', 1, 2, 0, 0) + END), limine)
 case('limine-low', 'limine', lambda: limine(extra=[seg(PT_LOAD, R, 0x100000, b'low')]), limine, also=['segment-descending'])
 case('limine-dynamic', 'limine', lambda: limine(type_=3), limine)
@@ -489,13 +505,41 @@ def limine_needed():
 
 
 case('limine-relocation', 'limine', lambda: limine_pie(18), limine_pie, also=['relacount-high', 'reloc-tls'])
-case('irelative-kernel', 'limine', lambda: limine_pie(37), limine_pie, also=['limine-relocation'])
+case('irelative-kernel', 'limine', lambda: limine_pie(37), limine_pie, also=['limine-relocation', 'reloc-irelative'])
 case('limine-needed', 'limine', limine_needed, limine_pie)
+
+# bootloader_api
+
+MAPPING = bytes(9)
+
+
+def fixed(addr):
+	return struct.pack('<BQ', 1, addr)
+
+
+def rust_config(version=(0, 11, 15), stack_size=0x14000, stack=MAPPING, info=MAPPING, range_=(None, None), aslr=0):
+	ends = b''.join(struct.pack('<BQ', end is not None, end or 0) for end in range_)
+	return bytes.fromhex('743CA961093646A0BB555C158915253D') + struct.pack('<HHHBQ', *version, 0, stack_size) + stack + MAPPING + info + MAPPING + bytes(20) + \
+		bytes([aslr]) + ends + MAPPING + bytes(18)
+
+
+def rust(config=None, *more, code=CODE, **options):
+	return image([seg(PT_LOAD, R | X, 0x200000, code), seg(PT_LOAD, R | W, 0x202000, rust_config() if config is None else config), *more], **options)
+
+
+def rust_pie(type_=None):
+	config = ', '.join(str(b) for b in rust_config())
+	file = limine_c(POINTER + ' __attribute__((used, section(".data"))) static unsigned char config[] = {%s};' % config, '(void)p', flags=PIE).set(e_type=3)
+	return file if type_ is None else file.poke(file.sh(file.section('.rela'), 'sh_offset') + 8, 4, type_)
+
+
+case('rust-relocation', 'rust', lambda: rust_pie(1), rust_pie, also=['relacount-high'])
+case('kernel-relocations', 'elf64', rust_pie, lambda: limine_c(flags=PIE).set(e_type=3))
 
 # Linux kernels
 
 
-def bzimage(version=0x20f, loadflags=1, xloadflags=0x7f, relocatable=1, payload=b'\x1f\x8b\x08' + bytes(29), cut=0, syssize=None):
+def bzimage(version=0x20f, loadflags=1, xloadflags=0x7f, relocatable=1, payload=b'\x1f\x8b\x08' + bytes(29), cut=0, syssize=None, alignment=0x200000, init_size=0x400000):
 	head = bytearray(512 * 2)
 	head[0x1f1] = 1
 	system = bytes(64) + payload + bytes(-len(payload) % 16)
@@ -506,6 +550,9 @@ def bzimage(version=0x20f, loadflags=1, xloadflags=0x7f, relocatable=1, payload=
 	head[0x211] = loadflags
 	head[0x234] = relocatable
 	struct.pack_into('<H', head, 0x236, xloadflags)
+	struct.pack_into('<II', head, 0x22c, 0x7fffffff, alignment)
+	struct.pack_into('<I', head, 0x238, 2047)
+	struct.pack_into('<QI', head, 0x258, 0x1000000, init_size)
 	struct.pack_into('<II', head, 0x248, 64, len(payload))
 	return Raw(bytes(head) + system[:len(system) - cut])
 

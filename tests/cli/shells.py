@@ -10,7 +10,7 @@ import time
 from harness import LODE, case, done, equal, lode, path, read, skip, write
 
 COMPLETIONS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../completions")
-TARGETS = ["any", "limine", "linux-kernel", "linux-process", "module", "multiboot", "pvh"]
+TARGETS = ["any", "elf64", "limine", "linux-kernel", "linux-process", "module", "multiboot", "multiboot2", "pvh", "rust"]
 
 # Matches go into a file: what a terminal shows of them depends on its size. Calls of compadd with -O, -A or -D only ask.
 ZSH = r"""

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT */
+/* Image + boot protocols -> what `lode boot` refuses before the guest's first instruction, found on its own road: the protocol's
+ * parser, plan, relocations and start state, for machines that are only described. */
+#include "check.h"
+#include <stdlib.h>
+
+#include <lode/limine.h>
+#include <lode/linux.h>
+#include <lode/multiboot2.h>
+#include <lode/protocol.h>
+#include <lode/pvh.h>
+#include <lode/rust.h>
+
+enum { BYTES_MOST = 1 << 20 };
+#define MIB (UINT64_C(1) << 20)
+#define LOW_KVM UINT64_C(0xc0000000)
+#define LOW_DEFAULT (256 * MIB)
+#define TABLES UINT64_C(0x10000)
+
+/* More than any machine has: what finds no place here finds none anywhere. */
+static const struct lode_memory_entry large[] = {
+	{0, 0x9fc00, LODE_MEMORY_USABLE}, {0x9fc00, 0x60400, LODE_MEMORY_RESERVED},
+	{MIB, LOW_KVM - TABLES - MIB, LODE_MEMORY_USABLE}, {LOW_KVM - TABLES, TABLES, LODE_MEMORY_ACPI},
+	{UINT64_C(1) << 32, UINT64_C(1) << 40, LODE_MEMORY_USABLE},
+};
+/* What a guest gets that nobody asked for memory; with QEMU. */
+static const struct lode_memory_entry small[] = {
+	{0, 0x9fc00, LODE_MEMORY_USABLE}, {0x9fc00, 0x60400, LODE_MEMORY_RESERVED},
+	{MIB, LOW_DEFAULT - TABLES - MIB, LODE_MEMORY_USABLE}, {LOW_DEFAULT - TABLES, TABLES, LODE_MEMORY_ACPI},
+	{0xb0000000, 0x10000000, LODE_MEMORY_RESERVED},
+};
+static const struct lode_range stage = {0x90000, 0x9fc00 - 0x90000};
+static const struct lode_framebuffer screen = {
+	.addr = 0xf8000000, .width = 1024, .height = 768, .pitch = 4096, .bpp = 32, .red = {8, 16}, .green = {8, 8}, .blue = {8, 0},
+};
+
+static const struct lode_machine machines[2] = {
+	{.memory = large, .nmemory = sizeof large / sizeof *large, .framebuffer = &screen, .ncpus = 1, .rsdp = LOW_KVM - TABLES,
+		.no_bios = true},
+	{.memory = small, .nmemory = sizeof small / sizeof *small, .framebuffer = &screen, .ncpus = 1, .rsdp = LOW_DEFAULT - TABLES,
+		.no_bios = true, .reserved = &stage, .nreserved = 1},
+};
+
+/* One protocol's attempt. */
+struct attempt {
+	enum lode_protocol protocol;
+	const struct lode_image *image;
+	const struct lode_source *source;
+	bool elf;
+	struct lode_policy policy;
+	struct lode_plan plan;
+	union {
+		struct lode_pvh pvh;
+		struct lode_linux linux_;
+		struct lode_multiboot multiboot;
+		struct lode_multiboot2 multiboot2;
+		struct lode_limine limine;
+		struct lode_rust rust;
+	} found;
+};
+
+static int parse(struct attempt *a, struct lode_diag *why)
+{
+	int status = LODE_OK;
+
+	switch (a->protocol) {
+	case LODE_PROTOCOL_PVH: return lode_pvh_find(&a->found.pvh, a->image, why);
+	case LODE_PROTOCOL_LINUX: return lode_linux_read(&a->found.linux_, a->source, why);
+	case LODE_PROTOCOL_MULTIBOOT: return lode_multiboot_find(&a->found.multiboot, a->source, why);
+	case LODE_PROTOCOL_MULTIBOOT2: return lode_multiboot2_find(&a->found.multiboot2, a->source, why);
+	case LODE_PROTOCOL_LIMINE:
+		status = lode_limine_find(&a->found.limine, a->image, why);
+		a->policy.base = a->found.limine.base;
+		break;
+	case LODE_PROTOCOL_RUST:
+		status = lode_rust_find(&a->found.rust, a->image, why);
+		a->policy.base = a->found.rust.base;
+		break;
+	default: break;
+	}
+	return status;
+}
+
+static int make_start(struct lode_start *start, const struct attempt *a, const struct lode_machine *machine, struct lode_diag *why)
+{
+	const struct lode_kernel pair = {a->image, &a->plan}, *elf = a->elf ? &pair : NULL;
+
+	switch (a->protocol) {
+	case LODE_PROTOCOL_PVH: return lode_start_pvh(start, &a->found.pvh, elf, machine, why);
+	case LODE_PROTOCOL_LINUX: return lode_start_linux(start, &a->found.linux_, machine, why);
+	case LODE_PROTOCOL_MULTIBOOT: return lode_start_multiboot(start, &a->found.multiboot, elf, machine, why);
+	case LODE_PROTOCOL_MULTIBOOT2: return lode_start_multiboot2(start, &a->found.multiboot2, elf, machine, why);
+	case LODE_PROTOCOL_LIMINE: return lode_start_limine(start, &a->found.limine, elf, machine, why);
+	case LODE_PROTOCOL_RUST: return lode_start_rust(start, &a->found.rust, elf, machine, why);
+	default: return lode_start_elf64(start, elf, machine, why);
+	}
+}
+
+/* False: refused, or without memory, which why does not tell. */
+static bool starts(const struct attempt *a, const struct lode_machine *machine, struct lode_diag *why)
+{
+	uint32_t nruns = a->elf ? a->plan.nruns : 0, nsections = a->elf ? a->image->nsections : 0;
+	struct lode_start start = {.max_parts = LODE_START_PARTS(nruns, machine, nsections),
+		.max_mappings = LODE_START_MAPPINGS(nruns, machine), .max_bytes = BYTES_MOST};
+	int status = LODE_ERR_ROOM;
+
+	start.parts = calloc(start.max_parts, sizeof *start.parts);
+	start.mappings = calloc(start.max_mappings, sizeof *start.mappings);
+	start.bytes = malloc(start.max_bytes);
+	if (start.parts && start.mappings && start.bytes)
+		status = make_start(&start, a, machine, why);
+	free(start.parts);
+	free(start.mappings);
+	free(start.bytes);
+	return status == LODE_OK;
+}
+
+/* A finding of the command that says the same, in the words of the protocol's other loaders. */
+static bool told(const struct check *c, enum lode_rule rule)
+{
+	static const struct {
+		enum lode_rule rule;
+		enum check_id by;
+	} same[] = {
+		{LODE_RULE_START_PVH_NONE, CHECK_PVH_MISSING}, {LODE_RULE_START_PVH_NOTE, CHECK_PVH_ENTRY_HIGH},
+		{LODE_RULE_START_ENTRY, CHECK_PVH_ENTRY}, {LODE_RULE_START_ENTRY, CHECK_MULTIBOOT_ENTRY},
+		{LODE_RULE_START_MACHINE, CHECK_TARGET_MACHINE}, {LODE_RULE_START_MACHINE, CHECK_TARGET_CLASS},
+		{LODE_RULE_START_MULTIBOOT_DEMAND, CHECK_MULTIBOOT_FLAGS},
+		{LODE_RULE_START_MULTIBOOT_DEMAND, CHECK_MULTIBOOT2_DEMAND},
+		{LODE_RULE_START_MULTIBOOT_LOAD, CHECK_MULTIBOOT_ADDRESS_RANGE},
+		{LODE_RULE_START_MULTIBOOT2_TAG, CHECK_MULTIBOOT2_TAG}, {LODE_RULE_START_LIMINE_NONE, CHECK_LIMINE_MISSING},
+		{LODE_RULE_START_LIMINE_NONE, CHECK_LIMINE_UNLOADED}, {LODE_RULE_START_LIMINE_TWICE, CHECK_LIMINE_TWICE},
+		{LODE_RULE_START_LIMINE_TWICE, CHECK_LIMINE_BASE_TWICE},
+		{LODE_RULE_START_LIMINE_REVISION, CHECK_LIMINE_BASE_UNSUPPORTED},
+		{LODE_RULE_START_LIMINE_ADDRESS, CHECK_LIMINE_LOW},
+		{LODE_RULE_START_LINUX_TRUNCATED, CHECK_BZIMAGE_TRUNCATED}, {LODE_RULE_START_LINUX_LOW, CHECK_BZIMAGE_LOW},
+		{LODE_RULE_START_LINUX_16BIT, CHECK_BZIMAGE_OLD}, {LODE_RULE_START_LINUX_16BIT, CHECK_BZIMAGE_16BIT},
+		{LODE_RULE_START_OUTSIDE, CHECK_PADDR_HIGH}, {LODE_RULE_PLAN_SIZE_LIMIT, CHECK_PADDR_HIGH},
+		{LODE_RULE_PLAN_SIZE_LIMIT, CHECK_LIMINE_LOW},
+	};
+
+	for (size_t i = 0; i < sizeof same / sizeof *same; i++)
+		if (same[i].rule == rule && c->count[LODE_RULE_COUNT_ + (uint32_t)same[i].by] != 0)
+			return true;
+	return false;
+}
+
+static void refuse(struct check *c, const struct attempt *a, const struct lode_diag *why)
+{
+	if (!told(c, why->rule))
+		check_add_start(c, why, lode_protocol_name(a->protocol));
+}
+
+/* Parsed and planned: on a large machine, then on the one that a guest gets. */
+static void start(struct check *c, const struct attempt *a)
+{
+	struct lode_diag why = {.rule = LODE_RULE_NONE};
+
+	if (!starts(a, &machines[0], &why)) {
+		if (why.rule != LODE_RULE_NONE)
+			refuse(c, a, &why);
+	} else if (!starts(a, &machines[1], &why) && why.rule != LODE_RULE_NONE) {
+		check_add(c, CHECK_BOOT_MEMORY, check_at(lode_field_structure(why.field), why.index, lode_field_name(why.field),
+			why.value, why.offset), "%s", lode_rule_name(why.rule));
+	}
+}
+
+static bool relocates(const struct attempt *a, struct lode_diag *why)
+{
+	struct lode_relocation_count count;
+
+	return a->policy.relocate != LODE_RELOCATE_LOADER ||
+		lode_relocations_check(&count, a->image, &a->plan, NULL, why) == LODE_OK;
+}
+
+static void attempt(struct check *c, enum lode_protocol protocol)
+{
+	struct attempt a = {.protocol = protocol, .image = &c->image, .source = c->image.source, .elf = true,
+		.policy = lode_protocol_policy(protocol)};
+	struct lode_diag why;
+
+	if (parse(&a, &why) != LODE_OK)
+		refuse(c, &a, &why);
+	else if (plan_make_room(&a.plan, &c->image)) {
+		if (lode_plan(&a.plan, &c->image, &a.policy, &why) != LODE_OK || !relocates(&a, &why))
+			refuse(c, &a, &why);
+		else
+			start(c, &a);
+	}
+	plan_free(&a.plan);
+}
+
+/* Of a file that lacks the mark altogether a rule has been told. What is damaged is not loaded anyway. */
+void check_start(struct check *c)
+{
+	bool image = c->image.type == LODE_ET_EXEC || c->image.type == LODE_ET_DYN;
+
+	if (!image || !(c->targets & FOR_KERNELS) || c->debug_file || c->damaged || c->image.nload == 0)
+		return;
+	if (c->marks.partly) {
+		c->exhausted = true;
+		return;
+	}
+	if (c->targets & FOR_PVH)
+		attempt(c, LODE_PROTOCOL_PVH);
+	if (c->targets & FOR_LIMINE)
+		attempt(c, LODE_PROTOCOL_LIMINE);
+	if ((c->targets & FOR_MULTIBOOT) && c->marks.multiboot)
+		attempt(c, LODE_PROTOCOL_MULTIBOOT);
+	if ((c->targets & FOR_MULTIBOOTS) && c->marks.multiboot2)
+		attempt(c, LODE_PROTOCOL_MULTIBOOT2);
+	if (c->targets & FOR_RUST)
+		attempt(c, LODE_PROTOCOL_RUST);
+	if (c->targets & (FOR_ELF64 | FOR_LINUX))
+		attempt(c, LODE_PROTOCOL_ELF64);
+}
+
+void check_start_bzimage(struct check *c)
+{
+	struct attempt a = {.protocol = LODE_PROTOCOL_LINUX, .source = &c->source};
+	struct lode_diag why;
+
+	if (!(c->targets & FOR_LINUX))
+		return;
+	if (parse(&a, &why) != LODE_OK)
+		refuse(c, &a, &why);
+	else
+		start(c, &a);
+}

@@ -25,6 +25,8 @@ struct record {
 	uint64_t other_rip, other_rdi, other_rdi_step, other_rsp, other_rsp_step;
 	uint32_t nports, fill2;
 	struct port_write ports[RECORD_PORTS_MOST];
+	uint16_t fill3[3], idt_limit;
+	uint64_t idt_base;
 };
 
 #define AT(field, offset) _Static_assert(offsetof(struct record, field) == (offset), #field)
@@ -38,6 +40,7 @@ AT(shim, RECORD_SHIM);
 AT(arrived, RECORD_ARRIVED);
 AT(other_rsp_step, RECORD_OTHER_RSP_STEP);
 AT(ports, RECORD_PORTS);
+AT(idt_limit, RECORD_IDTR);
 
 static void out(struct record *record, uint16_t port, uint16_t size, uint32_t value)
 {
@@ -89,6 +92,7 @@ static void set_registers(struct record *record, const struct lode_start *start)
 	record->rip = r->rip, record->rflags = r->rflags;
 	record->cr0 = r->cr0, record->cr3 = r->cr3, record->cr4 = r->cr4, record->efer = r->efer, record->pat = r->pat;
 	record->gdt_limit = r->gdtr.limit, record->gdt_base = r->gdtr.base;
+	record->idt_limit = r->idtr.limit, record->idt_base = r->idtr.base;
 	record->cs = r->cs.selector, record->ds = r->ds.selector, record->es = r->es.selector;
 	record->fs = r->fs.selector, record->gs = r->gs.selector, record->ss = r->ss.selector, record->tr = r->tr.selector;
 	record->is_long = start->levels != 0;

@@ -70,6 +70,7 @@ stage:	mov	$STAGE_RECORD, %ebp
 	cmpl	$0, RECORD_LONG(%ebp)
 	jne	long
 	lgdt	RECORD_GDTR(%ebp)
+	lidt	RECORD_IDTR(%ebp)
 	mov	RECORD_CR4(%ebp), %eax
 	mov	%eax, %cr4
 	mov	RECORD_DS(%ebp), %eax
@@ -173,6 +174,7 @@ first:	mov	RECORD_RIP(%rbp), %r8
 lode_vmm_last_:
 	lea	stage + STAGE_RECORD - STAGE_CODE(%rip), %rbp
 	lgdt	RECORD_GDTR(%rbp)
+	lidt	RECORD_IDTR(%rbp)
 	cmpl	$0, RECORD_SHIM(%rbp)
 	jne	1f
 	mov	RECORD_CR3(%rbp), %rax

@@ -48,7 +48,8 @@
 #define RECORD_NPORTS 328
 #define RECORD_PORTS 336   /* port and size, 2 bytes each; value, 4 bytes */
 #define RECORD_PORTS_MOST 64
-#define RECORD_SIZE (RECORD_PORTS + 8 * RECORD_PORTS_MOST)
+#define RECORD_IDTR (RECORD_PORTS + 8 * RECORD_PORTS_MOST + 6) /* as RECORD_GDTR */
+#define RECORD_SIZE (RECORD_IDTR + 10)
 
 #ifndef __ASSEMBLER__
 #include <stdint.h>

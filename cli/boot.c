@@ -2,6 +2,7 @@
 /* The verb boot: command line -> a request for the virtual machine host; how the guest ended -> one line and the exit status. */
 #include "boot.h"
 #include "boot_print.h"
+#include "boot_verdict.h"
 #include "input.h"
 #include "png.h"
 
@@ -313,6 +314,7 @@ static void tell_json(const struct lode_vmm_result *result, int status)
 	json_number(&json, "status", (uint64_t)status);
 	json_string(&json, "engine", result->engine == LODE_VMM_KVM ? "kvm" : "qemu");
 	json_string(&json, "protocol", lode_protocol_name(result->protocol));
+	boot_verdict_json(&json, result);
 	json_object_end(&json);
 	json_end(&json);
 }
@@ -344,6 +346,7 @@ static int start(struct boot *boot)
 	setvbuf(stdout, buffer, isatty(STDOUT_FILENO) ? _IOLBF : _IOFBF, sizeof buffer);
 	if (lode_vmm_boot(&result, &boot->request, &why) != 0) {
 		report(name, &why);
+		boot_verdict(&result);
 		return result.end == LODE_VMM_ERROR ? 125 : EXIT_FAILED;
 	}
 	status = status_of(&result);
@@ -351,6 +354,8 @@ static int start(struct boot *boot)
 		tell_json(&result, status);
 	else
 		tell(name, &result, status);
+	if (!boot->json)
+		boot_verdict(&result);
 	return status;
 }
 

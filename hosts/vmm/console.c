@@ -65,6 +65,7 @@ uint32_t lode_vmm_console_read_(struct vmm *vm, unsigned char *bytes, uint32_t s
 /* A reader that is slow stops the guest; one that has gone does not. */
 void lode_vmm_console_write_(struct vmm *vm, const unsigned char *bytes, uint32_t size)
 {
+	lode_vmm_tail_add_(vm, bytes, size);
 	while (size > 0) {
 		ssize_t put = lode_vmm_write_(STDOUT_FILENO, bytes, size);
 

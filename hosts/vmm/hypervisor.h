@@ -53,6 +53,7 @@ struct vmm_kvm {
 	bool over;           /* threads are to end */
 	uint32_t waiting;    /* threads that stand at the gate */
 	uint32_t nthreads;   /* that have not ended */
+	uint32_t blamed; /* the processor because of which the guest ended, else 0 */
 	uint32_t ncpus;
 	struct vmm_cpu cpus[];
 };
@@ -112,6 +113,11 @@ bool lode_vmm_gdb_hit_(struct vmm_cpu *cpu);
 /** The file of the request's core; what the guest was is written to it when its processors stand still (core.c). */
 int lode_vmm_core_open_(struct vmm *vm, struct vmm_kvm *kvm);
 int lode_vmm_core_write_(struct vmm *vm);
+
+/** The guest ends because of this processor; before lode_vmm_stop_ (kvm_state.c). */
+void lode_vmm_blame_(const struct vmm_cpu *cpu);
+/** Registers of the processor that is blamed -> vm->state. */
+void lode_vmm_kvm_state_(struct vmm *vm);
 
 /** Input, timers, signals, until vm->end is set (loop.c): descriptors, and a thread's life, for a struct vmm. */
 int lode_vmm_loop_open_(struct vmm *vm, struct vmm_kvm *kvm);

@@ -330,6 +330,7 @@ static int kvm_run(struct vmm *vm)
 	wait_for_threads(vm, kvm);
 	lode_vmm_console_close_(vm);
 	lode_vmm_picture_(vm, kvm->screen);
+	lode_vmm_kvm_state_(vm);
 	return lode_vmm_core_write_(vm) || vm->end == LODE_VMM_ERROR ? -1 : 0;
 }
 

@@ -377,6 +377,11 @@ int lode_vmm_decide_(struct vmm *vm)
 	return take_bytes(vm) != 0 || open_image(vm) != 0 || decide(vm) != 0 ? -1 : 0;
 }
 
+int lode_vmm_reopen_(struct vmm *vm)
+{
+	return take_bytes(vm) != 0 || open_image(vm) != 0 ? -1 : 0;
+}
+
 int lode_vmm_fill_(struct vmm *vm)
 {
 	return write_parts(vm) != 0 ? -1 : lode_vmm_tables_make_(vm);

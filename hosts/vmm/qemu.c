@@ -19,6 +19,8 @@
 
 #include "stage.h"
 
+#define PATIENCE_NS UINT64_C(2000000000)
+
 enum { ROM_SIZE = 65536, ROM_CODE = 4096 };
 
 static const char *const program = "qemu-system-x86_64";
@@ -164,11 +166,23 @@ static void leave(struct run *run)
 	run->qemu->leaving = true;
 }
 
-/* Who asks twice does not wait for a picture. */
+/* The guest has failed: what were its registers? QEMU may be too busy to answer. */
+static void ask_why(struct run *run)
+{
+	run->qemu->asking = true;
+	run->qemu->patience = lode_vmm_now_() + PATIENCE_NS;
+	tell_qemu(run->qemu, "%s", QEMU_ASK_END);
+}
+
+/* Who asks twice does not wait for registers or a picture. */
 static void end_qemu(struct run *run, enum lode_vmm_end end)
 {
+	bool why = end == LODE_VMM_TIME || end == LODE_VMM_HALT;
+
 	lode_vmm_stop_(run->vm, end, 0);
-	if (run->vm->picture_fd < 0 || run->qemu->leaving)
+	if (why && !run->qemu->asking && !run->qemu->leaving)
+		ask_why(run);
+	else if (run->vm->picture_fd < 0 || run->qemu->leaving)
 		kill(run->qemu->child, SIGKILL);
 	else
 		leave(run);
@@ -218,7 +232,13 @@ static void hear_monitor(struct run *run, const char *bytes, size_t n)
 	lode_vmm_qemu_heard_(run->qemu, bytes, n);
 	if (run->qemu->halts >= ENOUGH && run->vm->end == LODE_VMM_NONE)
 		end_qemu(run, LODE_VMM_HALT);
-	if (run->qemu->shutdown && run->vm->picture_fd >= 0 && !run->qemu->leaving)
+	if ((run->qemu->shutdown || run->qemu->panic) && !run->qemu->asking && !run->qemu->leaving) {
+		if (run->qemu->panic || strcmp(run->qemu->reason, "guest-reset") == 0)
+			ask_why(run);
+		else
+			leave(run);
+	}
+	if (run->qemu->told && !run->qemu->leaving)
 		leave(run);
 }
 
@@ -250,7 +270,7 @@ static void watch(struct run *run)
 /* Who is halted by a debugger can go on. */
 static void ask(const struct run *run)
 {
-	if (!run->vm->request->gdb && !run->qemu->shutdown && run->watched[MONITOR].fd >= 0)
+	if (!run->vm->request->gdb && !run->qemu->shutdown && !run->qemu->asking && run->watched[MONITOR].fd >= 0)
 		tell_qemu(run->qemu, "%s", QEMU_ASK_REGISTERS);
 }
 
@@ -262,6 +282,8 @@ static void follow(struct run *run)
 	while (run->watched[MONITOR].fd >= 0 || run->watched[SERIAL].fd >= 0 || run->watched[DEBUG].fd >= 0) {
 		int n = poll(run->watched, WATCHED, QUIET_MS);
 
+		if (run->qemu->asking && !run->qemu->leaving && lode_vmm_now_() >= run->qemu->patience)
+			kill(run->qemu->child, SIGKILL);
 		if (n < 0 && errno != EINTR)
 			break;
 		if (n <= 0) {
@@ -395,6 +417,8 @@ static int qemu_run(struct vmm *vm)
 	lode_vmm_console_close_(vm);
 	lode_vmm_picture_check_(vm);
 	result = judge(vm, qemu, status);
+	if (qemu->told)
+		vm->state = qemu->state;
 	close_one(&run.watched[SIGNALS].fd);
 	close_one(&run.watched[TIMER].fd);
 	sigprocmask(SIG_SETMASK, &before, NULL);

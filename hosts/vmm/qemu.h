@@ -19,6 +19,10 @@ struct vmm_qemu {
 	bool asked;    /* the monitor has spoken */
 	bool shutdown; /* it has told of an end */
 	bool panic;
+	bool asking;   /* it was asked for the registers that the guest had at its end */
+	bool told;     /* they are in state */
+	uint64_t patience; /* until when it may answer */
+	struct lode_vmm_state state;
 	bool leaving;  /* it was told to make the last picture and to end */
 	char reason[32];
 	char line[4096]; /* of the monitor, as far as it has come */
@@ -37,6 +41,11 @@ int lode_vmm_qemu_exec_(struct vmm *vm, const struct vmm_qemu *qemu);
 /** What the monitor is to be asked from time to time, while the guest is quiet: whether anything can still happen. */
 #define QEMU_ASK_REGISTERS \
 	"{\"execute\":\"human-monitor-command\",\"arguments\":{\"command-line\":\"info registers -a\"}}\n"
+/** The answer to QEMU_ASK_END -> registers (qemu_registers.c). False: it is another line. */
+bool lode_vmm_qemu_registers_(struct lode_vmm_state *state, const char *text);
+/** A guest that runs on is stopped, so that they belong to one moment. */
+#define QEMU_ASK_END "{\"execute\":\"stop\"}\n"                                                                                  \
+	"{\"execute\":\"human-monitor-command\",\"arguments\":{\"command-line\":\"info registers\"}}\n"
 /** Bytes of the monitor (qemu_monitor.c). */
 void lode_vmm_qemu_heard_(struct vmm_qemu *qemu, const char *bytes, size_t n);
 

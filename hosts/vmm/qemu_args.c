@@ -135,10 +135,9 @@ int lode_vmm_qemu_exec_(struct vmm *vm, const struct vmm_qemu *qemu)
 	add(&words, "none");
 	add(&words, "-no-reboot");
 	add(&words, "-S"); /* until the monitor is ready */
-	if (vm->picture_fd >= 0) {
+	add(&words, "-no-shutdown"); /* registers are still to be asked for, and the picture to be made */
+	if (vm->picture_fd >= 0)
 		inherit(vm->picture_fd);
-		add(&words, "-no-shutdown"); /* the picture is still to be made */
-	}
 	add(&words, "-sandbox");
 	add(&words, "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny");
 	add_memory(&words, vm);

@@ -28,6 +28,8 @@ static void take_line(struct vmm_qemu *qemu, const char *line)
 {
 	if (strstr(line, "\"QMP\""))
 		qemu->asked = true;
+	if (qemu->asking && lode_vmm_qemu_registers_(&qemu->state, line))
+		qemu->told = true;
 	if (has_event(line, "\"GUEST_PANICKED\""))
 		qemu->panic = true;
 	if (has_event(line, "\"SHUTDOWN\"") && !qemu->shutdown) {

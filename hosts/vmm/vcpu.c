@@ -53,6 +53,7 @@ static void give_up(struct vmm_cpu *cpu, int error, const char *what)
 	struct vmm *vm = cpu->vm;
 	struct kvm_regs regs = {0};
 
+	lode_vmm_blame_(cpu);
 	ioctl(cpu->fd, KVM_GET_REGS, &regs);
 	pthread_mutex_lock(&vm->lock);
 	if (!vm->error.text[0])
@@ -144,7 +145,10 @@ static void do_exit(struct vmm_cpu *cpu)
 			pass_gate(cpu);
 		break;
 	case KVM_EXIT_HLT: lode_vmm_stop_(vm, LODE_VMM_HALT, 0); break;
-	case KVM_EXIT_SHUTDOWN: lode_vmm_stop_(vm, LODE_VMM_TRIPLE_FAULT, 0); break;
+	case KVM_EXIT_SHUTDOWN:
+		lode_vmm_blame_(cpu);
+		lode_vmm_stop_(vm, LODE_VMM_TRIPLE_FAULT, 0);
+		break;
 	case KVM_EXIT_SYSTEM_EVENT: do_event(vm, run); break;
 	case KVM_EXIT_INTERNAL_ERROR: internal_error(cpu); break;
 	case KVM_EXIT_FAIL_ENTRY: entry_refused(cpu); break;

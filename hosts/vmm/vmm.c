@@ -77,6 +77,7 @@ static int load(struct vmm *vm, int decided)
 		return lode_vmm_fail_(vm, errno, "telling that the kernel has been read");
 	if (lode_vmm_fill_(vm) != 0 || (vm->engine->prepare && vm->engine->prepare(vm) != 0))
 		return -1;
+	lode_vmm_begun_(vm);
 	if (vm->request->loaded)
 		vm->request->loaded(vm->request->host, &vm->machine, &vm->kernel.start);
 	return 0;
@@ -139,6 +140,14 @@ static int load_elsewhere(struct vmm *vm)
 	return begun == 0 ? loaded : -1;
 }
 
+static int run(struct vmm *vm)
+{
+	int status = vm->engine->run(vm);
+
+	lode_vmm_explain_(vm);
+	return status;
+}
+
 static int boot(struct vmm *vm)
 {
 	if (check_request(vm) != 0 || lode_vmm_inherited_(vm) != 0 || lode_vmm_files_open_(vm) != 0 ||
@@ -148,7 +157,7 @@ static int boot(struct vmm *vm)
 		return -1;
 	if ((vm->engine->elsewhere ? load_elsewhere(vm) : load(vm, -1)) != 0)
 		return -1;
-	return vm->request->dry_run ? 0 : vm->engine->run(vm);
+	return vm->request->dry_run ? 0 : run(vm);
 }
 
 int lode_vmm_boot(struct lode_vmm_result *result, const struct lode_vmm_request *request, struct lode_vmm_error *why)
@@ -157,6 +166,7 @@ int lode_vmm_boot(struct lode_vmm_result *result, const struct lode_vmm_request 
 	int status;
 
 	if (vm == MAP_FAILED) {
+		*result = (struct lode_vmm_result){.end = LODE_VMM_NONE};
 		*why = (struct lode_vmm_error){.error = errno, .text = "making room for a machine"};
 		return -1;
 	}
@@ -167,7 +177,7 @@ int lode_vmm_boot(struct lode_vmm_result *result, const struct lode_vmm_request 
 	lode_vmm_console_open_(vm);
 	status = boot(vm);
 	lode_vmm_console_close_(vm);
-	*result = (struct lode_vmm_result){vm->end, vm->status, vm->engine_id, vm->kernel.protocol};
+	lode_vmm_result_(result, vm);
 	*why = vm->error;
 	if (vm->engine)
 		vm->engine->close(vm);

@@ -258,6 +258,13 @@ struct vmm_kernel {
 	struct lode_start start;
 };
 
+/** What is kept of the loaded kernel until the guest's end: how it began. */
+struct vmm_begun {
+	struct lode_registers registers;
+	uint64_t bias;
+	bool wide; /* the image is one of 64 bits */
+};
+
 struct vmm {
 	const struct lode_vmm_request *request;
 	const struct vmm_engine *engine;
@@ -290,14 +297,59 @@ struct vmm {
 	enum lode_vmm_end end;
 	uint32_t status;      /* with LODE_VMM_EXIT: as the guest gave it */
 	struct lode_vmm_error error;
+	struct vmm_begun begun;
+	struct lode_vmm_state state;
+	char tail[LODE_VMM_TAIL]; /* a ring of what the guest printed last */
+	uint64_t printed;         /* bytes in all */
 };
 
 /** Load stage (load.c), in two steps: the kernel's headers -> vm->kernel.start and all of the machine; then -> RAM, page tables. */
 int lode_vmm_decide_(struct vmm *vm);
 int lode_vmm_fill_(struct vmm *vm);
 void lode_vmm_unload_(struct vmm *vm);
+/** The kernel's headers once more, in a process that has not loaded it. */
+int lode_vmm_reopen_(struct vmm *vm);
 /** Mappings of the start state -> page tables in the guest's RAM (tables.c). */
 int lode_vmm_tables_make_(struct vmm *vm);
+
+/*
+ * Why the guest failed. An engine fills in the registers of vm->state when the guest is at its end; the rest follows from them.
+ */
+
+/** vm->kernel -> vm->begun, when it is loaded (explain.c). */
+void lode_vmm_begun_(struct vmm *vm);
+/** vm->state's registers -> the rest of it. What the guest has made is looked at in the sandbox. */
+void lode_vmm_explain_(struct vmm *vm);
+/** The state as a host may have it, whatever the process did that made it. */
+void lode_vmm_result_(struct lode_vmm_result *result, const struct vmm *vm);
+/** Registers, @code and RAM -> reason (verdict.c). */
+void lode_vmm_judge_(struct vmm *vm);
+/** rip -> symbol, by the symbol table of vm->kernel.image (symbol.c). */
+void lode_vmm_symbol_find_(struct vmm *vm);
+/** What the guest prints, for vm->tail. */
+void lode_vmm_tail_add_(struct vmm *vm, const unsigned char *bytes, uint32_t size);
+
+/** A linear address, by the page tables of vm->state (walk.c). */
+struct vmm_page {
+	enum { VMM_PAGE_ABSENT, VMM_PAGE_NO_TABLE, VMM_PAGE_THERE } found; /* NO_TABLE: a table lies where there is no memory */
+	uint64_t phys; /* with NO_TABLE, of that */
+	bool write, user, execute;
+};
+
+struct vmm_page lode_vmm_walk_(const struct vmm *vm, uint64_t addr);
+
+/** What an instruction is, as far as it explains a fault (code.c). */
+enum vmm_code {
+	VMM_CODE_OTHER, VMM_CODE_SSE, VMM_CODE_AVX, VMM_CODE_UD2, VMM_CODE_INT, VMM_CODE_MSR, VMM_CODE_CONTROL, VMM_CODE_SEGMENT,
+	VMM_CODE_STACK, VMM_CODE_NARROW, VMM_CODE_LOOP, VMM_CODE_HALT,
+};
+
+/** @value: of VMM_CODE_INT, the number. */
+enum vmm_code lode_vmm_code_(uint64_t *value, const unsigned char *code, uint32_t n, enum lode_vmm_mode mode);
+/** The address of the operand in memory that the instruction at rip has. False: it has none, or that is not known here. */
+bool lode_vmm_code_operand_(uint64_t *addr, const struct lode_vmm_state *state);
+/** How many instructions with a 64-bit prefix @code seems to hold. */
+uint32_t lode_vmm_code_wide_(const unsigned char *code, uint32_t n);
 
 /** What went wrong, for vm->error; all return -1 (error.c). */
 int lode_vmm_fail_(struct vmm *vm, int error, const char *format, ...) __attribute__((format(printf, 3, 4)));

@@ -83,11 +83,84 @@ enum lode_vmm_end {
 	LODE_VMM_ERROR,      /* the engine failed */
 };
 
+/**
+ * LODE_VMM_REASONS - what a guest most likely failed of, judged from its registers and its memory. The first that holds counts.
+ * X(name, word, text): @text may hold one '@', where struct lode_vmm_state's @about is to stand
+ */
+#define LODE_VMM_REASONS(X) \
+	X(UNKNOWN, "unknown", "") \
+	X(LOST, "registers-lost", "lost: KVM resets an AMD processor that stops so; --engine=qemu can show them") \
+	X(CR3_OUTSIDE, "tables-outside", "the page tables lie at @, where there is no memory") \
+	X(NULL_JUMP, "null-jump", "it jumped to @: a function pointer or a return address that is 0") \
+	X(TABLES_WITHOUT_CODE, "tables-without-code", "new page tables, which do not map the code that runs, at @") \
+	X(FETCH_UNMAPPED, "fetch-unmapped", "it jumped to @, which is not mapped") \
+	X(FETCH_NO_EXECUTE, "fetch-no-execute", "it jumped to @, on a page that is not executable") \
+	X(FETCH_OUTSIDE, "fetch-outside", "it jumped to @, where there is no memory") \
+	X(FETCH_ZEROS, "fetch-zeros", "it runs through zeros at @: there is no code") \
+	X(CODE_64, "code-64", "64-bit code runs in 32-bit mode: the protocol enters the kernel so") \
+	X(CODE_32, "code-32", "32-bit code runs in 64-bit mode, which does not have this instruction") \
+	X(SSE_OFF, "sse-off", "an SSE instruction while CR4.OSFXSR is clear or CR0.EM is set") \
+	X(AVX_OFF, "avx-off", "an AVX instruction while CR4.OSXSAVE is clear") \
+	X(UD2, "ud2", "ud2: compilers place it where a program must not come") \
+	X(INTERRUPT, "interrupt", "a software interrupt, number @, that has no handler") \
+	X(MSR, "msr", "model-specific register @: there is none, or it does not take that value") \
+	X(STACK, "stack", "the stack pointer is @, where nothing can be written") \
+	X(READ_ONLY, "read-only", "it wrote to @, on a page that is read-only") \
+	X(ACCESS_NULL, "null-access", "it accessed @, which is not mapped: a null pointer") \
+	X(ACCESS_UNMAPPED_RAM, "access-unmapped", "it accessed @: there is memory, but nothing is mapped") \
+	X(ACCESS_UNMAPPED, "access-outside", "it accessed @, which is not mapped") \
+	X(NO_ADDRESS, "no-address", "it accessed @, which is no address: its upper bits are not all alike") \
+	X(CONTROL, "control-register", "a control register does not take that value") \
+	X(SEGMENT, "segment", "a segment or a return that the descriptor tables do not allow") \
+	X(TABLE_UNMAPPED, "handlers-unmapped", "an exception, and the interrupt table at @ is not mapped") \
+	X(NO_HANDLERS, "no-handlers", "an exception") \
+	X(AT_ENTRY, "at-entry", "nothing was executed: it stands at its entry, @") \
+	X(LOOP, "loop", "it waits in a loop that never ends, at @") \
+	X(HALTED, "halted", "it halted, and no interrupt comes")
+
+#define LODE_VMM_REASON_(name, word, text) LODE_VMM_REASON_##name,
+enum lode_vmm_reason { LODE_VMM_REASONS(LODE_VMM_REASON_) LODE_VMM_REASONS_ };
+#undef LODE_VMM_REASON_
+
+/** How wide instructions and addresses of a processor are. */
+enum lode_vmm_mode { LODE_VMM_MODE_16, LODE_VMM_MODE_32, LODE_VMM_MODE_64 };
+
+/**
+ * struct lode_vmm_state - what a processor was when the guest ended, and why that probably was so
+ * @known: false: the engine could not tell, or nothing failed; all else is 0
+ * @processor: the one that failed, else the first
+ * @handlers: there is an interrupt table for exceptions
+ * @code: the first @ncode bytes at rip, by the guest's page tables
+ * @symbol: the image's symbol that rip belongs to, @symbol_offset bytes behind it. "": none
+ */
+struct lode_vmm_state {
+	bool known;
+	uint32_t processor;
+	enum lode_vmm_mode mode;
+	uint64_t rax, rbx, rcx, rdx, rsi, rdi, rbp, rsp, r8_r15[8], rip, rflags;
+	uint64_t cr0, cr2, cr3, cr4, efer;
+	uint64_t cs_base;
+	uint16_t cs;
+	bool handlers;
+	struct lode_table gdtr, idtr;
+	unsigned char code[16];
+	uint32_t ncode;
+	char symbol[128];
+	uint64_t symbol_offset;
+	enum lode_vmm_reason reason;
+	uint64_t about;
+};
+
+enum { LODE_VMM_TAIL = 2048 };
+
 struct lode_vmm_result {
 	enum lode_vmm_end end;
 	uint32_t status;           /* with LODE_VMM_EXIT: what the guest wrote */
 	enum lode_vmm_engine engine;
 	enum lode_protocol protocol;
+	struct lode_vmm_state state;
+	char tail[LODE_VMM_TAIL];  /* what the guest printed last */
+	uint32_t ntail;
 };
 
 /**
@@ -108,12 +181,16 @@ struct lode_vmm_error {
  * lode_vmm_boot - boot a kernel file and stay until the guest's end
  * @request: borrowed
  * Everything is opened first; then the process gives up what it could do beyond that, for good, and reads the files: call it in a
- * process of its own. 0 with *result, or -1 with *why.
+ * process of its own. 0 with *result, or -1 with *why; result->end is LODE_VMM_ERROR then if the guest ran.
  */
 int lode_vmm_boot(struct lode_vmm_result *result, const struct lode_vmm_request *request, struct lode_vmm_error *why);
 
 /** "power-off", "triple fault"... */
 const char *lode_vmm_end_name(enum lode_vmm_end end);
+/** "null-jump"... */
+const char *lode_vmm_reason_name(enum lode_vmm_reason reason);
+/** The same as a sentence, with the address that it is about. "": nothing is known. */
+void lode_vmm_reason_text(char *buf, size_t size, const struct lode_vmm_state *state);
 
 #ifdef __cplusplus
 }

@@ -232,7 +232,7 @@ bool lode_vmm_code_operand_(uint64_t *addr, const struct lode_vmm_state *s)
 	struct operand o;
 	uint32_t mod, base, at = 1, index;
 
-	if (s->mode != LODE_VMM_MODE_64 || !find_operand(&o, s->code, s->ncode) || o.n < 2 || o.at[0] >= 0xc0)
+	if (s->mode != LODE_VMM_MODE_64 || !find_operand(&o, s->code, s->ncode) || o.at[0] >= 0xc0)
 		return false;
 	*addr = 0;
 	mod = o.at[0] >> 6;
@@ -240,6 +240,8 @@ bool lode_vmm_code_operand_(uint64_t *addr, const struct lode_vmm_state *s)
 	if (mod == 0 && base == 5)
 		return false; /* relative to rip: the length of the instruction is not known */
 	if (base == 4) {
+		if (o.n < 2)
+			return false;
 		index = (o.at[1] >> 3 & 7) | (o.rex & 2) << 2;
 		*addr = index == 4 ? 0 : register_of(s, index) << (o.at[1] >> 6);
 		base = o.at[1] & 7;

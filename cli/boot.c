@@ -346,7 +346,10 @@ static int start(struct boot *boot)
 	setvbuf(stdout, buffer, isatty(STDOUT_FILENO) ? _IOLBF : _IOFBF, sizeof buffer);
 	if (lode_vmm_boot(&result, &boot->request, &why) != 0) {
 		report(name, &why);
-		boot_verdict(&result);
+		if (boot->json && result.end == LODE_VMM_ERROR)
+			tell_json(&result, 125);
+		else
+			boot_verdict(&result);
 		return result.end == LODE_VMM_ERROR ? 125 : EXIT_FAILED;
 	}
 	status = status_of(&result);

@@ -95,7 +95,7 @@ enum lode_vmm_end {
 	X(TABLES_WITHOUT_CODE, "tables-without-code", "new page tables, which do not map the code that runs, at @") \
 	X(FETCH_UNMAPPED, "fetch-unmapped", "it jumped to @, which is not mapped") \
 	X(FETCH_NO_EXECUTE, "fetch-no-execute", "it jumped to @, on a page that is not executable") \
-	X(FETCH_OUTSIDE, "fetch-outside", "it jumped to @, where there is no memory") \
+	X(FETCH_OUTSIDE, "fetch-outside", "it runs at @, where there is no memory") \
 	X(FETCH_ZEROS, "fetch-zeros", "it runs through zeros at @: there is no code") \
 	X(CODE_64, "code-64", "64-bit code runs in 32-bit mode: the protocol enters the kernel so") \
 	X(CODE_32, "code-32", "32-bit code runs in 64-bit mode, which does not have this instruction") \

@@ -55,6 +55,20 @@ static void put_times(struct lode_form_ *form, struct lode_limine_state_ *s)
 		put_words(form, s, LODE_LIMINE_TSC_FREQUENCY, machine->tsc_hz, 0);
 }
 
+/* As many words as the machine has. */
+static void put_entropy(struct lode_form_ *form, struct lode_limine_state_ *s)
+{
+	const struct lode_machine *machine = s->b->machine;
+	uint64_t count = s->limine->requests[LODE_LIMINE_ENTROPY].words[0], list;
+
+	if (!lode_asked_(s, LODE_LIMINE_ENTROPY) || machine->nrandom < 8)
+		return;
+	count = count < machine->nrandom / 8 ? count : machine->nrandom / 8;
+	list = lode_form_room_(form, 8 * count, 8);
+	lode_form_copy_(form, list, machine->random, 8 * count);
+	put_words(form, s, LODE_LIMINE_ENTROPY, count, count > 0 ? s->hhdm + list : 0);
+}
+
 static void put_simple(struct lode_form_ *form, struct lode_limine_state_ *s)
 {
 	put_words(form, s, LODE_LIMINE_HHDM, s->hhdm, 0);
@@ -82,6 +96,7 @@ void lode_limine_compose_(struct lode_form_ *form, void *context)
 	put_simple(form, s);
 	put_tables(form, s);
 	put_times(form, s);
+	put_entropy(form, s);
 	lode_limine_memory_(form, s);
 	lode_limine_screen_(form, s);
 	lode_limine_files_(form, s);

@@ -48,6 +48,10 @@ REQUESTS static volatile struct request loader = {.id = ID(0xf55038d8e2a1202f, 0
 REQUESTS static volatile struct request cmdline = {.id = ID(0x4b161536e598651e, 0xb390ad4a2f1f303a)};
 REQUESTS static volatile struct request paging = {.id = ID(0x95c1a0edab0944cb, 0xa4e5cb3842f7488a)};
 REQUESTS static volatile struct request screen = {.id = ID(0x9d5827dcd881dd75, 0xa3148604f6fab11b)};
+REQUESTS static volatile struct request entropy = {.id = ID(0x65ea80255d5682c5, 0x9117240723f493eb), .words = {4}};
+#if REVISION >= 2
+REQUESTS static volatile struct request date = {.id = ID(0x502746e184c088aa, 0xfbc5ec83e6327893)};
+#endif
 REQUESTS static volatile struct request nonsense = {.id = ID(0x0123456789abcdef, 0xfedcba9876543210)};
 
 static uint64_t direct_map;
@@ -151,6 +155,21 @@ static void check_permissions(void)
 	equal("what lies below the image faults", try(READ, 0xffffffff7ffff000), PAGE_FAULT);
 }
 
+/* Four words, of which no two are alike. */
+static void check_entropy(void)
+{
+	const uint64_t *values;
+
+	check("entropy is answered", !!entropy.response, 0);
+	if (!entropy.response)
+		return;
+	equal("words of entropy", entropy.response[1], 4);
+	values = (const uint64_t *)entropy.response[2];
+	for (uint32_t i = 0; i < 4; i++)
+		for (uint32_t k = 0; k < i; k++)
+			check("words of entropy differ", values[i] != values[k], values[i]);
+}
+
 static volatile uint64_t arrived;
 
 /* Another processor's first code: on a stack of its own, rdi -> its structure. */
@@ -195,6 +214,10 @@ void guest_main(void)
 	check_addresses();
 	check_permissions();
 	check_screen();
+	check_entropy();
+#if REVISION >= 2
+	check("date at boot", date.response && date.response[1] > 1600000000, date.response ? date.response[1] : 0);
+#endif
 	check_processors();
 	check("name of the loader", length((const char *)loader.response[1]) > 0, loader.response[1]);
 	check("the stack's size is granted", !!stack.response, 0);

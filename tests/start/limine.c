@@ -182,10 +182,43 @@ static void check_simple(const struct lode_machine *machine, uint64_t revision)
 	CHECK_EQ(get(answer(LODE_LIMINE_SMBIOS) + 8, 8), 0);
 	CHECK_EQ(get(answer(LODE_LIMINE_SMBIOS) + 16, 8), 0x4003000 + (revision == 3 || revision == 4 ? 0 : hhdm));
 	CHECK(answer(LODE_LIMINE_STACK_SIZE) != 0 && answer(LODE_LIMINE_ENTRY) != 0);
-	for (uint32_t id = LODE_LIMINE_DTB; id <= LODE_LIMINE_ENTROPY; id++)
+	for (uint32_t id = LODE_LIMINE_DTB; id < LODE_LIMINE_REQUESTS; id++)
 		CHECK_EQ(answer(id), 0);
+	CHECK_EQ(answer(LODE_LIMINE_ENTROPY), 0);
 	CHECK_EQ(patched(DATA + TAG_AT + 16), 0);
 	CHECK_EQ(patched(DATA + TAG_AT + 8), revision >= 3 ? revision : LODE_LIMINE_BASE1);
+}
+
+/** As many words as are wanted and there; without a word no answer. */
+static void test_entropy(void)
+{
+	static const unsigned char random[] = "0123456789abcdefghijklm";
+	static const struct {
+		uint32_t have;
+		uint64_t want, get;
+	} cases[] = {{23, 1, 1}, {23, 2, 2}, {23, 3, 2}, {23, UINT64_MAX, 2}, {8, 5, 1}, {23, 0, 0}, {7, 1, UINT64_MAX},
+		{0, 1, UINT64_MAX}};
+	struct lode_machine machine = machine_of();
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		begin(6);
+		put(slot(LODE_LIMINE_ENTROPY) + 48, cases[i].want);
+		write_file(TEXT, ET_EXEC, NULL, 0);
+		machine.random = random, machine.nrandom = cases[i].have;
+		run(&machine);
+		CHECK_EQ(s.status, LODE_OK);
+		if (cases[i].get == UINT64_MAX) {
+			CHECK_EQ(answer(LODE_LIMINE_ENTROPY), 0);
+			continue;
+		}
+		CHECK_EQ(get(answer(LODE_LIMINE_ENTROPY), 8), 0);
+		CHECK_EQ(get(answer(LODE_LIMINE_ENTROPY) + 8, 8), cases[i].get);
+		if (cases[i].get == 0)
+			CHECK_EQ(get(answer(LODE_LIMINE_ENTROPY) + 16, 8), 0);
+		else
+			CHECK_MEM(state_at(&s, physical(get(answer(LODE_LIMINE_ENTROPY) + 16, 8)), 8 * cases[i].get), random,
+				8 * cases[i].get);
+	}
 }
 
 static void check_file(uint64_t file, const struct lode_part *part, const char *path, const char *string)
@@ -790,6 +823,7 @@ int main(void)
 	CASE(test_edges);
 	CASE(test_end_of_image);
 	CASE(test_counts);
+	CASE(test_entropy);
 	file_free(&s.file);
 	return check_done();
 }

@@ -12,7 +12,11 @@ static void start(struct fuzz_state *s, const struct hostile_image *opened, uint
 	s->why = hostile_unfilled();
 	s->status = lode_rust_find(&found, &opened->image, &s->why);
 	fuzz_refusal(s, size);
-	if (s->status != LODE_OK || !fuzz_plan(&planned, &opened->image, LODE_PROTOCOL_RUST, found.base))
+	/* bytes that the input decides */
+	s->machine.random = (const unsigned char *)s->memory;
+	s->machine.nrandom = sizeof s->memory;
+	if (s->status != LODE_OK || !fuzz_plan(&planned, &opened->image, LODE_PROTOCOL_RUST,
+		lode_rust_base(&found, &opened->image, &s->machine)))
 		return;
 	fuzz_begin(s, planned.plan.nruns, 0);
 	s->status = lode_start_rust(&s->start, &found, &(struct lode_kernel){&opened->image, &planned.plan}, &s->machine, &s->why);

@@ -190,6 +190,7 @@ static void choose_base(struct lode_rust *c, const struct lode_image *image)
 			power_of_two_(image->segments[i].align))
 			align = image->segments[i].align;
 	lowest = align_down_(lowest, LODE_PAGE_);
+	c->align = align;
 	if (c->kernel_base.fixed)
 		c->base = lowest + c->kernel_base.addr;
 	else

@@ -6,6 +6,7 @@
 #define LARGE_PAGE (UINT64_C(1) << 21)
 #define ROOT_ENTRY (UINT64_C(1) << 39)
 #define LAST_PHYSICAL (UINT64_C(1) << 46)
+#define LARGEST_ALIGN (UINT64_C(1) << 46) /* of an image: half of what one half of the address space has */
 #define HOLE UINT64_C(0x800000000000)
 #define HOLE_END UINT64_C(0xffff800000000000)
 
@@ -32,9 +33,54 @@ static bool in_the_way(uint64_t *past, const struct lode_start *start, uint64_t 
 	return false;
 }
 
-static bool find_room(uint64_t *addr, const struct lode_rust_state_ *s, uint64_t size, uint64_t align)
+/* In how many places of [first, last] so many bytes can begin. */
+static uint64_t places(uint64_t first, uint64_t last, uint64_t need)
 {
-	uint64_t at = s->config->range_start, end = s->config->range_end;
+	return first <= last && last - first >= need ? last - first - need + 1 : 0;
+}
+
+/* A number below n, which is not 0. Those of the lower part come up twice as often where n is no power of two. */
+static uint64_t below(uint64_t n, uint64_t random)
+{
+	uint64_t mask = n - 1;
+
+	for (uint32_t shift = 1; shift < 64; shift *= 2)
+		mask |= mask >> shift;
+	random &= mask;
+	return random < n ? random : random - n;
+}
+
+uint64_t lode_rust_first_(const struct lode_rust *config, const struct lode_machine *machine, uint32_t number,
+	const struct lode_range *wish)
+{
+	uint64_t first = config->range_start, last = config->range_end, need = wish->size + wish->addr, low, high, at;
+
+	if (!config->aslr || machine->nrandom / 8 <= number || need < wish->size)
+		return first;
+	low = places(first, last < HOLE ? last : HOLE - 1, need);
+	high = places(first > HOLE_END ? first : HOLE_END, last, need);
+	if (low + high == 0)
+		return first;
+	at = below(low + high, get64_(machine->random + 8 * (uint64_t)number));
+	return at < low ? first + at : (first > HOLE_END ? first : HOLE_END) + (at - low);
+}
+
+uint64_t lode_rust_base(const struct lode_rust *rust, const struct lode_image *image, const struct lode_machine *machine)
+{
+	const struct lode_segment *lowest, *highest;
+	struct lode_range wish = {.addr = 2 * rust->align};
+
+	if (image->nload == 0 || rust->kernel_base.fixed || !rust->aslr || machine->nrandom < 8 || rust->align >= LARGEST_ALIGN)
+		return rust->base;
+	lowest = &image->segments[image->segments[0].by_vaddr];
+	highest = &image->segments[image->segments[image->nload - 1].by_vaddr];
+	wish.size = align_up_(highest->vaddr + highest->memsz, LODE_PAGE_) - align_down_(lowest->vaddr, LODE_PAGE_);
+	return align_up_(lode_rust_first_(rust, machine, 0, &wish), rust->align) + (rust->base & (rust->align - 1));
+}
+
+static bool find_from(uint64_t *addr, const struct lode_rust_state_ *s, uint64_t size, uint64_t align)
+{
+	uint64_t at = *addr, end = s->config->range_end;
 
 	while (align_up_ok_(&at, at, align) && at <= end && end - at >= size - 1) {
 		uint64_t past = 0;
@@ -48,6 +94,18 @@ static bool find_room(uint64_t *addr, const struct lode_rust_state_ *s, uint64_t
 		at = past;
 	}
 	return false;
+}
+
+/* From a random place upwards, or else from the lowest. */
+static bool find_room(uint64_t *addr, struct lode_rust_state_ *s, uint64_t size, uint64_t align)
+{
+	const struct lode_range wish = {align, size};
+
+	*addr = lode_rust_first_(s->config, s->b->machine, s->drawn++, &wish);
+	if (find_from(addr, s, size, align))
+		return true;
+	*addr = s->config->range_start;
+	return find_from(addr, s, size, align);
 }
 
 int lode_rust_room_(struct lode_rust_state_ *s, const struct lode_rust_mapping *wish, struct lode_start_mapping *mapping,

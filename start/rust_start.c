@@ -112,7 +112,7 @@ int lode_start_rust(struct lode_start *start, const struct lode_rust *rust, cons
 	const struct lode_machine *machine, struct lode_diag *why)
 {
 	struct lode_builder_ b = {start, machine, why};
-	struct lode_rust_state_ s = {.b = &b, .config = rust, .kernel = kernel};
+	struct lode_rust_state_ s = {.b = &b, .config = rust, .kernel = kernel, .drawn = 1};
 	int status = lode_begin_(&b, LODE_PROTOCOL_RUST, kernel->plan->nruns, 0);
 
 	start->levels = 4;

@@ -111,8 +111,9 @@ union found {
 	struct lode_rust rust;
 };
 
-static int parse(union found *found, struct vmm_kernel *kernel, struct lode_policy *policy, struct lode_diag *why)
+static int parse(union found *found, struct vmm *vm, struct lode_policy *policy, struct lode_diag *why)
 {
+	struct vmm_kernel *kernel = &vm->kernel;
 	int status = LODE_OK;
 
 	switch (kernel->protocol) {
@@ -126,7 +127,7 @@ static int parse(union found *found, struct vmm_kernel *kernel, struct lode_poli
 		break;
 	case LODE_PROTOCOL_RUST:
 		status = lode_rust_find(&found->rust, &kernel->image, why);
-		policy->base = found->rust.base;
+		policy->base = status == LODE_OK ? lode_rust_base(&found->rust, &kernel->image, &vm->machine) : 0;
 		break;
 	default: break;
 	}
@@ -216,7 +217,7 @@ static int decide(struct vmm *vm)
 	policy = lode_protocol_policy(kernel->protocol);
 	if (kernel->shares)
 		policy.flags |= LODE_PLAN_SHARE;
-	if (parse(&found, kernel, &policy, &why) != LODE_OK)
+	if (parse(&found, vm, &policy, &why) != LODE_OK)
 		return lode_vmm_fail_diag_(vm, &why);
 	if (kernel->elf && kernel->protocol != LODE_PROTOCOL_LINUX && make_plan(vm, &policy, &why) != 0)
 		return -1;

@@ -283,7 +283,7 @@ struct vmm {
 	struct lode_framebuffer screen;
 	struct lode_module places[VMM_MODULES_MOST];
 	uint32_t apic_ids[VMM_CPUS_MOST];
-	unsigned char random[32];
+	unsigned char random[256]; /* getrandom gives so many at once */
 	struct lode_range acpi;
 	unsigned char rsdp[36];
 	struct vmm_kernel kernel;

@@ -64,7 +64,7 @@ struct lode_machine {
 	uint32_t nmemory, nreserved, nmodules, ncpus;
 	const char *cmdline;    /* of the kernel; NULL: "" */
 	const char *path;       /* of the kernel, for protocols that tell it; NULL: "" */
-	const unsigned char *random; /* entropy for the kernel, or NULL */
+	const unsigned char *random; /* entropy for the kernel (or for its addresses), or NULL: the same bytes, the same start */
 	uint32_t nrandom;
 	uint32_t rsdp_size;
 	const unsigned char *rsdp_bytes; /* the RSDP's own bytes, for protocols that copy it (Multiboot 2); or NULL */

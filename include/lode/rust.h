@@ -59,7 +59,8 @@ struct lode_rust {
 	struct lode_rust_mapping physical, recursive;
 	bool aslr;
 	uint64_t range_start, range_end; /* of what may go anywhere; the last address inclusive */
-	uint64_t base; /* policy.base for the plan of a position-independent kernel */
+	uint64_t base; /* policy.base for the plan of a position-independent kernel: kernel_base, or the lowest place */
+	uint64_t align; /* of that place: 2 MiB, or the image's if that is more */
 };
 
 /**
@@ -70,9 +71,17 @@ struct lode_rust {
 int lode_rust_find(struct lode_rust *rust, const struct lode_image *image, struct lode_diag *why);
 
 /**
+ * lode_rust_base - policy.base for the plan, at random if the kernel wants that (aslr)
+ * @rust: from lode_rust_find of the @image
+ * The first 8 bytes of machine->random choose the place; without aslr or without them it is rust->base. Each of stack, framebuffer,
+ * recursive map, physical memory, ramdisk and BootInfo that may lie anywhere takes 8 more in lode_start_rust.
+ */
+uint64_t lode_rust_base(const struct lode_rust *rust, const struct lode_image *image, const struct lode_machine *machine);
+
+/**
  * lode_start_rust - the start state of such a kernel
  * @rust: from lode_rust_find
- * @kernel: the image and its plan of the domain LODE_VIRTUAL, at rust->base if it is position-independent
+ * @kernel: the image and its plan of the domain LODE_VIRTUAL, at rust->base or lode_rust_base if it is position-independent
  * The first module is the ramdisk; there may be no second one, and no command line: the kernel could not get at them.
  * Errors: start-modules, start-cmdline, start-*, machine-*, room-*.
  */

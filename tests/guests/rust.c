@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* bootloader_api 0.11: 64-bit mode, rdi -> BootInfo. CONFIG: bytes of the configuration (115, 124 or 133). */
+/* bootloader_api 0.11: 64-bit mode, rdi -> BootInfo. CONFIG: bytes of the configuration (115, 124 or 133). ASLR: it
+ * wants addresses at random. */
 #include "guest.h"
 
 /* Version 0.11.x; a stack of 64 KiB; everything anywhere; physical memory mapped; recursive tables. */
@@ -18,6 +19,9 @@ __attribute__((used, section(".bootloader-config"))) static const unsigned char 
 	0, 0, 11, 0, PATCH, 0, 0,
 	0, 0, 1, 0, 0, 0, 0, 0,
 	[AT_OPTIONS] = 1, [AT_OPTIONS + 10] = 1,
+#ifdef ASLR
+	[AT_OPTIONS + 20] = 1,
+#endif
 };
 
 __attribute__((aligned(64), used)) static _Thread_local uint64_t thread_word = 0x5ead5ead5ead5ead;
@@ -76,6 +80,22 @@ static void check_mappings(void)
 	equal("its size", word(176), 14);
 }
 
+/* The lowest places that there are come up once in 2^35 boots. */
+static void check_random(void)
+{
+	const uint64_t lowest = UINT64_C(1) << 39, most = lowest + (UINT64_C(1) << 30);
+#ifdef ASLR
+	const bool random = true;
+#else
+	const bool random = false;
+#endif
+
+	equal("the stack is at random", word(208) < lowest || word(208) > most, random);
+	equal("physical memory is at random", word(96) < lowest || word(96) > most, random);
+	if (word(200) != 0)
+		equal("the kernel is at random", word(200) < lowest || word(200) > most, random);
+}
+
 static void check_permissions(void)
 {
 	static unsigned char code_in_data[] = {0xc3};
@@ -117,6 +137,7 @@ void guest_main(void)
 	check_image();
 	check_regions();
 	check_mappings();
+	check_random();
 	check_permissions();
 	check_tls();
 	check_screen();

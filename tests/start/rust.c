@@ -3,6 +3,7 @@
 #include <elf.h>
 #include <stdlib.h>
 
+#include "../unit/random.h"
 #include "state.h"
 
 #define TEXT UINT64_C(0xffffffff80000000)
@@ -83,7 +84,7 @@ static void run(const struct lode_machine *machine)
 	s.status = lode_rust_find(&found, &s.file.image, &s.why);
 	if (s.status != LODE_OK)
 		return;
-	state_load(&s, LODE_PROTOCOL_RUST, found.base, LODE_OPEN_SECTIONS);
+	state_load(&s, LODE_PROTOCOL_RUST, lode_rust_base(&found, &s.file.image, machine), LODE_OPEN_SECTIONS);
 	state_reset(&s, machine);
 	s.status = lode_start_rust(&s.start, &found, &s.kernel, machine, &s.why);
 	if (s.status == LODE_OK)
@@ -257,7 +258,9 @@ static void test_sections(void)
 static void test_base(void)
 {
 	static const uint64_t aligns[][2] = {{0x1000, 0x8000000000}, {0x80000000, 0x8000000000},
-		{UINT64_C(1) << 40, UINT64_C(1) << 40}, {0x300000, 0x8000000000}};
+		{UINT64_C(1) << 40, UINT64_C(1) << 40}, {0x300000, 0x8000000000}, {UINT64_C(1) << 50, UINT64_C(1) << 50}};
+	static const unsigned char random[8] = {1, 2, 3, 4, 5, 6, 7, 8};
+	const struct lode_machine machine = {.random = random, .nrandom = 8}, none = {.random = random, .nrandom = 7};
 
 	for (size_t i = 0; i < sizeof aligns / sizeof *aligns; i++) {
 		begin(133);
@@ -266,11 +269,22 @@ static void test_base(void)
 		CHECK_EQ(file_open(&s.file, LODE_OPEN_SECTIONS), LODE_OK);
 		CHECK_EQ(find(), LODE_OK);
 		CHECK_EQ(found.base, aligns[i][1]);
+		CHECK_EQ(lode_rust_base(&found, &s.file.image, &machine), found.base);
+		found.aslr = true;
+		CHECK_EQ(lode_rust_base(&found, &s.file.image, &none), found.base);
+		CHECK_EQ(lode_rust_base(&found, &s.file.image, &machine) != found.base, aligns[i][0] >> 47 == 0);
+		CHECK_EQ(lode_rust_base(&found, &s.file.image, &machine) % found.align, 0);
+		s.file.image.segments[s.file.image.segments[1].by_vaddr].memsz = UINT64_MAX - 0x10000;
+		CHECK_EQ(lode_rust_base(&found, &s.file.image, &machine), found.base);
+		found.kernel_base.fixed = true;
+		CHECK_EQ(lode_rust_base(&found, &s.file.image, &machine), found.base);
 	}
 	mkelf_set(&s.file.out, MKELF_PHDR, 0, "p_type", PT_NULL);
 	mkelf_set(&s.file.out, MKELF_PHDR, 1, "p_type", PT_NULL);
 	CHECK_EQ(file_open(&s.file, LODE_OPEN_SECTIONS), LODE_OK);
 	CHECK_EQ(find(), LODE_OK);
+	found.aslr = true;
+	CHECK_EQ(lode_rust_base(&found, &s.file.image, &machine), found.base);
 }
 
 static const struct lode_framebuffer screen = {.addr = 0xfd000800, .width = 640, .height = 480, .pitch = 2560, .bpp = 32, .red = {8,
@@ -424,6 +438,87 @@ static void test_ranges(void)
 	write_file(ET_DYN, true);
 	run(&machine);
 	state_refused(&s, LODE_RULE_START_RUST_ADDRESS, LODE_FIELD_MAP_PHYSICAL);
+}
+
+static unsigned char random_bytes[56];
+
+static void set_random(uint32_t number, uint64_t value)
+{
+	state_put(random_bytes + 8 * number, 8, value);
+}
+
+static bool canonical(const struct lode_start_mapping *mapping)
+{
+	return (mapping->addr + mapping->size - 1) >> 47 == mapping->addr >> 47 && ((mapping->addr >> 47) + 1) % 0x20000 < 2;
+}
+
+/* Everything anywhere, at random: in the halves of the address space, apart, the same for the same numbers. */
+static void test_random(void)
+{
+	static const struct lode_module ramdisk = {0x12345, LODE_ANYWHERE, NULL, NULL};
+	struct lode_machine machine = state_machine();
+	uint64_t seed = 1, low = 0, high = 0, last = 0;
+
+	machine.framebuffer = &screen, machine.modules = &ramdisk, machine.nmodules = 1;
+	machine.random = random_bytes, machine.nrandom = sizeof random_bytes;
+	begin(133);
+	put(67, 1, 1), put(77, 1, 1), put(87, 1, 1);
+	write_file(ET_DYN, true);
+	for (int i = 0; i < 200; i++) {
+		for (uint32_t k = 0; k < sizeof random_bytes; k++)
+			random_bytes[k] = (unsigned char)random_next(&seed);
+		run(&machine);
+		CHECK_EQ(s.status, LODE_OK);
+		for (uint32_t k = 0; k < s.start.nmappings; k++) {
+			CHECK(canonical(&s.mappings[k]));
+			*(s.mappings[k].addr >> 63 ? &high : &low) += 1;
+		}
+		CHECK(s.kernel.plan->bias % 0x200000 == 0 && s.kernel.plan->bias != last);
+		last = s.kernel.plan->bias;
+	}
+	CHECK(low > 500 && high > 500);
+	run(&machine);
+	CHECK_EQ(s.kernel.plan->bias, last);
+	machine.nrandom = 7;
+	run(&machine);
+	CHECK_EQ(s.kernel.plan->bias, 0x8000000000);
+}
+
+/* The places that numbers name, from the first to the last; in the way of another, and then from the begin again. */
+static void test_random_places(void)
+{
+	static const struct { uint64_t first, last, number, stack; } rows[] = {
+		{0x9000000000, 0x900003ffff, 0, 0x9000000000}, {0x9000000000, 0x900003ffff, 1, 0x9000001000},
+		{0x9000000000, 0x900003ffff, 0x29fff, 0x900002a000}, {0x9000000000, 0x900003ffff, 0x2a000, 0x9000000000},
+		{0x9000000000, 0x900003ffff, 0x3ffff, 0x9000016000}, {0x9000000000, 0x9000015fff, 5, 0x9000000000},
+		{0x7fffffff0000, 0xffff80000001ffff, 0x5000, 0xffff800000005000},
+		{0x7ffffffe0000, 0xffff80000001ffff, 0x9000, 0x7ffffffe9000},
+		{0x7ffffffe0000, 0xffff80000001ffff, 0xa001, 0xffff800000001000},
+		{0x900000000000, 0xffff80000001ffff, 0x2000, 0xffff800000002000},
+		{0xffff900000000000, 0xffff90000001ffff, 0x2000, 0xffff900000002000},
+	};
+	struct lode_machine machine = state_machine();
+
+	machine.random = random_bytes, machine.nrandom = sizeof random_bytes;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		begin(133);
+		fixed(49, 0x10000000000), put(87, 1, 1);
+		put(88, 1, 1), put(89, 8, rows[i].first), put(97, 1, 1), put(98, 8, rows[i].last);
+		set_random(1, rows[i].number);
+		write_file(ET_EXEC, true);
+		run(&machine);
+		CHECK_EQ(s.status, LODE_OK);
+		CHECK_EQ(mapping_of(LODE_FIELD_PART_STACK)->addr, rows[i].stack + 0x1000);
+	}
+	begin(133);
+	fixed(49, 0x10000000000), put(87, 1, 1);
+	put(88, 1, 1), put(89, 8, 0x9000000000), put(97, 1, 1), put(98, 8, 0x90001fffff);
+	set_random(1, 0x150000), set_random(2, 0x50000);
+	machine.framebuffer = &screen;
+	write_file(ET_EXEC, true);
+	run(&machine);
+	CHECK_EQ(mapping_of(LODE_FIELD_PART_STACK)->addr, 0x9000151000);
+	CHECK_EQ(mapping_of(LODE_FIELD_PART_FRAMEBUFFER)->addr, 0x9000000000);
 }
 
 /* What turns read-only, at every place in a run: before, at the begin, in the middle, at the end. */
@@ -621,6 +716,8 @@ int main(void)
 	CASE(test_formats);
 	CASE(test_much_memory);
 	CASE(test_ranges);
+	CASE(test_random);
+	CASE(test_random_places);
 	CASE(test_relro);
 	CASE(test_registers);
 	CASE(test_moved);

@@ -108,6 +108,8 @@ size_t name_piece(const char *name, size_t length);
 void put_name(FILE *stream, const char *name);
 /* Characters that need not end in NUL. */
 void put_characters(FILE *stream, const char *name, size_t length);
+/* Descriptors 0 to 2 are taken, so that no file which is opened becomes standard output. */
+void open_standard(void);
 /* Columns of standard output: as COLUMNS or the terminal says, or a usual number. */
 int terminal_width(void);
 enum { TEXT_MOST = 768 }; /* bytes of a diagnosis, or of a text that is wrapped */

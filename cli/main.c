@@ -83,5 +83,8 @@ int main(int argc, char **argv)
 	verb = find_verb(argv[1]);
 	if (!verb)
 		return no_such(argv[1][0] == '-' ? "unknown option" : "no verb", argv[1]);
+	/* Programs that these two become have the descriptors that lode was given. */
+	if (verb->run != cmd_exec && verb->run != cmd_run)
+		open_standard();
 	return finish(verb->run(argc - 1, argv + 1));
 }

@@ -235,8 +235,12 @@ int cmd_run(int argc, char **argv)
 		return misuse(&command, "FILE is missing");
 	switch (choose(&launch, walk.operands[0])) {
 	case JOB_EXEC: return launch_program(&launch, walk.operands);
-	case JOB_BOOT: return boot_words(walk.operands);
-	case JOB_LINK: return link_words(walk.operands);
+	case JOB_BOOT:
+		open_standard();
+		return boot_words(walk.operands);
+	case JOB_LINK:
+		open_standard();
+		return link_words(walk.operands);
 	default: return EXIT_FAILED;
 	}
 }

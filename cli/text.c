@@ -2,6 +2,7 @@
 /* Names and diagnoses -> text that a terminal can show without harm, and error lines. */
 #include "cli.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -205,4 +206,16 @@ void complain_diag(const char *file, const struct lode_diag *why, bool inside)
 
 	diag_text(text, why, inside);
 	complain(file, "%s", text);
+}
+
+/* Each is opened the wrong way round: what is read or written there fails, as it would if it were closed. */
+void open_standard(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", (fcntl(STDIN_FILENO, F_GETFD) < 0 ? O_WRONLY : O_RDONLY) | O_NOCTTY);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
 }

@@ -3,9 +3,12 @@
 #include "vmm.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { ESCAPE = 'A' & 31 };
+enum { ESCAPE = 'A' & 31, LITTLE_NS = 50000000 };
 
 void lode_vmm_console_open_(struct vmm *vm)
 {
@@ -13,6 +16,7 @@ void lode_vmm_console_open_(struct vmm *vm)
 
 	*console = (struct vmm_console){.terminal = false};
 	console->terminal = tcgetattr(STDIN_FILENO, &console->before) == 0;
+	console->terminal_out = isatty(STDOUT_FILENO);
 }
 
 /* Output stays cooked, so that lines of Lode's own look right; a guest's CR LF does no harm. */
@@ -62,18 +66,31 @@ uint32_t lode_vmm_console_read_(struct vmm *vm, unsigned char *bytes, uint32_t s
 	return kept;
 }
 
-/* A reader that is slow stops the guest; one that has gone does not. */
+uint32_t lode_vmm_console_put_(const struct vmm *vm, const unsigned char *bytes, uint32_t size)
+{
+	/* What is ready takes so much without waiting. */
+	uint32_t most = vm->console.terminal_out ? 1 : PIPE_BUF;
+	ssize_t put = lode_vmm_write_(STDOUT_FILENO, bytes, size < most ? size : most);
+
+	if (put < 0)
+		return errno == EINTR || errno == EAGAIN ? 0 : size;
+	return (uint32_t)put;
+}
+
+/* A reader that is slow stops the guest; one that has gone does not, nor one that is slow when the guest has ended. */
 void lode_vmm_console_write_(struct vmm *vm, const unsigned char *bytes, uint32_t size)
 {
-	lode_vmm_tail_add_(vm, bytes, size);
-	while (size > 0) {
-		ssize_t put = lode_vmm_write_(STDOUT_FILENO, bytes, size);
+	const struct timespec little = {.tv_nsec = LITTLE_NS};
+	struct pollfd out = {.fd = STDOUT_FILENO, .events = POLLOUT};
 
-		if (put < 0 && (errno != EINTR || __atomic_load_n(&vm->end, __ATOMIC_ACQUIRE) != LODE_VMM_NONE))
+	lode_vmm_tail_add_(vm, bytes, size);
+
+	while (size > 0) {
+		uint32_t put = ppoll(&out, 1, &little, NULL) > 0 ? lode_vmm_console_put_(vm, bytes, size) : 0;
+
+		if (put == 0 && __atomic_load_n(&vm->end, __ATOMIC_ACQUIRE) != LODE_VMM_NONE)
 			return;
-		if (put > 0) {
-			bytes += put;
-			size -= (uint32_t)put;
-		}
+		bytes += put;
+		size -= put;
 	}
 }

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -39,29 +40,33 @@ static void explain(struct vmm *vm)
 }
 
 /* What was said of the kernel has been said when it was loaded. */
-static void explain_confined(struct vmm *vm)
+static void explain_confined(struct lode_vmm_state *shared, struct vmm *vm)
 {
 	if (lode_vmm_confine_(vm) != 0)
 		return;
 	lode_vmm_reopen_(vm);
 	explain(vm);
+	*shared = vm->state;
 }
 
 /* The guest's memory and the image are looked at by a process that can do nothing else, as when the kernel was loaded. */
 static void explain_elsewhere(struct vmm *vm)
 {
-	const struct lode_vmm_error error = vm->error;
-	const struct vmm_kernel kernel = vm->kernel;
-	pid_t child = fork();
+	struct lode_vmm_state *shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pid_t child;
 
+	if (shared == MAP_FAILED)
+		return;
+	*shared = vm->state;
+	child = fork();
 	if (child == 0) {
-		explain_confined(vm);
+		explain_confined(shared, vm);
 		_exit(0);
 	}
 	while (child > 0 && waitpid(child, NULL, 0) < 0 && errno == EINTR)
 		;
-	vm->error = error;
-	vm->kernel = kernel; /* the child's has pointers of its own */
+	vm->state = *shared; /* lode_vmm_result_ looks whether it makes sense */
+	munmap(shared, sizeof *shared);
 }
 
 static bool has_failed(enum lode_vmm_end end)

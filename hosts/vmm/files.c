@@ -60,7 +60,7 @@ static int open_modules(struct vmm *vm)
 
 static struct vmm_file *no_files(uint32_t n)
 {
-	struct vmm_file *files = calloc(n + 1, sizeof *files);
+	struct vmm_file *files = calloc((size_t)n + 1, sizeof *files);
 
 	if (!files)
 		return NULL;

@@ -7,6 +7,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -19,7 +20,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { PAUSE_MS = 2000, TRAP = 5, INTERRUPT = 2, INTERRUPT_BYTE = 3 };
+enum { PAUSE_MS = 2000, DEAF_SECONDS = 2, TRAP = 5, INTERRUPT = 2, INTERRUPT_BYTE = 3 };
 
 static struct vmm_kvm *kvm_of(const struct vmm_gdb *gdb)
 {
@@ -30,15 +31,26 @@ static struct vmm_kvm *kvm_of(const struct vmm_gdb *gdb)
  * Packets out
  */
 
+/* A debugger that does not read for so long will not. */
+static bool waits_for_bytes(const struct vmm_gdb *gdb)
+{
+	struct pollfd out = {.fd = gdb->fd, .events = POLLOUT};
+	const struct timespec while_ = {.tv_sec = DEAF_SECONDS};
+
+	return ppoll(&out, 1, &while_, NULL) > 0;
+}
+
 static void put_bytes(struct vmm_gdb *gdb, const char *bytes, uint32_t size)
 {
-	while (gdb->fd >= 0 && size > 0) {
+	while (gdb->fd >= 0 && !gdb->gone && size > 0) {
 		ssize_t put = lode_vmm_write_(gdb->fd, bytes, size);
 
-		if (put <= 0)
-			return;
-		bytes += put;
-		size -= (uint32_t)put;
+		if (put > 0) {
+			bytes += put;
+			size -= (uint32_t)put;
+		} else if (errno != EAGAIN || !waits_for_bytes(gdb)) {
+			gdb->gone = true;
+		}
 	}
 }
 
@@ -161,12 +173,22 @@ static void tell_stop(struct vmm_gdb *gdb, int number)
 	reply(gdb, text);
 }
 
+/* A processor may be held up by whoever reads the console: signals that end the guest are seen meanwhile. */
+static void pause_all(struct vmm_gdb *gdb)
+{
+	struct pollfd signals = {.fd = kvm_of(gdb)->signal_fd, .events = POLLIN};
+	const struct timespec none = {.tv_sec = 0};
+
+	while (!lode_vmm_pause_(kvm_of(gdb), PAUSE_MS) && vmm_running(gdb->vm))
+		if (ppoll(&signals, 1, &none, NULL) > 0)
+			lode_vmm_stop_(gdb->vm, LODE_VMM_ESCAPE, 0);
+}
+
 static void stop(struct vmm_gdb *gdb, int number)
 {
 	struct vmm_kvm *kvm = kvm_of(gdb);
 
-	while (!lode_vmm_pause_(kvm, PAUSE_MS) && vmm_running(gdb->vm))
-		;
+	pause_all(gdb);
 	gdb->stopped = true;
 	for (uint32_t i = 0; i < kvm->ncpus; i++)
 		if (kvm->cpus[i].hit)
@@ -192,8 +214,7 @@ static void go_on(struct vmm_gdb *gdb, uint32_t stepping, bool hold_others)
 static void leave(struct vmm_gdb *gdb)
 {
 	if (!gdb->stopped)
-		while (!lode_vmm_pause_(kvm_of(gdb), PAUSE_MS) && vmm_running(gdb->vm))
-			;
+		pause_all(gdb);
 	lode_gdb_points_clear_(gdb);
 	go_on(gdb, UINT32_MAX, false);
 	gdb->fd = -1; /* it is closed with the process: the sandbox has no close */
@@ -444,11 +465,21 @@ static void do_command(struct vmm_gdb *gdb, const char *text)
 	}
 }
 
+static bool sum_is(const char *from, const char *hash)
+{
+	unsigned char sum = 0;
+
+	for (; from < hash; from++)
+		sum = (unsigned char)(sum + (unsigned char)*from);
+	return digit(hash[1]) == sum >> 4 && digit(hash[2]) == (sum & 15);
+}
+
 /* The first packet of what has come -> its command. How many bytes it took; 0: it is not complete. */
 static uint32_t do_packet(struct vmm_gdb *gdb)
 {
 	char *hash = memchr(gdb->in, '#', gdb->nin);
 	uint32_t size = hash ? (uint32_t)(hash - gdb->in) + 3 : 0;
+	bool good;
 
 	if (gdb->in[0] == INTERRUPT_BYTE && !gdb->stopped)
 		stop(gdb, INTERRUPT);
@@ -456,10 +487,11 @@ static uint32_t do_packet(struct vmm_gdb *gdb)
 		return 1;
 	if (!hash || size > gdb->nin)
 		return gdb->nin == sizeof gdb->in ? gdb->nin : 0;
+	good = sum_is(gdb->in + 1, hash);
 	*hash = 0;
 	if (!gdb->no_ack)
-		put_bytes(gdb, "+", 1);
-	if (gdb->stopped)
+		put_bytes(gdb, good ? "+" : "-", 1);
+	if (good && gdb->stopped)
 		do_command(gdb, gdb->in + 1);
 	return size;
 }
@@ -469,7 +501,7 @@ static void take_input(struct vmm_gdb *gdb)
 	ssize_t got = lode_vmm_read_(gdb->fd, gdb->in + gdb->nin, sizeof gdb->in - gdb->nin);
 	uint32_t used;
 
-	if (got <= 0 && (got == 0 || errno != EINTR)) {
+	if (got <= 0 && (got == 0 || (errno != EINTR && errno != EAGAIN))) {
 		leave(gdb);
 		return;
 	}
@@ -495,6 +527,8 @@ bool lode_vmm_gdb_turn_(struct vmm_kvm *kvm, bool readable)
 		stop(gdb, TRAP);
 	if (readable)
 		take_input(gdb);
+	if (gdb->gone && gdb->fd >= 0)
+		leave(gdb);
 	return !gdb->stopped;
 }
 
@@ -580,9 +614,13 @@ static int wait_for_debugger(const struct vmm_kvm *kvm, int listener)
 		fd = accept(listener, NULL, NULL);
 	else
 		errno = EINTR;
-	if (fd >= 0)
-		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
-	return fd;
+	if (fd < 0)
+		return -1;
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+	if (fcntl(fd, F_SETFL, O_NONBLOCK) == 0)
+		return fd;
+	close(fd);
+	return -1;
 }
 
 int lode_vmm_gdb_open_(struct vmm *vm, struct vmm_kvm *kvm)

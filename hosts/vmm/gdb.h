@@ -30,6 +30,7 @@ struct vmm_gdb {
 	struct vmm *vm;
 	int fd; /* -1: it has gone */
 	bool stopped;
+	bool gone; /* it does not take what it is told */
 	bool no_ack;
 	bool hit;          /* set by a processor's thread: it stands at the gate because of a breakpoint or a step */
 	uint32_t debug_flags; /* KVM_GUESTDBG_* that there are beyond the old ones */

@@ -71,30 +71,36 @@ static int take_bytes(struct vmm *vm)
 	return 0;
 }
 
-/* The header says how many entries the tables have; they lie in the file, which bounds them. */
+/* The header says how many entries the tables have; they lie in the file, which bounds them. Without memory: LODE_ERR_ROOM. */
+static int open_with(struct vmm_kernel *kernel, uint32_t flags, struct lode_diag *why)
+{
+	struct lode_open_options options = {.flags = flags};
+	int status = lode_open(&kernel->image, &kernel->source, &options, why);
+
+	if (status != LODE_ERR_ROOM)
+		return status;
+	free(kernel->segments);
+	free(kernel->sections);
+	options.max_segments = kernel->image.nsegments;
+	options.max_sections = kernel->image.nsections;
+	kernel->segments = options.segments = calloc((size_t)options.max_segments + 1, sizeof *options.segments);
+	kernel->sections = options.sections = calloc((size_t)options.max_sections + 1, sizeof *options.sections);
+	if (!options.segments || !options.sections)
+		return LODE_ERR_ROOM;
+	return lode_open(&kernel->image, &kernel->source, &options, why);
+}
+
+/* A section table that is no good is no loader's business. */
 static int open_image(struct vmm *vm)
 {
 	struct vmm_kernel *kernel = &vm->kernel;
-	struct lode_open_options options = {.flags = LODE_OPEN_SECTIONS};
 	struct lode_diag why;
-	int status = lode_open(&kernel->image, &kernel->source, &options, &why);
+	int status = open_with(kernel, LODE_OPEN_SECTIONS, &why);
 
-	if (status == LODE_ERR_ROOM) {
-		options.max_segments = kernel->image.nsegments;
-		options.max_sections = kernel->image.nsections;
-		options.segments = calloc(options.max_segments + 1, sizeof *options.segments);
-		options.sections = calloc(options.max_sections + 1, sizeof *options.sections);
-		kernel->segments = options.segments;
-		kernel->sections = options.sections;
-		if (!options.segments || !options.sections)
-			return lode_vmm_fail_(vm, ENOMEM, "reading the kernel's headers");
-		status = lode_open(&kernel->image, &kernel->source, &options, &why);
-	}
-	/* A section table that is no good is no loader's business. */
-	if (status != LODE_OK && (options.flags & LODE_OPEN_SECTIONS) && kernel->segments) {
-		options.flags = 0;
-		status = lode_open(&kernel->image, &kernel->source, &options, &why);
-	}
+	if (status != LODE_OK && status != LODE_ERR_ROOM)
+		status = open_with(kernel, 0, &why);
+	if (status == LODE_ERR_ROOM)
+		return lode_vmm_fail_(vm, ENOMEM, "reading the kernel's headers");
 	kernel->elf = status == LODE_OK;
 	if (!kernel->elf && why.rule != LODE_RULE_HEADER_MAGIC && why.rule != LODE_RULE_HEADER_TRUNCATED)
 		return lode_vmm_fail_diag_(vm, &why);

@@ -14,6 +14,8 @@
 enum {
 	LOOK_MS = 500, /* how often it is asked whether anything can still happen */
 	PAUSE_MS = 50,
+	LOCK_TRIES = 20, /* of a ms */
+	HELD_MS = 20,
 };
 
 struct loop {
@@ -82,7 +84,21 @@ static void earlier(uint64_t *time, uint64_t other)
 		*time = other;
 }
 
-/* What is to be watched -> the time at which something is due. vm->lock is held. */
+/* A processor that waits for its console's reader has the lock of the devices. Signals and limits do not wait for that; who waits
+ * for a lock with a time limit cannot be stopped and continued in the sandbox. */
+static bool lock_devices(struct vmm *vm)
+{
+	const struct timespec little = {.tv_nsec = 1000000};
+
+	for (int i = 0; i < LOCK_TRIES; i++) {
+		if (pthread_mutex_trylock(&vm->lock) == 0)
+			return true;
+		ppoll(NULL, 0, &little, NULL);
+	}
+	return false;
+}
+
+/* What is to be watched -> the time at which something is due. */
 static uint64_t prepare(struct loop *loop)
 {
 	struct vmm *vm = loop->vm;
@@ -93,6 +109,10 @@ static uint64_t prepare(struct loop *loop)
 	watch(loop, loop->kvm->signal_fd, NULL);
 	watch(loop, lode_vmm_gdb_fd_(loop->kvm), NULL);
 	earlier(&due, loop->limit);
+	if (!lock_devices(vm)) {
+		earlier(&due, lode_vmm_now_() + HELD_MS * UINT64_C(1000000));
+		return due;
+	}
 	for (uint32_t i = 0; i < vm->ndevices; i++) {
 		struct vmm_device *device = &vm->devices[i];
 
@@ -100,6 +120,7 @@ static uint64_t prepare(struct loop *loop)
 		if (device->fd >= 0)
 			watch(loop, device->fd, device);
 	}
+	pthread_mutex_unlock(&vm->lock);
 	return due;
 }
 
@@ -177,9 +198,7 @@ static void turn(struct loop *loop)
 	uint64_t due, count;
 	bool free;
 
-	pthread_mutex_lock(&vm->lock);
 	due = prepare(loop);
-	pthread_mutex_unlock(&vm->lock);
 	wait_until(loop, due);
 	if (loop->polled[0].revents && lode_vmm_read_(loop->kvm->wake_fd, &count, sizeof count) < 0)
 		return;
@@ -190,7 +209,8 @@ static void turn(struct loop *loop)
 	free = lode_vmm_gdb_turn_(loop->kvm, loop->polled[2].revents);
 	if (lode_vmm_now_() >= loop->look)
 		look(loop, free);
-	pthread_mutex_lock(&vm->lock);
+	if (!lock_devices(vm))
+		return;
 	serve_devices(loop);
 	pthread_mutex_unlock(&vm->lock);
 }

@@ -124,12 +124,21 @@ static void qemu_close(struct vmm *vm)
  * While it runs
  */
 
-enum { KEYS, SERIAL, DEBUG, MONITOR, SIGNALS, TIMER, WATCHED };
+enum { KEYS, SERIAL, DEBUG, MONITOR, SIGNALS, TIMER, OUTPUT, WATCHED };
+
+/* Bytes that wait until their reader takes them. */
+struct waiting {
+	unsigned char bytes[4096];
+	uint32_t from, to;
+};
 
 struct run {
 	struct vmm *vm;
 	struct vmm_qemu *qemu;
 	struct pollfd watched[WATCHED];
+	struct waiting keys, output;
+	bool typing; /* keys are read */
+	int serial, debug; /* -1: at its end */
 };
 
 static void tell_qemu(const struct vmm_qemu *qemu, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -206,23 +215,36 @@ static void take_timer(struct run *run)
 		end_qemu(run, LODE_VMM_TIME);
 }
 
-/* The guest may be slow to take what is typed; nothing else waits for it, and nothing is lost. */
+/* The guest may be slow to take what is typed: nothing is lost, and nothing else waits. */
 static void type(struct run *run)
 {
-	unsigned char bytes[256];
-	uint32_t n = lode_vmm_console_read_(run->vm, bytes, sizeof bytes), done = 0;
+	struct waiting *keys = &run->keys;
+	ssize_t sent = send(run->serial, keys->bytes + keys->from, keys->to - keys->from, MSG_NOSIGNAL | MSG_DONTWAIT);
 
-	if (run->vm->console.ended)
-		run->watched[KEYS].fd = -1;
+	if (sent > 0)
+		keys->from += (uint32_t)sent;
+	else if (sent < 0 && errno != EINTR && errno != EAGAIN)
+		keys->from = keys->to;
+}
+
+static void read_keys(struct run *run)
+{
+	struct waiting *keys = &run->keys;
+
+	keys->from = 0;
+	keys->to = lode_vmm_console_read_(run->vm, keys->bytes, sizeof keys->bytes);
+	run->typing = !run->vm->console.ended;
 	if (run->vm->end != LODE_VMM_NONE)
 		end_qemu(run, run->vm->end);
-	while (done < n) {
-		ssize_t sent = send(run->qemu->serial, bytes + done, n - done, MSG_NOSIGNAL);
+	if (keys->from < keys->to)
+		type(run);
+}
 
-		if (sent < 0 && errno != EINTR)
-			return;
-		done += sent > 0 ? (uint32_t)sent : 0;
-	}
+static void print(struct run *run)
+{
+	struct waiting *output = &run->output;
+
+	output->from += lode_vmm_console_put_(run->vm, output->bytes + output->from, output->to - output->from);
 }
 
 static void hear_monitor(struct run *run, const char *bytes, size_t n)
@@ -242,29 +264,57 @@ static void hear_monitor(struct run *run, const char *bytes, size_t n)
 		leave(run);
 }
 
-static void hear(struct run *run, int which)
+/* The guest's words, when those before have been taken. */
+static void hear_guest(struct run *run, int *fd)
 {
-	char bytes[4096];
-	ssize_t n = read(run->watched[which].fd, bytes, sizeof bytes);
+	ssize_t n = read(*fd, run->output.bytes, sizeof run->output.bytes);
 
 	if (n < 0 && errno == EINTR)
 		return;
+	run->output.from = 0;
+	run->output.to = n > 0 ? (uint32_t)n : 0;
+	lode_vmm_tail_add_(run->vm, run->output.bytes, run->output.to);
 	if (n <= 0)
-		run->watched[which].fd = -1;
-	else if (which == MONITOR)
-		hear_monitor(run, bytes, (size_t)n);
-	else
-		lode_vmm_console_write_(run->vm, (unsigned char *)bytes, (uint32_t)n);
+		*fd = -1;
 }
 
-static void watch(struct run *run)
+static void hear_qemu(struct run *run)
 {
-	run->watched[KEYS].fd = STDIN_FILENO;
-	run->watched[SERIAL].fd = run->qemu->serial;
-	run->watched[DEBUG].fd = run->qemu->debug;
+	char bytes[4096];
+	ssize_t n = read(run->watched[MONITOR].fd, bytes, sizeof bytes);
+
+	if (n > 0)
+		hear_monitor(run, bytes, (size_t)n);
+	else if (n == 0 || errno != EINTR)
+		run->watched[MONITOR].fd = -1;
+}
+
+static void begin_to_watch(struct run *run)
+{
+	run->typing = true;
+	run->serial = run->qemu->serial;
+	run->debug = run->qemu->debug;
 	run->watched[MONITOR].fd = run->qemu->monitor;
 	for (int i = 0; i < WATCHED; i++)
 		run->watched[i].events = POLLIN;
+	run->watched[OUTPUT].events = POLLOUT;
+}
+
+static bool has(const struct waiting *waiting)
+{
+	return waiting->from < waiting->to;
+}
+
+/* Who has something to say is only heard when what was said before has been taken. */
+static void watch(struct run *run)
+{
+	bool printing = has(&run->output), sending = has(&run->keys) && run->serial >= 0;
+
+	run->watched[OUTPUT].fd = printing ? STDOUT_FILENO : -1;
+	run->watched[KEYS].fd = run->typing && !sending ? STDIN_FILENO : -1;
+	run->watched[DEBUG].fd = printing ? -1 : run->debug;
+	run->watched[SERIAL].fd = printing && !sending ? -1 : run->serial;
+	run->watched[SERIAL].events = (short)((printing ? 0 : POLLIN) | (sending ? POLLOUT : 0));
 }
 
 /* Who is halted by a debugger can go on. */
@@ -274,32 +324,58 @@ static void ask(const struct run *run)
 		tell_qemu(run->qemu, "%s", QEMU_ASK_REGISTERS);
 }
 
-/* QEMU is gone when its ends of the channels are closed. */
+static bool is_ready(const struct run *run, int which)
+{
+	return run->watched[which].fd >= 0 && run->watched[which].revents;
+}
+
+static void serve_serial(struct run *run)
+{
+	if (run->watched[SERIAL].revents & POLLOUT)
+		type(run);
+	if (run->watched[SERIAL].revents & ~POLLOUT && !has(&run->output))
+		hear_guest(run, &run->serial);
+}
+
+static void serve(struct run *run)
+{
+	if (is_ready(run, OUTPUT))
+		print(run);
+	if (is_ready(run, SERIAL))
+		serve_serial(run);
+	if (is_ready(run, DEBUG) && !has(&run->output))
+		hear_guest(run, &run->debug);
+	if (is_ready(run, MONITOR))
+		hear_qemu(run);
+	if (is_ready(run, KEYS))
+		read_keys(run);
+	if (is_ready(run, SIGNALS))
+		take_signal(run);
+	if (is_ready(run, TIMER))
+		take_timer(run);
+}
+
+/* QEMU is gone when its ends of the channels are closed. Who does not read the guest's last words does not get them if the guest
+ * was ended. */
 static void follow(struct run *run)
 {
 	enum { QUIET_MS = 500 };
+	bool ended = false;
 
-	while (run->watched[MONITOR].fd >= 0 || run->watched[SERIAL].fd >= 0 || run->watched[DEBUG].fd >= 0) {
-		int n = poll(run->watched, WATCHED, QUIET_MS);
+	while (run->watched[MONITOR].fd >= 0 || (!ended && (run->serial >= 0 || run->debug >= 0 || has(&run->output)))) {
+		int n;
 
 		if (run->qemu->asking && !run->qemu->leaving && lode_vmm_now_() >= run->qemu->patience)
 			kill(run->qemu->child, SIGKILL);
+		watch(run);
+		n = poll(run->watched, WATCHED, QUIET_MS);
 		if (n < 0 && errno != EINTR)
 			break;
-		if (n <= 0) {
-			if (n == 0)
-				ask(run);
-			continue;
-		}
-		for (int i = SERIAL; i <= MONITOR; i++)
-			if (run->watched[i].fd >= 0 && run->watched[i].revents)
-				hear(run, i);
-		if (run->watched[KEYS].fd >= 0 && run->watched[KEYS].revents)
-			type(run);
-		if (run->watched[SIGNALS].revents)
-			take_signal(run);
-		if (run->watched[TIMER].fd >= 0 && run->watched[TIMER].revents)
-			take_timer(run);
+		if (n > 0)
+			serve(run);
+		else if (n == 0)
+			ask(run);
+		ended = n == 0 && run->watched[MONITOR].fd < 0 && run->vm->end != LODE_VMM_NONE;
 	}
 }
 
@@ -410,7 +486,7 @@ static int qemu_run(struct vmm *vm)
 		return -1;
 	run.watched[SIGNALS].fd = open_signals(vm, &before);
 	run.watched[TIMER].fd = open_timer(vm->request->time_limit);
-	watch(&run);
+	begin_to_watch(&run);
 	lode_vmm_console_raw_(vm);
 	follow(&run);
 	status = wait_for_end(qemu);

@@ -43,9 +43,10 @@ void lode_vmm_ram_destroy_(struct vmm *vm)
 {
 	if (vm->ram.bytes)
 		munmap(vm->ram.bytes, vm->ram.size);
-	if (vm->ram.bytes && vm->ram.fd >= 0)
+	if (vm->ram.fd >= 0)
 		close(vm->ram.fd);
 	vm->ram.bytes = NULL;
+	vm->ram.fd = -1;
 }
 
 static bool inside(uint64_t addr, uint64_t size, uint64_t whole)

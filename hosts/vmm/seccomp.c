@@ -71,7 +71,7 @@ static const struct rule rules[] = {
 	{SYS_preadv2, LOADER | RUN, {.kind = ANY}},       /* disks, randomness, terminal, events: with offset -1 it is read */
 	{SYS_pwritev2, LOADER | RUN, {.kind = ANY}},
 	{SYS_fdatasync, LOADER | RUN, {.kind = ANY}},
-	{SYS_ppoll, LOADER | LOOPS, {.kind = ANY}},
+	{SYS_ppoll, LOADER | RUN, {.kind = ANY}},
 	{SYS_tgkill, LOADER | LOOPS, {.kind = OURSELVES}}, /* takes processors out of the guest */
 	/* while the kernel is loaded, and by the first thread, which waits meanwhile, when the guest is at its end */
 	{SYS_ioctl, LOADER, {.kind = ONE_OF, .argument = 1, .among = loader_ioctls}},

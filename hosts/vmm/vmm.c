@@ -2,6 +2,7 @@
 /* A request -> a guest, to its end: open, confine, load, run. */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,8 +46,10 @@ static int choose_engine(struct vmm *vm)
 			continue;
 		vm->engine = engines[i];
 		vm->engine_id = names[i];
-		if (vm->engine->open(vm) == 0)
+		if (vm->engine->open(vm) == 0) {
+			vm->error = (struct lode_vmm_error){.error = 0};
 			return 0;
+		}
 		if (wish == LODE_VMM_ANY && i + 1 < sizeof engines / sizeof *engines)
 			lode_vmm_say_(vm, "%s: %s%s%s; trying %s", vm->engine->name, vm->error.text, vm->error.error ? ": " : "",
 				vm->error.error ? strerror(vm->error.error) : "", engines[i + 1]->name);
@@ -68,13 +71,8 @@ static int check_request(struct vmm *vm)
 	return 0;
 }
 
-/* @decided: told when the machine is known; -1: nobody waits for it. */
-static int load(struct vmm *vm, int decided)
+static int fill(struct vmm *vm)
 {
-	if (lode_vmm_confine_(vm) != 0 || lode_vmm_decide_(vm) != 0)
-		return -1;
-	if (decided >= 0 && write(decided, "", 1) != 1)
-		return lode_vmm_fail_(vm, errno, "telling that the kernel has been read");
 	if (lode_vmm_fill_(vm) != 0 || (vm->engine->prepare && vm->engine->prepare(vm) != 0))
 		return -1;
 	lode_vmm_begun_(vm);
@@ -83,12 +81,54 @@ static int load(struct vmm *vm, int decided)
 	return 0;
 }
 
-/* Pointers of the process that has ended. */
-static void forget(struct vmm_kernel *kernel)
+static int load(struct vmm *vm)
 {
-	enum lode_protocol protocol = kernel->protocol;
+	return lode_vmm_confine_(vm) == 0 && lode_vmm_decide_(vm) == 0 ? fill(vm) : -1;
+}
 
-	*kernel = (struct vmm_kernel){.protocol = protocol};
+/* What the process that reads the kernel tells of it. It has read hostile bytes: each value is checked before it is believed. */
+struct report {
+	struct lode_vmm_error error;
+	enum lode_protocol protocol;
+	struct vmm_begun begun;
+	bool screen;
+};
+
+static void write_report(struct report *report, const struct vmm *vm)
+{
+	*report = (struct report){.error = vm->error, .protocol = vm->kernel.protocol, .begun = vm->begun,
+		.screen = vm->machine.framebuffer};
+}
+
+/* A path that was handed in, or none. */
+static const char *known_path(const struct vmm *vm, const char *path)
+{
+	const char *known = path == vm->kernel_file.path ? path : NULL;
+
+	for (uint32_t i = 0; i < vm->nmodules; i++)
+		known = path == vm->modules[i].path ? path : known;
+	for (uint32_t i = 0; i < vm->ndisks; i++)
+		known = path == vm->disks[i].path ? path : known;
+	return known;
+}
+
+static void read_report(struct vmm *vm, const struct report *shared)
+{
+	struct report report = {.protocol = LODE_PROTOCOL_NONE};
+	unsigned char screen, wide;
+
+	memcpy(&screen, &shared->screen, 1);
+	memcpy(&wide, &shared->begun.wide, 1);
+	memcpy(&report, shared, sizeof report);
+	report.begun.wide = wide;
+	report.error.file = known_path(vm, report.error.file);
+	report.error.text[sizeof report.error.text - 1] = '\0';
+	if ((unsigned)report.error.diag.rule >= LODE_RULE_COUNT_)
+		report.error.diag.rule = LODE_RULE_NONE;
+	vm->error = report.error;
+	vm->kernel.protocol = (unsigned)report.protocol <= LODE_PROTOCOL_RUST ? report.protocol : LODE_PROTOCOL_NONE;
+	vm->begun = report.begun;
+	vm->machine.framebuffer = screen ? &vm->screen : NULL;
 }
 
 /* False if the process at the other end has come to its end without a word. */
@@ -110,34 +150,69 @@ static int wait_for_loader(struct vmm *vm, pid_t child)
 	while (waitpid(child, &status, 0) < 0)
 		if (errno != EINTR)
 			return lode_vmm_fail_(vm, errno, "waiting for the process that reads the kernel");
-	forget(&vm->kernel);
 	if (WIFSIGNALED(status))
 		return lode_vmm_fail_(vm, 0, "the process that reads the kernel was ended by signal %d", WTERMSIG(status));
 	return status == 0 ? 0 : -1;
 }
 
-/* The machine itself is in memory that both processes have; what the child has allocated is gone with it. What the engine can do
- * before RAM is filled it does meanwhile. */
-static int load_elsewhere(struct vmm *vm)
+/* The other process: its end is its status. */
+static int load_for(struct vmm *vm, struct report *report, int decided)
+{
+	int status = lode_vmm_confine_(vm) == 0 ? lode_vmm_decide_(vm) : -1;
+
+	write_report(report, vm);
+	if (status == 0 && write(decided, "", 1) != 1)
+		status = lode_vmm_fail_(vm, errno, "telling that the kernel has been read");
+	if (status == 0)
+		status = fill(vm);
+	if ((fflush(stdout) != 0 || ferror(stdout)) && status == 0)
+		status = lode_vmm_fail_(vm, errno, "writing to standard output");
+	write_report(report, vm);
+	return status;
+}
+
+/* RAM is in memory that both processes have; what the engine can do before it is filled it does meanwhile. */
+static int load_with(struct vmm *vm, struct report *report, const int decided[2])
 {
 	const struct vmm_engine *engine = vm->engine;
-	int decided[2], begun = 0, loaded;
+	int begun = 0, loaded;
 	pid_t child;
 
-	if (pipe2(decided, O_CLOEXEC) != 0)
-		return lode_vmm_fail_(vm, errno, "making a channel to the process that reads the kernel");
 	fflush(NULL);
 	child = fork();
 	if (child == 0)
-		_exit(load(vm, decided[1]) == 0 ? 0 : 1);
+		_exit(load_for(vm, report, decided[1]) == 0 ? 0 : 1);
 	close(decided[1]);
-	if (child > 0 && hear_of_decision(decided[0]) && engine->begin && !vm->request->dry_run)
+	if (child > 0 && hear_of_decision(decided[0]) && engine->begin && !vm->request->dry_run) {
+		read_report(vm, report);
 		begun = engine->begin(vm);
+	}
 	close(decided[0]);
 	if (child < 0)
 		return lode_vmm_fail_(vm, errno, "starting the process that reads the kernel");
+	if (begun != 0)
+		kill(child, SIGKILL);
 	loaded = wait_for_loader(vm, child);
-	return begun == 0 ? loaded : -1;
+	if (begun != 0)
+		return -1;
+	if (loaded == 0 || !vm->error.text[0])
+		read_report(vm, report);
+	return loaded;
+}
+
+static int load_elsewhere(struct vmm *vm)
+{
+	struct report *report = mmap(NULL, sizeof *report, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int decided[2], status;
+
+	if (report == MAP_FAILED)
+		return lode_vmm_fail_(vm, errno, "making room for a report");
+	if (pipe2(decided, O_CLOEXEC) == 0)
+		status = load_with(vm, report, decided);
+	else
+		status = lode_vmm_fail_(vm, errno, "making a channel to the process that reads the kernel");
+	munmap(report, sizeof *report);
+	return status;
 }
 
 static int run(struct vmm *vm)
@@ -155,30 +230,13 @@ static int boot(struct vmm *vm)
 		return -1;
 	if (lode_vmm_ram_create_(vm, vm->memory_size, vm->engine->elsewhere) != 0 || lode_vmm_machine_make_(vm) != 0)
 		return -1;
-	if ((vm->engine->elsewhere ? load_elsewhere(vm) : load(vm, -1)) != 0)
+	if ((vm->engine->elsewhere ? load_elsewhere(vm) : load(vm)) != 0)
 		return -1;
 	return vm->request->dry_run ? 0 : run(vm);
 }
 
-int lode_vmm_boot(struct lode_vmm_result *result, const struct lode_vmm_request *request, struct lode_vmm_error *why)
+static void close_machine(struct vmm *vm)
 {
-	struct vmm *vm = mmap(NULL, sizeof *vm, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	int status;
-
-	if (vm == MAP_FAILED) {
-		*result = (struct lode_vmm_result){.end = LODE_VMM_NONE};
-		*why = (struct lode_vmm_error){.error = errno, .text = "making room for a machine"};
-		return -1;
-	}
-	vm->request = request;
-	vm->picture_fd = -1;
-	pthread_mutex_init(&vm->lock, NULL);
-	pthread_cond_init(&vm->idle, NULL);
-	lode_vmm_console_open_(vm);
-	status = boot(vm);
-	lode_vmm_console_close_(vm);
-	lode_vmm_result_(result, vm);
-	*why = vm->error;
 	if (vm->engine)
 		vm->engine->close(vm);
 	lode_vmm_unload_(vm);
@@ -186,7 +244,58 @@ int lode_vmm_boot(struct lode_vmm_result *result, const struct lode_vmm_request 
 	lode_vmm_files_close_(vm);
 	if (vm->picture_fd >= 0)
 		close(vm->picture_fd);
-	munmap(vm, sizeof *vm);
+	free(vm->inherited);
+	free(vm);
+}
+
+/* What is opened must not be taken for standard output. */
+static int check_standard(struct vmm *vm)
+{
+	for (int fd = 0; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0)
+			return lode_vmm_fail_(vm, errno, "descriptors 0 to 2 have to be open: this process lacks %d", fd);
+	return 0;
+}
+
+/* Children of a process that ignores SIGCHLD are gone before anybody learns how they ended. A file that may not grow is an error,
+ * and no end. */
+static int boot_with_signals(struct vmm *vm)
+{
+	struct sigaction usual = {.sa_handler = SIG_DFL}, ignored = {.sa_handler = SIG_IGN}, before, limits;
+	int status;
+
+	sigaction(SIGCHLD, NULL, &before);
+	if (before.sa_handler == SIG_IGN || (before.sa_flags & SA_NOCLDWAIT))
+		sigaction(SIGCHLD, &usual, NULL);
+	sigaction(SIGXFSZ, &ignored, &limits);
+	lode_vmm_console_open_(vm);
+	status = boot(vm);
+	lode_vmm_console_close_(vm);
+	if (vm->confined)
+		return status;
+	sigaction(SIGCHLD, &before, NULL);
+	sigaction(SIGXFSZ, &limits, NULL);
+	return status;
+}
+
+int lode_vmm_boot(struct lode_vmm_result *result, const struct lode_vmm_request *request, struct lode_vmm_error *why)
+{
+	struct vmm *vm = calloc(1, sizeof *vm);
+	int status;
+
+	*result = (struct lode_vmm_result){.end = LODE_VMM_NONE};
+	if (!vm) {
+		*why = (struct lode_vmm_error){.error = ENOMEM, .text = "making room for a machine"};
+		return -1;
+	}
+	vm->request = request;
+	vm->picture_fd = vm->ram.fd = vm->kernel_file.fd = -1;
+	pthread_mutex_init(&vm->lock, NULL);
+	pthread_cond_init(&vm->idle, NULL);
+	status = check_standard(vm) == 0 ? boot_with_signals(vm) : -1;
+	lode_vmm_result_(result, vm);
+	*why = vm->error;
+	close_machine(vm);
 	return status;
 }
 

@@ -111,6 +111,7 @@ ssize_t lode_vmm_write_(int fd, const void *bytes, size_t size);
 struct vmm_console {
 	struct termios before;
 	bool terminal; /* stdin is one */
+	bool terminal_out;
 	bool raw;
 	bool escape;   /* the escape key was the last one */
 	bool ended;    /* nothing more will come */
@@ -123,6 +124,8 @@ void lode_vmm_console_close_(struct vmm *vm);
 /** At most @size bytes that have come for the guest, without waiting more than a read does. 0: none. */
 uint32_t lode_vmm_console_read_(struct vmm *vm, unsigned char *bytes, uint32_t size);
 void lode_vmm_console_write_(struct vmm *vm, const unsigned char *bytes, uint32_t size);
+/** As many bytes as standard output, which is ready, takes at once; all of them if there is nobody who reads. */
+uint32_t lode_vmm_console_put_(const struct vmm *vm, const unsigned char *bytes, uint32_t size);
 
 /** The picture of the framebuffer (picture.c), if one is wished. @pixels: NULL if there is no framebuffer. */
 int lode_vmm_picture_open_(struct vmm *vm);

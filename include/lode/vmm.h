@@ -181,7 +181,8 @@ struct lode_vmm_error {
  * lode_vmm_boot - boot a kernel file and stay until the guest's end
  * @request: borrowed
  * Everything is opened first; then the process gives up what it could do beyond that, for good, and reads the files: call it in a
- * process of its own. 0 with *result, or -1 with *why; result->end is LODE_VMM_ERROR then if the guest ran.
+ * process of its own, with descriptors 0 to 2 open. 0, or -1 with *why; *result says in both cases how far it came: its end is
+ * LODE_VMM_ERROR if the guest ran and the engine failed.
  */
 int lode_vmm_boot(struct lode_vmm_result *result, const struct lode_vmm_request *request, struct lode_vmm_error *why);
 

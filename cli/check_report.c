@@ -229,7 +229,7 @@ static void print_rule(const struct check *c, uint32_t number, const struct chec
 			print_finding(c, &c->findings[i]);
 	if (c->count[number] > CHECK_SAME_RULE)
 		printf("             and %u more\n", c->count[number] - CHECK_SAME_RULE);
-	if (rule.severity > CHECK_HINT)
+	if (rule.severity > CHECK_HINT && rule.why[0])
 		print_words("why", rule.why, view->width);
 	if (strcmp(rule.remedy, NO_REMEDY) != 0)
 		print_words("fix", rule.remedy, view->width);

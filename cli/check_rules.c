@@ -53,8 +53,21 @@ static const struct class_why {
 	{"E_NOMEM", "there is no place for the image"},
 };
 
-static const char *class_why(const char *class_)
+/* They are those of readers of ELF files; what linkers, start states, page tables and arrays demand speaks for itself. */
+static bool is_of_files(const char *rule)
 {
+	static const char *const others[] = {"link-", "start-", "page-", "paging-", "place-", "space-", "room-", "interval-"};
+
+	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+		if (strncmp(rule, others[i], strlen(others[i])) == 0)
+			return false;
+	return true;
+}
+
+static const char *class_why(const char *rule, const char *class_)
+{
+	if (!is_of_files(rule))
+		return "";
 	for (size_t i = 0; i < sizeof classes / sizeof *classes; i++)
 		if (strcmp(classes[i].class_, class_) == 0)
 			return classes[i].why;
@@ -79,7 +92,7 @@ struct check_rule check_rule_at(uint32_t rule)
 	return (struct check_rule){
 		.name = lode_rule_name(core),
 		.text = lode_rule_text(core),
-		.why = class_why(lode_rule_class(core)),
+		.why = class_why(lode_rule_name(core), lode_rule_class(core)),
 		.remedy = lode_rule_remedy(core),
 		.ref = lode_rule_ref(core),
 		.severity = severity_of(lode_rule_status(core)),
@@ -184,7 +197,8 @@ static void explain(uint32_t number)
 	printf("Severity:  %s%s%s%s\n", check_severity_name(rule.severity), *class_of(number) ? " (" : "", class_of(number),
 		*class_of(number) ? ")" : "");
 	printf("Concerns:  %s\n", rule.targets == FOR_EVERY ? "everybody" : whom);
-	printf("Why:       %s.\n", rule.why);
+	if (rule.why[0])
+		printf("Why:       %s.\n", rule.why);
 	printf("Remedy:    %s\n", rule.remedy);
 	printf("Reference: %s\n", strcmp(rule.ref, "-") == 0 ? "none" : rule.ref);
 }

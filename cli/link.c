@@ -202,7 +202,7 @@ int link_words(char **words)
 
 	while (words[count])
 		count++;
-	lode_live_begin(&job.live, NULL);
+	lode_live_begin(&job.live, &(struct lode_live_options){.entry = job.entry});
 	return add_files(&job, words, 1) == 0 ? link_and_run(&job, count, words) : EXIT_FAILED;
 }
 
@@ -212,7 +212,6 @@ int cmd_link(int argc, char **argv)
 	int own = own_arguments(argc, argv), option;
 	struct options walk;
 
-	lode_live_begin(&job.live, NULL);
 	options_begin(&walk, &command, own, argv);
 	while ((option = options_next(&walk)) > 0) {
 		if (option == ENTRY)
@@ -226,6 +225,7 @@ int cmd_link(int argc, char **argv)
 		return walk.status;
 	if (walk.noperands == 0)
 		return misuse(&command, "an object or archive is missing");
+	lode_live_begin(&job.live, &(struct lode_live_options){.entry = job.entry});
 	if (add_files(&job, walk.operands, walk.noperands) != 0)
 		return EXIT_FAILED;
 	return run_with(&job, walk.operands[0], argc - own, argv + own);

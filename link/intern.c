@@ -50,6 +50,15 @@ struct link_name lode_link_name_(const char *at, size_t left)
 	return name;
 }
 
+struct link_name lode_link_string_(const char *text)
+{
+	size_t length = 0;
+
+	while (text[length] != '\0')
+		length++;
+	return lode_link_name_(text, length);
+}
+
 static bool is_name(const struct lode_link_symbol *symbol, const struct link_name *name, uint8_t key)
 {
 	return symbol->hash == name->hash && symbol->length == name->length && symbol->key_ == key &&

@@ -28,15 +28,10 @@ static int interpose(struct lode_link *link, struct lode_diag *why)
 
 	for (uint32_t i = 0; names && i < names->ninterposed; i++) {
 		const struct lode_link_name *one = &names->interposed[i];
-		size_t length = 0;
-		struct link_name name;
+		struct link_name name = lode_link_string_(one->name);
 		struct lode_link_symbol *symbol;
-		int status;
+		int status = lode_link_intern_(&symbol, link, &name, KEY_SYMBOL, why);
 
-		while (one->name[length] != '\0')
-			length++;
-		name = lode_link_name_(one->name, length);
-		status = lode_link_intern_(&symbol, link, &name, KEY_SYMBOL, why);
 		if (status != LODE_OK)
 			return status;
 		symbol->state_ = STATE_ELSEWHERE;
@@ -77,6 +72,20 @@ int lode_link_add(struct lode_link *link, const char *name, const void *bytes, u
 	if (lode_archive_is_(&input))
 		return finish(link, lode_link_archive_(link, &input, why));
 	return finish(link, lode_link_object_(link, &input, why));
+}
+
+int lode_link_want(struct lode_link *link, const char *name, struct lode_diag *why)
+{
+	struct link_name key = lode_link_string_(name);
+	struct lode_link_symbol *symbol;
+	int status = lode_link_stage_(link, STAGE_ADD, why);
+
+	if (status != LODE_OK)
+		return status;
+	symbol = lode_link_lookup_(link, &key, KEY_SYMBOL);
+	if (symbol)
+		lode_link_want_(link, symbol);
+	return LODE_OK;
 }
 
 int lode_link_resolve(struct lode_link *link, struct lode_diag *why)

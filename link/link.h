@@ -256,6 +256,8 @@ int lode_link_stage_(struct lode_link *link, uint8_t stage, struct lode_diag *wh
 
 /* intern.c: the symbol table. */
 struct link_name lode_link_name_(const char *at, size_t left);
+/* Of characters that end in NUL, wherever that is. */
+struct link_name lode_link_string_(const char *text);
 /* The symbol of this name and key, made if there is none yet. */
 int lode_link_intern_(struct lode_link_symbol **symbol, struct lode_link *link, const struct link_name *name, uint8_t key,
 	struct lode_diag *why);

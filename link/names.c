@@ -22,26 +22,16 @@ const struct lode_link_symbol *lode_namespace_find_(const struct lode_namespace 
 	return find(names, &name);
 }
 
-/* Of a NUL-terminated string, whose end is not known before. */
-static struct link_name name_of(const char *text)
-{
-	size_t length = 0;
-
-	while (text[length] != '\0')
-		length++;
-	return lode_link_name_(text, length);
-}
-
 const struct lode_link_symbol *lode_namespace_find(const struct lode_namespace *names, const char *name)
 {
-	struct link_name key = name_of(name);
+	struct link_name key = lode_link_string_(name);
 
 	return find(names, &key);
 }
 
 const struct lode_link_symbol *lode_link_find(const struct lode_link *link, const char *name)
 {
-	struct link_name key = name_of(name);
+	struct link_name key = lode_link_string_(name);
 	const struct lode_link_symbol *symbol = lode_link_lookup_(link, &key, KEY_SYMBOL);
 
 	if (!symbol || (symbol->state_ != STATE_DEFINED && symbol->state_ != STATE_COMMON && symbol->state_ != STATE_MADE))

@@ -84,6 +84,8 @@ static int begin_link(struct lode_live *live, struct lode_diag *why)
 	status = lode_link_begin(&live->link, &options, why);
 	for (uint32_t i = 0; i < nfiles && status == LODE_OK; i++)
 		status = lode_link_add(&live->link, live->files_[i].name, live->files_[i].bytes, live->files_[i].size, why);
+	if (status == LODE_OK && live->options_.entry)
+		status = lode_link_want(&live->link, live->options_.entry, why);
 	return status;
 }
 

@@ -11,10 +11,17 @@ int lode_vmm_picture_open_(struct vmm *vm)
 {
 	const char *path = vm->request->screenshot;
 
-	if (!path)
+	if (!path || vm->request->dry_run)
 		return 0;
-	vm->picture_fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0666);
+	vm->picture_fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY, 0666);
 	return vm->picture_fd < 0 ? lode_vmm_fail_file_(vm, errno, path, "opening it for the picture") : 0;
+}
+
+/* What was there stays until a guest runs. */
+void lode_vmm_picture_begin_(const struct vmm *vm)
+{
+	if (vm->picture_fd >= 0 && ftruncate(vm->picture_fd, 0) != 0 && errno != EINVAL)
+		lode_vmm_say_(vm, "%s: it cannot be emptied", vm->request->screenshot);
 }
 
 void lode_vmm_picture_(struct vmm *vm, const unsigned char *pixels)

@@ -391,12 +391,12 @@ static bool log_has(const struct vmm_qemu *qemu, const char *text)
 	return strstr(bytes, text) != NULL;
 }
 
-/* isa-debug-exit ends QEMU with an odd status; its own failures too, but before the monitor speaks. */
+/* isa-debug-exit ends QEMU with an odd status; its own failures too, but before the guest begins. */
 static int judge(struct vmm *vm, const struct vmm_qemu *qemu, int status)
 {
 	if (vm->end != LODE_VMM_NONE)
 		return 0;
-	if (WIFSIGNALED(status) || !qemu->asked)
+	if (WIFSIGNALED(status) || !qemu->resumed)
 		return lode_vmm_fail_(vm, 0, "%s ended with %s %d before the guest did", program, WIFSIGNALED(status) ?
 			"signal" : "status",
 			WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));

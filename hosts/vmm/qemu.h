@@ -16,7 +16,7 @@ struct vmm_qemu {
 	int monitor, monitor_far; /* QMP */
 	int rom, log;             /* memfds */
 	pid_t child;
-	bool asked;    /* the monitor has spoken */
+	bool resumed;  /* the guest has begun */
 	bool shutdown; /* it has told of an end */
 	bool panic;
 	bool asking;   /* it was asked for the registers that the guest had at its end */

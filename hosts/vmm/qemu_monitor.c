@@ -26,10 +26,10 @@ static void take_reason(struct vmm_qemu *qemu, const char *line)
 
 static void take_line(struct vmm_qemu *qemu, const char *line)
 {
-	if (strstr(line, "\"QMP\""))
-		qemu->asked = true;
 	if (qemu->asking && lode_vmm_qemu_registers_(&qemu->state, line))
 		qemu->told = true;
+	if (has_event(line, "\"RESUME\""))
+		qemu->resumed = true;
 	if (has_event(line, "\"GUEST_PANICKED\""))
 		qemu->panic = true;
 	if (has_event(line, "\"SHUTDOWN\"") && !qemu->shutdown) {

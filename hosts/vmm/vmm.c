@@ -57,6 +57,17 @@ static int choose_engine(struct vmm *vm)
 	return -1;
 }
 
+static bool is_place(const char *gdb)
+{
+	char *rest;
+	unsigned long port;
+
+	if (strncmp(gdb, "unix:", 5) == 0)
+		return gdb[5] != '\0';
+	port = strtoul(gdb, &rest, 10);
+	return gdb[0] >= '0' && gdb[0] <= '9' && *rest == '\0' && port > 0 && port <= 65535;
+}
+
 static int check_request(struct vmm *vm)
 {
 	const struct lode_vmm_request *request = vm->request;
@@ -66,6 +77,8 @@ static int check_request(struct vmm *vm)
 		return lode_vmm_fail_(vm, 0, "memory must be a whole number of MiB from 2 to 16777216");
 	if (request->cpus > VMM_CPUS_MOST)
 		return lode_vmm_fail_(vm, 0, "%u processors: at most %u", request->cpus, VMM_CPUS_MOST);
+	if (request->gdb && !is_place(request->gdb))
+		return lode_vmm_fail_(vm, 0, "a debugger is waited for at a port from 1 to 65535, or at unix:PATH");
 	if (getrandom(vm->random, sizeof vm->random, 0) != (ssize_t)sizeof vm->random)
 		return lode_vmm_fail_(vm, errno, "asking for random bytes");
 	return 0;
@@ -217,8 +230,10 @@ static int load_elsewhere(struct vmm *vm)
 
 static int run(struct vmm *vm)
 {
-	int status = vm->engine->run(vm);
+	int status;
 
+	lode_vmm_picture_begin_(vm);
+	status = vm->engine->run(vm);
 	lode_vmm_explain_(vm);
 	return status;
 }

@@ -129,6 +129,7 @@ uint32_t lode_vmm_console_put_(const struct vmm *vm, const unsigned char *bytes,
 
 /** The picture of the framebuffer (picture.c), if one is wished. @pixels: NULL if there is no framebuffer. */
 int lode_vmm_picture_open_(struct vmm *vm);
+void lode_vmm_picture_begin_(const struct vmm *vm);
 void lode_vmm_picture_(struct vmm *vm, const unsigned char *pixels);
 /** Says so if there is none although there is a framebuffer: the engine's process was to make it. */
 void lode_vmm_picture_check_(const struct vmm *vm);

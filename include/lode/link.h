@@ -226,6 +226,12 @@ int lode_link_begin(struct lode_link *link, const struct lode_link_options *opti
  */
 int lode_link_add(struct lode_link *link, const char *name, const void *bytes, uint64_t size, struct lode_diag *why);
 
+/**
+ * lode_link_want - take the member of an archive that defines a symbol although nothing refers to it: the program's entry
+ * Behind the archives, before lode_link_resolve. No error if nothing defines it. Errors: as add.
+ */
+int lode_link_want(struct lode_link *link, const char *name, struct lode_diag *why);
+
 /** Take what is needed from archives, then find every symbol that is left: own, parents, demand, host. Errors: as add; link-undefined. */
 int lode_link_resolve(struct lode_link *link, struct lode_diag *why);
 

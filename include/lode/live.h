@@ -21,6 +21,7 @@ struct lode_live_file {
 /** Zero-initialise, then set what is needed. */
 struct lode_live_options {
 	struct lode_namespace *names; /* where the module looks for symbols and publishes its own, or NULL */
+	const char *entry;            /* is taken from an archive although nothing refers to it, or NULL */
 	bool no_frames;               /* leave .eh_frame out: nothing unwinds through the module */
 };
 

@@ -189,6 +189,9 @@ def run_names():
     if subprocess.run(["cc", "-c", "-o", path("main.o"), source]).returncode == 0:
         linked = lode("run", path("main.o"), "hello")
         case("run: an object", equal(linked.status, 5), equal(linked.out, "2 hello"), equal(linked.err, ""))
+        subprocess.run(["ar", "rc", path("main.a"), path("main.o")], check=True)
+        linked = lode("run", path("main.a"), "hello")
+        case("run: an archive that has main", equal(linked.status, 5), equal(linked.out, "2 hello"), equal(linked.err, ""))
     member = lode("run", path("lib.a") + ":object.o")
     case("run names: member", equal(member.status, 1), "relocatable object" in member.err)
 

@@ -23,6 +23,7 @@ debian_kernel, mkcpio = load_script(os.path.join(TOOLS, "debian-kernel")), load_
 
 
 TRIES, QUIET = 5, 70  # seconds: a little more than any guest of the tests may take
+STUCK = (124, 126)  # of lode boot: the time limit, processors that halted for ever; no guest of the tests is to end so
 
 
 class Missing(Exception):
@@ -77,7 +78,8 @@ class Machine:
     """Files and commands go in, results come out. One start of QEMU runs all commands.
 
     QEMU 7.2 loses wake-ups of a guest's guest: with a thread for each processor the machine stands still now and then, with one
-    thread for all of them guests of several processors do. A machine that has said nothing for a while is made anew."""
+    thread for all of them guests of several processors do. A machine that has said nothing for a while, or whose guest stood still, is
+    made anew."""
 
     def __init__(self, build, init, threads="multi"):
         self.kernel, self.files, self.commands, self.threads = Kernel(build), {"init": init}, [], threads
@@ -119,7 +121,8 @@ class Machine:
             for _ in range(TRIES):
                 self.start(command, (out, console), until)
                 results = self.parse(out, console)
-                if len(results) == len(self.commands) or time.monotonic() > until:
+                stuck = any(result.status in STUCK for result in results)
+                if (len(results) == len(self.commands) and not stuck) or time.monotonic() > until:
                     break
             return results
 

@@ -405,6 +405,28 @@ static void test_much_memory(void)
 	CHECK_EQ(get(s.start.registers.rdi + 176, 8), 0);
 }
 
+/* A range that is too small for what may be anywhere, when all before it is fixed: the refusal tells the size. */
+static void test_range_too_small(void)
+{
+	static const enum lode_field fields[] = {LODE_FIELD_PART_FRAMEBUFFER_SIZE, LODE_FIELD_MAP_PHYSICAL_SIZE,
+		LODE_FIELD_MAP_RECURSIVE_SIZE};
+	struct lode_machine machine = state_machine();
+
+	machine.framebuffer = &screen;
+	for (unsigned i = 0; i < sizeof fields / sizeof *fields; i++) {
+		begin(133);
+		fixed(31, 0x30000010000), fixed(49, 0x10000000000);
+		if (i > 0)
+			fixed(58, 0x30000800000);
+		put(67, 1, i == 1);
+		put(77, 1, i == 2);
+		put(88, 1, 1), put(89, 8, 0x10000), put(97, 1, 1), put(98, 8, 0x20000);
+		write_file(ET_EXEC, true);
+		run(&machine);
+		state_refused(&s, LODE_RULE_START_NO_PLACE, fields[i]);
+	}
+}
+
 /* Ranges for what may be anywhere: across the hole, up to the last address, and too small in every way. */
 static void test_ranges(void)
 {
@@ -715,6 +737,7 @@ int main(void)
 	CASE(test_golden);
 	CASE(test_formats);
 	CASE(test_much_memory);
+	CASE(test_range_too_small);
 	CASE(test_ranges);
 	CASE(test_random);
 	CASE(test_random_places);

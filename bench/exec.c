@@ -9,10 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <lode/exec.h>
+
+#include "times.h"
 
 extern char **environ;
 
@@ -20,14 +21,6 @@ enum { CHAIN_ROUNDS = 301, CHAIN = 40, SPAWN_ROUNDS = 300, MAX_IMAGES = 16 };
 
 static const char *command;
 static char *environment[] = {"PATH=/usr/bin:/bin", NULL};
-
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
-}
 
 static void pin(void)
 {
@@ -125,13 +118,6 @@ static const struct way {
 	{"lode exec", by_command},
 };
 enum { NWAYS = sizeof ways / sizeof *ways };
-
-static int by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
 
 /* The value below which a share of them lies; sorts. */
 static double quantile(double *values, size_t n, double share)

@@ -13,10 +13,11 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <lode/lode.h>
+
+#include "times.h"
 
 enum { PAGE = 4096, MOST = 16, ROUNDS = 4001, LOOKS = 5 };
 
@@ -24,21 +25,6 @@ static struct lode_segment segments[MOST];
 static struct lode_run runs[LODE_PLAN_RUNS(MOST)];
 static struct lode_fill fills[LODE_PLAN_FILLS(MOST)];
 static struct lode_plan plan = {.runs = runs, .max_runs = LODE_PLAN_RUNS(MOST), .fills = fills, .max_fills = LODE_PLAN_FILLS(MOST)};
-
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
-}
-
-static int by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
 
 static void fail(const char *what)
 {

@@ -1,20 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* Groups of files, apart by "--" -> the time to link each into this process, from mapping the files to protection; none is run. */
+/* Groups of files, apart by "--" -> the time to link each into this process, from mapping the files to text that is
+ * executable; none is run. */
 #include <dlfcn.h>
 #include <lode/live.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
+
+#include "times.h"
 
 enum { RUNS = 31 };
-
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-	return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
-}
 
 struct result {
 	double best;
@@ -25,7 +19,7 @@ static int once(struct result *r, char **names, int count, bool frames)
 {
 	static struct lode_live live;
 	struct lode_diag why;
-	double begun = now(), took;
+	double begun = us_of(CLOCK_PROCESS_CPUTIME_ID), took;
 	char line[512];
 
 	lode_live_begin(&live, &(struct lode_live_options){.no_frames = !frames});
@@ -37,7 +31,7 @@ static int once(struct result *r, char **names, int count, bool frames)
 		fprintf(stderr, "%.*s: %s\n", (int)live.link.blame.symbol.size, live.link.blame.symbol.at, line);
 		return -1;
 	}
-	took = now() - begun;
+	took = (us_of(CLOCK_PROCESS_CPUTIME_ID) - begun) / 1e3;
 	if (r->best == 0 || took < r->best)
 		r->best = took;
 	r->link = live.link;

@@ -4,9 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <lode/paging.h>
+
+#include "times.h"
 
 enum { ROUNDS = 51, FRAMES = 1100 };
 #define BASE UINT64_C(0x100000000)
@@ -38,14 +39,6 @@ static void *look(void *host, uint64_t frame)
 {
 	(void)host;
 	return memory[frame / 4096];
-}
-
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
 }
 
 static struct lode_paging tables(void)
@@ -121,7 +114,7 @@ static double by_walks(uint64_t page, int level, void (*map)(const struct lode_p
 {
 	struct lode_paging paging = tables();
 	const uint64_t flags = (level ? 0x83 : 3) | UINT64_C(1) << 63;
-	double begin = now();
+	double begin = us_of(CLOCK_THREAD_CPUTIME_ID);
 
 	if (map == map_page)
 		for (uint64_t at = 0; at < GIB; at += page)
@@ -129,18 +122,18 @@ static double by_walks(uint64_t page, int level, void (*map)(const struct lode_p
 	else
 		for (uint64_t at = 0; at < GIB; at += page)
 			map_page_by_calls(&paging, BASE + at, (GIB + at) | flags, level);
-	return now() - begin;
+	return us_of(CLOCK_THREAD_CPUTIME_ID) - begin;
 }
 
 static double by_lode(uint64_t max_page)
 {
 	struct lode_paging paging = tables();
 	const struct lode_mapping mapping = {BASE, GIB, GIB, LODE_PF_R | LODE_PF_W};
-	double begin = now();
+	double begin = us_of(CLOCK_THREAD_CPUTIME_ID);
 
 	if (lode_paging_map(&paging, &mapping, max_page, NULL) != LODE_OK)
 		exit(1);
-	return now() - begin;
+	return us_of(CLOCK_THREAD_CPUTIME_ID) - begin;
 }
 
 static double by_unmap(uint64_t max_page)
@@ -152,10 +145,10 @@ static double by_unmap(uint64_t max_page)
 
 	if (lode_paging_map(&paging, &mapping, max_page, NULL) != LODE_OK)
 		exit(1);
-	begin = now();
+	begin = us_of(CLOCK_THREAD_CPUTIME_ID);
 	if (lode_paging_unmap(&paging, &range, NULL) != LODE_OK)
 		exit(1);
-	return now() - begin;
+	return us_of(CLOCK_THREAD_CPUTIME_ID) - begin;
 }
 
 static double by_protect(uint64_t max_page)
@@ -167,23 +160,10 @@ static double by_protect(uint64_t max_page)
 
 	if (lode_paging_map(&paging, &mapping, max_page, NULL) != LODE_OK)
 		exit(1);
-	begin = now();
+	begin = us_of(CLOCK_THREAD_CPUTIME_ID);
 	if (lode_paging_protect(&paging, &range, LODE_PF_R, NULL) != LODE_OK)
 		exit(1);
-	return now() - begin;
-}
-
-static int by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static double median(double *values)
-{
-	qsort(values, ROUNDS, sizeof *values, by_value);
-	return values[ROUNDS / 2];
+	return us_of(CLOCK_THREAD_CPUTIME_ID) - begin;
 }
 
 static const struct size {
@@ -205,9 +185,9 @@ static double bench_size(const struct size *size, double small)
 		protects[round] = by_protect(size->page);
 		unmaps[round] = by_unmap(size->page);
 	}
-	walk = median(walks), call = median(calls), map = median(maps);
+	walk = median_of(walks, ROUNDS), call = median_of(calls, ROUNDS), map = median_of(maps, ROUNDS);
 	printf("  %-8s %10.2f %10.2f %10.2f %9.1f %9.1f %11.0f %10.2f %10.2f\n", size->name, walk, call, map, walk / map,
-		call / map, (small > 0 ? small : call) / map, median(protects), median(unmaps));
+		call / map, (small > 0 ? small : call) / map, median_of(protects, ROUNDS), median_of(unmaps, ROUNDS));
 	return call;
 }
 

@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "../hosts/vmm/vmm.h"
+#include "times.h"
 
 enum { ROUNDS = 31 };
 
@@ -15,21 +15,6 @@ static const struct vmm_board board = {
 };
 static const struct vmm_engine here = {.name = "here", .board = &board}, elsewhere = {.name = "elsewhere", .board = &board,
 	.elsewhere = true};
-
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
-}
-
-static int compare(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return x < y ? -1 : x > y;
-}
 
 /* Microseconds of the load stage, or a negative number if it fails. */
 static double load_once(const struct lode_vmm_request *request, const struct vmm_engine *engine)
@@ -63,8 +48,7 @@ static double median(const struct lode_vmm_request *request, const struct vmm_en
 		if (took[i] < 0)
 			return -1;
 	}
-	qsort(took, ROUNDS, sizeof *took, compare);
-	return took[ROUNDS / 2];
+	return median_of(took, ROUNDS);
 }
 
 int main(int argc, char **argv)

@@ -8,22 +8,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <lode/lode.h>
 
+#include "times.h"
+
 enum { NLOAD = 5, ROUNDS = 2001 };
 
 static uint64_t bytes_read, reads;
-
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
-}
 
 static int read_file(void *host, void *dst, uint64_t offset, size_t size)
 {
@@ -73,19 +66,6 @@ static int write_kernel(int fd, uint64_t size)
 	       pwrite(fd, segments, sizeof segments, sizeof header) != sizeof segments;
 }
 
-static int by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static double median(double *values)
-{
-	qsort(values, ROUNDS, sizeof *values, by_value);
-	return values[ROUNDS / 2];
-}
-
 static void must(int status, const struct lode_diag *why)
 {
 	char line[512];
@@ -123,7 +103,7 @@ static void measure(int fd, uint64_t size, uint64_t page_size)
 		opens[i] = middle - begin;
 	}
 	printf("  %9.0f MiB %8" PRIu64 " KiB %8u %6u %9.2f us %9.2f us %7" PRIu64 " in %" PRIu64 "\n", (double)size / 1048576,
-		page_size / 1024, plan.nruns, plan.nfills, median(opens), median(plans), bytes_read / ROUNDS, reads / ROUNDS);
+		page_size / 1024, plan.nruns, plan.nfills, median_of(opens, ROUNDS), median_of(plans, ROUNDS), bytes_read / ROUNDS, reads / ROUNDS);
 }
 
 int main(int argc, char **argv)

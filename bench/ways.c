@@ -11,8 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "times.h"
 
 enum { ROUNDS_MOST = 101, WAYS_MOST = 16, REST_US = 200000, LIMIT = 120 /* seconds */, MAPPINGS_MOST = 4096 };
 #define RAM 0x10000000ul /* of the guests */
@@ -29,21 +30,6 @@ struct way {
 	struct memory memory;
 	int status; /* of the last one */
 };
-
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
-}
-
-static int compare(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return x < y ? -1 : x > y;
-}
 
 static volatile pid_t child;
 
@@ -209,7 +195,7 @@ int main(int argc, char **argv)
 		for (int i = 0; i < n; i++)
 			ways[i].took[round] = once(&ways[i], text);
 	for (int i = 0; i < n; i++) {
-		qsort(ways[i].took, (size_t)rounds, sizeof *ways[i].took, compare);
+		qsort(ways[i].took, (size_t)rounds, sizeof *ways[i].took, by_value);
 		printf("%s\t%.0f\t%.0f\t%lu\t%lu\t%d\n", ways[i].command[0], ways[i].took[rounds / 2], ways[i].took[0],
 			ways[i].memory.shared, ways[i].memory.own, ways[i].status);
 	}

@@ -103,7 +103,8 @@ static void measure(int fd, uint64_t size, uint64_t page_size)
 		opens[i] = middle - begin;
 	}
 	printf("  %9.0f MiB %8" PRIu64 " KiB %8u %6u %9.2f us %9.2f us %7" PRIu64 " in %" PRIu64 "\n", (double)size / 1048576,
-		page_size / 1024, plan.nruns, plan.nfills, median_of(opens, ROUNDS), median_of(plans, ROUNDS), bytes_read / ROUNDS, reads / ROUNDS);
+		page_size / 1024, plan.nruns, plan.nfills, median_of(opens, ROUNDS), median_of(plans, ROUNDS), bytes_read / ROUNDS,
+		reads / ROUNDS);
 }
 
 int main(int argc, char **argv)

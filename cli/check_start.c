@@ -4,12 +4,7 @@
 #include "check.h"
 #include <stdlib.h>
 
-#include <lode/limine.h>
-#include <lode/linux.h>
-#include <lode/multiboot2.h>
-#include <lode/protocol.h>
-#include <lode/pvh.h>
-#include <lode/rust.h>
+#include <lode/boot.h>
 
 enum { BYTES_MOST = 1 << 20 };
 #define MIB (UINT64_C(1) << 20)
@@ -41,65 +36,11 @@ static const struct lode_machine machines[2] = {
 		.no_bios = true, .reserved = &stage, .nreserved = 1},
 };
 
-/* One protocol's attempt. */
-struct attempt {
-	enum lode_protocol protocol;
-	const struct lode_image *image;
-	const struct lode_source *source;
-	bool elf;
-	struct lode_policy policy;
-	struct lode_plan plan;
-	union {
-		struct lode_pvh pvh;
-		struct lode_linux linux_;
-		struct lode_multiboot multiboot;
-		struct lode_multiboot2 multiboot2;
-		struct lode_limine limine;
-		struct lode_rust rust;
-	} found;
-};
-
-static int parse(struct attempt *a, struct lode_diag *why)
-{
-	int status = LODE_OK;
-
-	switch (a->protocol) {
-	case LODE_PROTOCOL_PVH: return lode_pvh_find(&a->found.pvh, a->image, why);
-	case LODE_PROTOCOL_LINUX: return lode_linux_read(&a->found.linux_, a->source, why);
-	case LODE_PROTOCOL_MULTIBOOT: return lode_multiboot_find(&a->found.multiboot, a->source, why);
-	case LODE_PROTOCOL_MULTIBOOT2: return lode_multiboot2_find(&a->found.multiboot2, a->source, why);
-	case LODE_PROTOCOL_LIMINE:
-		status = lode_limine_find(&a->found.limine, a->image, why);
-		a->policy.base = a->found.limine.base;
-		break;
-	case LODE_PROTOCOL_RUST:
-		status = lode_rust_find(&a->found.rust, a->image, why);
-		a->policy.base = a->found.rust.base;
-		break;
-	default: break;
-	}
-	return status;
-}
-
-static int make_start(struct lode_start *start, const struct attempt *a, const struct lode_machine *machine, struct lode_diag *why)
-{
-	const struct lode_kernel pair = {a->image, &a->plan}, *elf = a->elf ? &pair : NULL;
-
-	switch (a->protocol) {
-	case LODE_PROTOCOL_PVH: return lode_start_pvh(start, &a->found.pvh, elf, machine, why);
-	case LODE_PROTOCOL_LINUX: return lode_start_linux(start, &a->found.linux_, machine, why);
-	case LODE_PROTOCOL_MULTIBOOT: return lode_start_multiboot(start, &a->found.multiboot, elf, machine, why);
-	case LODE_PROTOCOL_MULTIBOOT2: return lode_start_multiboot2(start, &a->found.multiboot2, elf, machine, why);
-	case LODE_PROTOCOL_LIMINE: return lode_start_limine(start, &a->found.limine, elf, machine, why);
-	case LODE_PROTOCOL_RUST: return lode_start_rust(start, &a->found.rust, elf, machine, why);
-	default: return lode_start_elf64(start, elf, machine, why);
-	}
-}
-
 /* False: refused, or without memory, which why does not tell. */
-static bool starts(const struct attempt *a, const struct lode_machine *machine, struct lode_diag *why)
+static bool starts(const struct lode_boot *boot, const struct lode_plan *plan, const struct lode_machine *machine,
+	struct lode_diag *why)
 {
-	uint32_t nruns = a->elf ? a->plan.nruns : 0, nsections = a->elf ? a->image->nsections : 0;
+	uint32_t nruns = plan ? plan->nruns : 0, nsections = plan ? boot->image->nsections : 0;
 	struct lode_start start = {.max_parts = LODE_START_PARTS(nruns, machine, nsections),
 		.max_mappings = LODE_START_MAPPINGS(nruns, machine), .max_bytes = BYTES_MOST};
 	int status = LODE_ERR_ROOM;
@@ -108,7 +49,7 @@ static bool starts(const struct attempt *a, const struct lode_machine *machine, 
 	start.mappings = calloc(start.max_mappings, sizeof *start.mappings);
 	start.bytes = malloc(start.max_bytes);
 	if (start.parts && start.mappings && start.bytes)
-		status = make_start(&start, a, machine, why);
+		status = lode_boot_start(&start, boot, plan, machine, why);
 	free(start.parts);
 	free(start.mappings);
 	free(start.bytes);
@@ -145,49 +86,49 @@ static bool told(const struct check *c, enum lode_rule rule)
 	return false;
 }
 
-static void refuse(struct check *c, const struct attempt *a, const struct lode_diag *why)
+static void refuse(struct check *c, const struct lode_boot *boot, const struct lode_diag *why)
 {
 	if (!told(c, why->rule))
-		check_add_start(c, why, lode_protocol_name(a->protocol));
+		check_add_start(c, why, lode_protocol_name(boot->protocol));
 }
 
 /* Parsed and planned: on a large machine, then on the one that a guest gets. */
-static void start(struct check *c, const struct attempt *a)
+static void start(struct check *c, const struct lode_boot *boot, const struct lode_plan *plan)
 {
 	struct lode_diag why = {.rule = LODE_RULE_NONE};
 
-	if (!starts(a, &machines[0], &why)) {
+	if (!starts(boot, plan, &machines[0], &why)) {
 		if (why.rule != LODE_RULE_NONE)
-			refuse(c, a, &why);
-	} else if (!starts(a, &machines[1], &why) && why.rule != LODE_RULE_NONE) {
+			refuse(c, boot, &why);
+	} else if (!starts(boot, plan, &machines[1], &why) && why.rule != LODE_RULE_NONE) {
 		check_add(c, CHECK_BOOT_MEMORY, check_at(lode_field_structure(why.field), why.index, lode_field_name(why.field),
 			why.value, why.offset), "%s", lode_rule_name(why.rule));
 	}
 }
 
-static bool relocates(const struct attempt *a, struct lode_diag *why)
+static bool relocates(const struct lode_boot *boot, const struct lode_plan *plan, struct lode_diag *why)
 {
 	struct lode_relocation_count count;
 
-	return a->policy.relocate != LODE_RELOCATE_LOADER ||
-		lode_relocations_check(&count, a->image, &a->plan, NULL, why) == LODE_OK;
+	return boot->policy.relocate != LODE_RELOCATE_LOADER ||
+		lode_relocations_check(&count, boot->image, plan, NULL, why) == LODE_OK;
 }
 
 static void attempt(struct check *c, enum lode_protocol protocol)
 {
-	struct attempt a = {.protocol = protocol, .image = &c->image, .source = c->image.source, .elf = true,
-		.policy = lode_protocol_policy(protocol)};
+	struct lode_boot boot = {.protocol = protocol, .image = &c->image, .source = c->image.source};
+	struct lode_plan plan = {.nruns = 0};
 	struct lode_diag why;
 
-	if (parse(&a, &why) != LODE_OK)
-		refuse(c, &a, &why);
-	else if (plan_make_room(&a.plan, &c->image)) {
-		if (lode_plan(&a.plan, &c->image, &a.policy, &why) != LODE_OK || !relocates(&a, &why))
-			refuse(c, &a, &why);
+	if (lode_boot_read(&boot, &machines[0], &why) != LODE_OK)
+		refuse(c, &boot, &why);
+	else if (plan_make_room(&plan, &c->image)) {
+		if (lode_plan(&plan, &c->image, &boot.policy, &why) != LODE_OK || !relocates(&boot, &plan, &why))
+			refuse(c, &boot, &why);
 		else
-			start(c, &a);
+			start(c, &boot, &plan);
 	}
-	plan_free(&a.plan);
+	plan_free(&plan);
 }
 
 /* Of a file that lacks the mark altogether a rule has been told. What is damaged is not loaded anyway. */
@@ -217,13 +158,13 @@ void check_start(struct check *c)
 
 void check_start_bzimage(struct check *c)
 {
-	struct attempt a = {.protocol = LODE_PROTOCOL_LINUX, .source = &c->source};
+	struct lode_boot boot = {.protocol = LODE_PROTOCOL_LINUX, .source = &c->source};
 	struct lode_diag why;
 
 	if (!(c->targets & FOR_LINUX))
 		return;
-	if (parse(&a, &why) != LODE_OK)
-		refuse(c, &a, &why);
+	if (lode_boot_read(&boot, &machines[0], &why) != LODE_OK)
+		refuse(c, &boot, &why);
 	else
-		start(c, &a);
+		start(c, &boot, NULL);
 }

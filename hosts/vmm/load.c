@@ -5,13 +5,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include <lode/limine.h>
-#include <lode/linux.h>
-#include <lode/multiboot.h>
-#include <lode/multiboot2.h>
-#include <lode/protocol.h>
-#include <lode/pvh.h>
-#include <lode/rust.h>
+#include <lode/boot.h>
 
 #include "sha256.h"
 #include "vmm.h"
@@ -107,39 +101,6 @@ static int open_image(struct vmm *vm)
 	return 0;
 }
 
-/* What the protocols' parsers find. */
-union found {
-	struct lode_pvh pvh;
-	struct lode_linux linux_;
-	struct lode_multiboot multiboot;
-	struct lode_multiboot2 multiboot2;
-	struct lode_limine limine;
-	struct lode_rust rust;
-};
-
-static int parse(union found *found, struct vmm *vm, struct lode_policy *policy, struct lode_diag *why)
-{
-	struct vmm_kernel *kernel = &vm->kernel;
-	int status = LODE_OK;
-
-	switch (kernel->protocol) {
-	case LODE_PROTOCOL_PVH: return lode_pvh_find(&found->pvh, &kernel->image, why);
-	case LODE_PROTOCOL_LINUX: return lode_linux_read(&found->linux_, &kernel->source, why);
-	case LODE_PROTOCOL_MULTIBOOT: return lode_multiboot_find(&found->multiboot, &kernel->source, why);
-	case LODE_PROTOCOL_MULTIBOOT2: return lode_multiboot2_find(&found->multiboot2, &kernel->source, why);
-	case LODE_PROTOCOL_LIMINE:
-		status = lode_limine_find(&found->limine, &kernel->image, why);
-		policy->base = found->limine.base;
-		break;
-	case LODE_PROTOCOL_RUST:
-		status = lode_rust_find(&found->rust, &kernel->image, why);
-		policy->base = status == LODE_OK ? lode_rust_base(&found->rust, &kernel->image, &vm->machine) : 0;
-		break;
-	default: break;
-	}
-	return status;
-}
-
 static int make_plan(struct vmm *vm, const struct lode_policy *policy, struct lode_diag *why)
 {
 	struct lode_plan *plan = &vm->kernel.plan;
@@ -151,24 +112,6 @@ static int make_plan(struct vmm *vm, const struct lode_policy *policy, struct lo
 	if (!plan->runs || !plan->fills)
 		return lode_vmm_fail_(vm, ENOMEM, "planning the kernel");
 	return lode_plan(plan, &vm->kernel.image, policy, why) == LODE_OK ? 0 : lode_vmm_fail_diag_(vm, why);
-}
-
-static int make_start(struct vmm *vm, const union found *found, struct lode_diag *why)
-{
-	const struct vmm_kernel *kernel = &vm->kernel;
-	const struct lode_machine *machine = &vm->machine;
-	const struct lode_kernel pair = {&kernel->image, &kernel->plan}, *elf = kernel->elf ? &pair : NULL;
-	struct lode_start *start = &vm->kernel.start;
-
-	switch (kernel->protocol) {
-	case LODE_PROTOCOL_PVH: return lode_start_pvh(start, &found->pvh, elf, machine, why);
-	case LODE_PROTOCOL_LINUX: return lode_start_linux(start, &found->linux_, machine, why);
-	case LODE_PROTOCOL_MULTIBOOT: return lode_start_multiboot(start, &found->multiboot, elf, machine, why);
-	case LODE_PROTOCOL_MULTIBOOT2: return lode_start_multiboot2(start, &found->multiboot2, elf, machine, why);
-	case LODE_PROTOCOL_LIMINE: return lode_start_limine(start, &found->limine, elf, machine, why);
-	case LODE_PROTOCOL_RUST: return lode_start_rust(start, &found->rust, elf, machine, why);
-	default: return lode_start_elf64(start, elf, machine, why);
-	}
 }
 
 static int give_room(struct vmm *vm)
@@ -213,23 +156,24 @@ static bool draws(enum lode_protocol protocol)
 static int decide(struct vmm *vm)
 {
 	struct vmm_kernel *kernel = &vm->kernel;
-	struct lode_policy policy;
+	struct lode_boot boot = {.image = kernel->elf ? &kernel->image : NULL, .source = &kernel->source};
 	struct lode_diag why;
-	union found found;
+	bool planned;
 
 	if (choose_protocol(vm, &why) != 0)
 		return -1;
 	lode_vmm_machine_screen_(vm, draws(kernel->protocol));
-	policy = lode_protocol_policy(kernel->protocol);
-	if (kernel->shares)
-		policy.flags |= LODE_PLAN_SHARE;
-	if (parse(&found, vm, &policy, &why) != LODE_OK)
+	boot.protocol = kernel->protocol;
+	if (lode_boot_read(&boot, &vm->machine, &why) != LODE_OK)
 		return lode_vmm_fail_diag_(vm, &why);
-	if (kernel->elf && kernel->protocol != LODE_PROTOCOL_LINUX && make_plan(vm, &policy, &why) != 0)
+	if (kernel->shares)
+		boot.policy.flags |= LODE_PLAN_SHARE;
+	planned = kernel->elf && kernel->protocol != LODE_PROTOCOL_LINUX;
+	if ((planned && make_plan(vm, &boot.policy, &why) != 0) || give_room(vm) != 0)
 		return -1;
-	if (give_room(vm) != 0)
-		return -1;
-	return make_start(vm, &found, &why) == LODE_OK ? 0 : lode_vmm_fail_diag_(vm, &why);
+	if (lode_boot_start(&kernel->start, &boot, planned ? &kernel->plan : NULL, &vm->machine, &why) == LODE_OK)
+		return 0;
+	return lode_vmm_fail_diag_(vm, &why);
 }
 
 /*

@@ -3,6 +3,8 @@
  * a refusal that says what is missing, until there is enough. */
 #include <elf.h>
 
+#include <lode/boot.h>
+
 #include "../unit/tape.h"
 #include "state.h"
 
@@ -85,57 +87,9 @@ static void write_file(uint64_t revision, bool is_linux)
 	file_write(&s.file, &elf);
 }
 
-static int start_pvh(const struct lode_machine *machine)
-{
-	struct lode_pvh found;
-	int status = lode_pvh_find(&found, &s.file.image, &s.why);
-
-	return status == LODE_OK ? lode_start_pvh(&s.start, &found, &s.kernel, machine, &s.why) : status;
-}
-
-static int start_elf64(const struct lode_machine *machine)
-{
-	return lode_start_elf64(&s.start, &s.kernel, machine, &s.why);
-}
-
-static int start_multiboot(const struct lode_machine *machine)
-{
-	struct lode_multiboot found;
-	int status = lode_multiboot_find(&found, &s.file.source, &s.why);
-
-	return status == LODE_OK ? lode_start_multiboot(&s.start, &found, &s.kernel, machine, &s.why) : status;
-}
-
-static int start_multiboot2(const struct lode_machine *machine)
-{
-	struct lode_multiboot2 found;
-	int status = lode_multiboot2_find(&found, &s.file.source, &s.why);
-
-	return status == LODE_OK ? lode_start_multiboot2(&s.start, &found, &s.kernel, machine, &s.why) : status;
-}
-
-static int start_limine(const struct lode_machine *machine)
-{
-	struct lode_limine found;
-	int status = lode_limine_find(&found, &s.file.image, &s.why);
-
-	return status == LODE_OK ? lode_start_limine(&s.start, &found, &s.kernel, machine, &s.why) : status;
-}
-
-static int start_rust(const struct lode_machine *machine)
-{
-	struct lode_rust found;
-	int status = lode_rust_find(&found, &s.file.image, &s.why);
-
-	return status == LODE_OK ? lode_start_rust(&s.start, &found, &s.kernel, machine, &s.why) : status;
-}
-
 /* A system of two sectors behind one of setup, at 1 MiB. */
-static int start_linux(const struct lode_machine *machine)
+static void write_bzimage(void)
 {
-	struct lode_linux found;
-	int status;
-
 	memset(s.file.out.bytes + 0x1f1, 0, 0x290 - 0x1f1);
 	mkelf_poke(&s.file.out, 0x1f1, 1, 1);
 	mkelf_poke(&s.file.out, 0x1f4, 4, 64);
@@ -147,29 +101,26 @@ static int start_linux(const struct lode_machine *machine)
 	mkelf_poke(&s.file.out, 0x238, 4, 2047);
 	mkelf_poke(&s.file.out, 0x258, 8, MIB);
 	mkelf_poke(&s.file.out, 0x260, 4, 0x4000);
-	status = lode_linux_read(&found, &s.file.source, &s.why);
-	return status == LODE_OK ? lode_start_linux(&s.start, &found, machine, &s.why) : status;
 }
 
 static const struct way {
 	const char *name;
-	int (*start)(const struct lode_machine *machine);
 	enum lode_protocol protocol;
 	uint32_t flags;
 	uint64_t revision; /* of Limine */
 	uint32_t nmodules;
 	bool is_linux;
 } ways[] = {
-	{"pvh", start_pvh, LODE_PROTOCOL_PVH, 0, 0, 2, false},
-	{"pvh of Linux", start_pvh, LODE_PROTOCOL_PVH, 0, 0, 2, true},
-	{"linux", start_linux, LODE_PROTOCOL_LINUX, 0, 0, 2, true},
-	{"elf64", start_elf64, LODE_PROTOCOL_ELF64, 0, 0, 2, false},
-	{"elf64 of Linux", start_elf64, LODE_PROTOCOL_ELF64, 0, 0, 2, true},
-	{"multiboot", start_multiboot, LODE_PROTOCOL_MULTIBOOT, LODE_OPEN_SECTIONS, 0, 2, false},
-	{"multiboot 2", start_multiboot2, LODE_PROTOCOL_MULTIBOOT2, LODE_OPEN_SECTIONS, 0, 2, false},
-	{"limine 0", start_limine, LODE_PROTOCOL_LIMINE, 0, 0, 2, false},
-	{"limine 6", start_limine, LODE_PROTOCOL_LIMINE, 0, 6, 2, false},
-	{"rust", start_rust, LODE_PROTOCOL_RUST, 0, 0, 1, false},
+	{"pvh", LODE_PROTOCOL_PVH, 0, 0, 2, false},
+	{"pvh of Linux", LODE_PROTOCOL_PVH, 0, 0, 2, true},
+	{"linux", LODE_PROTOCOL_LINUX, 0, 0, 2, true},
+	{"elf64", LODE_PROTOCOL_ELF64, 0, 0, 2, false},
+	{"elf64 of Linux", LODE_PROTOCOL_ELF64, 0, 0, 2, true},
+	{"multiboot", LODE_PROTOCOL_MULTIBOOT, LODE_OPEN_SECTIONS, 0, 2, false},
+	{"multiboot 2", LODE_PROTOCOL_MULTIBOOT2, LODE_OPEN_SECTIONS, 0, 2, false},
+	{"limine 0", LODE_PROTOCOL_LIMINE, 0, 0, 2, false},
+	{"limine 6", LODE_PROTOCOL_LIMINE, 0, 6, 2, false},
+	{"rust", LODE_PROTOCOL_RUST, 0, 0, 1, false},
 };
 enum { WAYS = sizeof ways / sizeof *ways };
 
@@ -187,14 +138,24 @@ static void load(const struct way *way)
 {
 	write_file(way->revision, way->is_linux);
 	state_load(&s, way->protocol, TEXT, way->flags);
-	if (way->protocol == LODE_PROTOCOL_LINUX) /* the file is no ELF file to it */
+	if (way->protocol == LODE_PROTOCOL_LINUX) { /* the file is no ELF file to it */
+		write_bzimage();
 		s.kernel = (struct lode_kernel){NULL, NULL};
+	}
+}
+
+static int start_by(const struct way *way, const struct lode_machine *machine)
+{
+	struct lode_boot boot = {.protocol = way->protocol, .image = s.kernel.image, .source = &s.file.source};
+	int status = lode_boot_read(&boot, machine, &s.why);
+
+	return status == LODE_OK ? lode_boot_start(&s.start, &boot, s.kernel.plan, machine, &s.why) : status;
 }
 
 static void start(const struct way *way, const struct lode_machine *machine)
 {
 	state_reset(&s, machine);
-	s.status = way->start(machine);
+	s.status = start_by(way, machine);
 	if (s.status == LODE_OK)
 		state_check(&s, machine);
 	else
@@ -259,7 +220,7 @@ static void test_bytes(const struct way *way)
 	for (uint64_t room = 0; room < need; room += room + 0x100 < need ? 0x100 : 1) {
 		state_reset(&s, &machine);
 		s.start.max_bytes = room;
-		s.status = way->start(&machine);
+		s.status = start_by(way, &machine);
 		state_refused(&s, LODE_RULE_ROOM_BYTES, LODE_FIELD_START_BYTES);
 		CHECK_EQ(s.start.nbytes, need);
 		CHECK_EQ(s.bytes[room < 4095 ? room : 4095], 0x55);
@@ -277,7 +238,7 @@ static void test_lists(const struct way *way)
 		state_reset(&s, &machine);
 		s.start.max_parts -= list == 0;
 		s.start.max_mappings -= list == 1;
-		s.status = way->start(&machine);
+		s.status = start_by(way, &machine);
 		if (list == 0)
 			state_refused(&s, LODE_RULE_ROOM_PARTS, LODE_FIELD_START_PARTS);
 		else

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { OPT_ARGV0 = 1, OPT_CLEAR_ENV, OPT_CWD, OPT_ENV, OPT_FD, OPT_NO_ASLR, OPT_NO_SETID, OPT_OWN_EXE, OPT_STACK_SIZE, OPT_TRACE };
+enum { OPT_ARGV0 = 1, OPT_CLEAR_ENV, OPT_CWD, OPT_ENV, OPT_FD, OPT_NO_ASLR, OPT_NO_SETID, OPT_OWN_EXE, OPT_QUIET, OPT_STACK_SIZE, OPT_TRACE };
 
 static const struct option option_table[] = {
 	{OPT_ARGV0, 0, "argv0", "NAME", "argv[0] of the program"},
@@ -25,6 +25,7 @@ static const struct option option_table[] = {
 		"make /proc/self/exe the program even without privilege,\nby a user namespace; refuse if that cannot be had"},
 	{OPT_NO_SETID, 0, "no-setid", NULL,
 		"run setuid, setgid and file-capability programs without\ntheir privilege instead of refusing them"},
+	{OPT_QUIET, 'q', "quiet", NULL, "do not say on a terminal what will not be as by execve"},
 	{OPT_TRACE, 't', "trace", NULL, "print the plan and each step to stderr before it is taken"},
 	{OPT_TRACE, 'v', "verbose", NULL, "the same"},
 };
@@ -73,12 +74,20 @@ static const char *const *environment_of(const struct launch *launch)
 	return launch->envp ? launch->envp : (const char *const *)environ;
 }
 
+/* Whoever sits at a terminal is told of differences; standard error that goes elsewhere is the program's alone. */
+static void (*tracer(const struct launch *launch))(void *, const struct lode_exec_event *)
+{
+	if (launch->trace)
+		return exec_trace;
+	return !launch->quiet && isatty(STDERR_FILENO) ? exec_differences : NULL;
+}
+
 /* This command has just been started by the kernel and has left nothing behind: hence LODE_EXEC_FRESH. */
 static void fill(struct lode_exec_request *request, const struct launch *launch, char **argv)
 {
 	*request = (struct lode_exec_request){.flags = launch->flags | LODE_EXEC_FRESH, .argv = (const char *const *)argv,
 		.argv0 = launch->argv0, .envp = environment_of(launch), .stack_size = launch->stack_size,
-		.trace = launch->trace ? exec_trace : NULL};
+		.trace = tracer(launch)};
 }
 
 /* Returns only if it was refused. */
@@ -241,6 +250,7 @@ static int take_option(struct wishes *wishes, int option, char *value)
 	case OPT_NO_ASLR: launch->flags |= LODE_EXEC_NO_ASLR; break;
 	case OPT_NO_SETID: launch->flags |= LODE_EXEC_NO_SETID; break;
 	case OPT_OWN_EXE: launch->flags |= LODE_EXEC_OWN_EXE; break;
+	case OPT_QUIET: launch->quiet = true; break;
 	case OPT_TRACE: launch->trace = true; break;
 	case OPT_ENV:
 		if (!strchr(value, '=') || *value == '=')

@@ -15,6 +15,7 @@ struct launch {
 	uint32_t flags;          /* LODE_EXEC_NO_ASLR, LODE_EXEC_OWN_EXE, LODE_EXEC_NO_SETID */
 	uint64_t stack_size;
 	bool trace;
+	bool quiet;              /* what differs from execve is not said, not even on a terminal */
 	bool by_fd;              /* the program is descriptor fd; argv[0] is only its name */
 	bool no_search;          /* argv[0] is a path even without a slash */
 	int fd;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Events of the exec host -> lines on stderr, each before its step is taken. */
+/* Events of the exec host -> lines on stderr, each before its step is taken; or of those only what differs from execve. */
 #include "exec_trace.h"
 #include "cli.h"
 
@@ -172,8 +172,18 @@ void exec_trace(void *host, const struct lode_exec_event *event)
 	case LODE_EXEC_EVENT_NOTE:
 		trace_named("note", event);
 		break;
+	case LODE_EXEC_EVENT_DIFFERENCE:
+		trace_named("unlike execve", event);
+		break;
 	case LODE_EXEC_EVENT_CALL:
 		trace_call(event);
 		break;
 	}
+}
+
+void exec_differences(void *host, const struct lode_exec_event *event)
+{
+	(void)host;
+	if (event->kind == LODE_EXEC_EVENT_DIFFERENCE)
+		fprintf(stderr, "lode: unlike execve: %s\n", event->text);
 }

@@ -10,13 +10,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { VERBOSE = 1 };
+enum { QUIET = 1, VERBOSE };
 
 #define NO_PATH_KERNEL "a kernel needs a path, to be opened by"
 #define NO_PATH_OBJECT "what is to be linked needs a path of its own"
 #define NO_PATH "a script of /bin/sh needs a path, to be given to it: sh -s reads one from standard input"
 
 static const struct option options[] = {
+	{QUIET, 'q', "quiet", NULL, "do not say on a terminal what will not be as by execve"},
 	{VERBOSE, 'v', "verbose", NULL, "say on stderr what FILE is, and each step of starting it"},
 };
 
@@ -228,7 +229,7 @@ int cmd_run(int argc, char **argv)
 
 	options_begin(&walk, &command, argc, argv);
 	while ((option = options_next(&walk)) > 0)
-		launch.trace = true;
+		*(option == QUIET ? &launch.quiet : &launch.trace) = true;
 	if (option == OPTIONS_EXIT)
 		return walk.status;
 	if (walk.noperands == 0)

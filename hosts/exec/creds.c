@@ -39,7 +39,7 @@ static bool ignored(const struct exec_state *state)
 		return true;
 	if (!(state->flags & LODE_EXEC_NO_SETID))
 		return false;
-	lode_exec_note_(state, "the program runs without the privilege that its file grants");
+	lode_exec_differs_(state, "the program runs without the privilege that its file grants");
 	return true;
 }
 
@@ -131,7 +131,7 @@ static int own_exe(struct exec_state *state, const char *name)
 {
 	if (!(state->flags & LODE_EXEC_OWN_EXE)) {
 		if (state->trace && state->program.file.fd >= 0 && !may_set_exe())
-			lode_exec_note_(state, "/proc/self/exe stays as it is: it takes CAP_SYS_ADMIN, or own exe");
+			lode_exec_differs_(state, "/proc/self/exe stays the caller's: changing it takes CAP_SYS_ADMIN, or a user namespace (own-exe)");
 		return 0;
 	}
 	if (state->program.file.fd < 0)
@@ -162,10 +162,10 @@ static void note_domain(const struct exec_state *state)
 
 	read_text(text, sizeof text, "/proc/self/attr/current");
 	if (*text && !string_starts(text, "unconfined") && !string_starts(text, "kernel"))
-		lode_exec_note_(state, "a security module confines this process: its domain stays, execve might change it");
+		lode_exec_differs_(state, "a security module confines this process: its domain stays, execve might change it");
 	read_text(text, sizeof text, "/proc/self/attr/exec");
 	if (*text)
-		lode_exec_note_(state, "a security domain for the next execve is set: it is not entered");
+		lode_exec_differs_(state, "a security domain for the next execve is set: it is not entered");
 }
 
 /* For root execve fills the permitted set up to the bounding set, unless securebits forbid it: then it empties it. */
@@ -178,14 +178,14 @@ static void note_root(const struct exec_state *state)
 	if (state->host.euid && state->host.ruid)
 		return;
 	if (call6(NR_prctl, PR_GET_SECUREBITS, 0, 0, 0, 0, 0) & SECBIT_NOROOT) {
-		lode_exec_note_(state, "securebits deny root its privilege: capabilities stay, execve would compute them anew");
+		lode_exec_differs_(state, "securebits deny root its privilege: capabilities stay, execve would compute them anew");
 		return;
 	}
 	read_caps(caps);
 	for (uint32_t cap = 0; cap < SETS; cap++)
 		reduced |= call6(NR_prctl, PR_CAPBSET_READ, cap, 0, 0, 0, 0) == 1 && !has_cap(caps, cap);
 	if (reduced)
-		lode_exec_note_(state, "root without all of its bounding set: capabilities stay, execve would raise them");
+		lode_exec_differs_(state, "root without all of its bounding set: capabilities stay, execve would raise them");
 }
 
 int lode_exec_privilege_(struct exec_state *state, const char *name)

@@ -34,6 +34,11 @@ void lode_exec_note_(const struct exec_state *state, const char *text)
 	lode_exec_tell_(state, &(struct lode_exec_event){.kind = LODE_EXEC_EVENT_NOTE, .text = text, .call = -1});
 }
 
+void lode_exec_differs_(const struct exec_state *state, const char *text)
+{
+	lode_exec_tell_(state, &(struct lode_exec_event){.kind = LODE_EXEC_EVENT_DIFFERENCE, .text = text, .call = -1});
+}
+
 void *lode_exec_alloc_(struct exec_state *state, uint64_t size)
 {
 	uint64_t end = state->arena.addr + state->arena.size, at = (state->arena_next + 15) & ~UINT64_C(15);
@@ -164,7 +169,7 @@ static int copy_code(struct exec_state *state)
 		return 0;
 	state->jump = address(lode_exec_trampoline_);
 	state->code = page_down(state->jump);
-	lode_exec_note_(state, "no executable memory: /proc/self/exe cannot become the program");
+	lode_exec_differs_(state, "no executable memory: /proc/self/exe cannot become the program");
 	if (state->flags & LODE_EXEC_OWN_EXE)
 		return lode_exec_fail_(state, EPERM, LODE_EXEC_STEP_HOST, NULL,
 			"own exe: anonymous memory cannot be made executable here");
@@ -225,7 +230,7 @@ static int prepare(struct exec_state *state)
 		return status;
 	name_program(state);
 	if (personality & MMAP_PAGE_ZERO)
-		lode_exec_note_(state, "MMAP_PAGE_ZERO is set: execve would map a page at address 0");
+		lode_exec_differs_(state, "MMAP_PAGE_ZERO is set: execve would map a page at address 0");
 	if (!(personality & READ_IMPLIES_EXEC))
 		return load(state);
 	call3(NR_personality, personality & ~(uint64_t)READ_IMPLIES_EXEC, 0, 0);

@@ -355,7 +355,7 @@ static void add_leave(struct exec_state *state)
 		record->call = state->arena.size;
 	}
 	if (!record->args[2])
-		lode_exec_note_(state, "the vDSO has no code that could unmap the last block: it stays mapped");
+		lode_exec_differs_(state, "the vDSO has no code that could unmap the last block: it stays mapped");
 }
 
 static uint32_t most_records(const struct exec_state *state)

@@ -147,6 +147,7 @@ void *lode_exec_alloc_(struct exec_state *state, uint64_t size);
 /* What the caller's trace is told, if there is one. */
 void lode_exec_tell_(const struct exec_state *state, const struct lode_exec_event *event);
 void lode_exec_note_(const struct exec_state *state, const char *text);
+void lode_exec_differs_(const struct exec_state *state, const char *text);
 
 /* host.c: auxv, maps, limits, identities. */
 int lode_exec_look_(struct exec_state *state);

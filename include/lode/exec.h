@@ -51,7 +51,8 @@ enum lode_exec_event_kind {
 	LODE_EXEC_EVENT_SCRIPT, /* text: interpreter of a script, other: its argument or NULL */
 	LODE_EXEC_EVENT_IMAGE,  /* text: "program" or "interpreter"; image, plan: about to be mapped */
 	LODE_EXEC_EVENT_STACK,  /* layout */
-	LODE_EXEC_EVENT_NOTE,   /* text: something that differs from execve, or that was decided */
+	LODE_EXEC_EVENT_NOTE,   /* text: something that was decided */
+	LODE_EXEC_EVENT_DIFFERENCE, /* text: something that will not be as after execve */
 	LODE_EXEC_EVENT_CALL,   /* text: name of a step of commit; call, args: its system call (call -1: none, or several) */
 };
 struct lode_exec_event {

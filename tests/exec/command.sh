@@ -163,7 +163,7 @@ says 'cwd that is not there' 1 'lode: /nosuch: ' -- x --cwd /nosuch true
 
 if [ "$(id -u)" = 0 ]; then
 	trace=$(setpriv --reuid=65534 --clear-groups "$lode" exec --trace /bin/true 2>&1)
-	if grep -q 'note: /proc/self/exe stays' <<<"$trace"; then passed=$((passed + 1)); else fail "a trace says whose exe it is"; fi
+	if grep -q 'unlike execve: /proc/self/exe stays' <<<"$trace"; then passed=$((passed + 1)); else fail "a trace says whose exe it is"; fi
 else
 	skip 'a trace says whose exe it is: needs root, to become somebody else'
 fi
@@ -193,6 +193,13 @@ if [ "$(id -u)" = 0 ]; then
 		skip 'own-exe: user namespaces are not allowed here'
 	fi
 	is 'without own-exe it is the command' 0 "$where/lode" -- nobody readlink /proc/self/exe
+	terminal() { python3 -c 'import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))' "$@" </dev/null; }
+	for verb in exec run; do
+		is "$verb: said on a terminal" 0 \
+			"$(printf 'lode: unlike execve: %s\r' "/proc/self/exe stays the caller's: changing it takes CAP_SYS_ADMIN, or a user namespace (own-exe)")" -- \
+			terminal setpriv --reuid=65534 --regid=65534 --clear-groups "$where/lode" $verb /bin/true
+		is "$verb: quiet" 0 '' -- terminal setpriv --reuid=65534 --regid=65534 --clear-groups "$where/lode" $verb -q /bin/true
+	done
 else
 	skip 'other users: needs root'
 fi

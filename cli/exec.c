@@ -11,7 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { OPT_ARGV0 = 1, OPT_CLEAR_ENV, OPT_CWD, OPT_ENV, OPT_FD, OPT_NO_ASLR, OPT_NO_SETID, OPT_OWN_EXE, OPT_QUIET, OPT_STACK_SIZE, OPT_TRACE };
+enum { OPT_ARGV0 = 1, OPT_CLEAR_ENV, OPT_CWD, OPT_ENV, OPT_FD, OPT_NO_ASLR, OPT_NO_SETID, OPT_OWN_EXE, OPT_QUIET, OPT_STACK_SIZE,
+	OPT_TRACE };
 
 static const struct option option_table[] = {
 	{OPT_ARGV0, 0, "argv0", "NAME", "argv[0] of the program"},

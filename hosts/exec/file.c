@@ -280,7 +280,8 @@ static int spool(struct exec_state *state, struct exec_file *file, const char *n
 		set_file(file, result, true);
 		result = look_at(file);
 	} else if (result == -ENOSYS || result == -EPERM || result == -EACCES) {
-		lode_exec_differs_(state, "no anonymous file: the program is copied into memory, and /proc/self/exe stays as it is");
+		lode_exec_differs_(state,
+			"no anonymous file: the program is copied into memory, and /proc/self/exe stays as it is");
 		result = spool_to_memory(file, &pipe);
 	}
 	if (!failed(result))

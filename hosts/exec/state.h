@@ -164,8 +164,15 @@ int lode_exec_privilege_(struct exec_state *state, const char *name);
 /* script.c: follow #! lines until a file is no script. */
 int lode_exec_scripts_(struct exec_state *state);
 
-/* image.c: headers, plan, mapping. */
+/* image.c: headers; the rest by map.c. */
 int lode_exec_images_(struct exec_state *state);
+bool lode_exec_is_interpreter_(const struct exec_object *object);
+/* The core's refusal with the errno of execve. */
+int lode_exec_refuse_(const struct exec_object *object, enum lode_exec_step step, const char *name, const struct lode_diag *diag);
+
+/* map.c */
+int lode_exec_map_(struct exec_object *object, const char *name);
+bool lode_exec_meets_interpreter_(const struct exec_state *state);
 
 /* space.c */
 struct lode_space lode_exec_space_(struct exec_object *object);

@@ -140,6 +140,8 @@ struct lode_exec {
  * @request: its strings and bytes are copied or mapped; kept are @fd's number, and @trace with @host, which commit calls
  * Returns 0, or a negative errno with *why (if given) filled in; then no mapping and no descriptor is left behind. What was read
  * from a pipe or socket is gone.
+ * Errors: those that execve gives for the same file, arguments and limits (E2BIG, EACCES, ELIBBAD, ELOOP, ENOENT, ENOEXEC, ENOMEM,
+ * ETXTBSY...); EPERM for privileges that only the kernel can grant, EBUSY for a vfork child, EFBIG for a pipe without end.
  * Of libc only memcpy, memset and memcmp are called: usable from any thread of any program, whatever its libc. Until commit no
  * thread may map anything over the new image's place or unmap it. Only one thread may be in commit at a time.
  * Whether the file is being written is asked by a read lease, held for a moment: a writer that comes in just then makes the kernel
@@ -147,6 +149,7 @@ struct lode_exec {
  * What it maps counts against RLIMIT_MEMLOCK where mlockall has locked future mappings (EAGAIN): such a caller calls munlockall
  * before, which commit does in any case.
  * Linux on x86-64 only. Needs /proc.
+ * Ref: execve(2); Linux binfmt_elf, binfmt_script, create_elf_tables; psABI x86-64 3.4.1.
  */
 int lode_exec_prepare(struct lode_exec *exec, const struct lode_exec_request *request, struct lode_exec_error *why);
 

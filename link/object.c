@@ -34,10 +34,25 @@ static int open_sections(struct lode_link *link, struct lode_link_unit *unit, st
 	return status;
 }
 
+/* What clang -flto writes in the place of an object: LLVM's bitcode. */
+static int refuse_bitcode(struct lode_link *link, const struct lode_link_unit *unit, struct lode_diag *why)
+{
+	static const unsigned char magic[4] = {'B', 'C', 0xc0, 0xde};
+	struct lode_diag place;
+
+	if (unit->source.size < sizeof magic || memcmp(unit->source.bytes, magic, sizeof magic) != 0)
+		return LODE_OK;
+	place = lode_diag_of(LODE_RULE_LINK_LTO, LODE_FIELD_EHDR_MAGIC, 0x4243c0de, 0x7f454c46);
+	place.offset = 0;
+	return lode_link_refuse_(link, unit, place, why);
+}
+
 static int open_image(struct lode_link *link, struct lode_link_unit *unit, struct lode_diag *why)
 {
-	int status = lode_open(&unit->image, &unit->source, NULL, why);
+	int status = refuse_bitcode(link, unit, why);
 
+	if (status == LODE_OK)
+		status = lode_open(&unit->image, &unit->source, NULL, why);
 	if (status == LODE_OK)
 		status = check_header(link, unit, why);
 	if (status == LODE_OK)

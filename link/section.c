@@ -66,6 +66,17 @@ static int read_property(struct lode_link *link, const struct lode_link_section 
 	return more < 0 ? more : LODE_OK;
 }
 
+/* GCC's section of what it knows of its own format: two versions of 16 bits, then whether there is machine code beside it. */
+static bool is_slim(const struct lode_link_section *mine, const struct lode_link_text *name)
+{
+	enum { SLIM_AT = 4 };
+	const struct lode_section *section = &mine->unit->image.sections[mine->index];
+	const unsigned char *bytes = mine->unit->source.bytes;
+
+	return TEXT_BEGINS(name, ".gnu.lto_.lto.") && section->type == LODE_SHT_PROGBITS && section->size > SLIM_AT &&
+	       bytes[section->offset + SLIM_AT] != 0;
+}
+
 static int load(struct lode_link *link, struct lode_link_section *mine, struct lode_diag *why)
 {
 	const struct lode_section *section = &mine->unit->image.sections[mine->index];
@@ -74,6 +85,8 @@ static int load(struct lode_link *link, struct lode_link_section *mine, struct l
 
 	if (!lode_unit_spend_(mine->unit, name.size))
 		return lode_unit_overspent_(link, mine->unit, why);
+	if (is_slim(mine, &name))
+		return refuse(link, mine, lode_diag_of(LODE_RULE_LINK_LTO, LODE_FIELD_SHDR_SIZE, section->size, 0), why);
 	mine->class_ = mine->dropped ? CLASS_NONE : lode_section_class_(link, section, &name);
 	if (section->type == LODE_SHT_NOTE && TEXT_IS(&name, ".note.gnu.property"))
 		return read_property(link, mine, why);

@@ -101,6 +101,28 @@ void rule_LINK_MACHINE(struct bad *b)
 	link_object(b);
 }
 
+/** What gcc -flto writes, without machine code; what clang -flto writes is no ELF file. */
+void rule_LINK_LTO(struct bad *b)
+{
+	static const unsigned char bitcode[8] = {'B', 'C', 0xc0, 0xde}, slim[8] = {12, 0, 0, 0, 1}, fat[8] = {12};
+	uint32_t kept;
+
+	begin();
+	link_bytes(b, bitcode, sizeof bitcode);
+	CHECK_EQ(b->why.rule, LODE_RULE_LINK_LTO);
+	CHECK_EQ(b->why.value, 0x4243c0de);
+	begin();
+	object_bytes(&object, object_section(&object, ".gnu.lto_.lto.1", 1, 0), fat, sizeof fat);
+	link_object(b);
+	CHECK_EQ(b->status, LODE_OK);
+	begin();
+	kept = object_section(&object, ".gnu.lto_.lto.1", 1, 0);
+	object_bytes(&object, kept, slim, sizeof slim);
+	object_end(&object);
+	want_section(b, kept, LODE_FIELD_SHDR_SIZE, sizeof slim);
+	link_bytes(b, object.bytes, object.size);
+}
+
 void rule_LINK_ARCHIVE(struct bad *b)
 {
 	static const char archive[] = "!<arch>\nthis is no header of a member, but long enough to be one of them......";

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* `lode link OBJ|ARCHIVE... -- ARGS`: links object files into this process and runs their main. */
 #include "cli.h"
+#include "link_library.h"
 #include <dlfcn.h>
 #include <errno.h>
 #include <lode/live.h>
@@ -9,11 +10,12 @@
 
 extern char **environ;
 
-enum { ENTRY = 1, LIBRARY, MAP, VERBOSE };
+enum { ENTRY = 1, DIRECTORY, LIBRARY, MAP, VERBOSE };
 
 static const struct option options[] = {
 	{ENTRY, 'e', "entry", "NAME", "the function that is called; otherwise main"},
-	{LIBRARY, 'l', NULL, "NAME", "load libNAME.so, or NAME if it has a dot: symbols are looked for there too"},
+	{LIBRARY, 'l', NULL, "NAME", "load libNAME.so, or take libNAME.a; NAME itself if it has a dot"},
+	{DIRECTORY, 'L', NULL, "DIR", "look for libraries in DIR before the system's places (repeatable)"},
 	{MAP, 'm', "map", NULL, "print where each section lies, and run nothing"},
 	{VERBOSE, 'v', "verbose", NULL, "say on stderr what was linked"},
 };
@@ -31,6 +33,9 @@ static const struct command command = {
 struct job {
 	const char *entry;
 	bool map, verbose;
+	struct libraries libraries;
+	const char **names; /* of -l */
+	int nnames;
 	struct lode_live live;
 };
 
@@ -85,20 +90,6 @@ static void explain(const struct job *job, const struct lode_diag *why)
 	if (job->live.link.nundefined > 1)
 		fprintf(stderr, "lode: and %u more undefined symbol%s\n", job->live.link.nundefined - 1,
 			job->live.link.nundefined > 2 ? "s" : "");
-}
-
-static int load_library(const char *name)
-{
-	char path[256];
-
-	if (strchr(name, '.'))
-		snprintf(path, sizeof path, "%s", name);
-	else
-		snprintf(path, sizeof path, "lib%s.so", name);
-	if (dlopen(path, RTLD_NOW | RTLD_GLOBAL))
-		return 0;
-	complain(name, "%s", dlerror());
-	return -1;
 }
 
 static void print_map(const struct job *job)
@@ -163,14 +154,38 @@ static int link_and_run(struct job *job, int argc, char **argv)
 	return run(job, argc, argv);
 }
 
+static int add_file(struct job *job, const char *name)
+{
+	if (lode_live_add(&job->live, name) == LODE_OK)
+		return 0;
+	complain(name, "%s", strerror(job->live.error));
+	return -1;
+}
+
+/* An archive that -l stands for. The module keeps the name. */
+static int add_archive(void *host, const char *path)
+{
+	char *name = strdup(path);
+
+	return name ? add_file(host, name) : -1;
+}
+
 static int add_files(struct job *job, char **names, int count)
 {
-	for (int i = 0; i < count; i++) {
-		if (lode_live_add(&job->live, names[i]) == LODE_OK)
-			continue;
-		complain(names[i], "%s", strerror(job->live.error));
-		return -1;
-	}
+	for (int i = 0; i < count; i++)
+		if (add_file(job, names[i]) != 0)
+			return -1;
+	return 0;
+}
+
+/* -l may stand before the -L that it needs. */
+static int add_libraries(struct job *job)
+{
+	job->libraries.archive = add_archive;
+	job->libraries.host = job;
+	for (int i = 0; i < job->nnames; i++)
+		if (library_load(&job->libraries, job->names[i]) != 0)
+			return -1;
 	return 0;
 }
 
@@ -206,27 +221,46 @@ int link_words(char **words)
 	return add_files(&job, words, 1) == 0 ? link_and_run(&job, count, words) : EXIT_FAILED;
 }
 
+/* 0, or the status of misuse. */
+static int take_option(struct job *job, int option, const char *value)
+{
+	switch (option) {
+	case ENTRY: job->entry = value; break;
+	case MAP: job->map = true; break;
+	case VERBOSE: job->verbose = true; break;
+	case LIBRARY: job->names[job->nnames++] = value; break;
+	case DIRECTORY:
+		if (job->libraries.ndirectories == LIBRARY_DIRECTORIES)
+			return misuse(&command, "more than %d folders of -L", LIBRARY_DIRECTORIES);
+		job->libraries.directories[job->libraries.ndirectories++] = value;
+		break;
+	default: break;
+	}
+	return 0;
+}
+
 int cmd_link(int argc, char **argv)
 {
 	static struct job job = {.entry = "main"};
-	int own = own_arguments(argc, argv), option;
+	int own = own_arguments(argc, argv), option, status = 0;
 	struct options walk;
 
-	options_begin(&walk, &command, own, argv);
-	while ((option = options_next(&walk)) > 0) {
-		if (option == ENTRY)
-			job.entry = walk.value;
-		else if (option == LIBRARY && load_library(walk.value) != 0)
-			return EXIT_FAILED;
-		job.map |= option == MAP;
-		job.verbose |= option == VERBOSE;
+	job.names = calloc((size_t)argc + 1, sizeof *job.names);
+	if (!job.names) {
+		complain(NULL, "%m");
+		return EXIT_FAILED;
 	}
+	options_begin(&walk, &command, own, argv);
+	while (status == 0 && (option = options_next(&walk)) > 0)
+		status = take_option(&job, option, walk.value);
+	if (status != 0)
+		return status;
 	if (option == OPTIONS_EXIT)
 		return walk.status;
 	if (walk.noperands == 0)
 		return misuse(&command, "an object or archive is missing");
 	lode_live_begin(&job.live, &(struct lode_live_options){.entry = job.entry});
-	if (add_files(&job, walk.operands, walk.noperands) != 0)
+	if (add_files(&job, walk.operands, walk.noperands) != 0 || add_libraries(&job) != 0)
 		return EXIT_FAILED;
 	return run_with(&job, walk.operands[0], argc - own, argv + own);
 }

@@ -112,6 +112,34 @@ def kinds(folder):
     case("undefined in a member", got[0] != 1 and got, "plain.a(d.o): symbol nobody_defines_this" not in got[2] and got[2])
 
 
+def libraries(folder):
+    """-l and -L, as linkers take them."""
+    at = os.path.join(folder, "libraries")
+    os.mkdir(at)
+    main = write(folder, "asks.c", "extern int answer(void);\nint main(void) { return answer(); }\n")
+    for name, value in {"one": 41, "two": 42}.items():
+        source = write(folder, name + ".c", "int answer(void) { return %d; }\n" % value)
+        run("ar", "rcs", os.path.join(at, "lib%s.a" % name), source)
+        if name == "two":
+            run("cc", "-shared", "-fPIC", "-o", os.path.join(at, "libtwo.so"), source[:-2] + ".c")
+    texts = {"script": "/* GNU ld script */\nGROUP ( %s/libtwo.so )\n" % at, "other": "INPUT(-lscript)\n", "circle": "INPUT(-lcircle)\n"}
+    for name, text in texts.items():
+        with open(os.path.join(at, "lib%s.so" % name), "w", encoding="ascii") as file:
+            file.write(text)
+    for name, want in {"one": 41, "two": 42, "script": 42, "other": 42}.items():
+        for words in (["-l" + name, "-L", at, main], ["-L" + at, main, "-l", name]):
+            got = run(LODE, "link", *words)
+            case("%s as %s" % (name, " ".join(words[:1])), got != (want, "", "") and got)
+    got = run(LODE, "link", "-l", os.path.join(at, "libtwo.so"), main)
+    case("a library's path", got != (42, "", "") and got)
+    for name, want in {"nosuch": "there is no libnosuch.so", "circle": "libcircle.so: ", "libnosuch.so.1": "no such library"}.items():
+        got = run(LODE, "link", "-L", at, "-l", name, main)
+        case("-l" + name, got[0] != 1 and got, want not in got[2] and got, len(got[2].splitlines()) != 1 and got)
+    sine = write(folder, "sine.c", "#include <math.h>\n#include <stdio.h>\nint main(int c, char **v) { (void)v; printf(\"%.3f\\n\", sin(c)); return 0; }\n")
+    got = run(LODE, "link", "-lm", sine)
+    case("libm's linker script", got != (0, "0.841\n", "") and got)
+
+
 def sym64(source, target):
     """The archive with its index in the form for large files."""
     with open(source, "rb") as file:
@@ -134,6 +162,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         debian(folder)
         kinds(folder)
+        libraries(folder)
     print("%d passed, %d failed" % (passed, failed) + (", %d skipped" % skipped if skipped else ""))
     return 1 if failed else 0
 

@@ -7,6 +7,17 @@ uint8_t lode_take8_(struct lode_cursor *cursor)
 	return *cursor->at++;
 }
 
+/* Spelt out so that compilers make one load of it where the machine allows that. */
+static uint32_t little32(const unsigned char *p)
+{
+	return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
+
+static uint32_t big32(const unsigned char *p)
+{
+	return (uint32_t)p[3] | (uint32_t)p[2] << 8 | (uint32_t)p[1] << 16 | (uint32_t)p[0] << 24;
+}
+
 uint16_t lode_take16_(struct lode_cursor *cursor)
 {
 	const unsigned char *p = cursor->at;
@@ -17,18 +28,18 @@ uint16_t lode_take16_(struct lode_cursor *cursor)
 
 uint32_t lode_take32_(struct lode_cursor *cursor)
 {
-	uint32_t first = lode_take16_(cursor);
-	uint32_t second = lode_take16_(cursor);
+	const unsigned char *p = cursor->at;
 
-	return cursor->big ? first << 16 | second : second << 16 | first;
+	cursor->at += 4;
+	return cursor->big ? big32(p) : little32(p);
 }
 
 uint64_t lode_take64_(struct lode_cursor *cursor)
 {
-	uint64_t first = lode_take32_(cursor);
-	uint64_t second = lode_take32_(cursor);
+	const unsigned char *p = cursor->at;
 
-	return cursor->big ? first << 32 | second : second << 32 | first;
+	cursor->at += 8;
+	return cursor->big ? (uint64_t)big32(p) << 32 | big32(p + 4) : little32(p) | (uint64_t)little32(p + 4) << 32;
 }
 
 uint64_t lode_take_word_(struct lode_cursor *cursor)

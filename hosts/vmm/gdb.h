@@ -10,6 +10,7 @@ enum {
 	GDB_REGISTERS = 600, /* bytes of all of a processor's, at most */
 	GDB_SOFT = 64,
 	GDB_HARD = 4,
+	GDB_TRAP = 5, GDB_INTERRUPT = 2, /* signals of stop replies, as GDB counts them */
 };
 
 /** A breakpoint of the guest's debug registers. */
@@ -42,6 +43,48 @@ struct vmm_gdb {
 	uint32_t nin, nout;
 	char *xml;         /* the registers' description */
 };
+
+static inline struct vmm_kvm *gdb_kvm(const struct vmm_gdb *gdb)
+{
+	return vmm_kvm_of(gdb->vm);
+}
+
+/** The processor that registers and memory are asked of. */
+static inline const struct vmm_cpu *gdb_chosen(const struct vmm_gdb *gdb)
+{
+	return &gdb_kvm(gdb)->cpus[gdb->chosen];
+}
+
+/** A reply: begin, add what it consists of, end, which sends it. What does not fit is dropped (gdb_packet.c). */
+void lode_gdb_begin_(struct vmm_gdb *gdb);
+void lode_gdb_add_(struct vmm_gdb *gdb, const char *text);
+void lode_gdb_add_hex_(struct vmm_gdb *gdb, const unsigned char *bytes, uint64_t size);
+void lode_gdb_end_(struct vmm_gdb *gdb);
+/** All of it at once. */
+void lode_gdb_reply_(struct vmm_gdb *gdb, const char *text);
+/** The parts of a packet: what is there is taken from the text, and the text stands behind it. */
+uint64_t lode_gdb_take_number_(const char **text);
+bool lode_gdb_take_(const char **text, char c);
+bool lode_gdb_take_word_(const char **text, const char *with);
+/** Bytes in hexadecimal: how many could be taken. */
+uint32_t lode_gdb_take_bytes_(unsigned char *bytes, const char *text, uint32_t most);
+/** Something has come from the debugger, or it has gone. */
+void lode_gdb_input_(struct vmm_gdb *gdb);
+
+/** The guest is stopped, and the debugger told by the number of a signal (gdb_run.c). */
+void lode_gdb_stop_(struct vmm_gdb *gdb, int number);
+void lode_gdb_tell_stop_(struct vmm_gdb *gdb, int number);
+/** One processor steps (UINT32_MAX: none), the others run or are held. */
+void lode_gdb_go_on_(struct vmm_gdb *gdb, uint32_t stepping, bool hold_others);
+/** The actions of a vCont packet. */
+void lode_gdb_actions_(struct vmm_gdb *gdb, const char *text);
+/** The guest runs on without a debugger. */
+void lode_gdb_leave_(struct vmm_gdb *gdb);
+/** A thread's number as a processor's; UINT32_MAX: all. False: there is no such. */
+bool lode_gdb_take_cpu_(uint32_t *cpu, const struct vmm_gdb *gdb, const char *text);
+
+/** A packet's contents, while the guest is stopped (gdb_commands.c). */
+void lode_gdb_command_(struct vmm_gdb *gdb, const char *text);
 
 /** Registers of a processor as the protocol's `g` has them; how many bytes, 0 if KVM fails (gdb_registers.c). */
 uint32_t lode_gdb_registers_get_(unsigned char *bytes, const struct vmm_cpu *cpu);

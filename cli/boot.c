@@ -21,7 +21,7 @@ static const struct option option_table[] = {
 	{OPT_INITRD, 'i', "initrd", "FILE", "initial RAM disk (repeatable: one behind the other)"},
 	{OPT_MODULE, 0, "module", "FILE[:TEXT]", "a module with its command line (repeatable)"},
 	{OPT_DISK, 'd', "disk", "FILE[:ro]", "a raw disk image, writable unless :ro (repeatable)"},
-	{OPT_MEMORY, 'm', "memory", "SIZE", "RAM, e.g. 512M or 6G (256M)"},
+	{OPT_MEMORY, 'm', "memory", "SIZE", "RAM, e.g. 512M or 6G; a bare number is MiB (256)"},
 	{OPT_CPUS, 'c', "cpus", "N", "processors (1)"},
 	{OPT_FRAMEBUFFER, 0, "framebuffer", "WxH",
 		"size of the framebuffer in pixels (1024x768, for\nkernels that have no other console)"},
@@ -57,6 +57,7 @@ struct boot {
 	struct input unpacked;
 	unsigned char digest[32]; /* of --verify */
 	bool json, trace;
+	bool bzimage; /* KERNEL is Linux, packed */
 };
 
 static const char *const protocol_names[] = {"auto", "pvh", "linux", "elf64", "multiboot", "multiboot2", "limine", "rust"};
@@ -147,10 +148,17 @@ static int take_digest(struct boot *boot, const char *value)
 	return EXIT_DONE;
 }
 
+/* A number without a unit is MiB, as QEMU's -m takes it. */
 static int take_memory(struct boot *boot, const char *value)
 {
-	return parse_size(&boot->request.memory, value) && boot->request.memory != 0
-		       ? EXIT_DONE : misuse_value(&command, "memory", value, "a size such as 512M or 6G");
+	uint64_t size;
+
+	if (!parse_size(&size, value) || size == 0)
+		return misuse_value(&command, "memory", value, "a size such as 512M or 6G, or a number of MiB");
+	if (value[strspn(value, "0123456789")] == '\0')
+		size = size <= UINT64_MAX >> 20 ? size << 20 : UINT64_MAX;
+	boot->request.memory = size;
+	return EXIT_DONE;
 }
 
 /* A file that exists under its whole name is meant by it, whatever colons it has. */
@@ -242,13 +250,16 @@ static int unpack(void *host, struct lode_vmm_unpacked *unpacked, const struct l
 	*input = (struct input){.name = boot->request.kernel.path, .fd = -1, .source = *file, .file_size = file->size,
 		.own_size = file->size};
 	have = input_peek(input, head, 0, sizeof head);
-	if (is_bzimage(head, have) && !direct)
+	boot->bzimage = is_bzimage(head, have);
+	if (boot->bzimage && !direct)
 		return 0;
 	if (input_unpack(input) != 0) {
-		say(NULL, input->error);
+		snprintf(unpacked->why, sizeof unpacked->why, "%s%s", input->error,
+			boot->bzimage ? "; without --direct its own code is entered, which unpacks it" : "");
 		return -1;
 	}
-	*unpacked = (struct lode_vmm_unpacked){input->memory, input->memory ? input->source.size : 0};
+	unpacked->bytes = input->memory;
+	unpacked->size = input->memory ? input->source.size : 0;
 	return 0;
 }
 
@@ -256,6 +267,18 @@ static int picture(void *host, int fd, const struct lode_framebuffer *screen, co
 {
 	(void)host;
 	return png_write(fd, screen, pixels);
+}
+
+/* Linux's own choice is a screen, which it has only if one was asked for. The terminal then shows nothing at all. */
+static bool is_silent(const struct boot *boot)
+{
+	static const char *const consoles[] = {"console=", "earlyprintk", "earlycon"};
+	const char *cmdline = boot->request.cmdline ? boot->request.cmdline : "";
+	bool named = false;
+
+	for (size_t i = 0; i < sizeof consoles / sizeof *consoles; i++)
+		named = named || strstr(cmdline, consoles[i]);
+	return boot->bzimage && !named && boot->request.width == 0;
 }
 
 static void loaded(void *host, const struct lode_machine *machine, const struct lode_start *start)
@@ -268,6 +291,9 @@ static void loaded(void *host, const struct lode_machine *machine, const struct 
 		boot_print(stdout, machine, start);
 	else if (boot->trace)
 		boot_print(stderr, machine, start);
+	if (!boot->request.dry_run && is_silent(boot))
+		complain(boot->request.kernel.path, "its command line names no console, so Linux will print nothing here: "
+			"--append 'console=ttyS0'");
 	fflush(NULL);
 }
 
@@ -342,6 +368,7 @@ static int start(struct boot *boot)
 	boot->request.picture = picture;
 	boot->request.say = say;
 	boot->request.host = boot;
+	boot->request.console_to_error = boot->json;
 	/* in the sandbox stdio can no longer ask what standard output is */
 	setvbuf(stdout, buffer, isatty(STDOUT_FILENO) ? _IOLBF : _IOFBF, sizeof buffer);
 	if (lode_vmm_boot(&result, &boot->request, &why) != 0) {

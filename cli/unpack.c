@@ -99,7 +99,7 @@ static int unpack_bzimage(struct input *input, const unsigned char *header)
 
 	input_note(input, "bzImage %u.%02u", version >> 8, version & 0xffu);
 	if (version < 0x208 || length == 0)
-		return input_fail(input, 0, "%s: its header names no payload, so there is no ELF image to show",
+		return input_fail(input, 0, "%s: its header names no payload, so there is no ELF image to be had",
 			input->peeled);
 	if (length > input->source.size || offset > input->source.size - length)
 		return input_fail(input, 0,

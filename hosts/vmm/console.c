@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Standard input and output -> the guest's serial line: raw while the guest runs, with an escape key that ends it. */
+/* Standard input, and standard output or error -> the guest's serial line: raw while the guest runs, with an escape key that ends
+ * it. */
 #include "vmm.h"
 
 #include <errno.h>
@@ -10,13 +11,19 @@
 
 enum { ESCAPE = 'A' & 31, LITTLE_NS = 50000000 };
 
+int lode_vmm_console_fd_(const struct vmm *vm)
+{
+	return vm->console.to_error ? STDERR_FILENO : STDOUT_FILENO;
+}
+
 void lode_vmm_console_open_(struct vmm *vm)
 {
 	struct vmm_console *console = &vm->console;
 
 	*console = (struct vmm_console){.terminal = false};
 	console->terminal = tcgetattr(STDIN_FILENO, &console->before) == 0;
-	console->terminal_out = isatty(STDOUT_FILENO);
+	console->to_error = vm->request->console_to_error;
+	console->terminal_out = isatty(lode_vmm_console_fd_(vm));
 }
 
 /* Output stays cooked, so that lines of Lode's own look right; a guest's CR LF does no harm. */
@@ -70,7 +77,7 @@ uint32_t lode_vmm_console_put_(const struct vmm *vm, const unsigned char *bytes,
 {
 	/* What is ready takes so much without waiting. */
 	uint32_t most = vm->console.terminal_out ? 1 : PIPE_BUF;
-	ssize_t put = lode_vmm_write_(STDOUT_FILENO, bytes, size < most ? size : most);
+	ssize_t put = lode_vmm_write_(lode_vmm_console_fd_(vm), bytes, size < most ? size : most);
 
 	if (put < 0)
 		return errno == EINTR || errno == EAGAIN ? 0 : size;
@@ -81,7 +88,7 @@ uint32_t lode_vmm_console_put_(const struct vmm *vm, const unsigned char *bytes,
 void lode_vmm_console_write_(struct vmm *vm, const unsigned char *bytes, uint32_t size)
 {
 	const struct timespec little = {.tv_nsec = LITTLE_NS};
-	struct pollfd out = {.fd = STDOUT_FILENO, .events = POLLOUT};
+	struct pollfd out = {.fd = lode_vmm_console_fd_(vm), .events = POLLOUT};
 
 	lode_vmm_tail_add_(vm, bytes, size);
 

@@ -57,7 +57,7 @@ static int take_bytes(struct vmm *vm)
 	if (!request->unpack)
 		return 0;
 	if (request->unpack(request->host, &unpacked, &kernel->source, request->direct) != 0)
-		return lode_vmm_fail_file_(vm, 0, vm->kernel_file.path, "it cannot be unpacked");
+		return lode_vmm_fail_file_(vm, 0, vm->kernel_file.path, unpacked.why[0] ? unpacked.why : "it cannot be unpacked");
 	if (unpacked.bytes) {
 		kernel->source = (struct lode_source){.bytes = unpacked.bytes, .size = unpacked.size};
 		kernel->shares = false;

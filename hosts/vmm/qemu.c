@@ -252,6 +252,8 @@ static void hear_monitor(struct run *run, const char *bytes, size_t n)
 	enum { ENOUGH = 2 };
 
 	lode_vmm_qemu_heard_(run->qemu, bytes, n);
+	if (run->qemu->resumed)
+		lode_vmm_started_(run->vm);
 	if (run->qemu->halts >= ENOUGH && run->vm->end == LODE_VMM_NONE)
 		end_qemu(run, LODE_VMM_HALT);
 	if ((run->qemu->shutdown || run->qemu->panic) && !run->qemu->asking && !run->qemu->leaving) {
@@ -310,7 +312,7 @@ static void watch(struct run *run)
 {
 	bool printing = has(&run->output), sending = has(&run->keys) && run->serial >= 0;
 
-	run->watched[OUTPUT].fd = printing ? STDOUT_FILENO : -1;
+	run->watched[OUTPUT].fd = printing ? lode_vmm_console_fd_(run->vm) : -1;
 	run->watched[KEYS].fd = run->typing && !sending ? STDIN_FILENO : -1;
 	run->watched[DEBUG].fd = printing ? -1 : run->debug;
 	run->watched[SERIAL].fd = printing && !sending ? -1 : run->serial;
@@ -470,7 +472,9 @@ static int enter_guest(struct vmm *vm, struct vmm_qemu *qemu)
 {
 	if (qemu->child <= 0 && start_qemu(vm, qemu) != 0)
 		return -1;
-	if (!vm->request->gdb)
+	if (vm->request->gdb)
+		lode_vmm_started_(vm);
+	else
 		tell_qemu(qemu, "{\"execute\":\"cont\"}\n");
 	return 0;
 }

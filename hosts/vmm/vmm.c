@@ -21,7 +21,7 @@
 
 void lode_vmm_say_(const struct vmm *vm, const char *format, ...)
 {
-	char line[300];
+	char line[900];
 	va_list list;
 
 	if (!vm->request->say)
@@ -35,7 +35,26 @@ void lode_vmm_say_(const struct vmm *vm, const char *format, ...)
 static const struct vmm_engine *const engines[] = {&lode_vmm_kvm_, &lode_vmm_qemu_};
 static const enum lode_vmm_engine names[] = {LODE_VMM_KVM, LODE_VMM_QEMU};
 
-/* The first that can be had; what the others lack is said. */
+/* "KVM: opening /dev/kvm: Permission denied", from vm->error. */
+static void pass_over(struct vmm *vm)
+{
+	const struct lode_vmm_error *why = &vm->error;
+
+	snprintf(vm->passed_over, sizeof vm->passed_over, "%s: %s%s%s", vm->engine->name, why->text, why->error ? ": " : "",
+		why->error ? strerror(why->error) : "");
+}
+
+/* None can be had: what each lacks, if all were tried. */
+static int fail_without_engine(struct vmm *vm)
+{
+	struct lode_vmm_error last = vm->error;
+
+	if (!vm->passed_over[0])
+		return -1;
+	return lode_vmm_fail_(vm, last.error, "%s; %s: %s", vm->passed_over, vm->engine->name, last.text);
+}
+
+/* The first that can be had. */
 static int choose_engine(struct vmm *vm)
 {
 	enum lode_vmm_engine wish = vm->request->engine;
@@ -51,10 +70,20 @@ static int choose_engine(struct vmm *vm)
 			return 0;
 		}
 		if (wish == LODE_VMM_ANY && i + 1 < sizeof engines / sizeof *engines)
-			lode_vmm_say_(vm, "%s: %s%s%s; trying %s", vm->engine->name, vm->error.text, vm->error.error ? ": " : "",
-				vm->error.error ? strerror(vm->error.error) : "", engines[i + 1]->name);
+			pass_over(vm);
 	}
-	return -1;
+	return fail_without_engine(vm);
+}
+
+void lode_vmm_started_(struct vmm *vm)
+{
+	const char *name = vm->engine->name, *text = vm->passed_over;
+
+	if (text[0] && vm->request->dry_run)
+		lode_vmm_say_(vm, "%s; this is the machine of %s", text, name);
+	else if (text[0])
+		lode_vmm_say_(vm, "%s; %s runs the kernel", text, name);
+	vm->passed_over[0] = '\0';
 }
 
 static bool is_place(const char *gdb)
@@ -247,7 +276,10 @@ static int boot(struct vmm *vm)
 		return -1;
 	if ((vm->engine->elsewhere ? load_elsewhere(vm) : load(vm)) != 0)
 		return -1;
-	return vm->request->dry_run ? 0 : run(vm);
+	if (!vm->request->dry_run)
+		return run(vm);
+	lode_vmm_started_(vm);
+	return 0;
 }
 
 static void close_machine(struct vmm *vm)

@@ -111,6 +111,7 @@ ssize_t lode_vmm_write_(int fd, const void *bytes, size_t size);
 struct vmm_console {
 	struct termios before;
 	bool terminal; /* stdin is one */
+	bool to_error; /* the guest's output goes to standard error */
 	bool terminal_out;
 	bool raw;
 	bool escape;   /* the escape key was the last one */
@@ -118,6 +119,8 @@ struct vmm_console {
 };
 
 void lode_vmm_console_open_(struct vmm *vm);
+/** Descriptor that the guest's output goes to. */
+int lode_vmm_console_fd_(const struct vmm *vm);
 /** Keys go to the guest from now on, but for Ctrl-A x (the end) and Ctrl-A Ctrl-A (one Ctrl-A). */
 void lode_vmm_console_raw_(struct vmm *vm);
 void lode_vmm_console_close_(struct vmm *vm);
@@ -274,6 +277,7 @@ struct vmm {
 	const struct vmm_engine *engine;
 	enum lode_vmm_engine engine_id;
 	void *engine_state;
+	char passed_over[768]; /* why engines before this one were not taken; "": there was none */
 	uint64_t memory_size;
 	struct vmm_ram ram;
 	struct vmm_file kernel_file, *modules, *disks; /* modules: initrds first */
@@ -359,6 +363,8 @@ uint32_t lode_vmm_code_wide_(const unsigned char *code, uint32_t n);
 int lode_vmm_fail_(struct vmm *vm, int error, const char *format, ...) __attribute__((format(printf, 3, 4)));
 int lode_vmm_fail_file_(struct vmm *vm, int error, const char *file, const char *text);
 int lode_vmm_fail_diag_(struct vmm *vm, const struct lode_diag *why);
+/** The guest begins now: which engine it got, if that is not the first choice. */
+void lode_vmm_started_(struct vmm *vm);
 /** A line for the user. */
 void lode_vmm_say_(const struct vmm *vm, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

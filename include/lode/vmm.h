@@ -31,6 +31,7 @@ struct lode_vmm_file {
 struct lode_vmm_unpacked {
 	const unsigned char *bytes; /* NULL: the file is what it is, nothing was packed */
 	uint64_t size;
+	char why[384];              /* with -1: what is wrong, for struct lode_vmm_error's text */
 };
 
 /**
@@ -39,7 +40,7 @@ struct lode_vmm_unpacked {
  * @initrds, @modules: module 0 of the protocols that have modules is the first initrd, or else the first module
  * @memory: bytes, whole MiB. 0: 256 MiB
  * @unpack: called in the sandbox with the kernel file's bytes; unpacks them if they are packed as a whole or, if @direct, if they
- *          are a bzImage with a packed kernel in it. 0, or an error that was said through @say. NULL: files are taken as they are
+ *          are a bzImage with a packed kernel in it. 0, or -1 with unpacked->why. NULL: files are taken as they are
  * @loaded: called when everything is in its place and nothing runs yet, in the process that has read the files (it may be another one)
  * @picture: writes the pixels to @fd, which is the empty file @screenshot, in the sandbox. 0 if it could. QEMU writes its own, a PNG
  * @say: a line for the user, without its end. NULL: silence
@@ -62,6 +63,7 @@ struct lode_vmm_request {
 	const char *screenshot;  /* file for a picture of the framebuffer, made at the end and at SIGUSR1. NULL: none */
 	const char *core;        /* file for a core of the guest when it ends, NULL: none */
 	bool dry_run;            /* stop before the first instruction */
+	bool console_to_error;   /* what the guest prints goes to descriptor 2: 1 is the caller's alone */
 	int (*unpack)(void *host, struct lode_vmm_unpacked *unpacked, const struct lode_source *file, bool direct);
 	void (*loaded)(void *host, const struct lode_machine *machine, const struct lode_start *start);
 	int (*picture)(void *host, int fd, const struct lode_framebuffer *screen, const unsigned char *pixels);
@@ -173,7 +175,7 @@ struct lode_vmm_result {
 struct lode_vmm_error {
 	int error;
 	const char *file;
-	char text[256];
+	char text[640];
 	struct lode_diag diag;
 };
 

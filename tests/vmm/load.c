@@ -221,13 +221,14 @@ static int copied_unpack(void *host, struct lode_vmm_unpacked *unpacked, const s
 	(void)host;
 	CHECK(!direct && file->size <= sizeof bytes);
 	CHECK_EQ(lode_source_read(bytes, file, 0, file->size, NULL), LODE_OK);
-	*unpacked = (struct lode_vmm_unpacked){bytes, file->size};
+	*unpacked = (struct lode_vmm_unpacked){.bytes = bytes, .size = file->size};
 	return 0;
 }
 
 static int refused_unpack(void *host, struct lode_vmm_unpacked *unpacked, const struct lode_source *file, bool direct)
 {
-	(void)host, (void)unpacked, (void)file, (void)direct;
+	(void)host, (void)file, (void)direct;
+	snprintf(unpacked->why, sizeof unpacked->why, "bent");
 	return -1;
 }
 
@@ -244,6 +245,7 @@ static void test_unpack(void)
 	request.unpack = refused_unpack;
 	vm = load("pvh", false, 64 * MIB);
 	CHECK_EQ(vm->end, LODE_VMM_ERROR);
+	CHECK_STR(vm->error.text, "bent");
 	unload(vm);
 	request.unpack = NULL;
 }

@@ -25,6 +25,7 @@ enum lode_memory_type {
 	LODE_MEMORY_FIRMWARE = 256,  /* tables and code of the firmware; to protocols that do not know it: reserved */
 };
 
+/** A range of physical addresses, in bytes, of one kind. */
 struct lode_memory_entry {
 	uint64_t addr;
 	uint64_t size;
@@ -46,6 +47,7 @@ struct lode_colour {
 	uint8_t size, shift;
 };
 
+/** Pixels in memory, the upper left one first, lines from top to bottom. */
 struct lode_framebuffer {
 	uint64_t addr; /* physical */
 	uint32_t width, height; /* pixels */
@@ -81,6 +83,7 @@ struct lode_machine {
  * What comes out
  */
 
+/** How a kernel wants to be entered. docs/refs.md says which edition of each counts. */
 enum lode_protocol {
 	LODE_PROTOCOL_NONE,
 	LODE_PROTOCOL_PVH,
@@ -98,12 +101,13 @@ struct lode_selector {
 	uint64_t descriptor;
 };
 
+/** A segment descriptor's base: a physical or linear address below 4 GiB. Ref: Intel SDM volume 3A, 3.4.5. */
 static inline uint32_t lode_descriptor_base(uint64_t descriptor)
 {
 	return (uint32_t)(descriptor >> 16 & 0xffffff) | (uint32_t)(descriptor >> 32 & 0xff000000);
 }
 
-/** In bytes: the granularity bit is worked in. */
+/** The last offset of a segment, in bytes: the granularity bit is worked in. Ref: Intel SDM volume 3A, 3.4.5. */
 static inline uint32_t lode_descriptor_limit(uint64_t descriptor)
 {
 	uint32_t limit = (uint32_t)(descriptor & 0xffff) | (uint32_t)(descriptor >> 32 & 0xf0000);
@@ -111,12 +115,13 @@ static inline uint32_t lode_descriptor_limit(uint64_t descriptor)
 	return descriptor >> 55 & 1 ? limit << 12 | 0xfff : limit;
 }
 
-/** Bits 0 to 7: type, S, DPL, P; bits 12 to 15: AVL, L, D/B, G. As VMX and KVM lay them out. */
+/** Bits 0 to 7: type, S, DPL, P; bits 12 to 15: AVL, L, D/B, G. As VMX and KVM lay them out. Ref: Intel SDM volume 3C, 24.4.1. */
 static inline uint32_t lode_descriptor_access(uint64_t descriptor)
 {
 	return (uint32_t)(descriptor >> 40 & 0xf0ff);
 }
 
+/** GDTR or IDTR: a linear address, and the offset of the last byte. */
 struct lode_table {
 	uint64_t base;
 	uint16_t limit;
@@ -214,18 +219,21 @@ struct lode_kernel {
 
 /**
  * lode_start_processor - registers of a processor
- * @number: 0 is the one that boots
- * False if the protocol does not start it.
+ * @registers: filled in if it is true
+ * @start: from lode_boot_start or a protocol's own lode_start_*
+ * @number: 0 is the one that boots, the others in the order of machine->apic_ids
+ * False if the protocol does not start it: it waits for INIT and SIPI. Ref: Limine (MP feature).
  */
 bool lode_start_processor(struct lode_registers *registers, const struct lode_start *start, uint32_t number);
 
-/** The part that holds module @index, or NULL. */
+/** The part that holds module @index of machine->modules, or NULL: the protocol has not taken it. O(parts). */
 const struct lode_part *lode_start_module(const struct lode_start *start, uint32_t index);
 
 /**
  * lode_start_image - physical address of a planned address, by the parts with LODE_CONTENT_IMAGE
- * @addr: as in the plan's runs and fills
- * True if [addr, addr + size) lies in one such part. For spaces over physical memory that lode_place writes through.
+ * @phys: filled in if it is true
+ * @addr, @size: as in the plan's runs and fills, bytes
+ * True if [addr, addr + size) lies in one such part. For spaces over physical memory that lode_place writes through. O(parts).
  */
 bool lode_start_image(uint64_t *phys, const struct lode_start *start, uint64_t addr, uint64_t size);
 

@@ -84,50 +84,71 @@ struct lode_mapping {
  * page-frames.
  */
 
-/** An empty top table. The caller has set everything but root. Errors: paging-format, page-frames. */
+/**
+ * lode_paging_init - an empty top table
+ * @paging: everything but root is set, as struct lode_paging says
+ * LODE_OK with root, or a status with *why and root as it was. Asks alloc for one frame of 4 KiB.
+ * Errors: paging-format (also features or phys_bits that the format does not have), page-frames.
+ * Ref: Intel SDM volume 3A, 5.5; Arm ARM D8.3; RISC-V privileged (Sv39, Sv48, Sv57).
+ */
 int lode_paging_init(struct lode_paging *paging, struct lode_diag *why);
 /**
  * lode_paging_adopt - go on with tables that are there
- * @root: their top table
+ * @paging: as for lode_paging_init
+ * @root: frame of their top table, a multiple of 4 KiB
  * Entries that point at tables must take nothing away (x86-64: present, writable, not NX), as those that Lode writes, and bits
  * that it uses must not mean anything else: 9 and 10 on x86-64, 55 and 56 on AArch64, 8 and 9 on RISC-V.
  * Errors: paging-format, page-table.
  */
 int lode_paging_adopt(struct lode_paging *paging, uint64_t root, struct lode_diag *why);
-/** Give back every owned frame, every table, pinned ones too, and the top table. Errors: page-table; then all is as it was. */
+/**
+ * lode_paging_release - give back every owned frame, every table, pinned ones too, and the top table
+ * Precondition: no processor uses the tables any more; root means nothing afterwards. Errors: page-table; then all is as it was.
+ */
 int lode_paging_release(struct lode_paging *paging, struct lode_diag *why);
 
 /**
  * lode_paging_map - put a mapping where nothing is
+ * @mapping: whole pages of 4 KiB; attr: LODE_PF_* and LODE_PAGE_*. Borrowed for the call
  * @max_page: largest page to use, bytes; 0: whatever fits. A page fits where address, frame and size allow it.
  * Errors: page-mapped (value: address, limit: the frame that is there).
  */
 int lode_paging_map(struct lode_paging *paging, const struct lode_mapping *mapping, uint64_t max_page, struct lode_diag *why);
-/** Take away what is mapped in the range; holes are fine. Tables that become empty are given back, pages across its ends split. */
+/**
+ * lode_paging_unmap - take away what is mapped in a range, holes are fine
+ * @range: whole pages of 4 KiB
+ * Tables that become empty are given back, pages across its ends split; owned frames go to free, after flush.
+ * Errors: those of all. Ref: Intel SDM volume 3A, 5.10.4; Arm ARM D8.16 (break-before-make).
+ */
 int lode_paging_unmap(struct lode_paging *paging, const struct lode_range *range, struct lode_diag *why);
 /**
  * lode_paging_protect - other attributes for mapped pages; pages across the ends are split, unless they have @attr already
+ * @range: whole pages of 4 KiB, all of them mapped
+ * @attr: LODE_PF_* and LODE_PAGE_*; LODE_PAGE_OWNED stays what it is
  * Errors: page-unmapped (value: first address that nothing is mapped at).
  */
 int lode_paging_protect(struct lode_paging *paging, const struct lode_range *range, uint32_t attr, struct lode_diag *why);
 
 /**
  * lode_paging_query - the page that holds an address: its whole extent and frame
+ * @page: filled in if it is true
+ * @addr: any byte. One that the format does not translate is not mapped
  * True if there is one. Attributes are those that the processor grants: R and W by the entry, X also where it cannot be denied.
  * An address in a recursive entry shows the tables, as the processor sees them.
  */
 bool lode_paging_query(struct lode_mapping *page, const struct lode_paging *paging, uint64_t addr);
 /**
  * lode_paging_walk - every mapping in a range, ascending; neighbours that continue each other in frame and attributes as one
+ * @range: whole pages of 4 KiB; mappings across its ends are cut
  * @visit: anything but 0 ends the walk, which succeeds all the same. It may not change the tables.
  * What lies behind a recursive entry is passed over.
  */
 int lode_paging_walk(const struct lode_paging *paging, const struct lode_range *range,
 	int (*visit)(void *host, const struct lode_mapping *mapping), void *host, struct lode_diag *why);
 
-/** Addresses that the tables translate: the lower part or the upper one; size 0: it has none. */
+/** Addresses that the tables translate, in bytes: the lower part or the upper one; size 0: it has none. Of format alone: no root is needed. */
 struct lode_range lode_paging_half(const struct lode_paging *paging, bool upper);
-/** Addresses between the two: the canonical hole. For struct lode_intervals. */
+/** Addresses between the two: the canonical hole. For struct lode_intervals. Ref: Intel SDM volume 1, 3.3.7.1. */
 struct lode_range lode_paging_hole(const struct lode_paging *paging);
 
 /*
@@ -138,7 +159,7 @@ struct lode_range lode_paging_hole(const struct lode_paging *paging);
 struct lode_top {
 	uint64_t used[8];
 };
-/** The entries that are in use. */
+/** The entries that are in use, also those that are not present but hold a frame. Precondition: paging->root. */
 void lode_paging_top(struct lode_top *top, const struct lode_paging *paging);
 /** Add those that a range would use: a run of an image, a mapping to come. Errors: page-align, page-canonical. */
 int lode_paging_top_mark(struct lode_top *top, const struct lode_paging *paging, const struct lode_range *range,
@@ -146,11 +167,13 @@ int lode_paging_top_mark(struct lode_top *top, const struct lode_paging *paging,
 /**
  * lode_paging_recursive - let an entry of the top table point at the top table, so that the tables show in the address space
  * @addr: filled in: where they show; entry i covers the i-th part of the address space
+ * @index: 0 to 511, of an entry that is free
  * Supervisor, writable, not executable. x86-64 and AArch64. Errors: page-recursive, page-mapped.
  */
 int lode_paging_recursive(uint64_t *addr, struct lode_paging *paging, uint32_t index, struct lode_diag *why);
 /**
  * lode_paging_pin - tables behind the top entries of a range that stay for good, empty or not
+ * @range: whole pages of 4 KiB
  * For address spaces that are to share them: copy the top entries after this. Errors: page-mapped (a page of the top table).
  */
 int lode_paging_pin(struct lode_paging *paging, const struct lode_range *range, struct lode_diag *why);
@@ -177,6 +200,7 @@ struct lode_memory {
 };
 /**
  * lode_paging_map_memory - map all regions with the largest pages, or none
+ * @memory: borrowed for the call
  * Holes between regions stay unmapped. Up to levels - 1 more frames than needed may be asked for and given back at each border.
  * Errors: memory-order, page-mapped.
  */
@@ -210,15 +234,16 @@ struct lode_intervals {
 	struct lode_range hole;
 };
 /*
- * Errors of the three that take: interval-range (empty, wraps, bad alignment, or in the hole), interval-taken (index: owner of the
+ * Each of the three that take adds one entry to the caller's array, or leaves it as it was; addresses and sizes are bytes.
+ * Errors: interval-range (empty, wraps, bad alignment, or in the hole), interval-taken (index: owner of the
  * wish, other: of what is there, value and limit: their addresses), interval-no-place, room-intervals. O(n).
  */
-/** Exactly wish->addr. */
+/** lode_intervals_take - exactly wish->addr, which may lie outside of [first, last]. */
 int lode_intervals_take(struct lode_intervals *intervals, const struct lode_interval *wish, struct lode_diag *why);
-/** The lowest place. */
+/** lode_intervals_take_first - the lowest place in [first, last]; its address in *addr. wish->addr is not looked at. */
 int lode_intervals_take_first(uint64_t *addr, struct lode_intervals *intervals, const struct lode_interval *wish,
 	struct lode_diag *why);
-/** Any place, all alike likely if @random is 64 random bits. */
+/** lode_intervals_take_random - any place in [first, last], all alike likely if @random is 64 random bits; its address in *addr. */
 int lode_intervals_take_random(uint64_t *addr, struct lode_intervals *intervals, const struct lode_interval *wish, uint64_t random,
 	struct lode_diag *why);
 /** The one that holds @addr (guards not counted), or NULL. O(log n). */

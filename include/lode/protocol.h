@@ -16,15 +16,21 @@ extern "C" {
  * From what says most about itself to what says nothing: a bzImage's header; bootloader_api's configuration, Limine's tag or requests
  * (neither is searched for in Linux, which is large); a Multiboot 2 header, a Multiboot 1 header; a PVH note; any ELF64 program for x86-64 (not one with an
  * interpreter). A header that is there and wrong counts: the protocol's own function then says what is wrong.
+ * LODE_OK, or a status with *why; then @protocol is LODE_PROTOCOL_NONE.
  * Errors: start-none, source-*.
+ * Ref: Linux boot 1.1 (header), PVH, Multiboot 3.1, Multiboot2 3.1, Limine, bootloader_api.
  */
 int lode_protocol_find(enum lode_protocol *protocol, const struct lode_image *image, const struct lode_source *source,
 	struct lode_diag *why);
 
-/** "pvh", "linux", "elf64", "multiboot", "multiboot2", "limine", "rust"; "" for none. */
+/** "pvh", "linux", "elf64", "multiboot", "multiboot2", "limine", "rust"; "" for none, and for what is no protocol. */
 const char *lode_protocol_name(enum lode_protocol protocol);
 
-/** How to plan the image for a protocol; for Limine and bootloader_api set base to what lode_limine_find, lode_rust_find say. */
+/**
+ * lode_protocol_policy - how to plan the image for a protocol: domain, use, who relocates, addresses that are allowed
+ * For Limine and bootloader_api set base to what lode_limine_find, lode_rust_find say; lode_boot_read does all of this.
+ * A bzImage is not planned; LODE_PROTOCOL_LINUX has the policy of a kernel by its physical addresses, as what is in it wants.
+ */
 struct lode_policy lode_protocol_policy(enum lode_protocol protocol);
 
 #ifdef __cplusplus

@@ -181,18 +181,27 @@ struct lode_vmm_error {
 
 /**
  * lode_vmm_boot - boot a kernel file and stay until the guest's end
- * @request: borrowed
- * Everything is opened first; then the process gives up what it could do beyond that, for good, and reads the files: call it in a
- * process of its own, with descriptors 0 to 2 open. 0, or -1 with *why; *result says in both cases how far it came: its end is
- * LODE_VMM_ERROR if the guest ran and the engine failed.
+ * @result: filled in whatever comes of it: how far it came. Its end is LODE_VMM_NONE if no guest ran, LODE_VMM_ERROR if one ran and
+ *          the engine failed
+ * @request: borrowed, with all that it names
+ * @why: filled in with -1
+ * Everything is opened first; then the process gives up what it could do beyond that, for good, and reads the files.
+ * Preconditions: a process of its own (on KVM it is confined afterwards), with one thread and descriptors 0 to 2 open.
+ * 0 when a guest has ended, or a dry run has been told; -1 if nothing was booted or the engine failed.
+ * Errors: those of lode_protocol_find, lode_boot_read, lode_open, lode_plan, lode_boot_start and lode_place_relocated, as why->diag; of
+ * the operating system as why->error; else the text alone.
+ * Ref: docs/boot.md; those of lode_boot_read.
  */
 int lode_vmm_boot(struct lode_vmm_result *result, const struct lode_vmm_request *request, struct lode_vmm_error *why);
 
-/** "power-off", "triple fault"... */
+/** "power-off", "triple fault"...; "" for a number that is none of them. */
 const char *lode_vmm_end_name(enum lode_vmm_end end);
-/** "null-jump"... */
+/** "null-jump"...; the words of LODE_VMM_REASONS. */
 const char *lode_vmm_reason_name(enum lode_vmm_reason reason);
-/** The same as a sentence, with the address that it is about. "": nothing is known. */
+/**
+ * lode_vmm_reason_text - the same as a sentence, with the address that it is about. "": nothing is known
+ * @buf: @size bytes, 1 at least; what does not fit is cut, and it always ends with NUL
+ */
 void lode_vmm_reason_text(char *buf, size_t size, const struct lode_vmm_state *state);
 
 #ifdef __cplusplus

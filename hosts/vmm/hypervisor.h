@@ -76,7 +76,7 @@ static inline bool vmm_running(const struct vmm *vm)
 
 /** Whether KVM runs guests here: a small one is tried (probe.c). False: vm->error says what it did instead. */
 bool lode_vmm_probe_(struct vmm *vm);
-/** VMM_KICK takes this processor out of the guest: 0, or -1 with errno. */
+/** VMM_KICK takes this processor out of the guest: 0 or an errno. */
 int lode_vmm_kick_allow_(int cpu_fd);
 /** VMM_KICKs that the calling thread got are done with. */
 void lode_vmm_kick_take_(const struct vmm_kvm *kvm);

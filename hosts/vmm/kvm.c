@@ -90,7 +90,7 @@ static int make_machine(struct vmm *vm, struct vmm_kvm *kvm)
 static int make_cpu(struct vmm *vm, struct vmm_cpu *cpu)
 {
 	struct vmm_kvm *kvm = vmm_kvm_of(vm);
-	int khz;
+	int khz, error;
 
 	cpu->fd = ioctl(kvm->vm_fd, KVM_CREATE_VCPU, cpu->number);
 	if (cpu->fd < 0)
@@ -98,8 +98,9 @@ static int make_cpu(struct vmm *vm, struct vmm_cpu *cpu)
 	cpu->run = mmap(NULL, kvm->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, cpu->fd, 0);
 	if (cpu->run == MAP_FAILED)
 		return lode_vmm_fail_(vm, errno, "mapping processor %u", cpu->number);
-	if (lode_vmm_kick_allow_(cpu->fd))
-		return lode_vmm_fail_(vm, errno, "choosing the signal for processor %u", cpu->number);
+	error = lode_vmm_kick_allow_(cpu->fd);
+	if (error)
+		return lode_vmm_fail_(vm, error, "choosing the signal for processor %u", cpu->number);
 	khz = ioctl(cpu->fd, KVM_GET_TSC_KHZ, 0);
 	kvm->tsc_khz = khz > 0 ? (uint32_t)khz : 0;
 	return lode_vmm_cpuid_set_(vm, cpu);

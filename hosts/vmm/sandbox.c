@@ -19,9 +19,9 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-static int refuse(struct vmm *vm, const char *what)
+static int refuse(struct vmm *vm, int error, const char *what)
 {
-	return lode_vmm_fail_(vm, errno, "the sandbox cannot be set up: %s", what);
+	return lode_vmm_fail_(vm, error, "the sandbox cannot be set up: %s", what);
 }
 
 /*
@@ -33,7 +33,7 @@ static int remember(struct vmm *vm, int fd)
 	int *more = realloc(vm->inherited, (vm->ninherited + 1) * sizeof *more);
 
 	if (!more)
-		return refuse(vm, "no memory");
+		return refuse(vm, ENOMEM, "a list of descriptors");
 	vm->inherited = more;
 	vm->inherited[vm->ninherited++] = fd;
 	return 0;
@@ -46,7 +46,7 @@ int lode_vmm_inherited_(struct vmm *vm)
 	int status = 0;
 
 	if (!folder)
-		return refuse(vm, "/proc/self/fd cannot be read");
+		return refuse(vm, errno, "/proc/self/fd cannot be read");
 	while (status == 0 && (entry = readdir(folder))) {
 		const int fd = (int)strtol(entry->d_name, NULL, 10);
 
@@ -133,23 +133,24 @@ int lode_vmm_landlock_(void)
 {
 	const long version = syscall(LANDLOCK_CREATE, NULL, 0, LANDLOCK_VERSION);
 	struct ruleset all;
-	long fd, status;
 	size_t size;
+	long fd;
+	int error;
 
 	if (version <= 0)
-		return errno == ENOSYS || errno == EOPNOTSUPP ? 0 : -1;
+		return errno == ENOSYS || errno == EOPNOTSUPP ? 0 : errno;
 	size = landlock_ruleset(&all, version);
 	fd = syscall(LANDLOCK_CREATE, &all, size, 0);
 	if (fd < 0)
-		return -1;
-	status = syscall(LANDLOCK_RESTRICT, fd, 0);
+		return errno;
+	error = syscall(LANDLOCK_RESTRICT, fd, 0) ? errno : 0;
 	close((int)fd);
-	return (int)status;
+	return error;
 }
 
 int lode_vmm_confine_(struct vmm *vm)
 {
-	int highest;
+	int highest, error;
 
 	mallopt(M_ARENA_MAX, 1);
 	close_inherited(vm);
@@ -157,20 +158,23 @@ int lode_vmm_confine_(struct vmm *vm)
 	if (highest < 0)
 		return -1;
 	if (drop_capabilities())
-		return refuse(vm, "capabilities");
+		return refuse(vm, errno, "capabilities");
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
-		return refuse(vm, "no_new_privs");
-	if (lode_vmm_landlock_())
-		return refuse(vm, "Landlock");
+		return refuse(vm, errno, "no_new_privs");
+	if ((error = lode_vmm_landlock_()) != 0)
+		return refuse(vm, error, "Landlock");
 	if (limit(highest))
-		return refuse(vm, "limits");
+		return refuse(vm, errno, "limits");
 	vm->confined = true;
-	return lode_vmm_seccomp_(VMM_LOADER) ? refuse(vm, "seccomp") : 0;
+	error = lode_vmm_seccomp_(VMM_LOADER);
+	return error ? refuse(vm, error, "seccomp") : 0;
 }
 
 int lode_vmm_confine_run_(struct vmm *vm, enum vmm_role role)
 {
-	return lode_vmm_seccomp_(role) ? refuse(vm, "seccomp") : 0;
+	int error = lode_vmm_seccomp_(role);
+
+	return error ? refuse(vm, error, "seccomp") : 0;
 }
 
 /* To end, a thread would need calls of its own (for its stack, its signals). */

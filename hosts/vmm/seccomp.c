@@ -196,7 +196,7 @@ int lode_vmm_seccomp_(uint32_t role)
 
 	compile(&program, role);
 	installed.len = program.n;
-	return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &installed);
+	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &installed) ? errno : 0;
 }
 
 uint32_t lode_vmm_seccomp_calls_(uint32_t *calls, uint32_t most, uint32_t roles)

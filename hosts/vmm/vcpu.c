@@ -208,7 +208,7 @@ int lode_vmm_kick_allow_(int cpu_fd)
 
 	memcpy(space, &mask, sizeof mask);
 	memcpy(space + sizeof mask, &blocked, BYTES);
-	return ioctl(cpu_fd, KVM_SET_SIGNAL_MASK, space);
+	return ioctl(cpu_fd, KVM_SET_SIGNAL_MASK, space) ? errno : 0;
 }
 
 void lode_vmm_kick_take_(const struct vmm_kvm *kvm)

@@ -3,7 +3,12 @@
  *
  *   open (descriptors only) -> confine -> load (kernel, machine, start state -> RAM) -> engine -> end
  *
- * Functions that other files call end in _. Those that can fail return 0 or -1 with vm->error filled in. */
+ * Functions that other files call end in _. What can fail reports it in one of three ways, by what it is about:
+ *   a step of the machine     0, or -1 with vm->error filled in
+ *   a file, a system call     0 or an errno: these know no vm, and who called them says what was tried
+ *   a question, an address    bool, NULL or a count
+ * lode_vmm_read_ and lode_vmm_write_ are as read(2) and write(2); what the library calls back (spaces, sources) is as it wants
+ * it. */
 #ifndef LODE_HOSTS_VMM_H
 #define LODE_HOSTS_VMM_H
 

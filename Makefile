@@ -1,14 +1,19 @@
 # SPDX-License-Identifier: MIT
 # Aliases. The build itself is meson.build; what is missing on a Debian or Ubuntu machine is installed by tools/deps.
 BUILD = build
+# (ninja says even when it is quiet that there is nothing to do.)
+SHELL = /bin/bash
+.SHELLFLAGS = -o pipefail -c
+NINJA = ninja --quiet -C $(BUILD)
+SILENT = | { grep -v '^ninja: no work to do' || true; }
 TIME = 60
 PREFIX = /usr/local
 
 all: $(BUILD)/build.ninja
-	@ninja --quiet -C $(BUILD) product
+	@$(NINJA) product $(SILENT)
 
 everything: $(BUILD)/build.ninja
-	@ninja --quiet -C $(BUILD) all
+	@$(NINJA) all $(SILENT)
 
 $(BUILD)/build.ninja:
 	@tools/deps build
@@ -16,7 +21,7 @@ $(BUILD)/build.ninja:
 
 demo: $(BUILD)/build.ninja ## a tour: show, check, exec and run on files of this machine
 	@tools/deps demo
-	@ninja --quiet -C $(BUILD) lode
+	@$(NINJA) lode $(SILENT)
 	@tools/demo $(BUILD)
 
 check:                ## every test that fits in half an hour; the last line counts them
@@ -60,8 +65,9 @@ lint: everything      ## gcc -fanalyzer, clang-tidy, scan-build, cppcheck: no fi
 	@tools/lint $(BUILD)
 
 install: all          ## the command, library, headers and manual pages: make install PREFIX=/usr
+	@mkdir -p $(DESTDIR)$(PREFIX) && [ -w $(DESTDIR)$(PREFIX) ] || { echo "$(DESTDIR)$(PREFIX) cannot be written to: sudo make install, or PREFIX=" >&2; false; }
 	@meson setup --reconfigure --prefix=$(PREFIX) $(BUILD) >/dev/null
-	@ninja --quiet -C $(BUILD) product
+	@$(NINJA) product $(SILENT)
 	@meson install --no-rebuild -C $(BUILD)
 
 clean:                ## remove what was built

@@ -181,12 +181,23 @@ static int take_bytes(struct input *input, const struct archive_member *member)
 	return 0;
 }
 
-/* A thin archive names paths; the file's name alone will do. */
-static bool is_called(const struct archive_member *member, const char *name)
+/* A thin archive names paths; the file's name alone will do, if no member has it whole. */
+static bool is_called(const struct archive_member *member, const char *name, bool whole)
 {
-	const char *slash = member->thin ? strrchr(member->name, '/') : NULL;
+	const char *slash = member->thin && !whole ? strrchr(member->name, '/') : NULL;
 
-	return strcmp(member->name, name) == 0 || (slash != NULL && strcmp(slash + 1, name) == 0);
+	return strcmp(slash ? slash + 1 : member->name, name) == 0;
+}
+
+/* As archive_next. */
+static int find(struct archive_member *member, struct archive_walk *walk, const char *name, bool whole)
+{
+	int more;
+
+	while ((more = archive_next(member, walk)) > 0)
+		if (!member->table && is_called(member, name, whole))
+			break;
+	return more;
 }
 
 int archive_take(struct input *input, const char *path, const char *name)
@@ -197,11 +208,13 @@ int archive_take(struct input *input, const char *path, const char *name)
 
 	if (!archive_begin(&walk, input))
 		return input_fail(input, 0, "no such file, and what stands before the last ':' is no archive");
-	while ((more = archive_next(&member, &walk)) > 0) {
-		if (member.table || !is_called(&member, name))
-			continue;
-		return member.thin ? take_thin(input, path, &member) : take_bytes(input, &member);
+	more = find(&member, &walk, name, true);
+	if (more == 0 && walk.thin) {
+		archive_begin(&walk, input);
+		more = find(&member, &walk, name, false);
 	}
+	if (more > 0)
+		return member.thin ? take_thin(input, path, &member) : take_bytes(input, &member);
 	if (more < 0)
 		return input_fail(input, 0, "the archive is damaged: no member header at byte 0x%llx",
 			(unsigned long long)walk.next);

@@ -261,6 +261,24 @@ static void check_member(struct run *run, const struct input *input, const struc
 	free(name);
 }
 
+/* There is no member's header where one should be. */
+static void check_damaged(struct run *run, const struct input *input, uint64_t offset)
+{
+	struct check *c = calloc(1, sizeof *c);
+	struct lode_diag why = lode_diag_of(LODE_RULE_LINK_ARCHIVE, LODE_FIELD_ARCHIVE_HEADER, offset, input->source.size);
+
+	if (!c) {
+		fail(run, input->name, "no memory");
+		return;
+	}
+	*c = (struct check){.name = input->name, .inside = "", .targets = FOR_ANY, .guess = "it is an archive"};
+	why.offset = offset;
+	check_add_core(c, &why);
+	report(run, c);
+	check_close(c);
+	free(c);
+}
+
 static void check_members(struct run *run, const struct input *input, struct archive_walk *walk)
 {
 	struct archive_member member;
@@ -278,7 +296,7 @@ static void check_members(struct run *run, const struct input *input, struct arc
 		printf(": an archive with nothing in it\n");
 	}
 	if (more < 0)
-		fail(run, input->name, "the archive is damaged: there is no member header where one should be");
+		check_damaged(run, input, walk->next);
 	forget_thin(run);
 }
 
@@ -401,6 +419,19 @@ static int take_option(struct run *run, int option, const char *value)
 	return 0;
 }
 
+static int tell_rules(const struct run *run, int nfiles)
+{
+	if (run->explain && check_rule_find(run->explain) == 0)
+		return misuse_value(&command, "explain", run->explain, "the name of a rule, as lode check --list prints them");
+	if (nfiles > 0)
+		return misuse(&command, "--%s looks at no FILE", run->explain ? "explain" : "list");
+	if (run->explain)
+		check_explain(check_rule_find(run->explain), run->json);
+	else
+		check_list(run->json);
+	return EXIT_DONE;
+}
+
 int cmd_check(int argc, char **argv)
 {
 	struct run run = {.view = {.hints = true, .colour = wants_colour(stdout, WHEN_AUTO), .width = terminal_width()}};
@@ -415,13 +446,8 @@ int cmd_check(int argc, char **argv)
 	}
 	if (option == OPTIONS_EXIT)
 		return words.status;
-	if (run.explain)
-		return check_explain(run.explain, run.json) ? EXIT_DONE : misuse_value(&command, "explain", run.explain,
-			"the name of a rule, as lode check --list prints them");
-	if (run.list) {
-		check_list(run.json);
-		return EXIT_DONE;
-	}
+	if (run.explain || run.list)
+		return tell_rules(&run, words.noperands);
 	if (words.noperands == 0)
 		return misuse(&command, "FILE is missing");
 	return check_files(&run, words.operands, words.noperands);

@@ -54,8 +54,7 @@ const char *check_target_name(uint32_t bit);
 uint32_t check_target_find(const char *name, size_t size);
 /* "linux-process, pvh" */
 void check_targets_text(char *buf, size_t size, uint32_t bits);
-/* False: there is no such rule. */
-bool check_explain(const char *name, bool json);
+void check_explain(uint32_t number, bool json);
 void check_list(bool json);
 
 /* Where something stands. Strings are constants. */

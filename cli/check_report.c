@@ -401,5 +401,10 @@ void check_print_json(struct json *json, const struct check *c, const struct che
 		if (c->count[i] > CHECK_SAME_RULE && check_rule_at(i).severity >= least)
 			json_number(json, check_rule_at(i).name, c->count[i] - CHECK_SAME_RULE);
 	json_object_end(json);
+	json_array(json, "hidden");
+	for (uint32_t i = 1; i < CHECK_RULES && !view->hints; i++)
+		if (c->count[i] > 0 && check_rule_at(i).severity == CHECK_HINT)
+			json_string(json, NULL, check_rule_at(i).name);
+	json_array_end(json);
 	json_object_end(json);
 }

@@ -203,17 +203,12 @@ static void explain(uint32_t number)
 	printf("Reference: %s\n", strcmp(rule.ref, "-") == 0 ? "none" : rule.ref);
 }
 
-bool check_explain(const char *name, bool json)
+void check_explain(uint32_t number, bool json)
 {
-	uint32_t number = check_rule_find(name);
-
-	if (number == 0)
-		return false;
 	if (json)
 		rules_json(number, number + 1);
 	else
 		explain(number);
-	return true;
 }
 
 void check_list(bool json)

@@ -3,6 +3,8 @@
 #include "exec.h"
 #include "cli.h"
 #include "exec_trace.h"
+#include "input.h"
+#include "kind.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -54,6 +56,22 @@ static const char *asked_for(const char *path, const struct lode_exec_error *why
 	return !itself && (why->step == LODE_EXEC_STEP_SCRIPT || why->step == LODE_EXEC_STEP_INTERPRETER) ? why->file : NULL;
 }
 
+/* "a Linux kernel...": what a file without ELF's mark is. False: nothing is known of it. */
+static bool name_kind(char *words, size_t size, const char *path, const struct lode_exec_error *why)
+{
+	struct file file;
+	struct kind kind = {.id = KIND_UNKNOWN};
+
+	if (why->diag.rule != LODE_RULE_HEADER_MAGIC || strncmp(path, "/dev/fd/", 8) == 0)
+		return false;
+	if (file_open(&file, path, INPUT_RAW) != 0 && file.input.error[0] == '\0')
+		kind = kind_of_bytes(&file.input.source);
+	file_close(&file);
+	snprintf(words, size, "%s%s%s", kind.article ? kind.article : "", kind.words,
+		kind.id == KIND_BZIMAGE || kind.id == KIND_FLAT ? "; `lode boot` starts kernels" : "");
+	return kind.id != KIND_UNKNOWN;
+}
+
 /* One line: file, what failed, at which step, and why in more detail if that is known. */
 static int report(const char *path, const struct lode_exec_error *why)
 {
@@ -61,7 +79,8 @@ static int report(const char *path, const struct lode_exec_error *why)
 	const char *reason = why->reason ? why->reason : "";
 	char place[768], step[LODE_EXEC_FILE_SIZE + 32];
 
-	lode_diag_format(place, sizeof place, &why->diag);
+	if (!name_kind(place, sizeof place, other ? other : path, why))
+		lode_diag_format(place, sizeof place, &why->diag);
 	snprintf(step, sizeof step, "%s%s%s", other && why->step == LODE_EXEC_STEP_SCRIPT ? "script interpreter" :
 		lode_exec_step_name(why->step), other ? " " : "", other ? other : "");
 	complain(other || !why->file[0] ? path : why->file, "%s: %s (%s)%s%s%s%s", step,
@@ -103,20 +122,19 @@ static void become(const struct lode_exec_request *request, struct lode_exec_err
 	lode_exec_cancel(&exec);
 }
 
-/* What shells take for a script: a first line without a NUL byte. */
+/* What shells take for a script: text, in whatever encoding. Control characters but those of layout and escape are none of it. */
 static bool is_text(const char *path)
 {
-	char head[128];
+	unsigned char head[128];
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	ssize_t n = fd < 0 ? -1 : read(fd, head, sizeof head);
-	const char *end;
 
 	if (fd >= 0)
 		close(fd);
-	if (n < 0)
-		return false;
-	end = memchr(head, '\n', (size_t)n);
-	return !memchr(head, 0, end ? (size_t)(end - head) : (size_t)n);
+	for (ssize_t i = 0; i < n; i++)
+		if ((head[i] < ' ' && !memchr("\a\b\t\n\v\f\r\033", head[i], 8)) || head[i] == 0x7f)
+			return false;
+	return n >= 0;
 }
 
 /* The kernel leaves text without a #! line to whoever asked; shells and execvp then run it by /bin/sh. */

@@ -47,7 +47,7 @@ static int help(int argc, char **argv)
 	const struct verb *verb;
 	char option[] = "--help";
 
-	if (argc < 2) {
+	if (argc < 2 || strcmp(argv[1], "help") == 0) {
 		print_help(stdout);
 		return EXIT_DONE;
 	}

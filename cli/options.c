@@ -200,7 +200,7 @@ bool parse_size(uint64_t *value, const char *text)
 		return false;
 	if (*end == '\0')
 		return true;
-	unit = strchr(units, *end);
+	unit = strchr(units, *end >= 'a' && *end <= 'z' ? *end - 'a' + 'A' : *end);
 	if (!unit || end[1] != '\0')
 		return false;
 	for (const char *u = units; u <= unit; u++) {

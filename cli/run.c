@@ -4,13 +4,18 @@
 #include "exec.h"
 #include "input.h"
 #include "kind.h"
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 enum { QUIET = 1, VERBOSE };
+
+/* What exec reads of a pipe. */
+#define SPOOL_MOST (UINT64_C(4) << 30)
 
 #define NO_PATH_KERNEL "a kernel needs a path, to be opened by"
 #define NO_PATH_OBJECT "what is to be linked needs a path of its own"
@@ -113,6 +118,8 @@ static enum job judge_other(const struct file *file, const char *name, bool verb
 	struct kind kind;
 	enum job job;
 
+	if (file->input.errnum == EACCES && !is_input(name))
+		return JOB_EXEC; /* who says what may not be executed */
 	if (file->input.error[0] != '\0') {
 		complain(file->input.name, "%s", file->input.error);
 		return JOB_NONE;
@@ -163,10 +170,53 @@ static size_t look_ahead(void *head, size_t size)
 	return got > 0 ? (size_t)got : 0;
 }
 
-/* Standard input: a file is judged like any other, of a pipe the first bytes are, of which some may be on their way. What begins as
- * a program is left to exec.
- */
-static enum job judge_input(bool verbose)
+/* All that comes out of standard input, as an anonymous file that can be executed; or -1. */
+static int spool(void)
+{
+	enum { EXECUTABLE = 0x10, PIECE = 1 << 16 };
+	static char piece[PIECE];
+	int fd = memfd_create("program", MFD_CLOEXEC | EXECUTABLE);
+	uint64_t size = 0;
+	ssize_t got = 0;
+
+	if (fd < 0 && errno == EINVAL) /* before Linux 6.3 there was no flag */
+		fd = memfd_create("program", MFD_CLOEXEC);
+	while (fd >= 0 && size < SPOOL_MOST && (got = read(STDIN_FILENO, piece, PIECE)) != 0) {
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0 || write(fd, piece, (size_t)got) != got)
+			break;
+		size += (uint64_t)got;
+	}
+	if (fd < 0 || got == 0)
+		return fd;
+	if (size >= SPOOL_MOST)
+		errno = EFBIG;
+	close(fd);
+	return -1;
+}
+
+/* An ELF file that comes through a pipe, read to its end. The program finds standard input as it is: at its end. */
+static enum job judge_spooled(struct launch *launch)
+{
+	int input = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1), fd = input < 0 ? -1 : spool();
+	enum job job = JOB_NONE;
+
+	if (fd < 0 || dup2(fd, STDIN_FILENO) < 0) {
+		complain(INPUT_NAME, "%m");
+	} else {
+		job = judge("-", launch->trace);
+		dup2(input, STDIN_FILENO);
+	}
+	if (input >= 0)
+		close(input);
+	launch->fd = fd;
+	return job;
+}
+
+/* Standard input: a file is judged like any other; what comes through a pipe by its first bytes, of which some may be on their way,
+ * or as a whole if it is an ELF file. */
+static enum job judge_input(struct launch *launch)
 {
 	unsigned char head[INPUT_HEAD];
 	struct lode_source source = {.bytes = head};
@@ -174,12 +224,14 @@ static enum job judge_input(bool verbose)
 	struct stat st;
 
 	if (fstat(STDIN_FILENO, &st) == 0 && S_ISREG(st.st_mode))
-		return judge("-", verbose);
+		return judge("-", launch->trace);
 	source.size = look_ahead(head, sizeof head);
-	if (source.size < 4 || memcmp(head, "\177ELF", 4) == 0)
+	if (source.size < 4)
 		return JOB_EXEC;
+	if (memcmp(head, "\177ELF", 4) == 0)
+		return judge_spooled(launch);
 	kind = kind_of_bytes(&source);
-	return say(INPUT_NAME, &kind, jobs[kind.id].job, verbose);
+	return say(INPUT_NAME, &kind, jobs[kind.id].job, launch->trace);
 }
 
 /* The command line is the words, with a space between two. */
@@ -208,17 +260,16 @@ static int boot_words(char **words)
 /* What is no file here may be a command of PATH, or "lib.a:member.o", which is no path but can be named. */
 static enum job choose(struct launch *launch, const char *name)
 {
-	bool verbose = launch->trace;
 	struct stat st;
 
 	if (is_input(name)) {
 		launch->by_fd = true;
-		return judge_input(verbose);
+		return judge_input(launch);
 	}
 	if (stat(name, &st) != 0)
-		return strchr(name, ':') ? judge(name, verbose) : JOB_EXEC;
+		return strchr(name, ':') ? judge(name, launch->trace) : JOB_EXEC;
 	launch->no_search = true;
-	return S_ISREG(st.st_mode) || S_ISDIR(st.st_mode) ? judge(name, verbose) : JOB_EXEC;
+	return S_ISREG(st.st_mode) || S_ISDIR(st.st_mode) ? judge(name, launch->trace) : JOB_EXEC;
 }
 
 int cmd_run(int argc, char **argv)

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static const double TOP = 112, GAP = 30, LABEL = 17, PAD = 10;
 
@@ -175,13 +176,31 @@ static void place_parts(struct svg *svg)
 		svg->tops[i] = TOP + (svg->tops[i] - TOP) * svg->stretch;
 }
 
+/* The file to be shown must not be written over. */
+static bool is_shown(const struct show *show, const char *path)
+{
+	struct stat shown, picture;
+
+	return fstat(show->file.input.fd, &shown) == 0 && S_ISREG(shown.st_mode) && stat(path, &picture) == 0 &&
+		shown.st_dev == picture.st_dev && shown.st_ino == picture.st_ino;
+}
+
 int show_svg_write(const struct show *show, const char *path)
 {
 	struct svg svg = {.show = show, .stretch = 1};
 	int status = -1;
 
+	if (show->plan_why.rule == LODE_RULE_HEADER_TYPE) {
+		complain(show->file.input.name, "%s%s has no picture: nothing in it has an address", show->kind.article,
+			show->kind.words);
+		return -1;
+	}
 	if (show->plan_why.status != LODE_OK) {
 		complain_diag(show->file.input.name, &show->plan_why, file_inside(&show->file));
+		return -1;
+	}
+	if (is_shown(show, path)) {
+		complain(path, "the picture would take the place of the file that is shown");
 		return -1;
 	}
 	if (!collect_bands(&svg) || !collect_pieces(&svg) || !collect_parts(&svg)) {

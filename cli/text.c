@@ -177,7 +177,7 @@ void complain(const char *file, const char *format, ...)
 	escape_bytes(line, sizeof line, text, strlen(text));
 	fputs("lode: ", stderr);
 	if (file) {
-		put_name(stderr, file);
+		put_name(stderr, *file ? file : "''");
 		fputs(": ", stderr);
 	}
 	fprintf(stderr, "%s\n", line);

@@ -27,9 +27,9 @@ _lode_value()
 	case $option in
 	--for | -f | --explain | --color | --protocol | --engine)
 		[[ $option != --for && $option != -f || $value != *,* ]] || front+=${value%,*},
-		COMPREPLY=($(compgen -P "$front" -W "$(_lode_values "$verb" "$option")" -- "${value##*,}")) ;;
-	--cwd | -C) COMPREPLY=($(compgen -P "$front" -d -- "$value")) ;;
-	--svg | --initrd | --module | --disk | --screenshot | --dump-core) COMPREPLY=($(compgen -P "$front" -f -- "$value")) ;;
+		mapfile -t COMPREPLY < <(compgen -P "$front" -W "$(_lode_values "$verb" "$option")" -- "${value##*,}") ;;
+	--cwd | -C | -L) mapfile -t COMPREPLY < <(compgen -P "$front" -d -- "$value") ;;
+	--svg | --initrd | --module | --disk | --screenshot | --dump-core) mapfile -t COMPREPLY < <(compgen -P "$front" -f -- "$value") ;;
 	--argv0 | --env | -e | -l | --entry | --fd | --stack-size | --page-size | --base) ;;
 	--gdb | --append | --memory | --cpus | --framebuffer | --verify | --time-limit) ;;
 	*) return 1 ;;
@@ -41,12 +41,12 @@ _lode()
 	local current=${COMP_WORDS[COMP_CWORD]} verb=${COMP_WORDS[1]-} before=${COMP_WORDS[COMP_CWORD - 1]} options i
 	COMPREPLY=()
 	if [ "$COMP_CWORD" -eq 1 ]; then
-		COMPREPLY=($(compgen -W 'run boot show check exec link help --help --version' -- "$current"))
+		mapfile -t COMPREPLY < <(compgen -W 'run boot show check exec link help --help --version' -- "$current")
 		return
 	fi
 	case $verb in
 	help)
-		COMPREPLY=($(compgen -W 'run boot show check exec link' -- "$current"))
+		mapfile -t COMPREPLY < <(compgen -W 'run boot show check exec link help' -- "$current")
 		return ;;
 	run | exec)
 		# Behind the program its own words follow; readline makes three words of --cwd=DIR.
@@ -54,14 +54,16 @@ _lode()
 			case ${COMP_WORDS[i]} in
 			--argv0 | --env | -e | --cwd | -C | --fd | --stack-size)
 				[ "${COMP_WORDS[i + 1]}" != = ] || ((i++))
-				((i++)) ;;
+				((i++))
+				# KEY=VALUE is three words as well
+				[ "${COMP_WORDS[i + 1]}" != = ] || ((i += 2)) ;;
 			-*) ;;
 			*)
-				COMPREPLY=($(compgen -f -- "$current"))
+				mapfile -t COMPREPLY < <(compgen -f -- "$current")
 				return ;;
 			esac
 		done ;;
-	show | check | boot) ;;
+	show | check | boot | link) ;;
 	*) return ;;
 	esac
 	if [ "$before" = = ]; then
@@ -73,11 +75,11 @@ _lode()
 	--*=*) _lode_value "${current%%=*}" "${current#*=}" "${current%%=*}=" ;;
 	-*)
 		options=$(lode "$verb" --help 2>/dev/null | grep -o -E -e '(^|[ ,])--?[a-zA-Z][-a-z0-9]*' | tr -d ' ,')
-		COMPREPLY=($(compgen -W "$options" -- "$current")) ;;
+		mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current") ;;
 	*)
-		COMPREPLY=($(compgen -f -- "$current"))
+		mapfile -t COMPREPLY < <(compgen -f -- "$current")
 		if [ "$verb" = exec ] || [ "$verb" = run ]; then
-			COMPREPLY+=($(compgen -c -- "$current"))
+			mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -c -- "$current")
 		fi ;;
 	esac
 }

@@ -21,6 +21,8 @@ complete -c lode -n '__fish_seen_subcommand_from exec' -s C -l cwd -x -a '(__fis
 complete -c lode -n '__fish_seen_subcommand_from exec' -s e -l env -x
 complete -c lode -n '__fish_seen_subcommand_from link' -s e -l entry -x
 complete -c lode -n '__fish_seen_subcommand_from link' -s l -x
+complete -c lode -n '__fish_seen_subcommand_from link' -s L -x -a '(__fish_complete_directories)'
+complete -c lode -n '__fish_seen_subcommand_from help' -f -a 'run boot show check exec link help'
 for option in argv0 fd stack-size
 	complete -c lode -n '__fish_seen_subcommand_from exec' -l $option -x
 end

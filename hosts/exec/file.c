@@ -124,7 +124,8 @@ static int check_file(struct exec_state *state, struct exec_file *file, const ch
 	if (failed(result))
 		return lode_exec_fail_(state, (int)-result, step, name, NULL);
 	if ((file->mode & S_IFMT) != S_IFREG)
-		return lode_exec_fail_(state, EACCES, step, name, "not a regular file");
+		return lode_exec_fail_(state, EACCES, step, name, (file->mode & S_IFMT) == S_IFCHR ?
+			"a device or a terminal, not a regular file" : "not a regular file");
 	result = call4(NR_faccessat2, (uint64_t)file->fd, address(""), 1, AT_EMPTY_PATH | AT_EACCESS);
 	if (result == -ENOSYS && !(file->mode & 0111))
 		result = -EACCES;

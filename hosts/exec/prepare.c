@@ -253,10 +253,21 @@ void lode_exec_cancel(struct lode_exec *exec)
 	linux_unmap(state->arena.addr, state->arena.size);
 }
 
+static bool is_known(const struct lode_exec_request *request)
+{
+	const uint32_t known = LODE_EXEC_NO_ASLR | LODE_EXEC_OWN_EXE | LODE_EXEC_FRESH | LODE_EXEC_NO_SETID;
+
+	return (request->from == LODE_EXEC_PATH || request->from == LODE_EXEC_FD || request->from == LODE_EXEC_MEMORY) &&
+	       (request->flags & ~known) == 0;
+}
+
 int lode_exec_prepare(struct lode_exec *exec, const struct lode_exec_request *request, struct lode_exec_error *why)
 {
 	int status;
 
+	exec->state = NULL;
+	if (!is_known(request))
+		return lode_exec_error_(why, EINVAL, LODE_EXEC_STEP_REQUEST, NULL, "no such source or flag");
 	exec->state = make_arena(request, why);
 	if (!exec->state)
 		return why ? -why->error : -ENOMEM;

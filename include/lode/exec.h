@@ -141,7 +141,7 @@ struct lode_exec {
  * Returns 0, or a negative errno with *why (if given) filled in; then no mapping and no descriptor is left behind. What was read
  * from a pipe or socket is gone.
  * Errors: those that execve gives for the same file, arguments and limits (E2BIG, EACCES, ELIBBAD, ELOOP, ENOENT, ENOEXEC, ENOMEM,
- * ETXTBSY...); EPERM for privileges that only the kernel can grant, EBUSY for a vfork child, EFBIG for a pipe without end.
+ * ETXTBSY...); EINVAL for a source or flag that there is none; EPERM for privileges that only the kernel can grant, EBUSY for a vfork child, EFBIG for a pipe without end.
  * Of libc only memcpy, memset and memcmp are called: usable from any thread of any program, whatever its libc. Until commit no
  * thread may map anything over the new image's place or unmap it. Only one thread may be in commit at a time.
  * Whether the file is being written is asked by a read lease, held for a moment: a writer that comes in just then makes the kernel

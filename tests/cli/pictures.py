@@ -131,7 +131,7 @@ def svgs():
         case("SVG of a path of %d bytes" % len(os.fsencode(folder)), equal(long.status, 0), folder + "/true" in "".join(ElementTree.fromstring(long.raw).itertext()))
     tool("cc", "-c", "-o", path("o.o"), write("o.c", b"int x;\n"))
     _, refused = svg(path("o.o"))
-    case("no picture of an object", equal(refused.status, 1), "header-type" in refused.err)
+    case("no picture of an object", equal(refused.status, 1), "has no picture" in refused.err)
     tool("ar", "rc", path("o.a"), path("o.o"))
     for words in ((), ("--json",)):
         archive = lode("show", "--svg", path("archive.svg"), *words, path("o.a"))

@@ -96,12 +96,13 @@ def completion():
     script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../completions/lode.bash")
     os.makedirs(path("complete/folder/below"))
     write("complete/file", b"")
+    write("complete/a name", b"")
 
     def offered(*words):
         done = subprocess.run(["bash", "-c", '. "$0"; COMP_WORDS=(lode "$@"); COMP_CWORD=$#; _lode; printf "%s\\n" "${COMPREPLY[@]}"', script, *words], capture_output=True,
                               text=True, cwd=path("complete"), env={**os.environ, "PATH": os.path.dirname(LODE) + ":/usr/bin:/bin"})
         case("completion of %s is quiet" % " ".join(words), equal(done.stderr, ""))
-        return done.stdout.split()
+        return done.stdout.splitlines()
     targets = offered("check", "--for", "=", "")
     for target in targets:
         case("completion: --for=" + target, equal(lode("check", "--for", target, "/bin/true").status in (0, 1, 3), True))
@@ -110,10 +111,13 @@ def completion():
               (("check", "--for", "="), targets), (("check", "--for=mod"), ["--for=module"]), (("show", "--for", ""), ["process", "kernel"]), (("show", "--color", "=", "a"), ["auto", "always"]), (("check", "--color", ""), ["auto", "always", "never"]),
               (("check", "--explain", "=", ""), rules), (("check", "--explain", "note-al"), ["note-align"]), (("exec", "-C", ""), ["folder"]), (("exec", "--cwd", "=", "fol"), ["folder"]), (("exec", "-C", "folder", "fi"), ["file"]),
               (("exec", "-C", "folder", "file", "f"), ["file", "folder"]), (("exec", "--cwd", "=", "folder", "file", "-"), []), (("exec", "--env", "A=1"), []), (("show", "--svg", "fi"), ["file"]), (("show", "--plan", "fi"), ["file"]), (("show", "--pl"), ["--plan"]),
-              (("run", "file", "fo"), ["folder"]), (("boot", "--engine", "=", ""), ["auto", "kvm", "qemu"]), (("boot", "-p", "mu"), ["multiboot", "multiboot2"]), (("boot", "-d", "fi"), ["file"]), (("boot", "-m", ""), [])]
+              (("run", "file", "fo"), ["folder"]), (("boot", "--engine", "=", ""), ["auto", "kvm", "qemu"]), (("boot", "-p", "mu"), ["multiboot", "multiboot2"]), (("boot", "-d", "fi"), ["file"]), (("boot", "-m", ""), []), (("link", "fi"), ["file"]), (("link", "-L", "fo"), ["folder"]),
+              (("exec", "-e", "A", "=", "1", "fi"), ["file"]), (("exec", "--env", "=", "A", "=", "1", "fi"), ["file"]), (("help", "b"), ["boot"])]
     for words, want in wanted:
         case("completion of " + " ".join(words), equal(sorted(set(offered(*words)) & set(want + ["file", "folder", "--plan"])), sorted(want)))
     case("ten targets", equal(len(targets), 10))
+    case("completion of link -", equal("--map" in offered("link", "-"), True))
+    case("completion: a name with a blank", equal(offered("show", "a"), ["a name"]))
 
 
 def errors():

@@ -86,6 +86,9 @@ try "what may be left out without relocation" without_relocation
 small() {
 	mkdir -p "$work/s" && cd "$work/s" && gcc -Os -ffreestanding -fno-asynchronous-unwind-tables -fstack-usage -I"$source/include" \
 		-I"$source/core" -c "$source"/core/*.c "$source"/core/arch/*.c || return 1
+	words=$(size words.o | awk 'END { print $4 }')
+	echo "$words bytes of words"
+	[ "$words" -lt 40960 ] || return 1
 	rm words.o
 	size=$(size -t ./*.o | awk 'END { print $4 }')
 	frame=$(cat ./*.su | awk -F '\t' '$2 > most { most = $2 } END { print most }')

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Fields of a file -> places for findings; bytes of the file, bounded; little-endian words; the work budget. */
+/* Fields of a file -> places for findings; its bytes, names and words that are searched for, within a budget of work. */
 #include "check.h"
 #include <stdlib.h>
 #include <string.h>

@@ -154,7 +154,6 @@ static void plan_process(struct check *c)
 		policy.flags &= ~(uint32_t)LODE_PLAN_ENTRY_ANY;
 	policy.flags &= ~(uint32_t)LODE_PLAN_ALIGN_LENIENT;
 	policy.address_limit = user_end(&c->image);
-	policy.max_segments = LODE_PROCESS_SEGMENTS;
 	plan_copy(c, &plan, &policy);
 }
 

@@ -104,7 +104,7 @@ size_t escape_bytes(char *buf, size_t size, const char *bytes, size_t nbytes);
 /* How many of a name's bytes, at most NAME_PIECE, can be escaped by themselves: each becomes four at the most. */
 enum { NAME_PIECE = 48 };
 size_t name_piece(const char *name, size_t length);
-/* The same, to a stream. */
+/* A name as escape_bytes makes it, to a stream. */
 void put_name(FILE *stream, const char *name);
 /* Characters that need not end in NUL. */
 void put_characters(FILE *stream, const char *name, size_t length);

@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* How far boot loaders look: Multiboot 8 KiB, Multiboot2 32 KiB into the file. */
-
 static bool text_byte(unsigned char byte)
 {
 	return byte >= 0x20 ? byte != 0x7f : byte == '\n' || byte == '\t' || byte == '\r' || byte == '\f' || byte == 0x1b;

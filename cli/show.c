@@ -10,8 +10,6 @@
 enum { SECTIONS = 1, SYMBOLS, DYNAMIC_SYMBOLS, PLAN, FOR, PAGE_SIZE, BASE, PHYSICAL, VIRTUAL, JSON, SVG, RAW, ASCII, COLOR,
 	QUIET, VERBOSE };
 
-/* Columns: into a pipe or file, and the limits of what a terminal may say. */
-
 static const struct option options[] = {
 	{PLAN, 'p', "plan", NULL, "the plan: runs of pages and fills of bytes"},
 	{SECTIONS, 'S', "sections", NULL, "section headers"},

@@ -23,7 +23,7 @@ struct reloc_types {
 	uint64_t total;  /* entries of the table; for RELR the words */
 	uint64_t relr;   /* addresses that a RELR table stands for */
 	uint64_t others; /* entries of types beyond the most that are told apart */
-	uint64_t bad;    /* status of a failed read, 0: none */
+	bool bad;        /* an entry could not be read */
 };
 
 /* Where the file's bytes go; the sum is the file's size. */
@@ -197,9 +197,9 @@ struct band {
 };
 /* What stands at an address. */
 enum cell { CELL_FILE, CELL_ZERO, CELL_REST, CELL_RELRO };
-/* Bands of the plan's runs from *next on; false at the end. */
 /* "40 KiB", or with gaps "40 KiB of a span of 8.0 MiB". */
 const char *picture_extent(char buf[64], const struct show *show);
+/* Bands of the plan's runs from *next on; false at the end. */
 bool picture_next_band(struct band *band, const struct show *show, uint32_t *next);
 /* What most bytes of [addr, addr + size) are. */
 enum cell picture_cell(const struct band *band, const struct show *show, uint64_t addr, uint64_t size);

@@ -50,7 +50,7 @@ void show_relocs_count(struct reloc_types *types, const struct show *show, const
 
 	for (uint64_t i = 0; i < table->count; i++) {
 		if (lode_rel_read(&rel, &show->file.image, table, i, NULL) != LODE_OK) {
-			types->bad = 1;
+			types->bad = true;
 			return;
 		}
 		types->total++;

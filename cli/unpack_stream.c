@@ -31,7 +31,7 @@ enum { STEP_GO_ON = 0, STEP_END = 1, STEP_DAMAGED = -1, STEP_NO_MEMORY = -2, STE
 /* One step of a stream decoder: takes from *in, writes to out; returns STEP_*. Both counts become what is left. */
 typedef int unpack_step(void *state, const unsigned char *in, size_t *nin, unsigned char *out, size_t *nout);
 
-static bool is_elf(const struct output *output)
+static bool may_be_elf(const struct output *output)
 {
 	return output->size < 4 || memcmp(output->bytes, "\177ELF", 4) == 0;
 }
@@ -71,7 +71,7 @@ __attribute__((unused)) static const char *run_steps(struct output *output, stru
 		output->size += room - left;
 		if (end < 0)
 			return end == STEP_NO_MEMORY ? UNPACK_NO_MEMORY : end == STEP_WINDOW ? WINDOW : UNPACK_DAMAGED;
-		if (!is_elf(output))
+		if (!may_be_elf(output))
 			return NULL;
 		/* No progress and nothing more to give: the stream wants bytes that are not there. */
 		if (end == 0 && taken == packed->have && left == room && (packed->left == 0 || taken > 0))
@@ -344,7 +344,7 @@ static const char *unpack_parts(struct output *output, struct packed *packed, co
 
 	for (unsigned parts = 0; parts < PARTS; parts++) {
 		wrong = format->unpack(output, packed);
-		if (wrong || !is_elf(output) || !goes_on(packed, format))
+		if (wrong || !may_be_elf(output) || !goes_on(packed, format))
 			return wrong;
 	}
 	return TOO_MANY;

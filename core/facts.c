@@ -83,7 +83,8 @@ static int check_tls(const struct lode_image *image, const struct lode_segment *
 /* A process sets up its own TLS: there a bad template is no reason to refuse, it is only not reported. */
 static int find_tls(struct lode_planner_ *planner, struct lode_diag *why)
 {
-	const struct lode_segment *tls = lode_segment_find(planner->image, LODE_PT_TLS);
+	const struct lode_segment *tls = lode_segment_find(planner->image, LODE_PT_TLS), *owner;
+	bool physical = planner->policy->domain == LODE_PHYSICAL;
 	struct lode_plan *plan = planner->plan;
 	int status;
 
@@ -94,9 +95,10 @@ static int find_tls(struct lode_planner_ *planner, struct lode_diag *why)
 	status = check_tls(planner->image, tls, is_process(planner) ? NULL : why);
 	if (status != LODE_OK)
 		return is_process(planner) ? LODE_OK : status;
+	owner = lode_segment_at(planner->image, tls->vaddr, 1);
 	plan->has_tls = true;
 	plan->tls = (struct lode_tls){
-		.addr = tls->vaddr + plan->bias,
+		.addr = tls->vaddr + plan->bias + (physical && owner ? owner->paddr - owner->vaddr : 0),
 		.bias = plan->bias,
 		.offset = tls->offset,
 		.file_size = tls->filesz,

@@ -118,7 +118,7 @@ static int find_in_walk(struct wanted *wanted, struct lode_notes notes, struct l
 			return 1;
 	} while (more > 0);
 	wanted->seen = notes.index;
-	return more == LODE_ERR_MALFORMED ? 0 : more;
+	return more == LODE_ERR_MALFORMED && wanted->seen < MAX_NOTES ? 0 : more;
 }
 
 static int find_in_extent(struct wanted *wanted, const struct lode_image *image, struct lode_extent extent, uint64_t align,

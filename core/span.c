@@ -7,7 +7,7 @@
 
 enum { MIN_PAGE = 4096, MAX_SEGMENTS = 65536 };
 
-/* What the program headers come to, together. */
+/* A refusal that is about the program headers as a whole. */
 static struct lode_diag at_table(const struct lode_image *image, enum lode_field field, uint64_t value, uint64_t limit)
 {
 	return lode_at_entry_(field, LODE_NO_INDEX, image->nsegments > 0 ? image->phoff : LODE_NO_OFFSET, value, limit);

@@ -12,7 +12,7 @@ struct parts {
 	uint64_t platform, base_platform, random;
 };
 
-/* The next address to take from, downwards; short: a part did not fit, `want` is what it asked for and `p` stays where it was. */
+/* The next address to take from, downwards; is_short: a part did not fit, `want` is what it asked for and `p` stays as it was. */
 struct room {
 	uint64_t p, want;
 	bool is_short;
@@ -79,9 +79,11 @@ static void take_words(struct lode_stack_layout *layout, struct room *room, cons
 
 static int refuse(struct lode_diag *why, uint64_t size, uint64_t room)
 {
+	struct lode_diag place = lode_diag_of(LODE_RULE_STACK_TOO_LARGE, LODE_FIELD_STACK, size, room);
+
 	if (why)
-		*why = lode_diag_of(LODE_RULE_STACK_TOO_LARGE, LODE_FIELD_STACK, size, room);
-	return LODE_ERR_POLICY;
+		*why = place;
+	return place.status;
 }
 
 int lode_stack_measure(struct lode_stack_layout *layout, const struct lode_stack *stack, uint64_t top, struct lode_diag *why)

@@ -19,7 +19,7 @@ uint64_t lode_exec_measure_(uint32_t *argc, uint32_t *envc, const struct lode_ex
 {
 	uint64_t size = count_strings(argc, request->argv) + count_strings(envc, request->envp);
 
-	/* Twice: in the arena's argv and on the new stack. */
+	/* A pointer to each string stands in the arena's argv and on the new stack. */
 	return size + 16 * ((uint64_t)*argc + *envc + SCRIPT_STRINGS + 4);
 }
 

@@ -99,42 +99,15 @@ static void trace(struct exec_state *state)
 	}
 }
 
-static int64_t write_file(const char *path, const char *text)
-{
-	enum { WRITE_ONLY = 1 };
-	int64_t fd = linux_open(path, O_CLOEXEC | WRITE_ONLY), result;
-
-	if (failed(fd))
-		return fd;
-	result = call3(NR_write, (uint64_t)fd, address(text), string_length(text));
-	linux_close(fd);
-	return result;
-}
-
-/* "ID ID 1": the identity as the only mapping. */
-static int64_t write_map(const char *path, uint32_t id)
-{
-	char text[64], *end = put_decimal(text, id);
-
-	*end++ = ' ';
-	end = put_decimal(end, id);
-	memcpy(end, " 1\n", 4);
-	return write_file(path, text);
-}
-
 /* Only the last thread can do it. There is no way back from a namespace whose identities cannot be set. */
 static int own_namespace(struct exec_state *state)
 {
-	int64_t result;
+	int64_t result = state->creds.own_exe ? call3(NR_unshare, CLONE_NEWUSER, 0, 0) : 0;
 
-	if (!state->creds.own_exe)
-		return 0;
-	result = call3(NR_unshare, CLONE_NEWUSER, 0, 0);
 	if (failed(result))
 		return lode_exec_fail_(
 			state, (int)-result, LODE_EXEC_STEP_PRIVILEGE, NULL, "own exe: no user namespace can be made");
-	if (failed(write_file("/proc/self/setgroups", "deny")) || failed(write_map("/proc/self/uid_map", state->host.euid)) ||
-	    failed(write_map("/proc/self/gid_map", state->host.egid)))
+	if (state->creds.own_exe && failed(lode_exec_map_identity_(state)))
 		lode_exec_die_();
 	return 0;
 }

@@ -102,8 +102,40 @@ static int capabilities(struct exec_state *state, const char *name)
 	return 0;
 }
 
-/* Whether a user namespace can be had is tried in a child, which leaves no trace here. */
-static bool namespace_possible(void)
+static int64_t write_file(const char *path, const char *text)
+{
+	enum { WRITE_ONLY = 1 };
+	int64_t fd = linux_open(path, O_CLOEXEC | WRITE_ONLY), result;
+
+	if (failed(fd))
+		return fd;
+	result = call3(NR_write, (uint64_t)fd, address(text), string_length(text));
+	linux_close(fd);
+	return result;
+}
+
+/* "ID ID 1": the identity as the only mapping. */
+static int64_t write_map(const char *path, uint32_t id)
+{
+	char text[64], *end = put_decimal(text, id);
+
+	*end++ = ' ';
+	end = put_decimal(end, id);
+	memcpy(end, " 1\n", 4);
+	return write_file(path, text);
+}
+
+int64_t lode_exec_map_identity_(const struct exec_state *state)
+{
+	int64_t result = write_file("/proc/self/setgroups", "deny");
+
+	if (!failed(result))
+		result = write_map("/proc/self/uid_map", state->host.euid);
+	return failed(result) ? result : write_map("/proc/self/gid_map", state->host.egid);
+}
+
+/* Whether a user namespace can be had, and the caller's identity in it, is tried in a child, which leaves no trace here. */
+static bool namespace_possible(const struct exec_state *state)
 {
 	enum { WAIT_CLONE = (int)0x80000000 };
 	int64_t child = call6(NR_clone, 0, 0, 0, 0, 0, 0);
@@ -111,7 +143,8 @@ static bool namespace_possible(void)
 
 	if (child == 0)
 		for (;;)
-			call3(NR_exit_group, failed(call3(NR_unshare, CLONE_NEWUSER, 0, 0)), 0, 0);
+			call3(NR_exit_group,
+				failed(call3(NR_unshare, CLONE_NEWUSER, 0, 0)) || failed(lode_exec_map_identity_(state)), 0, 0);
 	if (failed(child))
 		return false;
 	while (call4(NR_wait4, (uint64_t)child, address(&status), (uint32_t)WAIT_CLONE, 0) == -EINTR)
@@ -139,8 +172,8 @@ static int own_exe(struct exec_state *state, const char *name)
 		return refuse(state, name, "own exe: a program in memory has no file");
 	if (may_set_exe())
 		return 0;
-	if (!namespace_possible())
-		return refuse(state, name, "own exe: no CAP_SYS_ADMIN, and no user namespace can be made");
+	if (!namespace_possible(state))
+		return refuse(state, name, "own exe: no CAP_SYS_ADMIN, and no user namespace with this identity can be made");
 	lode_exec_note_(state, "a new user namespace makes /proc/self/exe the program");
 	state->creds.own_exe = true;
 	return 0;

@@ -137,6 +137,28 @@ static int check_file(struct exec_state *state, struct exec_file *file, const ch
 	return failed(result) ? lode_exec_fail_(state, (int)-result, step, name, NULL) : 0;
 }
 
+/*
+ * O_NONBLOCK: a pipe's other end is not waited for. A file that another process holds a lease on gives EAGAIN then: the lease's end
+ * is waited for, as execve does, once it is known to be a file.
+ */
+static int64_t open_file(const char *path)
+{
+	enum { PATH_ONLY = 010000000 };
+	int64_t fd = linux_open(path, O_CLOEXEC | O_NONBLOCK | O_NOTTY), place;
+	struct kernel_stat stat;
+	char again[FD_PATH];
+
+	if (fd != -EAGAIN)
+		return fd;
+	place = linux_open(path, O_CLOEXEC | PATH_ONLY);
+	if (failed(place))
+		return place;
+	if (!failed(call3(NR_fstat, (uint64_t)place, address(&stat), 0)) && (stat.mode & S_IFMT) == S_IFREG)
+		fd = linux_open(fd_path(again, place), O_CLOEXEC | O_NOTTY);
+	linux_close(place);
+	return fd;
+}
+
 int lode_exec_open_(struct exec_state *state, struct exec_file *file, const char *path, enum lode_exec_step step)
 {
 	struct lode_exec_event event = {.kind = LODE_EXEC_EVENT_FILE, .text = path, .call = -1};
@@ -144,7 +166,7 @@ int lode_exec_open_(struct exec_state *state, struct exec_file *file, const char
 	int status;
 
 	lode_exec_tell_(state, &event);
-	fd = linux_open(path, O_CLOEXEC | O_NONBLOCK | O_NOTTY);
+	fd = open_file(path);
 	if (failed(fd)) {
 		int error = fd == -ENXIO ? EACCES : (int)-fd;
 

@@ -105,7 +105,7 @@ static int check_header(struct exec_object *object, const char *name)
 			"a 32-bit program cannot be started from a 64-bit process" : "not a program for x86-64",
 			lode_diag_of(LODE_RULE_NONE, LODE_FIELD_EHDR_MACHINE, machine, LODE_EM_X86_64), MACHINE_AT);
 	if (phnum == 0 || phnum > PHNUM_LARGEST)
-		return fail_header(object, name, "must be 1 to 1170",
+		return fail_header(object, name, "a program has 1 to 1170 program headers",
 			lode_diag_of(LODE_RULE_NONE, LODE_FIELD_EHDR_PHNUM, phnum, PHNUM_LARGEST), PHNUM_AT);
 	object->image.nsegments = phnum;
 	return 0;

@@ -69,13 +69,9 @@ static int plan(struct exec_object *object, uint64_t base, const char *name)
 
 static void trace(const struct exec_object *object)
 {
-	struct exec_state *state = object->state;
-	struct lode_exec_event event = {.kind = LODE_EXEC_EVENT_IMAGE,
-		.text = object == &state->interpreter ? "interpreter" : "program",
-		.image = &object->image, .plan = &object->plan, .call = -1};
-
-	if (state->trace)
-		state->trace(state->trace_host, &event);
+	lode_exec_tell_(object->state, &(struct lode_exec_event){.kind = LODE_EXEC_EVENT_IMAGE,
+		.text = lode_exec_is_interpreter_(object) ? "interpreter" : "program",
+		.image = &object->image, .plan = &object->plan, .call = -1});
 }
 
 /* Where the kernel has room for the image at any alignment: looked for by mapping it, and free again. */
@@ -222,7 +218,7 @@ static int map_somewhere(struct exec_object *object, const struct lode_span *spa
 {
 	if (object->image.type == LODE_ET_EXEC)
 		return map_exec(object, span, name);
-	if (object == &object->state->program && object->state->has_interpreter)
+	if (!lode_exec_is_interpreter_(object) && object->state->has_interpreter)
 		return map_pie(object, span, name);
 	return map_anywhere(object, span, name);
 }

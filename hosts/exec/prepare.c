@@ -10,7 +10,7 @@ int lode_exec_error_(struct lode_exec_error *why, int error, enum lode_exec_step
 		return -error;
 	/* That is mmap's. Which flags mlockall had cannot be asked, and what the limit no longer allows cannot be locked again: a
 	 * munlockall of ours could not be taken back. */
-	if (error == EAGAIN && !reason)
+	if (error == EAGAIN && !reason && step != LODE_EXEC_STEP_OPEN)
 		reason = "new mappings are locked (mlockall), and RLIMIT_MEMLOCK leaves no room for them: call munlockall before";
 	*why = (struct lode_exec_error){.error = error, .step = step, .reason = reason};
 	cut = length < LODE_EXEC_FILE_SIZE ? 0 : length - (LODE_EXEC_FILE_SIZE - 1);
@@ -50,7 +50,7 @@ void *lode_exec_alloc_(struct exec_state *state, uint64_t size)
 }
 
 /* One anonymous block, sized by the arguments. */
-static struct exec_state *make_arena(const struct lode_exec_request *request, struct lode_exec_error *why)
+static int make_arena(struct exec_state **made, const struct lode_exec_request *request, struct lode_exec_error *why)
 {
 	struct exec_state *state;
 	uint32_t argc, envc;
@@ -58,17 +58,16 @@ static struct exec_state *make_arena(const struct lode_exec_request *request, st
 		size = page_up(CODE_SIZE + sizeof *state + ARENA_TABLES + strings);
 	int64_t base = linux_map(0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
-	if (failed(base)) {
-		lode_exec_error_(why, (int)-base, LODE_EXEC_STEP_HOST, NULL, NULL);
-		return NULL;
-	}
+	if (failed(base))
+		return lode_exec_error_(why, (int)-base, LODE_EXEC_STEP_HOST, NULL, NULL);
 	state = pointer((uint64_t)base + CODE_SIZE);
 	state->arena = (struct lode_range){(uint64_t)base, size};
 	state->arena_next = address(state + 1);
 	state->lowest = (uint64_t)base;
 	state->argc = argc;
 	state->envc = envc;
-	return state;
+	*made = state;
+	return 0;
 }
 
 static void take_request(struct exec_state *state, const struct lode_exec_request *request, struct lode_exec_error *why)
@@ -263,16 +262,18 @@ static bool is_known(const struct lode_exec_request *request)
 
 int lode_exec_prepare(struct lode_exec *exec, const struct lode_exec_request *request, struct lode_exec_error *why)
 {
+	struct exec_state *state;
 	int status;
 
 	exec->state = NULL;
 	if (!is_known(request))
 		return lode_exec_error_(why, EINVAL, LODE_EXEC_STEP_REQUEST, NULL, "no such source or flag");
-	exec->state = make_arena(request, why);
-	if (!exec->state)
-		return why ? -why->error : -ENOMEM;
-	take_request(exec->state, request, why);
-	status = prepare(exec->state);
+	status = make_arena(&state, request, why);
+	if (status)
+		return status;
+	exec->state = state;
+	take_request(state, request, why);
+	status = prepare(state);
 	if (status)
 		lode_exec_cancel(exec);
 	return status;

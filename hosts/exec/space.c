@@ -4,7 +4,7 @@
 
 static int64_t map_run(struct exec_object *object, const struct lode_run *run, uint32_t prot, int64_t fd, uint64_t offset)
 {
-	uint32_t flags = MAP_PRIVATE | MAP_FIXED | MAP_FIXED_NOREPLACE | (fd < 0 ? MAP_ANONYMOUS : 0u);
+	uint32_t flags = MAP_PRIVATE | MAP_FIXED_NOREPLACE | (fd < 0 ? MAP_ANONYMOUS : 0u);
 	uint64_t addr = run->addr + object->delta;
 	int64_t result = linux_map(addr, run->size, prot, flags, fd, offset);
 

@@ -160,6 +160,8 @@ int lode_exec_read_(void *host, void *dst, uint64_t offset, size_t size);
 
 /* creds.c */
 int lode_exec_privilege_(struct exec_state *state, const char *name);
+/* In a new user namespace: the caller's identity, and no other. */
+int64_t lode_exec_map_identity_(const struct exec_state *state);
 
 /* script.c: follow #! lines until a file is no script. */
 int lode_exec_scripts_(struct exec_state *state);

@@ -2,7 +2,7 @@
 /* A process of many threads -> its leader's thread alone. Threads end in a signal handler; the leader's goes on in it. */
 #include "state.h"
 
-/* Used by libcs inside, so that their sigprocmask does not block it. */
+/* STOP: libcs use it themselves, so that their sigprocmask does not block it. */
 enum { SIG_IGN_VALUE = 1, STOP = 33, SA_INFO = 4, SA_RESTORE = 0x04000000, SA_ALTSTACK = 0x08000000, CODE_QUEUE = -1, NAME = 64 };
 
 /* The kernel's siginfo of a queued signal. */

@@ -25,6 +25,7 @@ static const struct {
 	{ENODEV, "ENODEV", "cannot be mapped"},
 	{ENOTDIR, "ENOTDIR", "not a directory"},
 	{EISDIR, "EISDIR", "is a directory"},
+	{EFBIG, "EFBIG", "file too large"},
 	{EINVAL, "EINVAL", "invalid program or argument"},
 	{ENFILE, "ENFILE", "too many open files in the system"},
 	{EMFILE, "EMFILE", "too many open files"},

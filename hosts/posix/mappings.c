@@ -47,13 +47,20 @@ int lode_mappings_reserve(struct lode_mappings *mappings, uint64_t *base, const 
 	uint64_t size = span->range.size, room = size + span->align, start, head;
 	void *p;
 
-	if (!whole_pages(span->align, size))
-		return failed(mappings, EINVAL), LODE_ERR_IO;
-	if (room < size || room > SIZE_MAX)
-		return failed(mappings, ENOMEM), LODE_ERR_IO;
+	mappings->error = 0;
+	if (mappings->reserved.size || mappings->span.size)
+		mappings->error = EBUSY;
+	else if (!whole_pages(span->align, size))
+		mappings->error = EINVAL;
+	else if (room < size || room > SIZE_MAX)
+		mappings->error = ENOMEM;
+	if (mappings->error)
+		return mappings->error == ENOMEM ? LODE_ERR_IO : LODE_ERR_USE;
 	p = mmap(NULL, (size_t)room, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (p == MAP_FAILED)
-		return failed(mappings, errno), LODE_ERR_IO;
+	if (p == MAP_FAILED) {
+		mappings->error = errno;
+		return LODE_ERR_IO;
+	}
 	start = (uintptr_t)p;
 	head = (span->range.addr - start) & (span->align - 1);
 	if (head)
@@ -82,6 +89,8 @@ static int mappings_begin(void *host, const struct lode_range *span)
 {
 	struct lode_mappings *mappings = host;
 
+	if (mappings->span.size)
+		return failed(mappings, EBUSY);
 	if (!fits_pointer(span->addr, span->size))
 		return failed(mappings, ENOMEM);
 	if (!whole_pages(span->addr, span->size))

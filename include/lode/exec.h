@@ -148,7 +148,8 @@ struct lode_exec {
  * send SIGIO to this process.
  * What it maps counts against RLIMIT_MEMLOCK where mlockall has locked future mappings (EAGAIN): such a caller calls munlockall
  * before, which commit does in any case.
- * Linux on x86-64 only. Needs /proc.
+ * Linux >= 4.17 (MAP_FIXED_NOREPLACE) on x86-64 only. Needs /proc. Random addresses have the 28 bits of the kernel's default:
+ * vm.mmap_rnd_bits and kernel.randomize_va_space are not looked at, the ADDR_NO_RANDOMIZE personality is.
  * Ref: execve(2); Linux binfmt_elf, binfmt_script, create_elf_tables; psABI x86-64 3.4.1.
  */
 int lode_exec_prepare(struct lode_exec *exec, const struct lode_exec_request *request, struct lode_exec_error *why);

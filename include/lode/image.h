@@ -147,7 +147,8 @@ struct lode_strings {
  * lode_string_read - a NUL-terminated string out of a string table
  * @buf, @size: destination
  * @index: byte of the table where the string begins
- * Errors: string-outside, string-unterminated, room-string, source-*.
+ * Errors: string-outside, string-unterminated, source-*; room-string: no NUL in the first @size bytes, which buf then holds; the limit is
+ * how many the table has from @index on, which is always enough.
  */
 int lode_string_read(char *buf, size_t size, const struct lode_strings *table, uint64_t index, struct lode_diag *why);
 

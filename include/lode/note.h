@@ -49,7 +49,8 @@ int lode_note_next(struct lode_note *note, struct lode_notes *notes, struct lode
  * lode_note_find - first note with this owner and type, PT_NOTE segments first, then SHT_NOTE sections (if they were read)
  * @owner: compared whole, its NUL included
  * Each range is walked with the alignment it claims, then with 4. Malformed ranges are passed over.
- * Returns 1 and fills @note, 0 if there is none, or a negative status of the source.
+ * Returns 1 and fills @note, 0 if there is none, or a negative status; then @note holds what was looked at last.
+ * Errors: source-*; note-count: more than 65536 notes in all ranges together.
  */
 int lode_note_find(struct lode_note *note, const struct lode_image *image, const char *owner, uint32_t type, struct lode_diag *why);
 

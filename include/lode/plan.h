@@ -58,8 +58,8 @@ struct lode_policy {
 	enum lode_wx wx;
 	enum lode_relocate relocate;
 	uint32_t flags;     /* LODE_PLAN_* */
-	uint64_t page_size; /* power of two, 4 KiB to 2 MiB (larger ones are taken too) */
-	/* ET_DYN, virtual: address of the first page; minus its address as linked a multiple of the alignment. Else ignored */
+	uint64_t page_size; /* power of two, 4 KiB at least */
+	/* ET_DYN, virtual: address of the first page, at a distance from the linked one that is a multiple of the alignment. Else ignored */
 	uint64_t base;
 	uint64_t address_limit;  /* no byte at or above it; 0: the whole 64 bit (32 bit for ELFCLASS32) */
 	uint64_t max_size;       /* largest span, bytes; 0: no limit */

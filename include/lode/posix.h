@@ -32,8 +32,9 @@ struct lode_mappings {
  * lode_mappings_reserve - let the kernel choose where a position-independent image goes
  * @base: for policy.base: begin of the reserved addresses
  * @span: from lode_plan_span
- * The addresses are mapped without any access. Returns LODE_OK, or LODE_ERR_IO with mappings->error: EINVAL if the span's
- * alignment or size is no multiple of this machine's page size.
+ * The addresses are mapped without any access. Returns LODE_OK; LODE_ERR_IO with mappings->error, an errno of mmap; or LODE_ERR_USE with
+ * EINVAL if the span's alignment or size is no multiple of this machine's page size, EBUSY if addresses are reserved or an image is placed
+ * already: release them first.
  */
 int lode_mappings_reserve(struct lode_mappings *mappings, uint64_t *base, const struct lode_span *span);
 
@@ -42,7 +43,8 @@ int lode_mappings_reserve(struct lode_mappings *mappings, uint64_t *base, const 
  *
  * begin maps the span without access, at its exact addresses, and fails if anything lies there already. Pages between runs
  * stay without access. The machine's page size has to divide the plan's: spans, runs and permissions of parts of a page are refused
- * with EINVAL. commit keeps all; lode_mappings_release takes it away.
+ * with EINVAL, a second image before the first is released with EBUSY. A shared file that becomes shorter raises SIGBUS where its pages
+ * are touched, while placing too: files of others are to be read into memory first. commit keeps all; lode_mappings_release takes it away.
  */
 struct lode_space lode_mappings_space(struct lode_mappings *mappings);
 

@@ -278,6 +278,46 @@ def speed():
     case("start-up", (took / 20 < 0.02, "%.1f ms" % (took * 50)))
 
 
+def own_files():
+    """What is shown is not written over; what cannot be executed says why; what comes through a pipe is known as a whole."""
+    program = write("program", harness.read("/bin/true"))
+    os.chmod(program, 0o755)
+    refused = lode("show", "--svg=" + program, program)
+    case("a picture over its own file", equal(refused.status, 1), one_line_error(refused), equal(harness.read(program), harness.read("/bin/true")))
+    os.link(program, path("other-name"))
+    case("a picture over its own file by another name", equal(lode("show", "--svg=" + path("other-name"), program).status, 1))
+    library = next((f for f in ("/lib/x86_64-linux-gnu/libz.so.1", "/lib/x86_64-linux-gnu/libm.so.6", "/usr/lib64/libm.so.6") if os.path.exists(f)), None)
+    if library:
+        piped = lode("run", "-", stdin=harness.read(library))
+        case("run: a library in a pipe", equal(piped.status, 1), "shared library" in piped.err)
+    piped = lode("run", "-", "-c", "exit 3", stdin=harness.read("/bin/sh"))
+    case("run: a program in a pipe", equal(piped.status, 3), equal(piped.err, ""))
+    packed = write("program.gz", gzip.compress(harness.read("/bin/true")))
+    os.chmod(packed, 0o755)
+    refused = lode("exec", packed)
+    case("exec: packed bytes are no script", equal(refused.status, 126), "gzip data" in refused.err, one_line_error(refused))
+    if os.getuid() == 0:
+        closed = write("closed", harness.read("/bin/true"))
+        os.chmod(closed, 0o711)
+        for verb in ("exec", "run"):
+            done = subprocess.run([LODE, verb, closed], capture_output=True, preexec_fn=lambda: (os.setgid(65534), os.setuid(65534)))
+            case(verb + ": a program that may not be read", equal(done.returncode, 126), b"EACCES" in done.stderr)
+    else:
+        skip("programs that may not be read", "needs root, to become somebody else")
+    damaged = lode("check", write("cut.a", b"!<arch>\n" + b"x" * 100))
+    case("check: a damaged archive", equal(damaged.status, 1), "link-archive" in damaged.out, "file offset 0x8" in damaged.out)
+    case("check: hints that are not shown", '"hidden": [' in lode("check", "-qj", "/bin/true").out)
+    for option in ("--list", "--explain=header-magic"):
+        case("check %s with a file" % option, equal(lode("check", option, "/bin/true").status, 2))
+    case("units in small letters", equal(lode("show", "--page-size=64k", "/bin/true").status, 0))
+    case("an empty name", equal(lode("show", "").err, "lode: '': No such file or directory\n"))
+    os.mkdir(path("thin"))
+    for name, text in (("thin/m.o", b"text\n"), ("m.o", b"")):
+        write(name, text)
+    if subprocess.run(["ar", "rcT", "thin.a", "thin/m.o", "m.o"], cwd=os.path.dirname(path("m.o")), capture_output=True).returncode == 0:
+        case("thin: a whole name goes before a file's name", "empty" in lode("show", path("thin.a") + ":m.o").err)
+
+
 if not os.path.exists("/bin/true"):
     skip("all", "no /bin/true")
     done()
@@ -291,4 +331,5 @@ run_names()
 colours()
 wrapping()
 speed()
+own_files()
 done()

@@ -278,17 +278,21 @@ static void test_parts_of_pages(void)
 	uint64_t base = 0;
 
 	for (int i = 0; i < 2; i++) {
-		CHECK_EQ(lode_mappings_reserve(&mappings, &base, &parts[i]), LODE_ERR_IO);
+		CHECK_EQ(lode_mappings_reserve(&mappings, &base, &parts[i]), LODE_ERR_USE);
 		CHECK_EQ(mappings.error, EINVAL);
 		CHECK_EQ(mappings.reserved.size, 0);
 	}
 	if (!CHECK_EQ(lode_mappings_reserve(&mappings, &base, &whole), LODE_OK))
 		return;
+	CHECK_EQ(lode_mappings_reserve(&mappings, &base, &whole), LODE_ERR_USE);
+	CHECK_EQ(mappings.error, EBUSY);
 	part = (struct lode_range){base, page / 2};
 	mappings.error = 0;
 	CHECK(space.begin(&mappings, &part) != 0);
 	CHECK_EQ(mappings.error, EINVAL);
 	CHECK_EQ(space.begin(&mappings, &mappings.reserved), 0);
+	CHECK(space.begin(&mappings, &mappings.reserved) != 0);
+	CHECK_EQ(mappings.error, EBUSY);
 	run.addr = base + page;
 	run.size = page;
 	CHECK_EQ(space.own(&mappings, &run), 0);

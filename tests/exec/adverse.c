@@ -459,6 +459,21 @@ static void test_empty_segment_at_zero(void)
 		CHECK_EQ(got, 0);
 }
 
+static void test_unknown_wishes(void)
+{
+	const char *const argv[] = {"/bin/true", NULL};
+	struct lode_exec_request request = request_of(argv);
+	struct lode_exec_error why;
+	struct lode_exec exec;
+
+	request.flags = 0x8000;
+	CHECK_EQ(lode_exec_prepare(&exec, &request, &why), -EINVAL);
+	CHECK(!exec.state);
+	request.flags = 0;
+	request.from = (enum lode_exec_from)9;
+	CHECK_EQ(lode_exec_prepare(&exec, &request, NULL), -EINVAL);
+}
+
 int main(int argc, char **argv)
 {
 	char command[64];
@@ -466,6 +481,7 @@ int main(int argc, char **argv)
 	if (argc != 2 || !mkdtemp(place))
 		return 2;
 	static_host = argv[1];
+	CASE(test_unknown_wishes);
 	CASE(test_robust_mutex);
 	CASE(test_damaged_robust_list);
 	CASE(test_shrinking_file);

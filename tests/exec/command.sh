@@ -136,7 +136,7 @@ says 'a directory' 126 'lode: /: .*EACCES.*regular' -- x /
 says 'binary nonsense' 126 'lode: ./binary: .*ENOEXEC' -- x ./binary
 says 'another machine' 126 'headers: .*ENOEXEC.*e_machine = 0xb7 .*0x3e.* offset 0x12: not a program for x86-64' -- x ./arm
 says 'an interpreter for another machine' 126 'lode: ./asks-arm: program interpreter ./arm: .*ELIBBAD.*e_machine = 0xb7' -- x ./asks-arm
-says 'no program headers' 126 'headers: .*ENOEXEC.*e_phnum = 0x0 .*offset 0x38: must be 1 to 1170' -- x ./headless
+says 'no program headers' 126 'headers: .*ENOEXEC.*e_phnum = 0x0 .*offset 0x38: a program has 1 to 1170 program headers' -- x ./headless
 says 'an interpreter without program headers' 126 'lode: ./asks-headless: program interpreter ./headless: .*ELIBBAD.*e_phnum' -- x ./asks-headless
 says 'a name of an interpreter without end' 126 \
 	'program interpreter: .*ENOEXEC.*program header [0-9]*: p_filesz = 0x1c .*not terminated' -- x ./endless

@@ -214,6 +214,27 @@ def busy_cases(where):
     with open(path, "r+b"):
         compare("a program that is being written", [path])
     compare("a program that was written", [path])
+    results = []
+    for kind in ("-k", "-l"):
+        holder = subprocess.Popen([sys.executable, "-c", HOLDER, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        if holder.stdout.readline() == b"held\n":
+            results.append(outcome(kind, [path]))
+        holder.communicate()
+    if len(results) == 2:
+        case("a program on which another process has a lease", results[0] == results[1] and isinstance(results[0], tuple), f"execve: {results[0]}, lode_exec: {results[1]}")
+    else:
+        skip("a program on which another process has a lease", "leases cannot be had on this file system")
+
+
+# Takes a lease on a file, and gives it back 0.2 s after somebody else opens it, or when its input ends.
+HOLDER = """
+import fcntl, os, select, signal, sys, time
+fd = os.open(sys.argv[1], os.O_RDONLY)
+signal.signal(signal.SIGIO, lambda *_: (time.sleep(0.2), fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_UNLCK)))
+fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+os.write(1, b"held\\n")
+while os.read(0, 1): pass
+"""
 
 
 def script_cases(where):

@@ -22,7 +22,7 @@ static long countdown; /* calls until one fails; 0: none does */
 static long calls;
 static int64_t error;
 
-/* Cleaning up never fails in Linux. */
+/* Cleaning up is not made to fail: close always lets go, and munmap fails only where a process has as many mappings as it may. */
 int64_t lode_exec_inject_(uint64_t nr)
 {
 	if (nr == NR_CLOSE || nr == NR_MUNMAP)

@@ -212,6 +212,27 @@ static void test_tls(void)
 	file_free(&f);
 }
 
+/** Where the template is loaded, if that is elsewhere than where it is linked. */
+static void test_physical_tls(void)
+{
+	struct lode_policy policy = kernel();
+
+	policy.domain = LODE_PHYSICAL;
+	file_sample(&f, "dynamic", LODE_CLASS64, LODE_DATA2LSB, 0);
+	CHECK_EQ(file_load(&f, &policy), LODE_OK);
+	for (uint32_t i = 0; i < f.image.nsegments; i++)
+		if (f.segments[i].type == LODE_PT_LOAD)
+			mkelf_set(&f.out, MKELF_PHDR, i, "p_paddr", 0x1000000 + f.segments[i].vaddr);
+	CHECK_EQ(file_load(&f, &policy), LODE_OK);
+	CHECK(f.plan.has_tls);
+	CHECK_EQ(f.plan.tls.addr, 0x1002e40);
+	set_tls("p_filesz", 0);
+	set_tls("p_vaddr", 0x7fffff00);
+	CHECK_EQ(file_load(&f, &policy), LODE_OK);
+	CHECK_EQ(f.plan.tls.addr, 0x7fffff00);
+	file_free(&f);
+}
+
 /** A template that cannot be one: refused, but for processes, which set up their own. */
 static void test_tls_refused(void)
 {
@@ -267,6 +288,7 @@ int main(void)
 	CASE(test_interpreter);
 	CASE(test_property);
 	CASE(test_tls);
+	CASE(test_physical_tls);
 	CASE(test_tls_refused);
 	CASE(test_two_templates);
 	return check_done();

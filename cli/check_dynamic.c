@@ -184,7 +184,7 @@ static void check_flags(struct check *c)
 			c->dynamic.offset), NULL);
 	if (program && !c->dynamic.debug)
 		check_add(c, CHECK_DEBUG_MISSING, check_at_file(LODE_NO_OFFSET), NULL);
-	if (c->library && (c->dynamic.flags & 16))
+	if (c->library && (c->dynamic.flags & LODE_DF_STATIC_TLS))
 		check_add(c, CHECK_STATIC_TLS, check_at("dynamic entry", LODE_NO_INDEX, "DT_FLAGS", c->dynamic.flags,
 			c->dynamic.offset), NULL);
 }

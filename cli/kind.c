@@ -154,9 +154,9 @@ static void find_protocols(struct kind *result, const struct file *file)
 
 	protocols_find(&result->offers, &file->image);
 	result->offers.limine = result->offers.limine && (file->image.type == LODE_ET_DYN || high_or_physical(&file->image));
-	result->xen = lode_note_find(&note, &file->image, "Xen", 6, NULL) > 0;
-	result->linux_kernel = lode_note_find(&note, &file->image, "Linux", 0x100, NULL) > 0 ||
-			       lode_note_find(&note, &file->image, "Linux", 0x101, NULL) > 0 ||
+	result->xen = lode_note_find(&note, &file->image, "Xen", LODE_NT_XEN_GUEST_OS, NULL) > 0;
+	result->linux_kernel = lode_note_find(&note, &file->image, "Linux", LODE_NT_LINUX_BUILD_SALT, NULL) > 0 ||
+			       lode_note_find(&note, &file->image, "Linux", LODE_NT_LINUX_LTO_INFO, NULL) > 0 ||
 			       strncmp(file->input.peeled, "bzImage", 7) == 0;
 }
 

@@ -113,9 +113,9 @@ static int own_namespace(struct exec_state *state)
 }
 
 /* The running thread is the last one, and all signals are blocked. */
-static void become(struct exec_state *state)
+static _Noreturn void become(struct exec_state *state)
 {
-	void (*code)(struct exec_record *records);
+	void (*code)(struct exec_record *records) __attribute__((noreturn));
 	uint64_t start = state->jump;
 
 	if (!(state->flags & LODE_EXEC_FRESH)) {
@@ -128,7 +128,7 @@ static void become(struct exec_state *state)
 }
 
 /* The other threads are gone: what fails now ends the process. */
-static void become_last(struct exec_state *state)
+static _Noreturn void become_last(struct exec_state *state)
 {
 	if (own_namespace(state))
 		lode_exec_die_();

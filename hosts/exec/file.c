@@ -335,7 +335,7 @@ int lode_exec_adopt_(struct exec_state *state, struct exec_file *file)
 	result = look_at(file);
 	if (failed(result))
 		return lode_exec_fail_(state, (int)-result, LODE_EXEC_STEP_OPEN, name, NULL);
-	if ((file->mode & S_IFMT) == 0010000 || (file->mode & S_IFMT) == 0140000) /* pipe, socket */
+	if ((file->mode & S_IFMT) == S_IFIFO || (file->mode & S_IFMT) == S_IFSOCK)
 		return spool(state, file, name);
 	return check_file(state, file, name, LODE_EXEC_STEP_OPEN);
 }

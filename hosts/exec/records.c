@@ -4,6 +4,12 @@
 
 #include "state.h"
 
+/* What trampoline.S knows. */
+_Static_assert(offsetof(struct exec_record, args) == 8 && offsetof(struct exec_record, how) == 56 &&
+	sizeof(struct exec_record) == 64, "a record's layout");
+_Static_assert(HOW_TRY == 0 && HOW_MUST == 1 && HOW_OR_NEXT == 2 && HOW_COPY == 3 && HOW_ZERO == 4 && HOW_REGISTERS == 5 &&
+	HOW_UNMAP == 6 && HOW_LEAVE == 7, "the kinds of records");
+
 enum { STACK_START = 128 << 10, FIXED_RECORDS = 32, RSEQ_UNREGISTER = 1, ALTSTACK_OFF = 2, ALL_LOCKS = 0,
 	LOWEST = 1 << 16 /* what vm.mmap_min_addr is as a rule: PR_SET_MM_MAP takes no address below it */ };
 

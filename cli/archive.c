@@ -7,7 +7,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define THIN_OTHER "the archive is thin, and this member is no regular file: not looked at"
+/* Files of /proc and /sys have no size, and reading them may have effects. */
+#define THIN_OTHER "the archive is thin, and this member is no regular file with bytes: not looked at"
 
 enum { HEADER = 60, NAME = 16, SIZE_AT = 48, SIZE_LENGTH = 10 };
 
@@ -151,7 +152,7 @@ static int open_thin(struct input *input, const char *path, const struct archive
 		return input_fail(input, ENAMETOOLONG, "the path of this member is too long");
 	if (stat(full, &st) != 0)
 		return input_fail(input, errno, "the archive is thin, and this member's file: %s", strerror(errno));
-	if (!S_ISREG(st.st_mode))
+	if (!S_ISREG(st.st_mode) || st.st_size <= 0)
 		return input_fail(input, 0, THIN_OTHER);
 	return input_regular(input, full, THIN_OTHER);
 }

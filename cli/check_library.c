@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { NAME = 1024, MAX_CACHE = 1 << 24, MAX_NEEDED = 256 };
+enum { ASKED = 1024 /* of the budget, for each look at the file system */, NAME = 1024, MAX_CACHE = 1 << 24, MAX_NEEDED = 256 };
 
 /* What is looked through for each name. */
 struct search {
@@ -75,11 +75,13 @@ static bool in_element(const struct search *search, const char *element, size_t 
 	return access(path, F_OK) == 0;
 }
 
-static bool in_path(const struct search *search, const char *name)
+static bool in_path(struct check *c, const struct search *search, const char *name)
 {
 	for (const char *p = search->path; *p != '\0';) {
 		size_t n = strcspn(p, ":");
 
+		if (!check_spend(c, ASKED))
+			return true;
 		if (n < PATH_MAX && in_element(search, p, n, name))
 			return true;
 		p += n;
@@ -109,7 +111,7 @@ static void check_one(struct check *c, const struct search *search, uint32_t ind
 
 	if (lode_string_read(name, sizeof name, &c->dynamic.symbols.strings, entry->value, NULL) != LODE_OK)
 		return;
-	if (name[0] == '\0' || strchr(name, '/') || in_path(search, name) || in_cache(search, name) || in_defaults(name))
+	if (name[0] == '\0' || strchr(name, '/') || in_path(c, search, name) || in_cache(search, name) || in_defaults(name))
 		return;
 	check_add(c, CHECK_NEEDED_MISSING, check_at("dynamic entry", index, "DT_NEEDED", entry->value,
 		c->dynamic.offset + 2 * word * index), "\"%s\"", name);

@@ -222,7 +222,7 @@ int input_regular(struct input *input, const char *path, const char *otherwise)
 
 	if (take_descriptor(input, open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)) != 0)
 		return -1;
-	if (fstat(input->fd, &st) != 0 || !S_ISREG(st.st_mode))
+	if (fstat(input->fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size <= 0)
 		return input_fail(input, 0, "%s", otherwise);
 	return use_descriptor(input);
 }

@@ -266,6 +266,8 @@ static enum job choose(struct launch *launch, const char *name)
 		launch->by_fd = true;
 		return judge_input(launch);
 	}
+	if (stat(name, &st) != 0 && errno == ELOOP)
+		launch->no_search = true;
 	if (stat(name, &st) != 0)
 		return strchr(name, ':') ? judge(name, launch->trace) : JOB_EXEC;
 	launch->no_search = true;

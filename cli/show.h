@@ -130,7 +130,9 @@ void show_relr_count(struct reloc_types *types, const struct show *show, const s
 void show_relocs_free(struct reloc_types *types);
 /* The relocation table that a section is; false if it is none, or its size or entry size is wrong. */
 bool show_relocs_section(struct lode_reltab *table, const struct show *show, uint32_t index);
-/* Tables are read once: those that lie over one another are read until the file's size is used up. False: leave this one out. */
+/* Tables are read once: those that lie over one another are read until the file's size, or 256 MiB, is used up. False: leave this
+ * one out. */
+uint64_t show_allowance(const struct show *show);
 bool show_afford(uint64_t *left, uint64_t size);
 void show_relocs_print(const struct show *show);
 

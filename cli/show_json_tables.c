@@ -11,11 +11,11 @@ struct note_sink {
 	struct json *json;
 	const struct show *show;
 	uint64_t left; /* bytes of a core's notes that may still be read */
+	uint64_t described; /* bytes of descriptors that may still be told */
 };
 
-static void put_desc(struct json *json, const struct show *show, const struct lode_note *note)
+static void put_desc(struct json *json, const struct show *show, const struct lode_note *note, size_t size)
 {
-	size_t size = note->desc_size < DESC_MOST ? note->desc_size : DESC_MOST;
 	unsigned char *desc = malloc(size + 1);
 	char *hex = malloc(2 * size + 1);
 
@@ -34,6 +34,7 @@ static void put_note(void *host, const struct show_note *found)
 {
 	struct note_sink *sink = host;
 	const struct lode_note *note = &found->note;
+	size_t size = note->desc_size < DESC_MOST ? note->desc_size : DESC_MOST;
 	size_t owner = note->owner_size < LODE_NOTE_OWNER - 1 ? note->owner_size : LODE_NOTE_OWNER - 1;
 
 	/* Go pads its name to four bytes. */
@@ -50,15 +51,17 @@ static void put_note(void *host, const struct show_note *found)
 	json_number(sink->json, "type", note->type);
 	json_string(sink->json, "type_name", found->type_name);
 	json_number(sink->json, "desc_size", note->desc_size);
-	put_desc(sink->json, sink->show, note);
-	json_string(sink->json, "text", found->words[0] != '\0' ? found->words : NULL);
+	if (show_afford(&sink->described, size)) {
+		put_desc(sink->json, sink->show, note, size);
+		json_string(sink->json, "text", found->words[0] != '\0' ? found->words : NULL);
+	}
 	show_core_json(sink->json, sink->show, note, &sink->left);
 	json_object_end(sink->json);
 }
 
 void show_json_notes(struct json *json, const struct show *show)
 {
-	struct note_sink sink = {json, show, show->file.image.source->size};
+	struct note_sink sink = {json, show, show_allowance(show), show_allowance(show)};
 	unsigned broken;
 
 	json_array(json, "notes");
@@ -123,7 +126,7 @@ static void put_relr(struct json *json, const struct show *show, const struct lo
 static void put_section_relocations(struct json *json, const struct show *show)
 {
 	const struct lode_image *image = &show->file.image;
-	uint64_t left = image->source->size;
+	uint64_t left = show_allowance(show);
 
 	for (uint32_t i = 1; image->sections && i < image->nsections; i++) {
 		const struct lode_section *section = &image->sections[i];
@@ -218,7 +221,7 @@ static void put_symtab(struct json *json, const struct show *show, uint32_t sect
 void show_json_symbols(struct json *json, const struct show *show)
 {
 	const struct lode_image *image = &show->file.image;
-	uint64_t left = image->source->size;
+	uint64_t left = show_allowance(show);
 
 	json_array(json, "symbol_tables");
 	for (uint32_t i = 1; image->sections && i < image->nsections; i++)

@@ -133,7 +133,7 @@ void show_notes_print(const struct show *show)
 	if (!print)
 		return;
 	print->show = show;
-	print->left = show->file.image.source->size;
+	print->left = show_allowance(show);
 	broken = show_notes_each(show, print_note, print);
 	if (print->probes > PROBES_SHOWN)
 		printf("  ... and %zu more SystemTap probes\n", print->probes - PROBES_SHOWN);

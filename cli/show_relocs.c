@@ -48,8 +48,10 @@ void show_relocs_count(struct reloc_types *types, const struct show *show, const
 {
 	struct lode_rel rel;
 
+	const uint64_t most = show_allowance(show) / 8;
+
 	for (uint64_t i = 0; i < table->count; i++) {
-		if (lode_rel_read(&rel, &show->file.image, table, i, NULL) != LODE_OK) {
+		if (i == most || lode_rel_read(&rel, &show->file.image, table, i, NULL) != LODE_OK) {
 			types->bad = true;
 			return;
 		}
@@ -63,12 +65,13 @@ void show_relr_count(struct reloc_types *types, const struct show *show, const s
 {
 	const struct lode_image *image = &show->file.image;
 	unsigned size = image->class_ == LODE_CLASS64 ? 8 : 4;
+	const uint64_t most = show_allowance(show);
 
 	for (uint64_t at = 0; relr->size - at >= size; at += size) {
 		uint64_t word;
 
-		if (!image_read_word(&word, image, relr->offset + at)) {
-			types->bad = 1;
+		if (at >= most || !image_read_word(&word, image, relr->offset + at)) {
+			types->bad = true;
 			return;
 		}
 		types->total++;
@@ -80,6 +83,14 @@ void show_relocs_free(struct reloc_types *types)
 {
 	free(types->entries);
 	types->entries = NULL;
+}
+
+/* A file may have holes that make its tables as large as somebody likes. */
+uint64_t show_allowance(const struct show *show)
+{
+	const uint64_t most = UINT64_C(1) << 28;
+
+	return show->file.image.source->size < most ? show->file.image.source->size : most;
 }
 
 bool show_afford(uint64_t *left, uint64_t size)
@@ -153,7 +164,7 @@ static void print_objects(const struct show *show)
 	const struct lode_image *image = &show->file.image;
 	struct reloc_types types = {.n = 0};
 	struct lode_reltab table;
-	uint64_t left = image->source->size;
+	uint64_t left = show_allowance(show);
 	uint32_t sections = 0;
 
 	for (uint32_t i = 1; image->sections && i < image->nsections; i++) {

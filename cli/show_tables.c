@@ -164,7 +164,7 @@ static void print_table(const struct show *show, const struct lode_symtab *table
 void show_symbols_print(const struct show *show)
 {
 	const struct lode_image *image = &show->file.image;
-	uint64_t left = image->source->size;
+	uint64_t left = show_allowance(show);
 	bool any = false;
 
 	for (uint32_t i = 1; image->sections && i < image->nsections; i++) {

@@ -23,7 +23,7 @@ uint16_t lode_take16_(struct lode_cursor *cursor)
 	const unsigned char *p = cursor->at;
 
 	cursor->at += 2;
-	return cursor->big ? (uint16_t)(p[0] << 8 | p[1]) : (uint16_t)(p[1] << 8 | p[0]);
+	return (uint16_t)(cursor->big ? (uint32_t)p[0] << 8 | p[1] : (uint32_t)p[1] << 8 | p[0]);
 }
 
 uint32_t lode_take32_(struct lode_cursor *cursor)

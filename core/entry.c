@@ -21,13 +21,28 @@ struct lode_diag lode_at_reloc_(const struct lode_walk_ *walk, const struct lode
 	return lode_at_entry_(field, entry->index, offset, value, 0);
 }
 
+static uint32_t prot_at(const struct lode_plan *plan, uint64_t addr)
+{
+	const struct lode_run *run = lode_plan_run_at(plan, addr, 1);
+
+	return run ? run->prot : 0;
+}
+
+/* Whether both ends lie in pages that are writable when all is done: where the last segment takes a page, its permissions count. */
+static bool writable(const struct lode_plan *plan, uint64_t addr, uint32_t width)
+{
+	return (prot_at(plan, addr) & prot_at(plan, addr + width - 1) & LODE_PF_W) != 0;
+}
+
 int lode_entry_target_(const struct lode_walk_ *walk, const struct lode_entry_ *entry, enum lode_field field, struct lode_diag *why)
 {
 	const struct lode_segment *segment = lode_segment_at(walk->image, entry->rel.offset, entry->width);
 
 	if (!segment)
 		return lode_refuse_(why, LODE_RULE_RELOC_RANGE, lode_at_reloc_(walk, entry, field, entry->rel.offset));
-	if (!(segment->flags & LODE_PF_W) && !(walk->plan->flags & LODE_PLAN_TEXTREL))
+	if (walk->plan->flags & LODE_PLAN_TEXTREL)
+		return LODE_OK;
+	if (!(segment->flags & LODE_PF_W) || !writable(walk->plan, entry->rel.offset + walk->plan->bias, entry->width))
 		return lode_refuse_(why, LODE_RULE_RELOC_TEXT, lode_at_reloc_(walk, entry, field, entry->rel.offset));
 	return LODE_OK;
 }

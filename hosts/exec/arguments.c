@@ -10,15 +10,17 @@ static uint64_t count_strings(uint32_t *n, const char *const *strings)
 	uint64_t size = 0;
 
 	*n = 0;
-	while (strings && strings[*n])
+	while (strings && strings[*n] && size <= ARGS_LARGEST)
 		size += string_length(strings[(*n)++]) + 1;
 	return size;
 }
 
 uint64_t lode_exec_measure_(uint32_t *argc, uint32_t *envc, const struct lode_exec_request *request)
 {
-	uint64_t size = count_strings(argc, request->argv) + count_strings(envc, request->envp);
+	uint64_t args = count_strings(argc, request->argv), size = args + count_strings(envc, request->envp);
 
+	if (args > ARGS_LARGEST || size - args > ARGS_LARGEST)
+		return UINT64_MAX;
 	/* A pointer to each string stands in the arena's argv and on the new stack. */
 	return size + 16 * ((uint64_t)*argc + *envc + SCRIPT_STRINGS + 4);
 }

@@ -202,20 +202,25 @@ static void read_block(struct pipe *pipe)
 		pipe->size = -EFBIG;
 }
 
-/* What can be no program is not waited for: the pipe may never end. */
+/* So many bytes of what has come are those that a program or a script begins with. */
+static bool is_head(const struct pipe *pipe, const char *magic, int64_t size, int64_t have)
+{
+	return memcmp(pipe->block, magic, (uint64_t)(have < size ? have : size)) == 0;
+}
+
+/* What can be no program is not waited for: the pipe may never end. A script has no path that its interpreter could be given. */
 static bool begins_well(struct pipe *pipe)
 {
 	enum { MAGIC = 4 };
 	int64_t have = 0, n = 1;
 
-	for (; have < MAGIC && n > 0; have += n > 0 ? n : 0)
+	for (; have < MAGIC && n > 0 && is_head(pipe, "\177ELF", MAGIC, have); have += n > 0 ? n : 0)
 		do
 			n = linux_read(pipe->fd, pipe->block + have, (uint64_t)(BLOCK - have));
 		while (n == -EINTR);
 	pipe->size = n < 0 ? n : have;
 	pipe->total = (uint64_t)have;
-	return n < 0 || (have >= MAGIC && memcmp(pipe->block, "\177ELF", MAGIC) == 0) ||
-	       (have >= 2 && pipe->block[0] == '#' && pipe->block[1] == '!');
+	return n < 0 || (have >= MAGIC && is_head(pipe, "\177ELF", MAGIC, have));
 }
 
 static int64_t write_all(int64_t fd, const unsigned char *bytes, int64_t size)
@@ -296,8 +301,12 @@ static int spool(struct exec_state *state, struct exec_file *file, const char *n
 	int64_t result;
 
 	pipe.fd = file->fd;
-	if (!begins_well(&pipe))
-		return lode_exec_fail_(state, ENOEXEC, LODE_EXEC_STEP_OPEN, name, "what comes begins neither as ELF nor with #!");
+	if (!begins_well(&pipe)) {
+		bool script = pipe.size >= 2 && is_head(&pipe, "#!", 2, pipe.size);
+
+		return lode_exec_fail_(state, script ? ENOENT : ENOEXEC, script ? LODE_EXEC_STEP_SCRIPT : LODE_EXEC_STEP_OPEN, name,
+			script ? SCRIPT_WITHOUT_PATH : "what comes does not begin as an ELF file");
+	}
 	result = spool_to_file(&pipe);
 	if (!failed(result)) {
 		set_file(file, result, true);

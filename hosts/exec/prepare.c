@@ -56,8 +56,11 @@ static int make_arena(struct exec_state **made, const struct lode_exec_request *
 	uint32_t argc, envc;
 	uint64_t strings = lode_exec_measure_(&argc, &envc, request),
 		size = page_up(CODE_SIZE + sizeof *state + ARENA_TABLES + strings);
-	int64_t base = linux_map(0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	int64_t base;
 
+	if (strings == UINT64_MAX)
+		return lode_exec_error_(why, E2BIG, LODE_EXEC_STEP_ARGUMENTS, NULL, NULL);
+	base = linux_map(0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (failed(base))
 		return lode_exec_error_(why, (int)-base, LODE_EXEC_STEP_HOST, NULL, NULL);
 	state = pointer((uint64_t)base + CODE_SIZE);

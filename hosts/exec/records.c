@@ -212,6 +212,8 @@ static void add_stack(struct exec_state *state)
 	uint64_t low = stack_low(state), first = page_down(layout->sp), gap = layout->arg_start - state->stack.gap;
 	uint32_t prot = PROT_READ | PROT_WRITE | (plan->has_stack && (plan->stack_prot & LODE_PF_X) ? PROT_EXEC : 0u);
 
+	if (prot != state->host.stack_prot)
+		add(state, HOW_MUST, NR_mprotect, (uint64_t[4]){layout->top - PAGE, PAGE, prot | PROT_GROWSDOWN});
 	if (low < first)
 		add(state, HOW_TRY, NR_madvise, (uint64_t[4]){low, first - low, MADV_DONTNEED});
 	if (first < layout->sp)
@@ -221,8 +223,6 @@ static void add_stack(struct exec_state *state)
 		add(state, HOW_ZERO, 0, (uint64_t[4]){gap, layout->arg_start - gap});
 	add(state, HOW_COPY, 0, (uint64_t[4]){layout->arg_start, address(state->stack_image) + (gap - layout->sp),
 		layout->top - layout->arg_start});
-	if (prot != state->host.stack_prot)
-		add(state, HOW_MUST, NR_mprotect, (uint64_t[4]){layout->top - PAGE, PAGE, prot | PROT_GROWSDOWN});
 }
 
 static uint64_t at_least(uint64_t value, uint64_t least)

@@ -87,7 +87,7 @@ static int follow(struct exec_state *state, const char **path)
 		return lode_exec_fail_(state, ENOEXEC, LODE_EXEC_STEP_SCRIPT, *path, "the #! line names no interpreter");
 	if (file->fd < 0 || (!state->script && state->request->from != LODE_EXEC_PATH && file->owned))
 		return lode_exec_fail_(state, ENOENT, LODE_EXEC_STEP_SCRIPT, *path,
-			"a script that has no path cannot be given to its interpreter");
+			SCRIPT_WITHOUT_PATH);
 	if (!file->owned && closes_on_exec(file->fd))
 		return lode_exec_fail_(state, ENOENT, LODE_EXEC_STEP_SCRIPT, *path, "the script's descriptor is closed on exec");
 	lode_exec_tell_(state,

@@ -163,6 +163,7 @@ int lode_exec_privilege_(struct exec_state *state, const char *name);
 /* In a new user namespace: the caller's identity, and no other. */
 int64_t lode_exec_map_identity_(const struct exec_state *state);
 
+#define SCRIPT_WITHOUT_PATH "a script that has no path cannot be given to its interpreter"
 /* script.c: follow #! lines until a file is no script. */
 int lode_exec_scripts_(struct exec_state *state);
 

@@ -293,6 +293,28 @@ static int try_queue(struct exec_state *state)
 	return 0;
 }
 
+/* The first thread goes on as the program: with other rights than the caller's the program would gain or lose some. */
+static int check_rights(struct exec_state *state)
+{
+	static const char *const fields[] = {"\nUid:", "\nGid:", "\nCapPrm:", "\nCapEff:", "\nCapBnd:", "\nCapAmb:",
+		"\nNoNewPrivs:", "\nSeccomp:", "\nSeccomp_filters:"};
+	uint64_t self = (uint64_t)call3(NR_gettid, 0, 0, 0), first = (uint64_t)call3(NR_getpid, 0, 0, 0);
+	char mine[STATUS_VALUE], its[STATUS_VALUE];
+
+	if (self == first)
+		return 0;
+	for (uint32_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+		int status = read_status(mine, state, self, fields[i]), other = read_status(its, state, first, fields[i]);
+
+		if (status == -EIO && other == -EIO) /* a kernel without this field */
+			continue;
+		if (status || other || !string_starts(mine, its) || string_length(mine) != string_length(its))
+			return refuse(state, EPERM,
+				"the first thread, which becomes the program, has other identities, capabilities or filters");
+	}
+	return 0;
+}
+
 int lode_exec_take_over_(struct exec_state *state, void (*rest)(struct exec_state *state))
 {
 	const struct kernel_sigaction action = {.handler = (uint64_t)(uintptr_t)on_stop,
@@ -304,7 +326,9 @@ int lode_exec_take_over_(struct exec_state *state, void (*rest)(struct exec_stat
 
 	if (!mine)
 		return refuse(state, ENOMEM, NULL);
-	status = each_thread(state, check_thread);
+	status = check_rights(state);
+	if (status == 0)
+		status = each_thread(state, check_thread);
 	if (status == 0)
 		status = try_queue(state);
 	if (status)

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <lode/posix.h>
@@ -131,14 +132,27 @@ static int mappings_own(void *host, const struct lode_run *run)
 	return 0;
 }
 
+/* By the kernel, which answers where a store would raise SIGBUS: a file whose pages are mapped may have become shorter. */
+static int copy(struct lode_mappings *mappings, void *dst, const void *src, size_t size)
+{
+	struct iovec from = {.iov_base = (void *)(uintptr_t)src, .iov_len = size}, to = {.iov_base = dst, .iov_len = size};
+	ssize_t done = mappings->fd < 0 ? -1 : process_vm_readv(getpid(), &to, 1, &from, 1, 0);
+
+	if (done == (ssize_t)size)
+		return 0;
+	if (mappings->fd >= 0 && (done >= 0 || (errno != ENOSYS && errno != EPERM)))
+		return failed(mappings, EFAULT);
+	memcpy(dst, src, size); /* no pages of a file, or a filter forbids the call */
+	return 0;
+}
+
 static int mappings_write(void *host, uint64_t addr, const void *bytes, size_t size)
 {
 	struct lode_mappings *mappings = host;
 
 	if (!inside(&mappings->span, addr, size))
 		return failed(mappings, EFAULT);
-	memcpy(pointer(addr), bytes, size);
-	return 0;
+	return copy(mappings, pointer(addr), bytes, size);
 }
 
 static int mappings_fill(void *host, const struct lode_fill *fill, const struct lode_source *source, struct lode_diag *why)
@@ -158,8 +172,7 @@ static int mappings_read(void *host, uint64_t addr, void *bytes, size_t size)
 
 	if (!inside(&mappings->span, addr, size))
 		return failed(mappings, EFAULT);
-	memcpy(bytes, pointer(addr), size);
-	return 0;
+	return copy(mappings, bytes, pointer(addr), size);
 }
 
 static int mappings_protect(void *host, uint64_t addr, uint64_t size, uint32_t prot)

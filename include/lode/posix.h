@@ -43,8 +43,8 @@ int lode_mappings_reserve(struct lode_mappings *mappings, uint64_t *base, const 
  *
  * begin maps the span without access, at its exact addresses, and fails if anything lies there already. Pages between runs
  * stay without access. The machine's page size has to divide the plan's: spans, runs and permissions of parts of a page are refused
- * with EINVAL, a second image before the first is released with EBUSY. A shared file that becomes shorter raises SIGBUS where its pages
- * are touched, while placing too: files of others are to be read into memory first. commit keeps all; lode_mappings_release takes it away.
+ * with EINVAL, a second image before the first is released with EBUSY. A shared file that becomes shorter while placing is refused with EFAULT; later the
+ * program gets SIGBUS. commit keeps all; lode_mappings_release takes it away.
  */
 struct lode_space lode_mappings_space(struct lode_mappings *mappings);
 

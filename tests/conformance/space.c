@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Every space -> the same placings, refusals and failures: what lode/space.h promises, whoever implements it. */
+#define _GNU_SOURCE
 #include "../check.h"
 #include "faulty.h"
 #include "scene.h"
 
 #include <errno.h>
 #include <lode/posix.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 /** One placing through the watching wrapper; what holds after every placing is checked here. */
@@ -309,10 +311,38 @@ static void test_parts_of_pages(void)
 	lode_mappings_release(&mappings);
 }
 
+/** A file that becomes shorter between plan and place: the zeros over its last page are refused, not answered by a signal. */
+static void test_shrinking_file(void)
+{
+	const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+	struct lode_mappings mappings = {.fd = memfd_create("shrinks", 0)};
+	const struct lode_span span = {{0, page}, page};
+	struct lode_space space = lode_mappings_space(&mappings);
+	struct lode_run run = {.prot = LODE_PF_R | LODE_PF_W, .size = page};
+	unsigned char byte = 0;
+
+	if (!CHECK(mappings.fd >= 0) || !CHECK_EQ(ftruncate(mappings.fd, (off_t)page), 0))
+		return;
+	CHECK_EQ(lode_mappings_reserve(&mappings, &run.addr, &span), LODE_OK);
+	CHECK_EQ(space.begin(&mappings, &mappings.reserved), 0);
+	CHECK_EQ(space.share(&mappings, &run), 0);
+	CHECK_EQ(space.write(&mappings, run.addr, "x", 1), 0);
+	CHECK_EQ(space.read(&mappings, run.addr, &byte, 1), 0);
+	CHECK_EQ(byte, 'x');
+	CHECK_EQ(ftruncate(mappings.fd, 0), 0);
+	CHECK(space.write(&mappings, run.addr, "y", 1) != 0);
+	CHECK_EQ(mappings.error, EFAULT);
+	CHECK(space.read(&mappings, run.addr, &byte, 1) != 0);
+	lode_mappings_release(&mappings);
+	close(mappings.fd);
+}
+
 int main(void)
 {
 	check_case("mappings: parts of pages");
 	test_parts_of_pages();
+	check_case("mappings: a file that shrinks");
+	test_shrinking_file();
 	test_subject(&subject_array);
 	test_subject(&subject_array_without_undo);
 	test_subject(&subject_arena);

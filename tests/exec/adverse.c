@@ -474,6 +474,61 @@ static void test_unknown_wishes(void)
 	CHECK_EQ(lode_exec_prepare(&exec, &request, NULL), -EINVAL);
 }
 
+static void *give_up_rights_and_commit(void *unused)
+{
+	const char *const argv[] = {"/bin/true", NULL};
+	struct lode_exec_request request = request_of(argv);
+	struct lode_exec_error why = {0};
+	struct lode_exec exec;
+
+	(void)unused;
+	if (syscall(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || lode_exec_prepare(&exec, &request, &why) != 0)
+		return (void *)1;
+	return lode_exec_commit(&exec, &why) == -EPERM && why.step == LODE_EXEC_STEP_THREADS ? NULL : (void *)1;
+}
+
+/* The first thread has not given up what this one has, and would become the program. */
+static int other_rights(void)
+{
+	pthread_t thread;
+	void *result = NULL;
+
+	if (pthread_create(&thread, NULL, give_up_rights_and_commit, NULL) != 0)
+		return 2;
+	pthread_join(thread, &result);
+	return result != NULL;
+}
+
+static void test_rights_of_the_first_thread(void)
+{
+	CHECK_EQ(outcome(other_rights), 0);
+}
+
+/* Refused before all of it is measured: a million pointers to one long string. */
+static void test_endless_arguments(void)
+{
+	enum { COUNT = 1 << 20, LENGTH = 1 << 17 };
+	const char **argv = calloc(COUNT + 1, sizeof *argv);
+	char *word = malloc(LENGTH);
+	struct lode_exec_error why;
+	struct lode_exec exec;
+
+	if (!CHECK(argv && word))
+		return;
+	memset(word, 'w', LENGTH - 1);
+	word[LENGTH - 1] = '\0';
+	for (int i = 0; i < COUNT; i++)
+		argv[i] = word;
+	{
+		struct lode_exec_request request = request_of(argv);
+
+		request.path = "/bin/true";
+		CHECK_EQ(lode_exec_prepare(&exec, &request, &why), -E2BIG);
+	}
+	free(argv);
+	free(word);
+}
+
 int main(int argc, char **argv)
 {
 	char command[64];
@@ -482,6 +537,8 @@ int main(int argc, char **argv)
 		return 2;
 	static_host = argv[1];
 	CASE(test_unknown_wishes);
+	CASE(test_endless_arguments);
+	CASE(test_rights_of_the_first_thread);
 	CASE(test_robust_mutex);
 	CASE(test_damaged_robust_list);
 	CASE(test_shrinking_file);

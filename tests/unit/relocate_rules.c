@@ -71,6 +71,29 @@ static void test_text(void)
 	CHECK_EQ(dyn_place(NULL, 0), LODE_OK);
 }
 
+/** The segment is writable, but its page is another's, which took it: the pages' permissions count, at both ends of the place. */
+static void test_text_of_another(void)
+{
+	enum { AT = DYN_DATA + 8 };
+	struct lode_run *runs;
+	uint64_t end;
+
+	CHECK_EQ(place_one(8, 0, AT, NULL), LODE_OK);
+	CHECK_EQ(lode_relocations_check(&count, &dyn.image, &dyn.plan, NULL, &dyn.why), LODE_OK);
+	runs = dyn.plan.runs;
+	end = dyn.plan.span.addr + dyn.plan.span.size;
+	for (unsigned i = 0; i < 4; i++) {
+		uint64_t cut = AT + DYN_BIAS + (i < 2 ? 4 : 8);
+
+		runs[0] = (struct lode_run){.addr = dyn.plan.span.addr, .size = cut - dyn.plan.span.addr, .prot = i == 1 ? 4 : 6};
+		runs[1] = (struct lode_run){.addr = cut, .size = end - cut, .prot = i == 0 ? 4 : 6};
+		dyn.plan.nruns = i == 3 ? 0 : 2;
+		CHECK_EQ(lode_relocations_check(&count, &dyn.image, &dyn.plan, NULL, &dyn.why), i == 2 ? LODE_OK : LODE_ERR_POLICY);
+		if (i != 2)
+			CHECK_EQ(dyn.why.rule, LODE_RULE_RELOC_TEXT);
+	}
+}
+
 struct resolver {
 	unsigned calls;
 	char name[16];
@@ -295,6 +318,7 @@ int main(void)
 	CASE(test_no_addends);
 	CASE(test_range);
 	CASE(test_text);
+	CASE(test_text_of_another);
 	CASE(test_symbols);
 	CASE(test_resolve);
 	CASE(test_irelative);

@@ -47,7 +47,11 @@ static void add_memory(struct words *words, const struct vmm *vm)
 	unsigned long long mib = vm->ram.size >> 20;
 
 	add(words, "-machine");
-	add(words, "q35,accel=tcg,memory-backend=ram,vmport=off,smbus=off,sata=off,usb=off");
+	add(words, "q35,memory-backend=ram,vmport=off,smbus=off,sata=off,usb=off");
+	/* With a thread for each processor QEMU 7.2 loses a store to code that another processor is executing: it runs the old
+	 * translation for ever. Linux writes to its code while it runs (static keys). */
+	add(words, "-accel");
+	add(words, "tcg,thread=single");
 	add(words, "-object");
 	add(words, "memory-backend-file,id=ram,mem-path=/proc/self/fd/%d,size=%lluM,share=on", inherit(vm->ram.fd), mib);
 	add(words, "-m");

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Process 1 of a Linux guest: says what machine it finds, then does what do=WORD on the kernel's command line says. */
 #include <fcntl.h>
+#include <sched.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/io.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
 #include <sys/stat.h>
@@ -74,6 +77,68 @@ static void echo(void)
 		printf("read %s", line);
 }
 
+/*
+ * Code that another processor writes to
+ */
+
+/** `mov $number, %eax; ret`, and who has written and who has executed which number. */
+struct code {
+	unsigned char bytes[64];
+	volatile uint32_t written, executed, lost;
+};
+
+static void move_to(size_t processor)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(processor, &set);
+	sched_setaffinity(0, sizeof set, &set);
+}
+
+/* Instructions that a processor fetches behind cpuid are those that are written. Ref: Intel SDM volume 3A, 9.1.3. */
+static uint32_t execute(const struct code *code)
+{
+	uint32_t a = 0, b, c, d;
+
+	__asm__ volatile("cpuid" : "+a"(a), "=b"(b), "=c"(c), "=d"(d) : : "memory");
+	return ((uint32_t (*)(void))(uintptr_t)code->bytes)();
+}
+
+static _Noreturn void execute_all(struct code *code)
+{
+	move_to(0);
+	for (;;) {
+		uint32_t number = code->written;
+
+		if (execute(code) < number)
+			code->lost++;
+		code->executed = number;
+		__builtin_ia32_pause();
+	}
+}
+
+static void store_code(void)
+{
+	enum { CHANGES = 3000 };
+	struct code *code = mmap(NULL, sizeof *code, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (code == MAP_FAILED)
+		return;
+	memcpy(code->bytes, "\xb8\0\0\0\0\xc3", 6);
+	if (fork() == 0)
+		execute_all(code);
+	move_to(1);
+	for (uint32_t number = 1; number <= CHANGES; number++) {
+		*(volatile uint32_t *)(void *)(code->bytes + 1) = number;
+		__sync_synchronize();
+		code->written = number;
+		while (code->executed != number)
+			__builtin_ia32_pause();
+	}
+	printf("code was changed %d times, %u lost\n", CHANGES, code->lost);
+}
+
 static void act(const char *what)
 {
 	if (strncmp(what, "echo", 4) == 0)
@@ -83,6 +148,8 @@ static void act(const char *what)
 	else if (strncmp(what, "debug", 5) == 0)
 		for (const char *c = "written to port E9h\n"; *c; c++)
 			put_port(0xe9, (unsigned char)*c);
+	else if (strncmp(what, "store", 5) == 0)
+		store_code();
 	else if (strncmp(what, "wait", 4) == 0)
 		pause();
 	else if (strncmp(what, "panic", 5) == 0)

@@ -101,6 +101,7 @@ static int mappings_begin(void *host, const struct lode_range *span)
 	if (!mappings->reserved.size && take_span(mappings, span) != 0)
 		return -1;
 	mappings->span = *span;
+	mappings->page_ = 0;
 	return 0;
 }
 
@@ -132,17 +133,24 @@ static int mappings_own(void *host, const struct lode_run *run)
 	return 0;
 }
 
-/* By the kernel, which answers where a store would raise SIGBUS: a file whose pages are mapped may have become shorter. */
-static int copy(struct lode_mappings *mappings, void *dst, const void *src, size_t size)
+/*
+ * The first bytes of a page by the kernel, which answers where a store would raise SIGBUS: a file whose pages are mapped may have
+ * become shorter. Relocations are many a page.
+ */
+static int copy(struct lode_mappings *mappings, uint64_t addr, void *dst, const void *src, size_t size)
 {
+	const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), first = addr - addr % page;
 	struct iovec from = {.iov_base = (void *)(uintptr_t)src, .iov_len = size}, to = {.iov_base = dst, .iov_len = size};
-	ssize_t done = mappings->fd < 0 ? -1 : process_vm_readv(getpid(), &to, 1, &from, 1, 0);
+	bool known = mappings->fd < 0 || (first == mappings->page_ && size <= page - addr % page);
+	ssize_t done = known ? -1 : process_vm_readv(getpid(), &to, 1, &from, 1, 0);
 
-	if (done == (ssize_t)size)
+	if (done == (ssize_t)size) {
+		mappings->page_ = first;
 		return 0;
-	if (mappings->fd >= 0 && (done >= 0 || (errno != ENOSYS && errno != EPERM)))
+	}
+	if (!known && (done >= 0 || (errno != ENOSYS && errno != EPERM)))
 		return failed(mappings, EFAULT);
-	memcpy(dst, src, size); /* no pages of a file, or a filter forbids the call */
+	memcpy(dst, src, size); /* safe, or a filter forbids the call */
 	return 0;
 }
 
@@ -152,7 +160,7 @@ static int mappings_write(void *host, uint64_t addr, const void *bytes, size_t s
 
 	if (!inside(&mappings->span, addr, size))
 		return failed(mappings, EFAULT);
-	return copy(mappings, pointer(addr), bytes, size);
+	return copy(mappings, addr, pointer(addr), bytes, size);
 }
 
 static int mappings_fill(void *host, const struct lode_fill *fill, const struct lode_source *source, struct lode_diag *why)
@@ -172,7 +180,7 @@ static int mappings_read(void *host, uint64_t addr, void *bytes, size_t size)
 
 	if (!inside(&mappings->span, addr, size))
 		return failed(mappings, EFAULT);
-	return copy(mappings, bytes, pointer(addr), size);
+	return copy(mappings, addr, bytes, pointer(addr), size);
 }
 
 static int mappings_protect(void *host, uint64_t addr, uint64_t size, uint32_t prot)

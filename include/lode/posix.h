@@ -26,6 +26,8 @@ struct lode_mappings {
 	struct lode_range reserved;
 	struct lode_range span;
 	int error;
+
+	uint64_t page_; /* where the last bytes were put */
 };
 
 /**
@@ -43,8 +45,9 @@ int lode_mappings_reserve(struct lode_mappings *mappings, uint64_t *base, const 
  *
  * begin maps the span without access, at its exact addresses, and fails if anything lies there already. Pages between runs
  * stay without access. The machine's page size has to divide the plan's: spans, runs and permissions of parts of a page are refused
- * with EINVAL, a second image before the first is released with EBUSY. A shared file that becomes shorter while placing is refused with EFAULT; later the
- * program gets SIGBUS. commit keeps all; lode_mappings_release takes it away.
+ * with EINVAL, a second image before the first is released with EBUSY. A file that has become shorter is found out by process_vm_readv(2),
+ * where that is allowed, and refused with EFAULT; one that becomes shorter later raises SIGBUS where its pages are touched.
+ * commit keeps all; lode_mappings_release takes it away.
  */
 struct lode_space lode_mappings_space(struct lode_mappings *mappings);
 

@@ -333,9 +333,12 @@ static void test_shrinking_file(void)
 	CHECK_EQ(space.begin(&mappings, &mappings.reserved), 0);
 	CHECK_EQ(space.share(&mappings, &run), 0);
 	CHECK_EQ(space.write(&mappings, run.addr, "x", 1), 0);
+	CHECK_EQ(space.write(&mappings, run.addr + 1, "y", 1), 0);
 	CHECK_EQ(space.read(&mappings, run.addr, &byte, 1), 0);
 	CHECK_EQ(byte, 'x');
 	CHECK_EQ(ftruncate(mappings.fd, 0), 0);
+	CHECK_EQ(space.share(&mappings, &run), 0);
+	mappings.page_ = 0;
 	CHECK(space.write(&mappings, run.addr, "y", 1) != 0);
 	CHECK_EQ(mappings.error, EFAULT);
 	CHECK(space.read(&mappings, run.addr, &byte, 1) != 0);

@@ -137,6 +137,8 @@ void rule_NOTE_COUNT(struct bad *b)
 	memset(b->file.out.bytes + extent.offset, 0, MANY * EMPTY);
 	bad_want(b, LODE_FIELD_NOTE_COUNT, LODE_NO_INDEX, 65537, extent.offset + 65536 * EMPTY);
 	b->want.limit = 65536;
+	CHECK_EQ(lode_note_find(&note, &b->file.image, "GNU", 3, &b->why), LODE_ERR_MALFORMED);
+	CHECK_EQ(b->why.rule, LODE_RULE_NOTE_COUNT);
 	lode_notes_begin(&notes, &b->file.image, &extent, 4);
 	do
 		b->status = lode_note_next(&note, &notes, &b->why);

@@ -157,6 +157,7 @@ void plan_free(struct lode_plan *plan)
 	free(plan->fills);
 	plan->runs = NULL;
 	plan->fills = NULL;
+	plan->nruns = plan->nfills = 0;
 }
 
 int file_plan(struct lode_plan *plan, const struct file *file, const struct lode_policy *policy, struct lode_diag *why)

@@ -21,11 +21,12 @@ struct lode_diag lode_at_reloc_(const struct lode_walk_ *walk, const struct lode
 	return lode_at_entry_(field, entry->index, offset, value, 0);
 }
 
+/* A plan without runs is one of which only the addresses are asked. */
 static uint32_t prot_at(const struct lode_plan *plan, uint64_t addr)
 {
 	const struct lode_run *run = lode_plan_run_at(plan, addr, 1);
 
-	return run ? run->prot : 0;
+	return run ? run->prot : LODE_PF_W;
 }
 
 /* Whether both ends lie in pages that are writable when all is done: where the last segment takes a page, its permissions count. */

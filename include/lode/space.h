@@ -94,6 +94,7 @@ struct lode_relocation_count {
 };
 /**
  * lode_relocations_check - read every dynamic relocation of the image and check it without any effect
+ * @plan: if it has no runs, the permissions are those of the segments alone
  * Errors: dynamic-*, reloc-*, symbol-*, source-*.
  * Ref: psABI supplements of x86-64, i386, AArch64, RISC-V; RELR: gABI proposal, docs/refs.md.
  */

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -170,47 +171,60 @@ static size_t look_ahead(void *head, size_t size)
 	return got > 0 ? (size_t)got : 0;
 }
 
-/* All that comes out of standard input, as an anonymous file that can be executed; or -1. */
-static int spool(void)
+/* An anonymous file that can be executed, or -1. A limit for files counts for it too, and its signal would end this process. */
+static int anonymous_file(void)
 {
-	enum { EXECUTABLE = 0x10, PIECE = 1 << 16 };
-	static char piece[PIECE];
-	int fd = memfd_create("program", MFD_CLOEXEC | EXECUTABLE);
-	uint64_t size = 0;
-	ssize_t got = 0;
+	enum { EXECUTABLE = 0x10 };
+	struct rlimit limit;
+	int fd;
 
-	if (fd < 0 && errno == EINVAL) /* before Linux 6.3 there was no flag */
-		fd = memfd_create("program", MFD_CLOEXEC);
-	while (fd >= 0 && size < SPOOL_MOST && (got = read(STDIN_FILENO, piece, PIECE)) != 0) {
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0 || write(fd, piece, (size_t)got) != got)
-			break;
-		size += (uint64_t)got;
+	if (getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur != RLIM_INFINITY)
+		return -1;
+	fd = memfd_create("program", MFD_CLOEXEC | EXECUTABLE);
+	return fd >= 0 || errno != EINVAL ? fd : memfd_create("program", MFD_CLOEXEC); /* before Linux 6.3 there was no flag */
+}
+
+/* All that comes out of standard input; false with errno. */
+static bool spool(int fd)
+{
+	static char piece[1 << 16];
+	uint64_t size = 0;
+	ssize_t got = 0, put = 0;
+
+	while ((got = read(STDIN_FILENO, piece, sizeof piece)) != 0) {
+		if (got < 0 && errno != EINTR)
+			return false;
+		for (ssize_t at = 0; at < got; at += put) {
+			put = write(fd, piece + at, (size_t)(got - at));
+			if (put <= 0)
+				return false;
+		}
+		size += got > 0 ? (uint64_t)got : 0;
+		if (size > SPOOL_MOST) {
+			errno = EFBIG;
+			return false;
+		}
 	}
-	if (fd < 0 || got == 0)
-		return fd;
-	if (size >= SPOOL_MOST)
-		errno = EFBIG;
-	close(fd);
-	return -1;
+	return true;
 }
 
 /* An ELF file that comes through a pipe, read to its end. The program finds standard input as it is: at its end. */
 static enum job judge_spooled(struct launch *launch)
 {
-	int input = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1), fd = input < 0 ? -1 : spool();
-	enum job job = JOB_NONE;
+	int fd = anonymous_file(), input = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	enum job job = JOB_EXEC; /* without such a file it is left to exec, unjudged */
 
-	if (fd < 0 || dup2(fd, STDIN_FILENO) < 0) {
-		complain(INPUT_NAME, "%m");
-	} else {
-		job = judge("-", launch->trace);
+	if (fd >= 0 && input >= 0) {
+		job = JOB_NONE;
+		if (spool(fd) && dup2(fd, STDIN_FILENO) >= 0)
+			job = judge("-", launch->trace);
+		else
+			complain(INPUT_NAME, "%m");
 		dup2(input, STDIN_FILENO);
+		launch->fd = fd;
 	}
 	if (input >= 0)
 		close(input);
-	launch->fd = fd;
 	return job;
 }
 

@@ -290,8 +290,21 @@ def own_files():
     if library:
         piped = lode("run", "-", stdin=harness.read(library))
         case("run: a library in a pipe", equal(piped.status, 1), "shared library" in piped.err)
-    piped = lode("run", "-", "-c", "exit 3", stdin=harness.read("/bin/sh"))
-    case("run: a program in a pipe", equal(piped.status, 3), equal(piped.err, ""))
+    for limit in ("unlimited", "8"):
+        piped = subprocess.run(["sh", "-c", 'ulimit -f %s; cat /bin/sh | "$1" run - -c "exit 3"' % limit, "sh", LODE], capture_output=True)
+        case("run: a program in a pipe, files limited to " + limit, equal(piped.returncode, 3), equal(piped.stderr, b""))
+    for verb in ("exec", "run"):
+        for begin in ("X", "#!/bin/sh\n"):
+            waiting = subprocess.Popen([LODE, verb, "-"], stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
+            waiting.stdin.write(begin.encode())
+            waiting.stdin.flush()
+            try:
+                ended = waiting.wait(timeout=60)
+            except subprocess.TimeoutExpired:
+                ended = "still waiting"
+                waiting.kill()
+            waiting.communicate()
+            case("%s: a pipe that begins with %r is not waited for" % (verb, begin), equal(ended, 126))
     packed = write("program.gz", gzip.compress(harness.read("/bin/true")))
     os.chmod(packed, 0o755)
     refused = lode("exec", packed)

@@ -7,9 +7,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* Exit status by verdict; several files: the worst. */
-enum { EXIT_CLEAN = 0, EXIT_MALFORMED = 1, EXIT_ODD = 3, EXIT_UNREADABLE = 4 };
-
 enum { OPT_FOR = 1, OPT_JSON, OPT_STRICT, OPT_NO_HINTS, OPT_EXPLAIN, OPT_LIST, OPT_VERBOSE, OPT_COLOR };
 
 static const struct option options[] = {
@@ -64,7 +61,7 @@ struct run {
 
 static void note_status(struct run *run, int status)
 {
-	static const int rank[] = {[EXIT_CLEAN] = 0, [EXIT_ODD] = 1, [EXIT_MALFORMED] = 2, [EXIT_UNREADABLE] = 3};
+	static const int rank[] = {[EXIT_DONE] = 0, [EXIT_ODD] = 1, [EXIT_MALFORMED] = 2, [EXIT_UNREADABLE] = 3};
 
 	if (rank[status] > rank[run->status])
 		run->status = status;
@@ -76,7 +73,7 @@ static int status_of(const struct check *c, bool strict)
 	enum check_severity worst = check_worst(c, strict, &clean);
 
 	if (clean)
-		return EXIT_CLEAN;
+		return EXIT_DONE;
 	if (worst == CHECK_UNREADABLE)
 		return EXIT_UNREADABLE;
 	return worst >= CHECK_REFUSED ? EXIT_MALFORMED : EXIT_ODD;
@@ -145,23 +142,34 @@ static void fail(struct run *run, const char *name, const char *why)
 	json_object_end(&run->out);
 }
 
-/* One ELF file, given by its bytes. */
-static void check_source(struct run *run, const char *name, const char *inside, const struct lode_source *source)
+/* What is looked at, with its bytes; NULL: there is no memory, and that was said. */
+static struct check *begin(struct run *run, const char *name, const char *inside, const struct lode_source *bytes)
 {
 	struct check *c = calloc(1, sizeof *c);
 
-	if (!c) {
+	if (c)
+		*c = (struct check){.name = name, .inside = inside, .targets = run->targets, .base = *bytes};
+	else
 		fail(run, name, "no memory");
-		return;
-	}
-	c->name = name;
-	c->inside = inside;
-	c->targets = run->targets;
-	c->base = *source;
-	examine(c);
+	return c;
+}
+
+static void end(struct run *run, struct check *c)
+{
 	report(run, c);
 	check_close(c);
 	free(c);
+}
+
+/* One ELF file, given by its bytes. */
+static void check_source(struct run *run, const char *name, const char *inside, const struct lode_source *source)
+{
+	struct check *c = begin(run, name, inside, source);
+
+	if (!c)
+		return;
+	examine(c);
+	end(run, c);
 }
 
 /* A member of an archive as a source of its own. */
@@ -264,19 +272,16 @@ static void check_member(struct run *run, const struct input *input, const struc
 /* There is no member's header where one should be. */
 static void check_damaged(struct run *run, const struct input *input, uint64_t offset)
 {
-	struct check *c = calloc(1, sizeof *c);
+	struct check *c = begin(run, input->name, "", &input->source);
 	struct lode_diag why = lode_diag_of(LODE_RULE_LINK_ARCHIVE, LODE_FIELD_ARCHIVE_HEADER, offset, input->source.size);
 
-	if (!c) {
-		fail(run, input->name, "no memory");
+	if (!c)
 		return;
-	}
-	*c = (struct check){.name = input->name, .inside = "", .targets = FOR_ANY, .guess = "it is an archive"};
+	c->targets = FOR_ANY;
+	c->guess = "it is an archive";
 	why.offset = offset;
 	check_add_core(c, &why);
-	report(run, c);
-	check_close(c);
-	free(c);
+	end(run, c);
 }
 
 static void check_members(struct run *run, const struct input *input, struct archive_walk *walk)
@@ -303,14 +308,12 @@ static void check_members(struct run *run, const struct input *input, struct arc
 /* The file itself is looked at for its setup header, then what is inside of it. */
 static void check_kernel(struct run *run, const char *name, struct input *input)
 {
-	struct check *c = calloc(1, sizeof *c);
+	struct check *c = begin(run, name, "", &input->source);
 
-	if (!c) {
-		fail(run, name, "no memory");
+	if (!c)
 		return;
-	}
-	*c = (struct check){.name = name, .inside = "", .targets = run->targets, .base = input->source, .source = input->source,
-		.bzimage = true};
+	c->source = input->source;
+	c->bzimage = true;
 	if (c->targets == 0) {
 		c->targets = FOR_LINUX;
 		c->guess = "it is a bzImage";
@@ -324,9 +327,7 @@ static void check_kernel(struct run *run, const char *name, struct input *input)
 	} else {
 		check_seen(c, "the image inside was not looked at: %s", input->error);
 	}
-	report(run, c);
-	check_close(c);
-	free(c);
+	end(run, c);
 }
 
 static bool begins_bzimage(const struct input *input)
@@ -450,11 +451,5 @@ int cmd_check(int argc, char **argv)
 		return tell_rules(&run, words.noperands);
 	if (words.noperands == 0)
 		return misuse(&command, "FILE is missing");
-	status = check_files(&run, words.operands, words.noperands);
-	/* What nobody could read must not look like a verdict. */
-	if (fflush(stdout) == 0 && !ferror(stdout))
-		return status;
-	complain(NULL, "standard output: %m");
-	clearerr(stdout);
-	return EXIT_UNREADABLE;
+	return check_files(&run, words.operands, words.noperands);
 }

@@ -12,6 +12,8 @@ enum { PAGE = 4096, LARGE_PAGE = 65536 }; /* the larger one: which linkers align
 
 /* Exit status of every verb that has none of its own. */
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_MISUSE = 2 };
+/* What check says more. */
+enum { EXIT_MALFORMED = 1, EXIT_ODD = 3, EXIT_UNREADABLE = 4 };
 
 /*
  * Verbs (main.c)

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { SCRIPT_SIZE = 4096, DEEP = 4 };
+enum { SCRIPT_SIZE = 4096, DEEP = 4, SCRIPTS = 64 };
 
 /* Those of ld on Debian and Ubuntu, and elsewhere. */
 static const char *const system_directories[] = {
@@ -60,8 +60,10 @@ static int load_file(struct libraries *libraries, const char *path, int depth)
 	size_t length = strlen(path);
 	char text[SCRIPT_SIZE];
 
-	if (depth < DEEP && read_script(text, path))
+	if (depth < DEEP && libraries->nscripts < SCRIPTS && read_script(text, path)) {
+		libraries->nscripts++;
 		return load_script(libraries, text, depth);
+	}
 	if (length > 2 && strcmp(path + length - 2, ".a") == 0)
 		return libraries->archive(libraries->host, path);
 	if (dlopen(path, RTLD_NOW | RTLD_GLOBAL))

@@ -11,6 +11,7 @@ struct libraries {
 	int ndirectories;
 	int (*archive)(void *host, const char *path);
 	void *host;
+	int nscripts; /* that were followed */
 };
 
 /*

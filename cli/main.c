@@ -58,12 +58,12 @@ static int help(int argc, char **argv)
 }
 
 /* Output that did not reach its reader (a full disk) must not end in status 0. */
-static int finish(int status)
+static int finish(int status, int unwritten)
 {
 	if (fflush(stdout) == 0 && !ferror(stdout))
 		return status;
 	complain(NULL, "standard output: %m");
-	return status == EXIT_DONE ? EXIT_FAILED : status;
+	return status == EXIT_DONE ? unwritten : status;
 }
 
 int main(int argc, char **argv)
@@ -75,10 +75,10 @@ int main(int argc, char **argv)
 		return EXIT_MISUSE;
 	}
 	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0)
-		return finish(help(argc - 1, argv + 1));
+		return finish(help(argc - 1, argv + 1), EXIT_FAILED);
 	if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
 		puts("lode " LODE_VERSION);
-		return finish(EXIT_DONE);
+		return finish(EXIT_DONE, EXIT_FAILED);
 	}
 	verb = find_verb(argv[1]);
 	if (!verb)
@@ -86,5 +86,6 @@ int main(int argc, char **argv)
 	/* Programs that these two become have the descriptors that lode was given. */
 	if (verb->run != cmd_exec && verb->run != cmd_run)
 		open_standard();
-	return finish(verb->run(argc - 1, argv + 1));
+	/* Of check EXIT_FAILED is a verdict. */
+	return finish(verb->run(argc - 1, argv + 1), verb->run == cmd_check ? EXIT_UNREADABLE : EXIT_FAILED);
 }

@@ -46,9 +46,8 @@ static void count_type(struct reloc_types *types, uint32_t type)
 
 void show_relocs_count(struct reloc_types *types, const struct show *show, const struct lode_reltab *table)
 {
-	struct lode_rel rel;
-
 	const uint64_t most = show_allowance(show) / 8;
+	struct lode_rel rel;
 
 	for (uint64_t i = 0; i < table->count; i++) {
 		if (i == most || lode_rel_read(&rel, &show->file.image, table, i, NULL) != LODE_OK) {
@@ -133,7 +132,7 @@ static void print_types(const struct show *show, const struct reloc_types *types
 	if (types->relr > 0)
 		printf("  %10" PRIu64 "  relative, packed in %" PRIu64 " RELR words\n", types->relr, types->total);
 	if (types->bad)
-		puts("              the rest cannot be read");
+		puts("              the rest is not read");
 }
 
 static void print_table(const struct show *show, const char *title, const struct lode_reltab *table)

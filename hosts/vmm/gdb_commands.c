@@ -11,17 +11,22 @@ static void reply_done(struct vmm_gdb *gdb, bool good)
 	lode_gdb_reply_(gdb, good ? "OK" : "E01");
 }
 
-static void read_registers(struct vmm_gdb *gdb)
+/* What was read; nothing: why not. */
+static void reply_bytes(struct vmm_gdb *gdb, const unsigned char *bytes, uint64_t size, const char *error)
 {
-	unsigned char bytes[GDB_REGISTERS];
-	uint32_t size = lode_gdb_registers_get_(bytes, gdb_chosen(gdb));
-
 	lode_gdb_begin_(gdb);
 	if (size)
 		lode_gdb_add_hex_(gdb, bytes, size);
 	else
-		lode_gdb_add_(gdb, "E01");
+		lode_gdb_add_(gdb, error);
 	lode_gdb_end_(gdb);
+}
+
+static void read_registers(struct vmm_gdb *gdb)
+{
+	unsigned char bytes[GDB_REGISTERS];
+
+	reply_bytes(gdb, bytes, lode_gdb_registers_get_(bytes, gdb_chosen(gdb)), "E01");
 }
 
 static void write_registers(struct vmm_gdb *gdb, const char *text)
@@ -45,9 +50,7 @@ static void one_register(struct vmm_gdb *gdb, const char *text)
 		lode_gdb_take_bytes_(bytes + offset, text, size);
 		reply_done(gdb, lode_gdb_registers_set_(gdb_chosen(gdb), bytes));
 	} else {
-		lode_gdb_begin_(gdb);
-		lode_gdb_add_hex_(gdb, bytes + offset, size);
-		lode_gdb_end_(gdb);
+		reply_bytes(gdb, bytes + offset, size, "E01");
 	}
 }
 
@@ -58,13 +61,7 @@ static void read_memory(struct vmm_gdb *gdb, const char *text)
 
 	if (size > sizeof bytes - 2)
 		size = sizeof bytes - 2;
-	size = lode_gdb_memory_read_(gdb_chosen(gdb), bytes, addr, size);
-	lode_gdb_begin_(gdb);
-	if (size)
-		lode_gdb_add_hex_(gdb, bytes, size);
-	else
-		lode_gdb_add_(gdb, "E14");
-	lode_gdb_end_(gdb);
+	reply_bytes(gdb, bytes, lode_gdb_memory_read_(gdb_chosen(gdb), bytes, addr, size), "E14");
 }
 
 static void write_memory(struct vmm_gdb *gdb, const char *text)

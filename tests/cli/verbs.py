@@ -320,6 +320,8 @@ def own_files():
     damaged = lode("check", write("cut.a", b"!<arch>\n" + b"x" * 100))
     case("check: a damaged archive", equal(damaged.status, 1), "link-archive" in damaged.out, "file offset 0x8" in damaged.out)
     case("check: hints that are not shown", '"hidden": [' in lode("check", "-qj", "/bin/true").out)
+    with open("/dev/full", "wb") as full:
+        case("check: a verdict that nobody could read", equal(subprocess.run([LODE, "check", "-q", "/bin/true"], stdout=full, stderr=subprocess.DEVNULL).returncode, 4))
     for option in ("--list", "--explain=header-magic"):
         case("check %s with a file" % option, equal(lode("check", option, "/bin/true").status, 2))
     case("units in small letters", equal(lode("show", "--page-size=64k", "/bin/true").status, 0))

@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
@@ -504,6 +505,40 @@ static void test_rights_of_the_first_thread(void)
 	CHECK_EQ(outcome(other_rights), 0);
 }
 
+/* The page that the new stack's top will be in, read-only; and processor flags that a program does not begin with. */
+static int odd_stack_and_flags(void)
+{
+	const char *const argv[] = {"/bin/true", NULL};
+	uintptr_t page = (uintptr_t)getauxval(AT_RANDOM) & ~(uintptr_t)4095;
+	struct lode_exec_request request = request_of(argv);
+
+	request.path = "/bin/true";
+	if (mprotect((void *)page, 4096, PROT_READ) != 0)
+		return 2;
+	return become(&request);
+}
+
+static int alignment_checked(void)
+{
+	const char *const argv[] = {"/bin/true", NULL};
+	struct lode_exec_request request = request_of(argv);
+	struct lode_exec_error why;
+	struct lode_exec exec;
+
+	request.path = "/bin/true";
+	if (lode_exec_prepare(&exec, &request, &why) != 0)
+		return 2;
+	__asm__ volatile("sub $128, %%rsp\n\tpushfq\n\torq $0x40000, (%%rsp)\n\tpopfq\n\tadd $128, %%rsp" : : : "cc", "memory");
+	lode_exec_commit(&exec, &why);
+	return 3;
+}
+
+static void test_odd_stack_and_flags(void)
+{
+	CHECK_EQ(outcome(odd_stack_and_flags), 0);
+	CHECK_EQ(outcome(alignment_checked), 0);
+}
+
 /* Refused before all of it is measured: a million pointers to one long string. */
 static void test_endless_arguments(void)
 {
@@ -538,6 +573,7 @@ int main(int argc, char **argv)
 	static_host = argv[1];
 	CASE(test_unknown_wishes);
 	CASE(test_endless_arguments);
+	CASE(test_odd_stack_and_flags);
 	CASE(test_rights_of_the_first_thread);
 	CASE(test_robust_mutex);
 	CASE(test_damaged_robust_list);

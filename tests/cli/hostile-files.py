@@ -210,8 +210,8 @@ def library(tags, segments=(), size=0x4000, strings=b""):
     table = b"".join(struct.pack("<QQ", *tag) for tag in (*tags, (0, 0)))
     own = [(1, 6, 0, 0x400000, 0, size, size, 4096), (2, 6, 0x2000, 0x402000, 0, len(table), len(table), 8), *segments]
     data = bytearray(max(0x4000, 0x3000 + len(strings)))
-    data[:64] = TRUE[:16] + struct.pack("<HHIQQQIHHHHHH", 3, 62, 1, 0x400000, 64, 0, 0, 64, 56, len(own), 64, 0, 0)
-    data[64:64 + 56 * len(own)] = b"".join(struct.pack("<IIQQQQQQ", *segment) for segment in own)
+    data[:64] = TRUE[:16] + struct.pack("<HHIQQQIHHHHHH", 3, 62, 1, 0x400000, len(data), 0, 0, 64, 56, len(own), 64, 0, 0)
+    data += b"".join(struct.pack("<IIQQQQQQ", *segment) for segment in own)
     data[0x2000:0x2000 + len(table)] = table
     data[0x3000:0x3000 + len(strings)] = strings
     file = write("library", data)
@@ -227,16 +227,16 @@ def amplified():
         for words in (("show",), ("show", "--json")):
             result, took = cpu(lambda: lode(*words, file))
             case("%s of a table of a tebibyte of %s" % (words[-1], title), equal(result.status, 0), (took < 60, "%.1f s" % took))
-    notes = b"".join(struct.pack("<III4sIII4s", 4, 4096, 1, b"GNU\0", 4, 0, 1, b"GNU\0") for _ in range(2000)) + bytes(8192)
-    nested = [(4, 4, 0x3000 + 32 * k, 0x403000, 0, len(notes) - 32 * k, len(notes) - 32 * k, 4) for k in range(0, 140)]
-    file = library((), segments=nested, strings=notes, size=0x3000 + len(notes))
+    notes = struct.pack("<III4s", 4, 4096, 77, b"GNU\0") * 6000
+    nested = [(4, 4, 0x3000 + 16 * k, 0x403000, 0, 15 * 4112, 15 * 4112, 4) for k in range(0, 2000)]
+    file = library((), segments=nested, strings=notes)
     result, took = cpu(lambda: lode("show", "--json", file))
     case("notes over one another", equal(result.status, 0), (len(result.raw) < 64 << 20, len(result.raw)), (took < 60, "%.1f s" % took))
     path_, linker = b"\0libnone.so\0" + b"/:" * 1900 + b"\0", b"/lib64/ld-linux-x86-64.so.2\0"
     where = [(3, 4, 0x3000 + len(path_), 0x403000 + len(path_), 0, len(linker), len(linker), 1)]
     tags = ((5, 0x403000), (10, len(path_)), (6, 0x403000), (29, 12), *[(1, 1)] * 200)
     result, took = cpu(lambda: lode("check", "--for=linux-process", library(tags, segments=where, strings=path_ + linker)))
-    case("two hundred libraries along two thousand folders", (result.status in (0, 1, 3), result.status), (took < 0.5, "%.2f s" % took))
+    case("two hundred libraries along two thousand folders", (result.status in (0, 1, 3), result.status), "work-limit" in result.out)
 
 
 names()

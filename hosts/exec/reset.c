@@ -3,6 +3,14 @@
  * futexes. */
 #include "state.h"
 
+/* What is too long is folded into letters: two values that are equal stay so, and others hardly become it. */
+static void add_character(char value[STATUS_VALUE], uint32_t at, char c)
+{
+	char *place = &value[at % (STATUS_VALUE - 1)];
+
+	*place = at < STATUS_VALUE - 1 ? c : (char)('A' + ((uint32_t)(unsigned char)*place * 31 + (unsigned char)c) % 26);
+}
+
 /* The file is read to its end in pieces: a list of groups may be long. A field begins with the end of the line before it. */
 static int find_field(char value[STATUS_VALUE], const struct exec_state *state, int64_t fd, const char *field)
 {
@@ -15,11 +23,11 @@ static int find_field(char value[STATUS_VALUE], const struct exec_state *state, 
 		for (const char *at = buf; at < buf + n; at++) {
 			if (*next) {
 				next = *at == *next ? next + 1 : field + (*at == '\n');
-			} else if (*at == '\n' || length == STATUS_VALUE - 1) {
-				value[length] = 0;
+			} else if (*at == '\n') {
+				value[length < STATUS_VALUE - 1 ? length : STATUS_VALUE - 1] = 0;
 				return 0;
-			} else if (*at != ' ' && *at != '\t') {
-				value[length++] = *at;
+			} else if (length || (*at != ' ' && *at != '\t')) {
+				add_character(value, length++, *at);
 			}
 		}
 	return n < 0 ? (int)n : -EIO;

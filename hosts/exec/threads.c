@@ -296,7 +296,7 @@ static int try_queue(struct exec_state *state)
 /* The first thread goes on as the program: with other rights than the caller's the program would gain or lose some. */
 static int check_rights(struct exec_state *state)
 {
-	static const char *const fields[] = {"\nUid:", "\nGid:", "\nCapPrm:", "\nCapEff:", "\nCapBnd:", "\nCapAmb:",
+	static const char *const fields[] = {"\nUid:", "\nGid:", "\nGroups:", "\nCapPrm:", "\nCapEff:", "\nCapBnd:", "\nCapAmb:",
 		"\nNoNewPrivs:", "\nSeccomp:", "\nSeccomp_filters:"};
 	uint64_t self = (uint64_t)call3(NR_gettid, 0, 0, 0), first = (uint64_t)call3(NR_getpid, 0, 0, 0);
 	char mine[STATUS_VALUE], its[STATUS_VALUE];

@@ -163,7 +163,8 @@ void lode_exec_cancel(struct lode_exec *exec);
  * a thread that blocks every signal, signals that cannot be queued (RLIMIT_SIGPENDING), a leader that has exited or does not take
  * the signal within some seconds, and, if there are no other threads, memory shared with another process (a vfork child).
  * Other threads end where they are; the leader's thread goes on as the new program, with the caller's signal mask, if the caller is
- * not the leader itself. Signal 33 is used for that.
+ * not the leader itself: identities, groups, capabilities and filters must then be the leader's too (EPERM); namespaces, root and working
+ * directory, scheduling and keyrings are the leader's. Signal 33 is used for that.
  * Behind the point of no return a failure ends the process by SIGSEGV, as in the kernel: what prepare could try has been tried, but
  * the kernel may still refuse a step (identities, capabilities, limits, moving pages, rseq); with other threads also one that does
  * not end within about ten seconds (it waits in the kernel or has begun to block the signal), and memory shared with another

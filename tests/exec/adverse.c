@@ -5,6 +5,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <limits.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -475,15 +476,33 @@ static void test_unknown_wishes(void)
 	CHECK_EQ(lode_exec_prepare(&exec, &request, NULL), -EINVAL);
 }
 
+/* What only the calling thread gives up. */
+static int give_up_gains(void)
+{
+	return (int)syscall(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+}
+
+static int give_up_groups(void)
+{
+	gid_t groups[40];
+
+	for (unsigned i = 0; i < 40; i++)
+		groups[i] = 100000 + i;
+	groups[39]++;
+	return (int)syscall(SYS_setgroups, 40, groups);
+}
+
+static int (*give_up)(void);
+
 static void *give_up_rights_and_commit(void *unused)
 {
-	const char *const argv[] = {"/bin/true", NULL};
+	const char *const argv[] = {"/bin/false", NULL};
 	struct lode_exec_request request = request_of(argv);
 	struct lode_exec_error why = {0};
 	struct lode_exec exec;
 
 	(void)unused;
-	if (syscall(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || lode_exec_prepare(&exec, &request, &why) != 0)
+	if (give_up() != 0 || lode_exec_prepare(&exec, &request, &why) != 0)
 		return (void *)1;
 	return lode_exec_commit(&exec, &why) == -EPERM && why.step == LODE_EXEC_STEP_THREADS ? NULL : (void *)1;
 }
@@ -500,13 +519,29 @@ static int other_rights(void)
 	return result != NULL;
 }
 
-static void test_rights_of_the_first_thread(void)
+/* The groups differ in the last of forty only. */
+static int other_groups(void)
 {
-	CHECK_EQ(outcome(other_rights), 0);
+	gid_t groups[40];
+
+	for (unsigned i = 0; i < 40; i++)
+		groups[i] = 100000 + i;
+	return setgroups(40, groups) != 0 ? 2 : other_rights();
 }
 
-/* The page that the new stack's top will be in, read-only; and processor flags that a program does not begin with. */
-static int odd_stack_and_flags(void)
+static void test_rights_of_the_first_thread(void)
+{
+	give_up = give_up_gains;
+	CHECK_EQ(outcome(other_rights), 0);
+	give_up = give_up_groups;
+	if (geteuid() == 0)
+		CHECK_EQ(outcome(other_groups), 0);
+	else
+		SKIP("other groups: only root can have them");
+}
+
+/* The page that the new stack's top will be in, read-only. */
+__attribute__((noinline)) static int read_only_stack(void)
 {
 	const char *const argv[] = {"/bin/true", NULL};
 	uintptr_t page = (uintptr_t)getauxval(AT_RANDOM) & ~(uintptr_t)4095;
@@ -518,6 +553,16 @@ static int odd_stack_and_flags(void)
 	return become(&request);
 }
 
+/* Two pages further down the stack, so that what is called does not write into that page. */
+static int below(void)
+{
+	volatile char room[8192];
+
+	room[0] = 1;
+	return read_only_stack() + room[0] - 1;
+}
+
+/* Processor flags that a program does not begin with. */
 static int alignment_checked(void)
 {
 	const char *const argv[] = {"/bin/true", NULL};
@@ -535,7 +580,7 @@ static int alignment_checked(void)
 
 static void test_odd_stack_and_flags(void)
 {
-	CHECK_EQ(outcome(odd_stack_and_flags), 0);
+	CHECK_EQ(outcome(below), 0);
 	CHECK_EQ(outcome(alignment_checked), 0);
 }
 

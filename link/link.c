@@ -126,7 +126,9 @@ int lode_link_plan(struct lode_link *link, struct lode_diag *why)
 	if (status != LODE_OK)
 		return status;
 	link->blame = (struct lode_link_blame){.file = {NULL, 0}};
-	status = lode_link_kinds_(link, why);
+	status = lode_link_keep_data_(link, why);
+	if (status == LODE_OK)
+		status = lode_link_kinds_(link, why);
 	if (status == LODE_OK)
 		status = lode_link_scan_(link, why);
 	if (status == LODE_OK)

@@ -43,6 +43,14 @@ struct lode_link_section {
 	bool dropped;      /* another copy of its group is used */
 };
 
+/* A datum whose earlier version stays in use. */
+struct lode_link_kept {
+	struct lode_link_kept *next;
+	uint32_t section;
+	uint64_t offset, size; /* in the section */
+	uint64_t addr;         /* of the earlier version, or its offset from the thread pointer */
+};
+
 struct lode_link_unit {
 	struct lode_link_unit *next;
 	struct lode_link_text file, member;
@@ -55,6 +63,7 @@ struct lode_link_unit {
 	const char *strings;
 	uint64_t *values;  /* of every symbol: address, or offset from the thread pointer */
 	uint8_t *kinds;    /* KIND_* of every symbol */
+	struct lode_link_kept *kept;
 	struct lode_link_numbers *numbers; /* of local symbols; NULL: none has a slot */
 	const char *names; /* of sections */
 	uint32_t names_size, strings_size;
@@ -160,6 +169,8 @@ struct lode_link_machine {
 	uint8_t init_pad_size;
 	uint32_t feature; /* pr_type of the property that says what code was built for */
 	uint8_t tracking; /* bit in it: branch targets are marked */
+	/* From a field of code to the end of its instruction: bits of the distances that are possible. NULL: always 0. */
+	uint32_t (*distances)(const unsigned char *section, const struct link_rela *rela);
 	void (*stub)(unsigned char *bytes, uint64_t stub, uint64_t slot);
 	int (*relocate)(const struct link_table *table, struct lode_diag *why);
 };
@@ -205,6 +216,21 @@ static inline void put64(unsigned char *p, uint64_t value)
 	put32(p + 4, (uint32_t)(value >> 32));
 }
 
+/* An entry of a symbol table, but for a section index that does not fit. */
+static inline struct link_sym lode_sym_(const unsigned char *p)
+{
+	return (struct link_sym){
+		.name = le32(p),
+		.bind = p[4] >> 4,
+		.type = p[4] & 15,
+		.visibility = p[5] & 3,
+		.shndx = le16(p + 6),
+		.reserved = le16(p + 6) >= LODE_SHN_LORESERVE,
+		.value = le64(p + 8),
+		.size = le64(p + 16),
+	};
+}
+
 static inline struct link_rela rela_at(const struct link_table *table, uint64_t index)
 {
 	const unsigned char *p = table->rela + index * RELA_SIZE;
@@ -212,13 +238,24 @@ static inline struct link_rela rela_at(const struct link_table *table, uint64_t 
 	return (struct link_rela){.offset = le64(p), .type = le32(p + 8), .symbol = le32(p + 12), .addend = le64(p + 16)};
 }
 
+/* keep.c. False: what the section's bytes would be reached by is known, but not which; planning has refused that. */
+bool lode_link_shift_(uint64_t *shift, const struct link_table *table, const struct link_rela *rela);
+/* A symbol's value, or that of the datum's earlier version. */
+uint64_t lode_link_kept_value_(const struct lode_link_unit *unit, uint32_t index, uint64_t value);
+bool lode_link_is_kept_(const struct lode_link_unit *unit, uint32_t index);
+int lode_link_keep_data_(struct lode_link *link, struct lode_diag *why);
+struct lode_link_text lode_unit_source_name_(const struct lode_link_unit *unit, uint32_t index);
+
 static inline struct link_site site_at(const struct link_table *table, uint64_t index)
 {
 	struct link_site site = {.table = table, .index = index, .rela = rela_at(table, index)};
+	uint64_t shift;
 
 	site.at = table->bytes + site.rela.offset;
 	site.place = table->link->addr + table->section->addr + site.rela.offset;
 	site.value = table->unit->values[site.rela.symbol];
+	if (table->unit->kept && lode_link_shift_(&shift, table, &site.rela))
+		site.value += shift;
 	return site;
 }
 

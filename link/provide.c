@@ -189,6 +189,7 @@ static int scan_one(const struct link_table *table, uint64_t index, struct lode_
 	uint32_t at = rela.type - machine->first_type;
 	uint8_t type = rela.type >= machine->first_type && at < machine->ntypes ? machine->types[at] : 0;
 	uint8_t need = type >> 4;
+	uint64_t shift;
 
 	if (rela.type == 0)
 		return LODE_OK;
@@ -198,6 +199,8 @@ static int scan_one(const struct link_table *table, uint64_t index, struct lode_
 		return refuse(table, index, LODE_RULE_LINK_RELOC_OFFSET, why);
 	if (rela.symbol >= table->unit->nsymbols)
 		return refuse(table, index, LODE_RULE_LINK_RELOC_SYMBOL, why);
+	if (table->unit->kept && !lode_link_shift_(&shift, table, &rela))
+		return refuse(table, index, LODE_RULE_LINK_KEEP, why);
 	if (need == NEED_NOTHING || (table->unit->kinds[rela.symbol] == KIND_PLAIN && need <= NEED_CALL))
 		return LODE_OK;
 	return meet(table, index, need, why);

@@ -7,20 +7,13 @@ enum { BIND_UNIQUE = 10 };
 
 struct link_sym lode_unit_symbol_(const struct lode_link_unit *unit, uint32_t index)
 {
-	const unsigned char *p = unit->symbols + (uint64_t)index * SYM_SIZE;
-	uint32_t shndx = le16(p + 6);
-	bool extended = shndx == LODE_SHN_XINDEX && unit->shndx;
+	struct link_sym symbol = lode_sym_(unit->symbols + (uint64_t)index * SYM_SIZE);
 
-	return (struct link_sym){
-		.name = le32(p),
-		.bind = p[4] >> 4,
-		.type = p[4] & 15,
-		.visibility = p[5] & 3,
-		.shndx = extended ? le32(unit->shndx + (uint64_t)index * 4) : shndx,
-		.reserved = shndx >= LODE_SHN_LORESERVE && !extended,
-		.value = le64(p + 8),
-		.size = le64(p + 16),
-	};
+	if (symbol.shndx == LODE_SHN_XINDEX && unit->shndx) {
+		symbol.shndx = le32(unit->shndx + (uint64_t)index * 4);
+		symbol.reserved = false;
+	}
+	return symbol;
 }
 
 struct lode_link_text lode_unit_symbol_name_(const struct lode_link_unit *unit, uint32_t index)

@@ -61,6 +61,8 @@ static void set_unit(struct lode_link *link, struct lode_link_unit *unit)
 			unit->values[i] = stub_at(link, unit->numbers[i].stub);
 		else
 			unit->values[i] = lode_unit_address_(link, unit, i);
+		if (unit->kept)
+			unit->values[i] = lode_link_kept_value_(unit, i, unit->values[i]);
 	}
 	for (uint32_t i = unit->nlocals; i < unit->nsymbols; i++)
 		unit->values[i] = unit->globals[i - unit->nlocals]->value;

@@ -23,6 +23,16 @@ int lode_live_map_span_(struct lode_live *live);
 int lode_live_protect_(struct lode_live *live, enum lode_link_region region);
 int lode_live_map_member_(void *host, const void **bytes, uint64_t *size, const struct lode_link_outside *which);
 int lode_live_map_file_(struct lode_live_file *file, const char *name);
+/* stop.c: all other threads of the process stand still, and what they are at is known. */
+struct live_stop {
+	uint64_t addrs[256];
+	uint32_t count;
+	uint64_t begun;    /* ns */
+};
+/* 0, or an errno: EAGAIN if a thread did not come to a halt. */
+int lode_live_stop_all_(struct live_stop *stop, const struct lode_swap *swap);
+/* For how long they stood still, in ns. */
+uint64_t lode_live_stop_end_(const struct live_stop *stop);
 /* frames.c: tables for unwinding. */
 void lode_live_frames_register_(struct lode_live *live);
 void lode_live_frames_withdraw_(struct lode_live *live);

@@ -64,6 +64,27 @@ static int call_ifunc(void *host, uint64_t *value, uint64_t address)
 	return 0;
 }
 
+static int keep(void *host, uint64_t *addr, const struct lode_link_datum *datum)
+{
+	return lode_swap_keep(((struct lode_live *)host)->options_.swap, addr, datum);
+}
+
+static int resolve(void *host, struct lode_link_answer *answer, const struct lode_link_symbol *symbol)
+{
+	const struct lode_swap *swap = ((struct lode_live *)host)->options_.swap;
+
+	if (swap && lode_swap_resolve(swap, answer, symbol) == 0)
+		return 0;
+	return lode_live_resolve_(host, answer, symbol);
+}
+
+static uint64_t anchor(const struct lode_live *live)
+{
+	const struct lode_swap *swap = live->options_.swap;
+
+	return swap ? swap->program->index->span.addr + swap->program->bias : lode_live_anchor_();
+}
+
 static int begin_link(struct lode_live *live, struct lode_diag *why)
 {
 	struct lode_link_options options = {
@@ -78,9 +99,9 @@ static int begin_link(struct lode_live *live, struct lode_diag *why)
 	uint32_t nfiles = live->nfiles_;
 	int status;
 
-	live->host_ = (struct lode_link_host){.host = live, .resolve = lode_live_resolve_, .member = lode_live_map_member_,
-		.tls = lode_live_tls_, .ifunc = call_ifunc};
-	live->anchor_ = lode_live_anchor_();
+	live->host_ = (struct lode_link_host){.host = live, .resolve = resolve, .member = lode_live_map_member_, .tls = lode_live_tls_,
+		.keep = live->options_.swap ? keep : NULL, .ifunc = call_ifunc};
+	live->anchor_ = anchor(live);
 	status = lode_link_begin(&live->link, &options, why);
 	for (uint32_t i = 0; i < nfiles && status == LODE_OK; i++)
 		status = lode_link_add(&live->link, live->files_[i].name, live->files_[i].bytes, live->files_[i].size, why);
@@ -147,6 +168,8 @@ static int link_all(struct lode_live *live, struct lode_diag *why)
 		status = lode_link_resolve(&live->link, why);
 	if (status == LODE_OK)
 		status = lode_link_plan(&live->link, why);
+	if (status == LODE_OK && live->options_.swap)
+		status = lode_swap_check(live->options_.swap, why);
 	return status == LODE_OK ? place(live, why) : status;
 }
 

@@ -44,12 +44,22 @@ struct lode_link_tls {
 	uint64_t offset;          /* block begins at thread pointer + offset, modulo 2^64: the host's answer */
 };
 
+/** A variable that an object defines, before it has a place: in a section that is written, common, or thread-local. */
+struct lode_link_datum {
+	struct lode_link_text name;
+	struct lode_link_text source; /* of local symbols: the file that they are local to (STT_FILE before them); else the object's first */
+	uint64_t size;
+	bool thread_local_, local;
+};
+
 /**
  * struct lode_link_host - what only the host knows; every callback returns 0 if it did what is asked, and may be NULL
  * @resolve: address of a symbol that neither the module nor its namespace has
  * @demand: asked before @resolve: adds an object or archive that defines the symbol by lode_link_add; 0: it did, look again
  * @member: bytes of a thin archive's member, which is a file of its own
  * @tls: place for the module's thread-local block at a fixed distance from every thread's pointer: sets tls->offset
+ * @keep: an earlier version of @datum stays in use: *addr is where it is; of thread-local ones the offset from the thread pointer.
+ *        Asked once for each by lode_link_plan; the object's own copy is not referred to then
  * @ifunc: the code at @address is executable now: calls it, *value is what it returned
  */
 struct lode_link_host {
@@ -58,6 +68,7 @@ struct lode_link_host {
 	int (*demand)(void *host, struct lode_link *link, const struct lode_link_symbol *symbol);
 	int (*member)(void *host, const void **bytes, uint64_t *size, const struct lode_link_outside *which);
 	int (*tls)(void *host, struct lode_link_tls *tls);
+	int (*keep)(void *host, uint64_t *addr, const struct lode_link_datum *datum);
 	int (*ifunc)(void *host, uint64_t *value, uint64_t address);
 };
 

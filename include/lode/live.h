@@ -3,7 +3,7 @@
 #ifndef LODE_LIVE_H
 #define LODE_LIVE_H
 
-#include <lode/link.h>
+#include <lode/swap.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -22,6 +22,7 @@ struct lode_live_file {
 struct lode_live_options {
 	struct lode_namespace *names; /* where the module looks for symbols and publishes its own, or NULL */
 	const char *entry;            /* is taken from an archive although nothing refers to it, or NULL */
+	struct lode_swap *swap;       /* the module is new code for a program: its data and symbols are the program's */
 	bool no_frames;               /* leave .eh_frame out: nothing unwinds through the module */
 };
 
@@ -96,6 +97,47 @@ int lode_live_end(struct lode_live *live, struct lode_diag *why);
 
 /** The module that an address belongs to, or NULL. */
 struct lode_live *lode_live_at(const void *address);
+
+/** One replacement: the new code, and what it changed. */
+struct lode_live_version {
+	struct lode_live live;
+	struct lode_swap swap;
+	struct lode_live_version *older;
+};
+
+/** This process as a program whose code can be replaced. */
+struct lode_live_program {
+	int error;                       /* errno of a system call that failed, or 0 */
+	struct lode_link_blame blame;    /* after a refusal by the linker */
+	struct lode_swap_account account; /* of the last replacement, done or refused */
+	uint64_t stopped_ns;             /* for how long threads stood still then */
+	struct lode_live_version *newest;
+
+	struct lode_index index_;
+	struct lode_program program_;
+	struct lode_live_file file_;
+	void *memory_;
+	size_t memory_size_;
+	int mem_;
+};
+
+/**
+ * lode_live_self - make the running program's index from its file
+ * The program was linked with -Wl,-q and not stripped. Errors: header-*, section-*, swap-index; LODE_ERR_IO without a rule: error.
+ */
+int lode_live_self(struct lode_live_program *self, struct lode_diag *why);
+
+/**
+ * lode_live_replace - put a new object in the place of the unit that it was compiled from; the unit's data stays
+ * @name: an object file, which has to stay as it is
+ * All other threads stand still while references are rewritten, and only then. Constructors of the object are not run. Calls must
+ * not overlap. After a failure the program is as it was.
+ * Errors: link-*, swap-*; with LODE_SWAP_IDLE swap-busy if a thread (this one too) is in the unit.
+ */
+int lode_live_replace(struct lode_live_program *self, const char *name, enum lode_swap_policy policy, struct lode_diag *why);
+
+/** Take the newest replacement back. Its code stays mapped: a thread may be there. Errors: swap-*. */
+int lode_live_rollback(struct lode_live_program *self, enum lode_swap_policy policy, struct lode_diag *why);
 
 #ifdef __cplusplus
 }

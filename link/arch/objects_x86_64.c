@@ -430,6 +430,67 @@ static int relocate(const struct link_table *table, struct lode_diag *why)
 	return status;
 }
 
+/*
+ * How far behind a field of four bytes its instruction ends: an immediate operand may follow. Instructions cannot be read
+ * backwards, so it is every distance that some reading of the bytes before the field makes possible.
+ */
+
+static bool is_one_of(unsigned char byte, const unsigned char *set, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (set[i] == byte)
+			return true;
+	return false;
+}
+
+/* Opcodes of one byte. */
+static uint32_t immediate(const unsigned char *field, uint64_t before)
+{
+	static const unsigned char of_byte[] = {0x6b, 0x80, 0x83, 0xc0, 0xc1, 0xc6}, of_word[] = {0x69, 0x81, 0xc7};
+	unsigned char opcode = field[-2], reg = field[-1] >> 3 & 7;
+	bool rex = before >= 3 && (field[-3] & 0xf0) == 0x40;
+	unsigned char prefix = before >= (rex ? 4 : 3) ? field[rex ? -4 : -3] : 0;
+
+	if (is_one_of(opcode, of_byte, sizeof of_byte) || (opcode == 0xf6 && reg < 2))
+		return 1;
+	if (is_one_of(opcode, of_word, sizeof of_word) || (opcode == 0xf7 && reg < 2))
+		return prefix == 0x66 ? 2 : 4;
+	return 0;
+}
+
+/* Opcodes of the maps 0f, which vector instructions have too, and 0f 3a. */
+static uint32_t immediate_of_map(unsigned char opcode)
+{
+	static const unsigned char of_byte[] = {0x70, 0x71, 0x72, 0x73, 0xa4, 0xac, 0xba, 0xc2, 0xc4, 0xc5, 0xc6};
+
+	return is_one_of(opcode, of_byte, sizeof of_byte) ? 1 : 0;
+}
+
+static uint32_t distances(const unsigned char *section, const struct link_rela *rela)
+{
+	const unsigned char *field = section + rela->offset;
+	uint64_t before = rela->offset;
+	uint32_t set;
+
+	if (rela->type != R_PC32 && rela->type != R_PLT32)
+		return 1;
+	/* Without an operand in memory it is a branch. */
+	if (before < 2 || (field[-1] & 0xc7) != 0x05)
+		return 1u << 4;
+	set = 1u << (4 + immediate(field, before));
+	if (before >= 3 && field[-3] == 0x0f)
+		set |= 1u << (4 + immediate_of_map(field[-2]));
+	if (before >= 4 && field[-4] == 0x0f && (field[-3] == 0x3a || field[-3] == 0x38))
+		set |= 1u << (field[-3] == 0x3a ? 5 : 4);
+	if (before >= 4 && field[-4] == 0xc5)
+		set |= 1u << (4 + immediate_of_map(field[-2]));
+	if (before >= 5 && field[-5] == 0xc4)
+		set |= 1u << ((field[-4] & 0x1f) == 3 ? 5 : 4 + immediate_of_map(field[-2]));
+	if (before >= 6 && field[-6] == 0x62)
+		set |= 1u << ((field[-5] & 7) == 3 ? 5 : 4 + immediate_of_map(field[-2]));
+	return set;
+}
+
 static const unsigned char init_head[] = {0xf3, 0x0f, 0x1e, 0xfa, 0x48, 0x83, 0xec, 0x08};
 static const unsigned char init_tail[] = {0x48, 0x83, 0xc4, 0x08, 0xc3};
 static const unsigned char init_pad[] = {0x90};
@@ -448,6 +509,7 @@ const struct lode_link_machine lode_link_x86_64_ = {
 	.init_pad_size = sizeof init_pad,
 	.feature = LODE_GNU_PROPERTY_X86_FEATURE_1_AND,
 	.tracking = 1,
+	.distances = distances,
 	.stub = write_stub,
 	.relocate = relocate,
 };

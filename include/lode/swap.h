@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+/* A program that runs, and a new object for one of its units -> the stores that put the new code in the old one's place while the data
+ * stays; committed or not, and taken back. x86-64. */
+#ifndef LODE_SWAP_H
+#define LODE_SWAP_H
+
+#include <lode/link.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** How a place refers to an address. */
+enum lode_site_kind {
+	LODE_SITE_REL32, /* 4 bytes, signed, counted from their end: branches, address computations */
+	LODE_SITE_ABS32, /* 4 bytes */
+	LODE_SITE_ABS64, /* a word */
+};
+
+/** A place in the program that refers to the entry of a function. */
+struct lode_site {
+	uint64_t addr;
+	enum lode_site_kind kind;
+};
+
+/** A symbol of the program. Names are borrowed from its file. */
+struct lode_index_symbol {
+	const char *name; /* @length characters, without a version */
+	uint32_t length, hash;
+	uint64_t addr;    /* as linked; of thread-local ones the offset from the thread pointer, modulo 2^64 */
+	uint64_t size;
+	uint32_t unit;    /* of local symbols: number of the source file; LODE_NO_INDEX: seen by all */
+	uint8_t type;     /* LODE_STT_* */
+	uint32_t next_;
+};
+
+/** What a program's file says about itself: its symbols, and every place that refers to one of its functions. */
+struct lode_index {
+	struct lode_index_symbol *symbols;
+	struct lode_site *sites;         /* as linked */
+	struct lode_link_text *units;    /* source files, as their compiler named them */
+	uint32_t nsymbols, nunits;
+	uint64_t nsites;
+	uint64_t nlost;                  /* relocations whose field does not hold what they say: left out */
+	struct lode_range span;          /* all segments, as linked */
+	bool fixed;                      /* ET_EXEC: runs where it was linked */
+	uint32_t *buckets_;
+	uint32_t nbuckets_;
+};
+
+/** Memory that is enough for the index of a file of so many bytes. */
+#define LODE_INDEX_MEMORY(bytes_of_file) ((size_t)4 * (bytes_of_file) + 65536)
+
+/**
+ * lode_index_make - read symbols and kept relocations of a program that was linked with -Wl,-q (--emit-relocs)
+ * @image: opened with sections, its source in memory; all borrowed as long as the index
+ * @memory, @size: for the index; 16-byte aligned
+ * A relaxed instruction is known by what its field holds, so that any linker's file will do (bfd, gold, lld, mold).
+ * Errors: machine-unsupported, swap-index, room-link; time linear in symbols and relocations.
+ * Ref: gABI-41 "Symbol Table", "Relocation"; psABI x86-64 "Relocation Types"; ld(1) --emit-relocs.
+ */
+int lode_index_make(struct lode_index *index, const struct lode_image *image, void *memory, size_t size, struct lode_diag *why);
+
+/** The program's memory. 0 if it was done. */
+struct lode_swap_host {
+	void *host;
+	int (*read)(void *host, void *dst, uint64_t addr, size_t size);
+	int (*write)(void *host, uint64_t addr, const void *src, size_t size); /* code and data, whatever their protection says */
+};
+
+struct lode_swap;
+
+/** A program that runs, with all that was replaced in it. */
+struct lode_program {
+	const struct lode_index *index;
+	uint64_t bias; /* from addresses as linked to those it runs at */
+	struct lode_swap_host host;
+	struct lode_swap *newest; /* committed replacements, newest first */
+};
+
+/** One store, and what it writes over. */
+struct lode_store {
+	uint64_t addr;
+	uint8_t width;
+	unsigned char before[8], after[8];
+};
+
+/** A function of the old code, and where the new one is. */
+struct lode_swap_function {
+	struct lode_range old;
+	uint64_t now;
+	struct lode_link_text name;
+};
+
+/** Words beside a refusal, and what a replacement amounts to. */
+struct lode_swap_account {
+	struct lode_link_text datum; /* what a conflict is about */
+	uint64_t old_size, new_size;
+	uint32_t nkept, nnew;        /* variables that stay, and that are new */
+	uint32_t nfunctions;         /* addresses of old code that have a successor */
+	uint32_t nsites, ndoors;     /* references rewritten; entries that jump */
+	uint32_t nshort, nbusy;      /* entries that do not: too short for a jump, or in use */
+};
+
+/** Whether an address is in the code that a replacement takes out of use, or in the code that it brings. */
+bool lode_swap_concerns(const struct lode_swap *swap, uint64_t addr);
+
+/** When to commit, as to threads that are in the old code. */
+enum lode_swap_policy {
+	LODE_SWAP_LAZY, /* they finish there; entries of functions that are in use do not jump */
+	LODE_SWAP_IDLE, /* not while there are any: swap-busy */
+};
+
+/** A replacement: an object that is linked for a program, then a version of one of its units. Zero-initialise. */
+struct lode_swap {
+	struct lode_swap_account account;
+	struct lode_store *stores;
+	uint32_t nstores;
+	bool committed;
+
+	struct lode_program *program;
+	struct lode_link *link; /* the new code; lives as long as the program may be in it */
+	struct lode_swap *older_;
+	struct lode_swap_function *functions_;
+	uint32_t nfunctions_, max_stores_, unit_;
+	int conflict_;
+};
+
+/** Begin: the link comes next, with lode_swap_keep and lode_swap_resolve in its host's callbacks. */
+void lode_swap_begin(struct lode_swap *swap, struct lode_program *program, struct lode_link *link);
+
+/** For the host's @keep: where the datum's earlier version is. 0: there. */
+int lode_swap_keep(struct lode_swap *swap, uint64_t *addr, const struct lode_link_datum *datum);
+
+/** For the host's @resolve, asked first: a symbol of the program as it is now. 0: found. */
+int lode_swap_resolve(const struct lode_swap *swap, struct lode_link_answer *answer, const struct lode_link_symbol *symbol);
+
+/**
+ * lode_swap_check - after lode_link_plan: whether the old data fits
+ * Errors: swap-size, swap-ambiguous; account.datum says which.
+ */
+int lode_swap_check(const struct lode_swap *swap, struct lode_diag *why);
+
+/**
+ * lode_swap_plan - after lode_link_place: find every store; nothing is written
+ * Memory comes from the link's work space. Errors: swap-nothing, swap-range, swap-read, room-link.
+ */
+int lode_swap_plan(struct lode_swap *swap, struct lode_diag *why);
+
+/** Code addresses that threads are at or may return to; those that lode_swap_concerns is false for can be left out. */
+struct lode_swap_busy {
+	const uint64_t *addrs;
+	uint32_t count;
+	enum lode_swap_policy policy;
+};
+
+/**
+ * lode_swap_commit - write all of it, with all threads stopped; after a failure every byte is as it was
+ * What is to be overwritten has to hold what it held when planning. Errors: swap-busy, swap-changed, swap-read, swap-write.
+ */
+int lode_swap_commit(struct lode_swap *swap, const struct lode_swap_busy *busy, struct lode_diag *why);
+
+/** Take back the newest replacement. Errors as commit's; swap-nothing if there is none, or it is not the newest. */
+int lode_swap_rollback(struct lode_swap *swap, const struct lode_swap_busy *busy, struct lode_diag *why);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

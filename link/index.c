@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: MIT */
+/* The file of a program that was linked with --emit-relocs comes in, the index of its functions, data and references goes out. */
+#include "swap.h"
+
+struct pen {
+	unsigned char *at;
+	size_t left;
+};
+
+static void *take(struct pen *pen, uint64_t size)
+{
+	void *at = pen->at;
+
+	if (size > pen->left || ((pen->left - size) & ~(size_t)15) > pen->left)
+		return NULL;
+	size = min_u64(align_up(size, 16), pen->left);
+	pen->at += size;
+	pen->left -= (size_t)size;
+	return at;
+}
+
+/* Addresses, each once: open addressing, no entry is 0. */
+struct set {
+	uint64_t *words;
+	uint64_t mask;
+};
+
+static bool make_set(struct set *set, struct pen *pen, uint64_t most)
+{
+	uint64_t count = 64;
+
+	while (count < 2 * most)
+		count *= 2;
+	set->mask = count - 1;
+	set->words = take(pen, count * sizeof *set->words);
+	if (set->words)
+		memset(set->words, 0, (size_t)count * sizeof *set->words);
+	return set->words;
+}
+
+static uint64_t *place_in(const struct set *set, uint64_t word)
+{
+	uint64_t i = (word * UINT64_C(0x9e3779b97f4a7c15)) >> 20 & set->mask;
+
+	while (set->words[i] != 0 && set->words[i] != word)
+		i = (i + 1) & set->mask;
+	return &set->words[i];
+}
+
+static bool is_in(const struct set *set, uint64_t word)
+{
+	return *place_in(set, word) != 0;
+}
+
+/* False: it was there. */
+static bool add(const struct set *set, uint64_t word)
+{
+	uint64_t *at = place_in(set, word);
+	bool new = *at == 0;
+
+	*at = word;
+	return new;
+}
+
+struct making {
+	struct lode_index *index;
+	const struct lode_image *image;
+	const unsigned char *bytes;
+	struct pen pen;
+	struct set entries, slots;
+	const char *strings;
+	uint64_t strings_size;
+	const unsigned char *symbols;
+	uint64_t nsymbols;
+	uint64_t tls_end; /* what symbols of thread-local variables count from, backwards, as linked */
+};
+
+static int refuse(const struct lode_image *image, uint32_t section, struct lode_diag place, struct lode_diag *why)
+{
+	struct lode_diag there = place;
+
+	if (section < image->nsections) {
+		there = lode_at_section_(image, section, place.field, place.value, place.limit);
+		there.rule = place.rule;
+	}
+	return lode_refuse_(why, place.rule, there);
+}
+
+static int no_room(size_t size, struct lode_diag *why)
+{
+	return lode_refuse_(why, LODE_RULE_ROOM_LINK, lode_nowhere_(LODE_FIELD_LINK_MEMORY, size, 0));
+}
+
+static int find_symbols(struct making *making, struct lode_diag *why)
+{
+	const struct lode_image *image = making->image;
+
+	for (uint32_t i = 1; i < image->nsections; i++) {
+		const struct lode_section *section = &image->sections[i], *strings;
+
+		if (section->type != LODE_SHT_SYMTAB)
+			continue;
+		if (section->entsize != SYM_SIZE || section->link == 0 || section->link >= image->nsections)
+			return refuse(image, i, lode_diag_of(LODE_RULE_SWAP_INDEX, LODE_FIELD_SHDR_ENTSIZE, section->entsize, SYM_SIZE), why);
+		strings = &image->sections[section->link];
+		making->symbols = making->bytes + section->offset;
+		making->nsymbols = lode_divide_(section->size, SYM_SIZE);
+		making->strings = (const char *)making->bytes + strings->offset;
+		making->strings_size = strings->size;
+		if (strings->type == LODE_SHT_STRTAB && strings->size > 0 && making->strings[strings->size - 1] == '\0' &&
+			making->nsymbols < LODE_NO_INDEX)
+			return LODE_OK;
+		return refuse(image, section->link, lode_diag_of(LODE_RULE_SWAP_INDEX, LODE_FIELD_SHDR_SIZE, strings->size, 0), why);
+	}
+	return refuse(image, LODE_NO_INDEX, lode_diag_of(LODE_RULE_SWAP_INDEX, LODE_FIELD_SYMBOL_COUNT, 0, 0), why);
+}
+
+static void find_tls(struct making *making)
+{
+	const struct lode_segment *tls = lode_segment_find(making->image, LODE_PT_TLS);
+
+	if (tls)
+		making->tls_end = tls->vaddr + align_up(tls->memsz, power_of_two(tls->align) ? tls->align : 1) - tls->vaddr;
+}
+
+/* Versions are behind an @ in names that linkers write. */
+static void name_symbol(struct lode_index_symbol *symbol, const struct making *making, uint32_t at)
+{
+	const char *name = making->strings + at;
+	uint32_t length = 0;
+
+	while (name[length] != '\0' && name[length] != '@')
+		length++;
+	symbol->name = name;
+	symbol->length = length;
+}
+
+static bool is_wanted(const struct link_sym *symbol, const struct making *making)
+{
+	if (symbol->name >= making->strings_size || symbol->name == 0 || symbol->shndx == LODE_SHN_UNDEF ||
+		symbol->type == LODE_STT_SECTION || symbol->type == LODE_STT_FILE)
+		return false;
+	return symbol->shndx < LODE_SHN_LORESERVE || symbol->shndx == LODE_SHN_XINDEX;
+}
+
+/* Symbols behind a file without a name are those that the linker made local: hidden ones. */
+static void take_file(struct making *making, uint32_t *unit, const struct link_sym *symbol)
+{
+	struct lode_index *index = making->index;
+	struct lode_index_symbol name = {.length = 0};
+
+	if (symbol->name < making->strings_size)
+		name_symbol(&name, making, symbol->name);
+	if (name.length == 0) {
+		*unit = LODE_NO_INDEX;
+		return;
+	}
+	*unit = index->nunits++;
+	index->units[*unit] = (struct lode_link_text){.at = name.name, .size = name.length};
+}
+
+static int take_symbols(struct making *making, size_t size, struct lode_diag *why)
+{
+	struct lode_index *index = making->index;
+	uint32_t unit = LODE_NO_INDEX;
+
+	index->symbols = take(&making->pen, making->nsymbols * sizeof *index->symbols);
+	index->units = take(&making->pen, making->nsymbols * sizeof *index->units);
+	if (!index->symbols || !index->units || !make_set(&making->entries, &making->pen, making->nsymbols))
+		return no_room(size, why);
+	for (uint64_t i = 1; i < making->nsymbols; i++) {
+		struct link_sym symbol = lode_sym_(making->symbols + i * SYM_SIZE);
+		struct lode_index_symbol *out = &index->symbols[index->nsymbols];
+
+		if (symbol.type == LODE_STT_FILE)
+			take_file(making, &unit, &symbol);
+		if (!is_wanted(&symbol, making))
+			continue;
+		*out = (struct lode_index_symbol){.addr = symbol.value, .size = symbol.size, .type = symbol.type,
+			.unit = symbol.bind == LODE_STB_LOCAL ? unit : LODE_NO_INDEX};
+		name_symbol(out, making, symbol.name);
+		if (symbol.type == LODE_STT_TLS)
+			out->addr -= making->tls_end;
+		if (symbol.type == LODE_STT_FUNC && symbol.value != 0)
+			add(&making->entries, symbol.value);
+		index->nsymbols++;
+	}
+	return LODE_OK;
+}
+
+static bool has_bytes(const struct lode_section *section)
+{
+	return (section->flags & LODE_SHF_ALLOC) && section->type != LODE_SHT_NOBITS;
+}
+
+static bool is_called(const struct making *making, const struct lode_section *section, const char *name, size_t size)
+{
+	const struct lode_image *image = making->image;
+	const struct lode_section *names = image->shstrndx < image->nsections ? &image->sections[image->shstrndx] : NULL;
+
+	return names && within(section->name, size, names->size) && memcmp(making->bytes + names->offset + section->name, name, size) == 0;
+}
+
+/* Frames describe code where it is. */
+static const struct lode_section *section_of(const struct making *making, const struct lode_section *table)
+{
+	const struct lode_image *image = making->image;
+	const struct lode_section *section;
+
+	if (table->type != LODE_SHT_RELA || table->entsize != RELA_SIZE || table->info == 0 || table->info >= image->nsections)
+		return NULL;
+	section = &image->sections[table->info];
+	return has_bytes(section) && !is_called(making, section, ".eh_frame", 10) ? section : NULL;
+}
+
+static uint64_t count_sites(const struct making *making)
+{
+	uint64_t count = 0;
+
+	for (uint32_t i = 1; i < making->image->nsections; i++)
+		if (section_of(making, &making->image->sections[i]))
+			count += lode_divide_(making->image->sections[i].size, RELA_SIZE);
+	return count;
+}
+
+static void take_site(struct making *making, const struct index_field *field)
+{
+	struct lode_index *index = making->index;
+	struct lode_site site;
+	uint64_t target;
+	bool slot;
+
+	if (!lode_site_of_(&site, &target, &slot, field)) {
+		index->nlost++;
+		return;
+	}
+	if (target == 0 || !is_in(&making->entries, target) || (slot && !add(&making->slots, site.addr)))
+		return;
+	index->sites[index->nsites++] = site;
+}
+
+static void take_table(struct making *making, const struct lode_section *table, const struct lode_section *section)
+{
+	uint64_t count = lode_divide_(table->size, RELA_SIZE);
+
+	for (uint64_t i = 0; i < count; i++) {
+		const unsigned char *p = making->bytes + table->offset + i * RELA_SIZE;
+		struct index_field field = {.addr = le64(p), .type = le32(p + 8), .addend = le64(p + 16),
+			.code = section->flags & LODE_SHF_EXECINSTR};
+		uint32_t symbol = le32(p + 12);
+
+		if (symbol >= making->nsymbols || !within(field.addr - section->addr, 8, section->size + 4))
+			continue;
+		field.at = making->bytes + section->offset + (field.addr - section->addr);
+		field.symbol = lode_sym_(making->symbols + (uint64_t)symbol * SYM_SIZE).value;
+		if (within(field.addr - section->addr, lode_site_bytes_(field.type), section->size))
+			take_site(making, &field);
+	}
+}
+
+static int take_sites(struct making *making, size_t size, struct lode_diag *why)
+{
+	struct lode_index *index = making->index;
+	uint64_t count = count_sites(making);
+
+	if (count == 0)
+		return refuse(making->image, LODE_NO_INDEX, lode_diag_of(LODE_RULE_SWAP_INDEX, LODE_FIELD_REL_INDEX, 0, 0), why);
+	index->sites = take(&making->pen, count * sizeof *index->sites);
+	if (!index->sites || !make_set(&making->slots, &making->pen, count))
+		return no_room(size, why);
+	for (uint32_t i = 1; i < making->image->nsections; i++) {
+		const struct lode_section *section = section_of(making, &making->image->sections[i]);
+
+		if (section)
+			take_table(making, &making->image->sections[i], section);
+	}
+	return LODE_OK;
+}
+
+static void see_span(struct making *making)
+{
+	const struct lode_image *image = making->image;
+	const struct lode_segment *first, *last;
+
+	if (image->nload == 0)
+		return;
+	first = &image->segments[nth_load(image, LODE_VIRTUAL, 0)];
+	last = &image->segments[nth_load(image, LODE_VIRTUAL, image->nload - 1)];
+	making->index->span = (struct lode_range){.addr = first->vaddr, .size = last->vaddr + last->memsz - first->vaddr};
+	making->index->fixed = image->type == LODE_ET_EXEC;
+}
+
+int lode_index_make(struct lode_index *index, const struct lode_image *image, void *memory, size_t size, struct lode_diag *why)
+{
+	struct making making = {.index = index, .image = image, .bytes = image->source->bytes, .pen = {.at = memory, .left = size}};
+	int status;
+
+	*index = (struct lode_index){.nsymbols = 0};
+	if (image->machine != LODE_EM_X86_64 || !image_wide(image) || image_big(image))
+		return lode_refuse_(why, LODE_RULE_MACHINE_UNSUPPORTED, lode_at_header_(image, LODE_FIELD_EHDR_MACHINE, image->machine, 0));
+	status = find_symbols(&making, why);
+	if (status != LODE_OK)
+		return status;
+	find_tls(&making);
+	see_span(&making);
+	status = take_symbols(&making, size, why);
+	if (status == LODE_OK)
+		status = take_sites(&making, size, why);
+	if (status != LODE_OK)
+		return status;
+	return lode_index_chain_(index, making.pen.at, making.pen.left) == 0 ? LODE_OK : no_room(size, why);
+}

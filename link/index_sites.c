@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/* A relocation that a linker kept comes in, with the bytes of its field; what the field refers to goes out. Linkers keep the types of
+ * instructions that they rewrote, so that only the field says whether it is the symbol, its address or its slot. */
+#include "swap.h"
+
+uint32_t lode_site_bytes_(uint32_t type)
+{
+	return type == R_64 ? 8 : 4;
+}
+
+static uint64_t signed32(const unsigned char *at)
+{
+	return (uint64_t)(int64_t)(int32_t)le32(at);
+}
+
+static bool branch(struct lode_site *site, uint64_t *target, const struct index_field *field)
+{
+	*site = (struct lode_site){.addr = field->addr, .kind = LODE_SITE_REL32};
+	/* Distances that stand among data are those to labels in functions. */
+	if (!field->code)
+		return true;
+	*target = field->addr + 4 + signed32(field->at);
+	return *target == field->symbol + field->addend + 4;
+}
+
+static bool through_slot(struct lode_site *site, uint64_t *target, bool *slot, const struct index_field *field)
+{
+	uint64_t value = signed32(field->at), there = field->addr + 4 + value;
+
+	*target = field->symbol;
+	if (there == field->symbol) {
+		*site = (struct lode_site){.addr = field->addr, .kind = LODE_SITE_REL32};
+		return true;
+	}
+	if (value == field->symbol) {
+		*site = (struct lode_site){.addr = field->addr, .kind = LODE_SITE_ABS32};
+		return true;
+	}
+	*site = (struct lode_site){.addr = there, .kind = LODE_SITE_ABS64};
+	*slot = true;
+	return true;
+}
+
+bool lode_site_of_(struct lode_site *site, uint64_t *target, bool *slot, const struct index_field *field)
+{
+	*slot = false;
+	*target = 0;
+	switch (field->type) {
+	case R_64:
+		*site = (struct lode_site){.addr = field->addr, .kind = LODE_SITE_ABS64};
+		*target = field->symbol + field->addend;
+		return true;
+	case R_32:
+	case R_32S:
+		*site = (struct lode_site){.addr = field->addr, .kind = LODE_SITE_ABS32};
+		*target = field->symbol + field->addend;
+		return signed32(field->at) == *target || le32(field->at) == *target;
+	case R_PC32:
+	case R_PLT32: return branch(site, target, field);
+	case R_GOTPCREL:
+	case R_GOTPCRELX:
+	case R_REX_GOTPCRELX:
+	case R_CODE_4_GOTPCRELX: return through_slot(site, target, slot, field);
+	default: return true;
+	}
+}

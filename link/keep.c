@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT */
+/* Data that a unit defines comes in; the host says of each whether an earlier version of it stays in use, and references to it find
+ * that one: by its symbol, or by the section that it would lie in. */
+#include "link.h"
+
+static bool is_state(uint8_t class_)
+{
+	return class_ == CLASS_DATA || class_ == CLASS_BSS || class_ == CLASS_LARGE_DATA || class_ == CLASS_LARGE_BSS ||
+		class_ == CLASS_TDATA || class_ == CLASS_TBSS;
+}
+
+/* In a section that the program writes. Mapping symbols of assemblers and names of sections are no data. */
+static bool is_datum(const struct lode_link_unit *unit, const struct link_sym *symbol)
+{
+	if (symbol->type == LODE_STT_SECTION || symbol->type == LODE_STT_FILE)
+		return false;
+	if (symbol->reserved)
+		return symbol->shndx == LODE_SHN_COMMON;
+	if (symbol->shndx == LODE_SHN_UNDEF || (symbol->type == LODE_STT_NOTYPE && symbol->size == 0))
+		return false;
+	return is_state(unit->sections[symbol->shndx].class_);
+}
+
+struct lode_link_text lode_unit_source_name_(const struct lode_link_unit *unit, uint32_t index)
+{
+	for (uint32_t i = index < unit->nlocals ? index : unit->nlocals; i-- > 1;)
+		if (lode_unit_symbol_(unit, i).type == LODE_STT_FILE)
+			return lode_unit_symbol_name_(unit, i);
+	return (struct lode_link_text){.at = "", .size = 0};
+}
+
+static bool ask(uint64_t *addr, const struct lode_link *link, const struct lode_link_unit *unit, uint32_t index)
+{
+	const struct lode_link_host *host = link->options_.host;
+	struct link_sym symbol = lode_unit_symbol_(unit, index);
+	const struct lode_link_datum datum = {
+		.name = lode_unit_symbol_name_(unit, index),
+		.source = lode_unit_source_name_(unit, index),
+		.size = index < unit->nlocals ? symbol.size : unit->globals[index - unit->nlocals]->size,
+		.thread_local_ = symbol.type == LODE_STT_TLS,
+		.local = index < unit->nlocals,
+	};
+
+	return host->keep(host->host, addr, &datum) == 0;
+}
+
+static int note(struct lode_link *link, struct lode_link_unit *unit, const struct lode_link_kept *kept, struct lode_diag *why)
+{
+	struct lode_link_kept *own = lode_link_take_(link, sizeof *own, why);
+
+	if (!own)
+		return LODE_ERR_ROOM;
+	*own = *kept;
+	own->next = unit->kept;
+	unit->kept = own;
+	return LODE_OK;
+}
+
+/* What is kept under a global name is somebody else's from here on. */
+static void give_away(struct lode_link_symbol *entry, uint64_t addr)
+{
+	entry->state_ = STATE_ELSEWHERE;
+	entry->value = addr;
+	if (entry->type != LODE_STT_TLS)
+		entry->type = LODE_STT_OBJECT;
+}
+
+static int keep_one(struct lode_link *link, struct lode_link_unit *unit, uint32_t index, struct lode_diag *why)
+{
+	struct link_sym symbol = lode_unit_symbol_(unit, index);
+	struct lode_link_symbol *entry = index < unit->nlocals ? NULL : unit->globals[index - unit->nlocals];
+	struct lode_link_kept kept = {.section = symbol.shndx, .offset = symbol.value, .size = symbol.size};
+
+	if (!is_datum(unit, &symbol) || (entry && (entry->unit != unit || entry->index != index)))
+		return LODE_OK;
+	if (entry && entry->state_ != STATE_DEFINED && entry->state_ != STATE_COMMON)
+		return LODE_OK;
+	if (!ask(&kept.addr, link, unit, index))
+		return LODE_OK;
+	if (entry)
+		give_away(entry, kept.addr);
+	return symbol.reserved ? LODE_OK : note(link, unit, &kept, why);
+}
+
+int lode_link_keep_data_(struct lode_link *link, struct lode_diag *why)
+{
+	int status = LODE_OK;
+
+	if (!link->options_.host || !link->options_.host->keep)
+		return LODE_OK;
+	for (struct lode_link_unit *unit = link->units_.first; unit; unit = unit->next)
+		for (uint32_t i = 1; i < unit->nsymbols && status == LODE_OK; i++)
+			status = keep_one(link, unit, i, why);
+	return status;
+}
+
+static const struct lode_link_kept *kept_at(const struct lode_link_unit *unit, uint32_t section, uint64_t offset)
+{
+	const struct lode_link_kept *kept = unit->kept;
+
+	while (kept && (kept->section != section || offset - kept->offset >= max_u64(kept->size, 1)))
+		kept = kept->next;
+	return kept;
+}
+
+bool lode_link_is_kept_(const struct lode_link_unit *unit, uint32_t index)
+{
+	struct link_sym symbol = lode_unit_symbol_(unit, index);
+
+	return unit->kept && !symbol.reserved && kept_at(unit, symbol.shndx, symbol.value);
+}
+
+/* From where a byte of the section would be to where it is, modulo 2^64. Offsets in the thread-local block come out likewise. */
+static uint64_t shift_at(const struct link_table *table, uint32_t section, uint64_t offset)
+{
+	const struct lode_link_kept *kept = kept_at(table->unit, section, offset);
+	const struct lode_link *link = table->link;
+	uint64_t would;
+
+	if (!kept)
+		return 0;
+	would = table->unit->sections[section].addr + kept->offset;
+	if (table->unit->sections[section].class_ == CLASS_TDATA || table->unit->sections[section].class_ == CLASS_TBSS)
+		return kept->addr - (would - link->tls.template_offset + link->tls.offset);
+	return kept->addr - (would + link->addr);
+}
+
+uint64_t lode_link_kept_value_(const struct lode_link_unit *unit, uint32_t index, uint64_t value)
+{
+	struct link_sym symbol = lode_unit_symbol_(unit, index);
+	const struct lode_link_kept *kept;
+
+	if (symbol.reserved || symbol.shndx == LODE_SHN_UNDEF || symbol.type == LODE_STT_SECTION)
+		return value;
+	kept = kept_at(unit, symbol.shndx, symbol.value);
+	return kept ? kept->addr + (symbol.value - kept->offset) : value;
+}
+
+/* Distances from a field to the end of its instruction that are possible, as a set of bits. */
+static uint32_t distances(const struct link_table *table, const struct link_rela *rela)
+{
+	const struct lode_link_machine *machine = table->link->machine_;
+	const unsigned char *bytes = table->unit->source.bytes;
+
+	if (!(table->header->flags & LODE_SHF_EXECINSTR) || !machine->distances)
+		return 1;
+	return machine->distances(bytes + table->header->offset, rela);
+}
+
+/* A local symbol is named by its section as a rule, and how far a reference goes is known by its instruction's length. */
+bool lode_link_shift_(uint64_t *shift, const struct link_table *table, const struct link_rela *rela)
+{
+	struct link_sym symbol = lode_unit_symbol_(table->unit, rela->symbol);
+	uint32_t left = 0;
+	bool first = true;
+
+	*shift = 0;
+	if (symbol.type != LODE_STT_SECTION || symbol.reserved)
+		return true;
+	left = distances(table, rela);
+	for (uint32_t distance = 0; left != 0; distance++, left >>= 1) {
+		uint64_t one;
+
+		if (!(left & 1))
+			continue;
+		one = shift_at(table, symbol.shndx, symbol.value + rela->addend + distance);
+		if (!first && one != *shift)
+			return false;
+		*shift = one;
+		first = false;
+	}
+	return true;
+}

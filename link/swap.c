@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: MIT */
+/* A program and the names that its new code asks for come in; what the program has under those names now goes out. */
+#include "swap.h"
+
+void lode_swap_begin(struct lode_swap *swap, struct lode_program *program, struct lode_link *link)
+{
+	*swap = (struct lode_swap){.program = program, .link = link, .unit_ = LODE_NO_INDEX};
+}
+
+/* Numbers that compilers give to variables of functions change with the source: "calls.3" is "calls". */
+static uint32_t stem(const struct lode_link_text *name)
+{
+	size_t end = name->size;
+
+	while (end > 0 && name->at[end - 1] >= '0' && name->at[end - 1] <= '9')
+		end--;
+	return end > 1 && end < name->size && name->at[end - 1] == '.' ? (uint32_t)end : 0;
+}
+
+static bool is_same(const struct lode_link_text *a, const struct lode_link_text *b)
+{
+	uint32_t length = stem(a);
+
+	if (length == 0)
+		return text_is(a, b->at, b->size);
+	return stem(b) == length && memcmp(a->at, b->at, length) == 0;
+}
+
+static bool is_named(const struct lode_link_unit *unit, uint32_t index, const struct lode_swap_name *name)
+{
+	struct link_sym symbol = lode_unit_symbol_(unit, index);
+	struct lode_link_text text, source;
+
+	if (symbol.type != name->type || symbol.reserved || symbol.shndx == LODE_SHN_UNDEF || lode_link_is_kept_(unit, index))
+		return false;
+	text = lode_unit_symbol_name_(unit, index);
+	source = lode_unit_source_name_(unit, index);
+	return is_same(&name->name, &text) && text_is(&source, name->source.at, name->source.size);
+}
+
+static uint32_t own_locals(uint64_t *value, const struct lode_link *link, const struct lode_swap_name *name)
+{
+	uint32_t count = 0;
+
+	for (const struct lode_link_unit *unit = link->units_.first; unit; unit = unit->next)
+		for (uint32_t i = 1; i < unit->nlocals; i++) {
+			if (!is_named(unit, i, name))
+				continue;
+			*value = unit->values[i];
+			count++;
+		}
+	return count;
+}
+
+static bool own_global(uint64_t *value, const struct lode_link *link, const struct lode_swap_name *name)
+{
+	struct link_name key = lode_link_name_(name->name.at, name->name.size);
+	const struct lode_link_symbol *symbol = lode_link_lookup_(link, &key, KEY_SYMBOL);
+
+	if (!symbol || (symbol->state_ != STATE_DEFINED && symbol->state_ != STATE_COMMON))
+		return false;
+	*value = symbol->value;
+	return true;
+}
+
+uint32_t lode_swap_own_(uint64_t *value, const struct lode_swap *version, const struct lode_swap_name *name)
+{
+	return name->local ? own_locals(value, version->link, name) : own_global(value, version->link, name);
+}
+
+/* Of several source files of one name the one that has most of the new object's functions. */
+static uint32_t score(const struct lode_index *index, const struct lode_link_unit *unit, uint32_t number)
+{
+	uint32_t found = 0;
+
+	for (uint32_t i = 1; i < unit->nlocals; i++) {
+		struct lode_link_text name = lode_unit_symbol_name_(unit, i);
+
+		if (lode_unit_symbol_(unit, i).type != LODE_STT_SECTION && name.size > 0 && lode_index_local_(index, &name, number))
+			found++;
+	}
+	return found;
+}
+
+static const struct lode_link_unit *unit_of(const struct lode_link *link, const struct lode_link_text *source)
+{
+	for (const struct lode_link_unit *unit = link->units_.first; unit; unit = unit->next) {
+		struct lode_link_text name = lode_unit_source_name_(unit, unit->nlocals);
+
+		if (text_is(&name, source->at, source->size))
+			return unit;
+	}
+	return link->units_.first;
+}
+
+uint32_t lode_swap_unit_(const struct lode_swap *swap, const struct lode_link_text *source)
+{
+	const struct lode_index *index = swap->program->index;
+	const struct lode_link_unit *unit = unit_of(swap->link, source);
+	uint32_t best = LODE_NO_INDEX, best_score = 0, count = 0;
+
+	for (uint32_t i = 0; i < index->nunits; i++) {
+		if (!text_is(&index->units[i], source->at, source->size))
+			continue;
+		if (count++ == 0)
+			best = i;
+	}
+	for (uint32_t i = best; count > 1 && i < index->nunits; i++) {
+		uint32_t found = text_is(&index->units[i], source->at, source->size) ? score(index, unit, i) : 0;
+
+		if (found > best_score) {
+			best_score = found;
+			best = i;
+		}
+	}
+	return best;
+}
+
+/* The only variable of its file with this stem; NULL: there is none. *many: there are several. */
+static const struct lode_index_symbol *by_stem(const struct lode_index *index, const struct lode_link_text *name, uint32_t unit, bool *many)
+{
+	const struct lode_index_symbol *found = NULL;
+	uint32_t length = stem(name);
+
+	for (uint32_t i = 0; length != 0 && i < index->nsymbols; i++) {
+		const struct lode_index_symbol *symbol = &index->symbols[i];
+		struct lode_link_text text = {symbol->name, symbol->length};
+
+		if (symbol->unit != unit || symbol->type == LODE_STT_FUNC || stem(&text) != length ||
+			memcmp(symbol->name, name->at, length) != 0)
+			continue;
+		*many = *many || found;
+		found = symbol;
+	}
+	return found;
+}
+
+static const struct lode_index_symbol *in_index(const struct lode_swap *swap, const struct lode_swap_name *name, bool *many)
+{
+	const struct lode_index *index = swap->program->index;
+	const struct lode_index_symbol *exact;
+	uint32_t unit;
+
+	if (!name->local)
+		return lode_index_global_(index, &name->name);
+	unit = lode_swap_unit_(swap, &name->source);
+	if (unit == LODE_NO_INDEX)
+		return NULL;
+	exact = lode_index_local_(index, &name->name, unit);
+	/* With other numbers about, an equal one may be chance. */
+	if (stem(&name->name) != 0)
+		return by_stem(index, &name->name, unit, many);
+	return exact;
+}
+
+static uint64_t run_addr(const struct lode_program *program, const struct lode_index_symbol *symbol)
+{
+	return symbol->type == LODE_STT_TLS ? symbol->addr : symbol->addr + program->bias;
+}
+
+static int conflict(struct lode_swap *swap, enum lode_rule rule, const struct lode_link_datum *datum, uint64_t old_size)
+{
+	if (swap->conflict_ == 0) {
+		swap->conflict_ = (int)rule;
+		swap->account.datum = datum->name;
+		swap->account.old_size = old_size;
+		swap->account.new_size = datum->size;
+	}
+	return -1;
+}
+
+/* A datum of an earlier version, which the program's file has not. */
+static uint32_t in_versions(const struct lode_swap *swap, uint64_t *addr, const struct lode_swap_name *name)
+{
+	uint32_t count = 0;
+
+	for (const struct lode_swap *version = swap->program->newest; version && count == 0; version = version->older_)
+		count = lode_swap_own_(addr, version, name);
+	return count;
+}
+
+int lode_swap_keep(struct lode_swap *swap, uint64_t *addr, const struct lode_link_datum *datum)
+{
+	const struct lode_swap_name name = {.name = datum->name, .source = datum->source, .local = datum->local,
+		.type = datum->thread_local_ ? LODE_STT_TLS : LODE_STT_OBJECT};
+	const struct lode_index_symbol *old;
+	uint32_t count = in_versions(swap, addr, &name);
+	bool many = count > 1;
+
+	if (count == 1) {
+		swap->account.nkept++;
+		return 0;
+	}
+	old = many ? NULL : in_index(swap, &name, &many);
+	if (many)
+		return conflict(swap, LODE_RULE_SWAP_AMBIGUOUS, datum, 0);
+	if (!old || old->type == LODE_STT_FUNC) {
+		swap->account.nnew++;
+		return -1;
+	}
+	if (old->size != datum->size || (old->type == LODE_STT_TLS) != datum->thread_local_)
+		return conflict(swap, LODE_RULE_SWAP_SIZE, datum, old->size);
+	*addr = run_addr(swap->program, old);
+	swap->account.nkept++;
+	return 0;
+}
+
+int lode_swap_resolve(const struct lode_swap *swap, struct lode_link_answer *answer, const struct lode_link_symbol *symbol)
+{
+	const struct lode_swap_name name = {.name = {symbol->name, symbol->length}};
+	const struct lode_index_symbol *found;
+
+	for (const struct lode_swap *version = swap->program->newest; version; version = version->older_)
+		if (lode_swap_own_(&answer->value, version, &name) > 0) {
+			answer->type = symbol->type != LODE_STT_NOTYPE ? symbol->type : LODE_STT_FUNC;
+			return 0;
+		}
+	found = lode_index_global_(swap->program->index, &name.name);
+	/* A resolver of the program has run already; what it chose stands in a slot that the index does not know. */
+	if (!found || found->type == LODE_STT_GNU_IFUNC)
+		return -1;
+	answer->value = run_addr(swap->program, found);
+	answer->type = found->type;
+	return 0;
+}
+
+int lode_swap_check(const struct lode_swap *swap, struct lode_diag *why)
+{
+	struct lode_diag place;
+
+	if (swap->conflict_ == 0)
+		return LODE_OK;
+	place = lode_diag_of((enum lode_rule)swap->conflict_, LODE_FIELD_SWAP_DATUM, swap->account.new_size, swap->account.old_size);
+	return lode_refuse_(why, place.rule, place);
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of replacement share. Not for embedders. */
+#ifndef LODE_LINK_SWAP_H
+#define LODE_LINK_SWAP_H
+
+#include "link.h"
+#include <lode/swap.h>
+
+/* Types of x86-64 that refer to functions. */
+enum {
+	R_64 = 1, R_PC32 = 2, R_PLT32 = 4, R_GOTPCREL = 9, R_32 = 10, R_32S = 11, R_GOTPCRELX = 41, R_REX_GOTPCRELX = 42,
+	R_CODE_4_GOTPCRELX = 43,
+};
+
+/* index_find.c: symbols by name. */
+const struct lode_index_symbol *lode_index_global_(const struct lode_index *index, const struct lode_link_text *name);
+const struct lode_index_symbol *lode_index_local_(const struct lode_index *index, const struct lode_link_text *name, uint32_t unit);
+int lode_index_chain_(struct lode_index *index, void *memory, size_t size);
+
+/* swap.c: what a version of a unit defines itself. Names of variables of functions are compared without their numbers. */
+struct lode_swap_name {
+	struct lode_link_text name, source;
+	bool local;
+	uint8_t type; /* of local ones */
+};
+/* How many there are; *value is of the last one. */
+uint32_t lode_swap_own_(uint64_t *value, const struct lode_swap *version, const struct lode_swap_name *name);
+/* The number of a source file of the program. */
+uint32_t lode_swap_unit_(const struct lode_swap *swap, const struct lode_link_text *source);
+
+/* swap_plan.c: an address in one of the functions that are replaced. */
+bool lode_swap_is_old_(const struct lode_swap *swap, uint64_t addr);
+
+/* sites.c: what a module's code and data refer to functions by; slots of its GOT among them. Ends with what each returned if not 0. */
+int lode_link_sites_(struct lode_link *link, int (*each)(void *host, const struct lode_site *site), void *host);
+
+/* index_sites.c: what a relocation's field refers to, by what it holds. */
+struct index_field {
+	uint64_t addr;            /* of the field */
+	uint64_t symbol, addend;
+	uint32_t type;
+	const unsigned char *at;  /* bytes of the field */
+	bool code;
+};
+/* False: to nothing that could be a function. @slot: the site is a word of the GOT, whose address is in it. */
+bool lode_site_of_(struct lode_site *site, uint64_t *target, bool *slot, const struct index_field *field);
+uint32_t lode_site_bytes_(uint32_t type);
+static inline uint32_t site_width(enum lode_site_kind kind)
+{
+	return kind == LODE_SITE_ABS64 ? 8 : 4;
+}
+
+#endif

@@ -30,6 +30,7 @@ uint32_t lode_swap_unit_(const struct lode_swap *swap, const struct lode_link_te
 
 /* swap_plan.c: an address in one of the functions that are replaced. */
 bool lode_swap_is_old_(const struct lode_swap *swap, uint64_t addr);
+bool lode_swap_is_in_old_(const struct lode_swap *swap, uint64_t addr);
 
 /* sites.c: what a module's code and data refer to functions by; slots of its GOT among them. Ends with what each returned if not 0. */
 int lode_link_sites_(struct lode_link *link, int (*each)(void *host, const struct lode_site *site), void *host);

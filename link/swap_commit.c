@@ -33,14 +33,14 @@ static bool is_new(const struct lode_swap *swap, uint64_t addr)
 
 bool lode_swap_concerns(const struct lode_swap *swap, uint64_t addr)
 {
-	return is_new(swap, addr) || lode_swap_is_old_(swap, addr);
+	return is_new(swap, addr) || lode_swap_is_in_old_(swap, addr);
 }
 
 /* Whether a thread is in the code that is taken out of use: old functions, or the new ones on the way back. */
 static bool is_used(const struct lode_swap *swap, const struct lode_swap_busy *busy, bool back)
 {
 	for (uint32_t i = 0; i < busy->count; i++)
-		if (back ? is_new(swap, busy->addrs[i]) : lode_swap_is_old_(swap, busy->addrs[i]))
+		if (back ? is_new(swap, busy->addrs[i]) : lode_swap_is_in_old_(swap, busy->addrs[i]))
 			return true;
 	return false;
 }

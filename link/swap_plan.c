@@ -197,6 +197,14 @@ bool lode_swap_is_old_(const struct lode_swap *swap, uint64_t addr)
 	return function && addr - function->old.addr < function->old.size;
 }
 
+/* Who is in a function is behind its first byte: that alone is a pointer to it. */
+bool lode_swap_is_in_old_(const struct lode_swap *swap, uint64_t addr)
+{
+	const struct lode_swap_function *function = below(swap, addr);
+
+	return function && function->old.addr != addr && addr - function->old.addr < function->old.size;
+}
+
 /*
  * Stores
  */

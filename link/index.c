@@ -72,6 +72,7 @@ struct making {
 	uint64_t strings_size;
 	const unsigned char *symbols;
 	uint64_t nsymbols;
+	struct lode_range relro;
 	uint64_t tls_end; /* what symbols of thread-local variables count from, backwards, as linked */
 };
 
@@ -84,6 +85,11 @@ static int refuse(const struct lode_image *image, uint32_t section, struct lode_
 		there.rule = place.rule;
 	}
 	return lode_refuse_(why, place.rule, there);
+}
+
+static struct lode_diag index_diag(enum lode_field field, uint64_t value, uint64_t limit)
+{
+	return lode_diag_of(LODE_RULE_SWAP_INDEX, field, value, limit);
 }
 
 static int no_room(size_t size, struct lode_diag *why)
@@ -101,7 +107,7 @@ static int find_symbols(struct making *making, struct lode_diag *why)
 		if (section->type != LODE_SHT_SYMTAB)
 			continue;
 		if (section->entsize != SYM_SIZE || section->link == 0 || section->link >= image->nsections)
-			return refuse(image, i, lode_diag_of(LODE_RULE_SWAP_INDEX, LODE_FIELD_SHDR_ENTSIZE, section->entsize, SYM_SIZE), why);
+			return refuse(image, i, index_diag(LODE_FIELD_SHDR_ENTSIZE, section->entsize, SYM_SIZE), why);
 		strings = &image->sections[section->link];
 		making->symbols = making->bytes + section->offset;
 		making->nsymbols = lode_divide_(section->size, SYM_SIZE);
@@ -110,14 +116,18 @@ static int find_symbols(struct making *making, struct lode_diag *why)
 		if (strings->type == LODE_SHT_STRTAB && strings->size > 0 && making->strings[strings->size - 1] == '\0' &&
 			making->nsymbols < LODE_NO_INDEX)
 			return LODE_OK;
-		return refuse(image, section->link, lode_diag_of(LODE_RULE_SWAP_INDEX, LODE_FIELD_SHDR_SIZE, strings->size, 0), why);
+		return refuse(image, section->link, index_diag(LODE_FIELD_SHDR_SIZE, strings->size, 0), why);
 	}
-	return refuse(image, LODE_NO_INDEX, lode_diag_of(LODE_RULE_SWAP_INDEX, LODE_FIELD_SYMBOL_COUNT, 0, 0), why);
+	return refuse(image, LODE_NO_INDEX, index_diag(LODE_FIELD_SYMBOL_COUNT, 0, 0), why);
 }
 
-static void find_tls(struct making *making)
+static void find_segments(struct making *making)
 {
 	const struct lode_segment *tls = lode_segment_find(making->image, LODE_PT_TLS);
+	const struct lode_segment *relro = lode_segment_find(making->image, LODE_PT_GNU_RELRO);
+
+	if (relro)
+		making->relro = (struct lode_range){.addr = relro->vaddr, .size = relro->memsz};
 
 	if (tls)
 		making->tls_end = tls->vaddr + align_up(tls->memsz, power_of_two(tls->align) ? tls->align : 1) - tls->vaddr;
@@ -159,6 +169,21 @@ static void take_file(struct making *making, uint32_t *unit, const struct link_s
 	index->units[*unit] = (struct lode_link_text){.at = name.name, .size = name.length};
 }
 
+/* Data that the program does not write. */
+static bool is_constant(const struct making *making, const struct link_sym *symbol)
+{
+	if (symbol->type == LODE_STT_TLS || symbol->shndx >= making->image->nsections)
+		return false;
+	return !(making->image->sections[symbol->shndx].flags & LODE_SHF_WRITE) ||
+		symbol->value - making->relro.addr < making->relro.size;
+}
+
+/* Hidden symbols become local, behind whatever file. */
+static bool is_of_file(const struct link_sym *symbol)
+{
+	return symbol->bind == LODE_STB_LOCAL && symbol->visibility == 0;
+}
+
 static int take_symbols(struct making *making, size_t size, struct lode_diag *why)
 {
 	struct lode_index *index = making->index;
@@ -177,7 +202,7 @@ static int take_symbols(struct making *making, size_t size, struct lode_diag *wh
 		if (!is_wanted(&symbol, making))
 			continue;
 		*out = (struct lode_index_symbol){.addr = symbol.value, .size = symbol.size, .type = symbol.type,
-			.unit = symbol.bind == LODE_STB_LOCAL ? unit : LODE_NO_INDEX};
+			.unit = is_of_file(&symbol) ? unit : LODE_NO_INDEX, .constant = is_constant(making, &symbol)};
 		name_symbol(out, making, symbol.name);
 		if (symbol.type == LODE_STT_TLS)
 			out->addr -= making->tls_end;
@@ -198,7 +223,8 @@ static bool is_called(const struct making *making, const struct lode_section *se
 	const struct lode_image *image = making->image;
 	const struct lode_section *names = image->shstrndx < image->nsections ? &image->sections[image->shstrndx] : NULL;
 
-	return names && within(section->name, size, names->size) && memcmp(making->bytes + names->offset + section->name, name, size) == 0;
+	return names && within(section->name, size, names->size) &&
+		memcmp(making->bytes + names->offset + section->name, name, size) == 0;
 }
 
 /* Frames describe code where it is. */
@@ -264,7 +290,7 @@ static int take_sites(struct making *making, size_t size, struct lode_diag *why)
 	uint64_t count = count_sites(making);
 
 	if (count == 0)
-		return refuse(making->image, LODE_NO_INDEX, lode_diag_of(LODE_RULE_SWAP_INDEX, LODE_FIELD_REL_INDEX, 0, 0), why);
+		return refuse(making->image, LODE_NO_INDEX, index_diag(LODE_FIELD_REL_INDEX, 0, 0), why);
 	index->sites = take(&making->pen, count * sizeof *index->sites);
 	if (!index->sites || !make_set(&making->slots, &making->pen, count))
 		return no_room(size, why);
@@ -297,11 +323,12 @@ int lode_index_make(struct lode_index *index, const struct lode_image *image, vo
 
 	*index = (struct lode_index){.nsymbols = 0};
 	if (image->machine != LODE_EM_X86_64 || !image_wide(image) || image_big(image))
-		return lode_refuse_(why, LODE_RULE_MACHINE_UNSUPPORTED, lode_at_header_(image, LODE_FIELD_EHDR_MACHINE, image->machine, 0));
+		return lode_refuse_(why, LODE_RULE_MACHINE_UNSUPPORTED,
+			lode_at_header_(image, LODE_FIELD_EHDR_MACHINE, image->machine, 0));
 	status = find_symbols(&making, why);
 	if (status != LODE_OK)
 		return status;
-	find_tls(&making);
+	find_segments(&making);
 	see_span(&making);
 	status = take_symbols(&making, size, why);
 	if (status == LODE_OK)

@@ -30,13 +30,15 @@ static const struct lode_index_symbol *next(const struct lode_index *index, cons
 	for (; number != 0; number = index->symbols[number - 1].next_) {
 		const struct lode_index_symbol *symbol = &index->symbols[number - 1];
 
-		if (symbol->hash == name->hash && symbol->length == name->length && memcmp(symbol->name, name->at, name->length) == 0)
+		if (symbol->hash == name->hash && symbol->length == name->length &&
+			memcmp(symbol->name, name->at, name->length) == 0)
 			return symbol;
 	}
 	return NULL;
 }
 
-const struct lode_index_symbol *lode_index_local_(const struct lode_index *index, const struct lode_link_text *text, uint32_t unit)
+const struct lode_index_symbol *lode_index_local_(const struct lode_index *index, const struct lode_link_text *text,
+	uint32_t unit)
 {
 	struct link_name name = lode_link_name_(text->at, text->size);
 	const struct lode_index_symbol *symbol = next(index, &name, index->buckets_[name.hash & (index->nbuckets_ - 1)]);
@@ -46,16 +48,21 @@ const struct lode_index_symbol *lode_index_local_(const struct lode_index *index
 	return symbol;
 }
 
-/* Some linkers put hidden symbols, which become local, behind another file's: then the name's only symbol is meant. */
-const struct lode_index_symbol *lode_index_global_(const struct lode_index *index, const struct lode_link_text *text)
+/* Some linkers make symbols local that nobody else may see, behind their own file's name or another's: then the unit's own is meant,
+ * or the name's only one. */
+const struct lode_index_symbol *lode_index_global_(const struct lode_index *index, const struct lode_link_text *text,
+	uint32_t unit)
 {
 	struct link_name name = lode_link_name_(text->at, text->size);
 	const struct lode_index_symbol *symbol = next(index, &name, index->buckets_[name.hash & (index->nbuckets_ - 1)]);
-	const struct lode_index_symbol *first = symbol;
+	const struct lode_index_symbol *only = symbol, *own = NULL;
 	uint32_t count = 0;
 
-	for (; symbol; symbol = next(index, &name, symbol->next_), count++)
+	for (; symbol; symbol = next(index, &name, symbol->next_), count++) {
 		if (symbol->unit == LODE_NO_INDEX)
 			return symbol;
-	return count == 1 ? first : NULL;
+		if (symbol->unit == unit)
+			own = symbol;
+	}
+	return own ? own : count == 1 ? only : NULL;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A relocation that a linker kept comes in, with the bytes of its field; what the field refers to goes out. Linkers keep the types of
- * instructions that they rewrote, so that only the field says whether it is the symbol, its address or its slot. */
+/* A relocation that a linker kept comes in, with the bytes of its field; what the field refers to goes out. Linkers keep the types
+ * of instructions that they rewrote, so that only the field says whether it is the symbol, its address or its slot. */
 #include "swap.h"
 
 uint32_t lode_site_bytes_(uint32_t type)
@@ -36,7 +36,7 @@ static bool through_slot(struct lode_site *site, uint64_t *target, bool *slot, c
 		*site = (struct lode_site){.addr = field->addr, .kind = LODE_SITE_ABS32};
 		return true;
 	}
-	*site = (struct lode_site){.addr = there, .kind = LODE_SITE_ABS64};
+	*site = (struct lode_site){.addr = there, .kind = LODE_SITE_WORD};
 	*slot = true;
 	return true;
 }
@@ -47,7 +47,7 @@ bool lode_site_of_(struct lode_site *site, uint64_t *target, bool *slot, const s
 	*target = 0;
 	switch (field->type) {
 	case R_64:
-		*site = (struct lode_site){.addr = field->addr, .kind = LODE_SITE_ABS64};
+		*site = (struct lode_site){.addr = field->addr, .kind = field->code ? LODE_SITE_ABS64 : LODE_SITE_WORD};
 		*target = field->symbol + field->addend;
 		return true;
 	case R_32:

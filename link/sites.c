@@ -17,14 +17,15 @@ static int emit(const struct walk *walk, uint64_t addr, enum lode_site_kind kind
 static int emit_rela(const struct walk *walk, const struct link_table *table, const struct link_rela *rela)
 {
 	uint64_t addr = table->link->addr + table->section->addr + rela->offset;
+	bool code = table->header->flags & LODE_SHF_EXECINSTR;
 	int status;
 
 	switch (rela->type) {
-	case R_64: return emit(walk, addr, LODE_SITE_ABS64);
+	case R_64: return emit(walk, addr, code ? LODE_SITE_ABS64 : LODE_SITE_WORD);
 	case R_32:
 	case R_32S: return emit(walk, addr, LODE_SITE_ABS32);
 	case R_PC32:
-	case R_PLT32: return table->header->flags & LODE_SHF_EXECINSTR ? emit(walk, addr, LODE_SITE_REL32) : 0;
+	case R_PLT32: return code ? emit(walk, addr, LODE_SITE_REL32) : 0;
 	/* If the instruction was made to do without its slot, it has one or the other. */
 	case R_GOTPCRELX:
 	case R_REX_GOTPCRELX:
@@ -75,6 +76,6 @@ int lode_link_sites_(struct lode_link *link, int (*each)(void *host, const struc
 	for (struct lode_link_unit *unit = link->units_.first; unit && status == 0; unit = unit->next)
 		status = walk_unit(&walk, link, unit);
 	for (uint32_t i = 0; i < link->nslots_ && status == 0; i++)
-		status = emit(&walk, lode_link_got_(link) + (uint64_t)i * SLOT_SIZE, LODE_SITE_ABS64);
+		status = emit(&walk, lode_link_got_(link) + (uint64_t)i * SLOT_SIZE, LODE_SITE_WORD);
 	return status;
 }

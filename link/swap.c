@@ -117,7 +117,8 @@ uint32_t lode_swap_unit_(const struct lode_swap *swap, const struct lode_link_te
 }
 
 /* The only variable of its file with this stem; NULL: there is none. *many: there are several. */
-static const struct lode_index_symbol *by_stem(const struct lode_index *index, const struct lode_link_text *name, uint32_t unit, bool *many)
+static const struct lode_index_symbol *by_stem(const struct lode_index *index, const struct lode_link_text *name, uint32_t unit,
+	bool *many)
 {
 	const struct lode_index_symbol *found = NULL;
 	uint32_t length = stem(name);
@@ -126,7 +127,7 @@ static const struct lode_index_symbol *by_stem(const struct lode_index *index, c
 		const struct lode_index_symbol *symbol = &index->symbols[i];
 		struct lode_link_text text = {symbol->name, symbol->length};
 
-		if (symbol->unit != unit || symbol->type == LODE_STT_FUNC || stem(&text) != length ||
+		if (symbol->unit != unit || symbol->type == LODE_STT_FUNC || symbol->constant || stem(&text) != length ||
 			memcmp(symbol->name, name->at, length) != 0)
 			continue;
 		*many = *many || found;
@@ -141,9 +142,9 @@ static const struct lode_index_symbol *in_index(const struct lode_swap *swap, co
 	const struct lode_index_symbol *exact;
 	uint32_t unit;
 
-	if (!name->local)
-		return lode_index_global_(index, &name->name);
 	unit = lode_swap_unit_(swap, &name->source);
+	if (!name->local)
+		return lode_index_global_(index, &name->name, unit);
 	if (unit == LODE_NO_INDEX)
 		return NULL;
 	exact = lode_index_local_(index, &name->name, unit);
@@ -194,7 +195,7 @@ int lode_swap_keep(struct lode_swap *swap, uint64_t *addr, const struct lode_lin
 	old = many ? NULL : in_index(swap, &name, &many);
 	if (many)
 		return conflict(swap, LODE_RULE_SWAP_AMBIGUOUS, datum, 0);
-	if (!old || old->type == LODE_STT_FUNC) {
+	if (!old || old->type == LODE_STT_FUNC || old->constant) {
 		swap->account.nnew++;
 		return -1;
 	}
@@ -215,7 +216,7 @@ int lode_swap_resolve(const struct lode_swap *swap, struct lode_link_answer *ans
 			answer->type = symbol->type != LODE_STT_NOTYPE ? symbol->type : LODE_STT_FUNC;
 			return 0;
 		}
-	found = lode_index_global_(swap->program->index, &name.name);
+	found = lode_index_global_(swap->program->index, &name.name, LODE_NO_INDEX);
 	/* A resolver of the program has run already; what it chose stands in a slot that the index does not know. */
 	if (!found || found->type == LODE_STT_GNU_IFUNC)
 		return -1;
@@ -230,6 +231,6 @@ int lode_swap_check(const struct lode_swap *swap, struct lode_diag *why)
 
 	if (swap->conflict_ == 0)
 		return LODE_OK;
-	place = lode_diag_of((enum lode_rule)swap->conflict_, LODE_FIELD_SWAP_DATUM, swap->account.new_size, swap->account.old_size);
-	return lode_refuse_(why, place.rule, place);
+	place = lode_nowhere_(LODE_FIELD_SWAP_DATUM, swap->account.new_size, swap->account.old_size);
+	return lode_refuse_(why, (enum lode_rule)swap->conflict_, place);
 }

@@ -12,9 +12,11 @@ enum {
 	R_CODE_4_GOTPCRELX = 43,
 };
 
-/* index_find.c: symbols by name. */
-const struct lode_index_symbol *lode_index_global_(const struct lode_index *index, const struct lode_link_text *name);
-const struct lode_index_symbol *lode_index_local_(const struct lode_index *index, const struct lode_link_text *name, uint32_t unit);
+/* index_find.c: symbols by name. @unit of the first: where one is looked for that has become local, or LODE_NO_INDEX. */
+const struct lode_index_symbol *lode_index_global_(const struct lode_index *index, const struct lode_link_text *name,
+	uint32_t unit);
+const struct lode_index_symbol *lode_index_local_(const struct lode_index *index, const struct lode_link_text *name,
+	uint32_t unit);
 int lode_index_chain_(struct lode_index *index, void *memory, size_t size);
 
 /* swap.c: what a version of a unit defines itself. Names of variables of functions are compared without their numbers. */
@@ -28,11 +30,18 @@ uint32_t lode_swap_own_(uint64_t *value, const struct lode_swap *version, const 
 /* The number of a source file of the program. */
 uint32_t lode_swap_unit_(const struct lode_swap *swap, const struct lode_link_text *source);
 
-/* swap_plan.c: an address in one of the functions that are replaced. */
+/* swap_functions.c: functions of the old code, and whether an address is one's, or behind one's entry. */
+int lode_swap_functions_(struct lode_swap *swap, struct lode_diag *why);
+const struct lode_swap_function *lode_swap_old_at_(const struct lode_swap *swap, uint64_t entry);
 bool lode_swap_is_old_(const struct lode_swap *swap, uint64_t addr);
 bool lode_swap_is_in_old_(const struct lode_swap *swap, uint64_t addr);
+bool lode_unit_is_function_(const struct lode_link_unit *unit, uint32_t index);
 
-/* sites.c: what a module's code and data refer to functions by; slots of its GOT among them. Ends with what each returned if not 0. */
+/* swap_commit.c: a jump at a function's entry, behind its mark. 1: made; 0: there is no room; -1: out of reach. */
+int lode_swap_door_(struct lode_store *store, const struct lode_swap_host *host, const struct lode_range *from, uint64_t to);
+
+/* sites.c: what a module's code and data refer to functions by; slots of its GOT among them. Ends with what @each returned if that
+ * is not 0. */
 int lode_link_sites_(struct lode_link *link, int (*each)(void *host, const struct lode_site *site), void *host);
 
 /* index_sites.c: what a relocation's field refers to, by what it holds. */
@@ -48,7 +57,7 @@ bool lode_site_of_(struct lode_site *site, uint64_t *target, bool *slot, const s
 uint32_t lode_site_bytes_(uint32_t type);
 static inline uint32_t site_width(enum lode_site_kind kind)
 {
-	return kind == LODE_SITE_ABS64 ? 8 : 4;
+	return kind == LODE_SITE_ABS64 || kind == LODE_SITE_WORD ? 8 : 4;
 }
 
 #endif

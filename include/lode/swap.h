@@ -14,7 +14,8 @@ extern "C" {
 enum lode_site_kind {
 	LODE_SITE_REL32, /* 4 bytes, signed, counted from their end: branches, address computations */
 	LODE_SITE_ABS32, /* 4 bytes */
-	LODE_SITE_ABS64, /* a word */
+	LODE_SITE_ABS64, /* 8 bytes of code */
+	LODE_SITE_WORD,  /* 8 bytes of data, which the program may write itself */
 };
 
 /** A place in the program that refers to the entry of a function. */
@@ -31,6 +32,7 @@ struct lode_index_symbol {
 	uint64_t size;
 	uint32_t unit;    /* of local symbols: number of the source file; LODE_NO_INDEX: seen by all */
 	uint8_t type;     /* LODE_STT_* */
+	bool constant;    /* data that is only read */
 	uint32_t next_;
 };
 
@@ -82,24 +84,27 @@ struct lode_program {
 struct lode_store {
 	uint64_t addr;
 	uint8_t width;
+	bool data; /* the program may have written something else since: that stays */
 	unsigned char before[8], after[8];
 };
 
 /** A function of the old code, and where the new one is. */
 struct lode_swap_function {
 	struct lode_range old;
-	uint64_t now;
+	uint64_t now, now_size; /* 0: there is none */
 	struct lode_link_text name;
+	bool newest;            /* the one that @now replaces; others were replaced before */
 };
 
 /** Words beside a refusal, and what a replacement amounts to. */
 struct lode_swap_account {
-	struct lode_link_text datum; /* what a conflict is about */
+	struct lode_link_text datum; /* the variable or function that a conflict is about */
 	uint64_t old_size, new_size;
 	uint32_t nkept, nnew;        /* variables that stay, and that are new */
 	uint32_t nfunctions;         /* addresses of old code that have a successor */
 	uint32_t nsites, ndoors;     /* references rewritten; entries that jump */
 	uint32_t nshort, nbusy;      /* entries that do not: too short for a jump, or in use */
+	uint32_t nchanged;           /* data words that the program had written meanwhile, and that were left alone */
 };
 
 /** Whether an address is in the code that a replacement takes out of use, or in the code that it brings. */
@@ -143,7 +148,7 @@ int lode_swap_check(const struct lode_swap *swap, struct lode_diag *why);
 
 /**
  * lode_swap_plan - after lode_link_place: find every store; nothing is written
- * Memory comes from the link's work space. Errors: swap-nothing, swap-range, swap-read, room-link.
+ * Memory comes from the link's work space. Errors: swap-nothing, swap-shared, swap-range, swap-read, room-link.
  */
 int lode_swap_plan(struct lode_swap *swap, struct lode_diag *why);
 
@@ -160,7 +165,11 @@ struct lode_swap_busy {
  */
 int lode_swap_commit(struct lode_swap *swap, const struct lode_swap_busy *busy, struct lode_diag *why);
 
-/** Take back the newest replacement. Errors as commit's; swap-nothing if there is none, or it is not the newest. */
+/**
+ * lode_swap_rollback - take back the newest replacement
+ * Its functions jump to those before, for pointers that the program has made copies of, unless a thread is in one.
+ * Errors as commit's; swap-nothing if it is not the newest.
+ */
 int lode_swap_rollback(struct lode_swap *swap, const struct lode_swap_busy *busy, struct lode_diag *why);
 
 #ifdef __cplusplus

@@ -23,11 +23,28 @@ int lode_live_map_span_(struct lode_live *live);
 int lode_live_protect_(struct lode_live *live, enum lode_link_region region);
 int lode_live_map_member_(void *host, const void **bytes, uint64_t *size, const struct lode_link_outside *which);
 int lode_live_map_file_(struct lode_live_file *file, const char *name);
+/* module.c: the module's ifuncs are resolved, and what is only read is protected from here on. */
+int lode_live_ready_(struct lode_live *live, struct lode_diag *why);
+/* Every module that is linked. */
+void lode_live_each_(void (*each)(const struct lode_live *live));
+
+/* unwind.c: a thread's registers, by the numbers that tables for unwinding have for them. */
+enum { LODE_LIVE_RSP = 7, LODE_LIVE_RIP = 16, LODE_LIVE_REGS = 17 };
+struct live_frame {
+	uint64_t regs[LODE_LIVE_REGS];
+	uint64_t low, high; /* the stack */
+	bool exact;         /* it is at its address, not behind a call */
+};
+enum live_step { LODE_LIVE_STEP, LODE_LIVE_END, LODE_LIVE_LOST };
+/* Which code has which tables; before threads stand still. */
+void lode_live_tables_find_(void);
+/* To the caller. LOST: the frame's code has no tables, or they ask for more than is done here. */
+enum live_step lode_live_unwind_(struct live_frame *frame);
 /* stop.c: all other threads of the process stand still, and what they are at is known. */
 struct live_stop {
 	uint64_t addrs[256];
 	uint32_t count;
-	uint64_t begun;    /* ns */
+	uint64_t begun; /* ns */
 };
 /* 0, or an errno: EAGAIN if a thread did not come to a halt. */
 int lode_live_stop_all_(struct live_stop *stop, const struct lode_swap *swap);

@@ -104,23 +104,33 @@ static void *map(uint64_t hint, size_t size, int flags)
 	return mmap((void *)(uintptr_t)hint, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
 }
 
-/* The kernel's own choice is beside the libraries as a rule; else places below and above them are tried. */
-static void *map_near(size_t size, uint64_t anchor)
+/* At an address that is near; MAP_FAILED: it is not, or is taken. */
+static void *map_at(uint64_t addr, size_t size, uint64_t anchor)
 {
-	void *at = map(0, size, 0);
+	if (addr == 0 || !is_near(addr, size, anchor))
+		return MAP_FAILED;
+	return map(addr, size, MAP_FIXED_NOREPLACE);
+}
 
+/* The kernel's own choice is beside the libraries as a rule; else places below and above them are tried. */
+static void *map_near(size_t size, const struct lode_live *live)
+{
+	uint64_t anchor = live->anchor_;
+	void *at = map_at(live->behind_, size, anchor);
+
+	if (at != MAP_FAILED)
+		return at;
+	at = map(0, size, 0);
 	if (at == MAP_FAILED || is_near((uint64_t)(uintptr_t)at, size, anchor))
 		return at;
 	munmap(at, size);
 	for (uint64_t step = 1; step < 56; step++) {
 		uint64_t distance = (step + 1) / 2 * (GIB / 16);
-		uint64_t hint = (step & 1 ? anchor - distance - size : anchor + distance) & ~(uint64_t)(lode_live_page_() - 1);
+		uint64_t hint = step & 1 ? (anchor > distance + size ? anchor - distance - size : 0) : anchor + distance;
 
-		at = map(hint, size, MAP_FIXED_NOREPLACE);
-		if (at != MAP_FAILED && is_near((uint64_t)(uintptr_t)at, size, anchor))
-			return at;
+		at = map_at(hint & ~(uint64_t)(lode_live_page_() - 1), size, anchor);
 		if (at != MAP_FAILED)
-			munmap(at, size);
+			return at;
 	}
 	return map(0, size, 0);
 }
@@ -161,7 +171,7 @@ int lode_live_map_span_(struct lode_live *live)
 {
 	size_t size = live->link.size > 0 ? (size_t)live->link.size : lode_live_page_();
 	size_t mapped = size + (size_t)(live->link.align > lode_live_page_() ? live->link.align : 0);
-	void *at = live->link.low ? map(LOW_HINT, mapped, MAP_32BIT) : map_near(mapped, live->anchor_);
+	void *at = live->link.low ? map(LOW_HINT, mapped, MAP_32BIT) : map_near(mapped, live);
 
 	if (at == MAP_FAILED) {
 		live->error = errno;

@@ -25,6 +25,14 @@ struct lode_live *lode_live_at(const void *address)
 	return live;
 }
 
+void lode_live_each_(void (*each)(const struct lode_live *live))
+{
+	pthread_mutex_lock(&lock);
+	for (const struct lode_live *live = modules; live; live = live->next_)
+		each(live);
+	pthread_mutex_unlock(&lock);
+}
+
 void lode_live_begin(struct lode_live *live, const struct lode_live_options *options)
 {
 	*live = (struct lode_live){.error = 0};
@@ -99,8 +107,8 @@ static int begin_link(struct lode_live *live, struct lode_diag *why)
 	uint32_t nfiles = live->nfiles_;
 	int status;
 
-	live->host_ = (struct lode_link_host){.host = live, .resolve = resolve, .member = lode_live_map_member_, .tls = lode_live_tls_,
-		.keep = live->options_.swap ? keep : NULL, .ifunc = call_ifunc};
+	live->host_ = (struct lode_link_host){.host = live, .resolve = resolve, .member = lode_live_map_member_,
+		.tls = lode_live_tls_, .keep = live->options_.swap ? keep : NULL, .ifunc = call_ifunc};
 	live->anchor_ = anchor(live);
 	status = lode_link_begin(&live->link, &options, why);
 	for (uint32_t i = 0; i < nfiles && status == LODE_OK; i++)
@@ -189,7 +197,7 @@ int lode_live_link(struct lode_live *live, struct lode_diag *why)
 }
 
 /* Resolvers are the module's own code. */
-static int make_ready(struct lode_live *live, struct lode_diag *why)
+int lode_live_ready_(struct lode_live *live, struct lode_diag *why)
 {
 	int status;
 
@@ -225,7 +233,7 @@ int lode_live_start(struct lode_live *live, const struct lode_live_arguments *ar
 {
 	static char *none[] = {NULL};
 	char **const vectors[2] = {arguments ? arguments->argv : none, arguments ? arguments->envp : none};
-	int argc = arguments ? arguments->argc : 0, status = make_ready(live, why);
+	int argc = arguments ? arguments->argc : 0, status = lode_live_ready_(live, why);
 
 	if (status != LODE_OK)
 		return status;

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 static int read_self(void *host, void *dst, uint64_t addr, size_t size)
@@ -62,81 +64,209 @@ static int make_index(struct lode_live_program *self, struct lode_diag *why)
 	return lode_index_make(&self->index_, &image, (char *)self->memory_ + taken, self->memory_size_ - taken, why);
 }
 
+static int map_self(struct lode_live_program *self)
+{
+	int error = lode_live_map_file_(&self->file_, "/proc/self/exe");
+
+	if (error != 0)
+		return error;
+	self->mem_ = open("/proc/self/mem", O_RDWR | O_CLOEXEC);
+	if (self->mem_ < 0)
+		return errno;
+	self->memory_size_ = LODE_INDEX_MEMORY(self->file_.size) + (1 << 20);
+	self->memory_ = mmap(NULL, self->memory_size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (self->memory_ != MAP_FAILED)
+		return 0;
+	self->memory_ = NULL;
+	return errno;
+}
+
+static void let_go(struct lode_live_program *self)
+{
+	if (self->memory_)
+		munmap(self->memory_, self->memory_size_);
+	if (self->file_.bytes)
+		munmap(self->file_.bytes, self->file_.size);
+	if (self->mem_ >= 0)
+		close(self->mem_);
+	self->memory_ = self->file_.bytes = NULL;
+	self->mem_ = -1;
+}
+
 int lode_live_self(struct lode_live_program *self, struct lode_diag *why)
 {
 	int error, status;
 
 	*self = (struct lode_live_program){.mem_ = -1};
-	error = lode_live_map_file_(&self->file_, "/proc/self/exe");
-	if (error != 0)
-		return fail(self, error, why);
-	self->mem_ = open("/proc/self/mem", O_RDWR | O_CLOEXEC);
-	self->memory_size_ = LODE_INDEX_MEMORY(self->file_.size) + (1 << 20);
-	self->memory_ = mmap(NULL, self->memory_size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (self->memory_ == MAP_FAILED || self->mem_ < 0)
-		return fail(self, errno, why);
-	status = make_index(self, why);
-	if (status != LODE_OK)
+	error = map_self(self);
+	status = error != 0 ? fail(self, error, why) : make_index(self, why);
+	if (status != LODE_OK) {
+		let_go(self);
 		return status;
-	self->program_ = (struct lode_program){.index = &self->index_, .host = {.host = self, .read = read_self, .write = write_self}};
+	}
+	self->program_ = (struct lode_program){.index = &self->index_,
+		.host = {.host = self, .read = read_self, .write = write_self}};
 	if (!self->index_.fixed)
 		dl_iterate_phdr(first_object, &self->program_.bias);
 	return LODE_OK;
 }
 
+static uint64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+/* What is about to happen, with the threads stopped or about to be. */
+struct turn {
+	struct lode_live_program *self;
+	struct lode_swap *swap;
+	enum lode_swap_policy policy;
+	bool back;
+};
+
 /* Everything is decided; threads stand still while it is done. */
-static int with_threads_stopped(struct lode_live_program *self, struct lode_swap *swap, enum lode_swap_policy policy, bool back,
-	struct lode_diag *why)
+static int with_threads_stopped(const struct turn *turn, struct lode_diag *why)
 {
 	static struct live_stop stop;
-	struct lode_swap_busy busy = {.addrs = stop.addrs, .policy = policy};
-	int error = lode_live_stop_all_(&stop, swap), status;
+	struct lode_swap_busy busy = {.addrs = stop.addrs, .policy = turn->policy};
+	int error, status;
 
+	error = lode_live_stop_all_(&stop, turn->swap);
 	if (error != 0)
-		return fail(self, error, why);
+		return fail(turn->self, error, why);
 	busy.count = stop.count;
-	status = back ? lode_swap_rollback(swap, &busy, why) : lode_swap_commit(swap, &busy, why);
-	self->stopped_ns = lode_live_stop_end_(&stop);
+	status = turn->back ? lode_swap_rollback(turn->swap, &busy, why) : lode_swap_commit(turn->swap, &busy, why);
+	turn->self->stopped_ns = lode_live_stop_end_(&stop);
 	return status;
+}
+
+static int take_turn(const struct turn *turn, struct lode_diag *why)
+{
+	const struct timespec while_ = {.tv_nsec = 1000000};
+	uint64_t until = now_ms() + turn->self->patience_ms;
+	struct lode_diag own;
+	int status;
+
+	for (;;) {
+		status = with_threads_stopped(turn, &own);
+		if (status == LODE_OK || own.rule != LODE_RULE_SWAP_BUSY || now_ms() >= until)
+			break;
+		nanosleep(&while_, NULL);
+	}
+	if (status != LODE_OK && why)
+		*why = own;
+	return status;
+}
+
+/* The file may change as soon as it is read: it is compiled anew, perhaps in place. */
+static int copy_file(struct lode_live_file *file, int fd)
+{
+	struct stat st;
+	ssize_t got = 1;
+	size_t at = 0;
+
+	if (fstat(fd, &st) != 0)
+		return errno;
+	if (!S_ISREG(st.st_mode) || st.st_size == 0)
+		return S_ISDIR(st.st_mode) ? EISDIR : EINVAL;
+	file->size = (size_t)st.st_size;
+	file->bytes = mmap(NULL, file->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (file->bytes == MAP_FAILED) {
+		file->bytes = NULL;
+		return errno;
+	}
+	for (; at < file->size && got > 0; at += (size_t)got)
+		got = pread(fd, (char *)file->bytes + at, file->size - at, (off_t)at);
+	return got < 0 ? errno : 0;
+}
+
+static int add_copy(struct lode_live_version *version, const char *name)
+{
+	struct lode_live *live = &version->live;
+	int fd, error;
+
+	version->name_ = strdup(name);
+	if (!version->name_)
+		return ENOMEM;
+	fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (fd < 0)
+		return errno;
+	live->files_[0].name = version->name_;
+	error = copy_file(&live->files_[0], fd);
+	close(fd);
+	live->nfiles_ = live->files_[0].bytes ? 1 : 0;
+	return error;
+}
+
+/* Work space that was not needed. */
+static void trim(struct lode_live *live)
+{
+	size_t page = lode_live_page_(), used = (live->link.memory_used + page - 1) & ~(page - 1);
+
+	if (used >= live->memory_size_)
+		return;
+	munmap((char *)live->memory_ + used, live->memory_size_ - used);
+	live->memory_size_ = used;
 }
 
 static int link_version(struct lode_live_program *self, struct lode_live_version *version, const char *name, struct lode_diag *why)
 {
 	struct lode_live *live = &version->live;
-	int status;
+	int status, error;
 
 	lode_live_begin(live, &(struct lode_live_options){.swap = &version->swap});
 	lode_swap_begin(&version->swap, &self->program_, &live->link);
-	status = lode_live_add(live, name);
+	live->behind_ = self->behind_;
+	error = add_copy(version, name);
+	if (error != 0)
+		return fail(self, error, why);
+	status = lode_live_link(live, why);
 	if (status == LODE_OK)
-		status = lode_live_link(live, why);
-	else
-		fail(self, live->error, why);
+		status = lode_live_ready_(live, why);
 	if (status == LODE_OK)
 		status = lode_swap_plan(&version->swap, why);
-	if (status != LODE_OK)
-		self->error = live->error;
+	self->error = live->error;
+	if (status == LODE_OK)
+		trim(live);
 	return status;
+}
+
+/* What the refusal is about stays readable: its words are in the object. */
+static void give_up(struct lode_live_program *self, struct lode_live_version *version)
+{
+	struct lode_live_version *refused = self->refused_;
+
+	self->refused_ = version;
+	if (!refused)
+		return;
+	lode_live_end(&refused->live, NULL);
+	free(refused->name_);
+	free(refused);
 }
 
 int lode_live_replace(struct lode_live_program *self, const char *name, enum lode_swap_policy policy, struct lode_diag *why)
 {
 	struct lode_live_version *version = calloc(1, sizeof *version);
+	struct turn turn = {.self = self, .policy = policy};
 	int status;
 
 	self->error = 0;
 	if (!version)
 		return fail(self, ENOMEM, why);
+	turn.swap = &version->swap;
 	status = link_version(self, version, name, why);
 	if (status == LODE_OK)
-		status = with_threads_stopped(self, &version->swap, policy, false, why);
+		status = take_turn(&turn, why);
 	self->account = version->swap.account;
 	self->blame = version->live.link.blame;
 	if (status != LODE_OK) {
-		lode_live_end(&version->live, NULL);
-		free(version);
+		give_up(self, version);
 		return status;
 	}
+	self->behind_ = (uint64_t)(uintptr_t)version->live.span_ + version->live.span_size_;
 	version->older = self->newest;
 	self->newest = version;
 	return LODE_OK;
@@ -145,6 +275,7 @@ int lode_live_replace(struct lode_live_program *self, const char *name, enum lod
 int lode_live_rollback(struct lode_live_program *self, enum lode_swap_policy policy, struct lode_diag *why)
 {
 	struct lode_live_version *version = self->newest;
+	struct turn turn = {.self = self, .policy = policy, .back = true};
 	int status;
 
 	self->error = 0;
@@ -153,7 +284,8 @@ int lode_live_rollback(struct lode_live_program *self, enum lode_swap_policy pol
 			*why = lode_diag_of(LODE_RULE_SWAP_NOTHING, LODE_FIELD_SWAP_FUNCTIONS, 0, 0);
 		return LODE_ERR_POLICY;
 	}
-	status = with_threads_stopped(self, &version->swap, policy, true, why);
+	turn.swap = &version->swap;
+	status = take_turn(&turn, why);
 	if (status == LODE_OK)
 		self->newest = version->older;
 	return status;

@@ -41,7 +41,8 @@ struct lode_live {
 	uint32_t nfiles_;
 	void *memory_, *span_;
 	size_t memory_size_, span_size_;
-	uint64_t anchor_;       /* an address in the C library, which the module has to be near */
+	uint64_t anchor_;       /* an address in the C library, or in the program, which the module has to be near */
+	uint64_t behind_;       /* where it is tried to lie first, or 0 */
 	struct lode_live *next_;
 	uint32_t tls_first_, tls_units_;
 	uint32_t nthread_exits_; /* destructors of thread-local objects that were registered: the text stays */
@@ -103,14 +104,16 @@ struct lode_live_version {
 	struct lode_live live;
 	struct lode_swap swap;
 	struct lode_live_version *older;
+	char *name_;
 };
 
 /** This process as a program whose code can be replaced. */
 struct lode_live_program {
-	int error;                       /* errno of a system call that failed, or 0 */
-	struct lode_link_blame blame;    /* after a refusal by the linker */
+	uint32_t patience_ms;             /* set by the caller: for how long LODE_SWAP_IDLE is tried again */
+	int error;                        /* errno of a system call that failed, or 0 */
+	struct lode_link_blame blame;     /* after a refusal by the linker */
 	struct lode_swap_account account; /* of the last replacement, done or refused */
-	uint64_t stopped_ns;             /* for how long threads stood still then */
+	uint64_t stopped_ns;              /* for how long threads stood still then */
 	struct lode_live_version *newest;
 
 	struct lode_index index_;
@@ -118,25 +121,34 @@ struct lode_live_program {
 	struct lode_live_file file_;
 	void *memory_;
 	size_t memory_size_;
+	uint64_t behind_; /* where the next version is tried to lie */
 	int mem_;
+	struct lode_live_version *refused_;
 };
 
 /**
  * lode_live_self - make the running program's index from its file
- * The program was linked with -Wl,-q and not stripped. Errors: header-*, section-*, swap-index; LODE_ERR_IO without a rule: error.
+ * The program was linked with -Wl,-q and not stripped. One for a process, which is never given back.
+ * Errors: header-*, section-*, swap-index; LODE_ERR_IO without a rule: error.
  */
 int lode_live_self(struct lode_live_program *self, struct lode_diag *why);
 
 /**
  * lode_live_replace - put a new object in the place of the unit that it was compiled from; the unit's data stays
- * @name: an object file, which has to stay as it is
- * All other threads stand still while references are rewritten, and only then. Constructors of the object are not run. Calls must
- * not overlap. After a failure the program is as it was.
- * Errors: link-*, swap-*; with LODE_SWAP_IDLE swap-busy if a thread (this one too) is in the unit.
+ * @name: an object file; it is copied
+ * All other threads stand still while references are rewritten, and only then: in a handler of the signal SIGRTMAX - 1, which has
+ * to be left to this, and unblocked in every thread. System calls that signals interrupt are begun again where the kernel does
+ * that (signal(7)). Constructors of the object are not run. Calls must not overlap. After a failure the program is as it was.
+ * Errors: link-*, swap-*; with LODE_SWAP_IDLE swap-busy if a thread (this one too) is in the unit. LODE_ERR_IO without a rule:
+ * error; EAGAIN: a thread did not come to a halt in a second.
  */
 int lode_live_replace(struct lode_live_program *self, const char *name, enum lode_swap_policy policy, struct lode_diag *why);
 
-/** Take the newest replacement back. Its code stays mapped: a thread may be there. Errors: swap-*. */
+/**
+ * lode_live_rollback - take the newest replacement back
+ * Its code stays mapped, since a thread may be there; its functions lead to those before, unless a thread is in one of them.
+ * Errors: swap-*.
+ */
 int lode_live_rollback(struct lode_live_program *self, enum lode_swap_policy policy, struct lode_diag *why);
 
 #ifdef __cplusplus

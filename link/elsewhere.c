@@ -90,8 +90,11 @@ static int find(struct lode_link *link, struct lode_link_symbol *symbol, struct 
 	const struct lode_link_symbol *found;
 	int status;
 
-	if (!may_be_elsewhere(symbol))
+	if (!may_be_elsewhere(symbol)) {
+		if (link->options_.host && link->options_.host->keep)
+			ask_host(link, symbol);
 		return LODE_OK;
+	}
 	found = link->options_.names ? lode_namespace_find_(link->options_.names, symbol) : NULL;
 	if (found)
 		return take_from_module(link, symbol, found, why);

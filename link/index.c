@@ -206,7 +206,7 @@ static int take_symbols(struct making *making, size_t size, struct lode_diag *wh
 		name_symbol(out, making, symbol.name);
 		if (symbol.type == LODE_STT_TLS)
 			out->addr -= making->tls_end;
-		if (symbol.type == LODE_STT_FUNC && symbol.value != 0)
+		if ((symbol.type == LODE_STT_FUNC || (symbol.type == LODE_STT_OBJECT && out->constant)) && symbol.value != 0)
 			add(&making->entries, symbol.value);
 		index->nsymbols++;
 	}
@@ -273,12 +273,15 @@ static void take_table(struct making *making, const struct lode_section *table, 
 		const unsigned char *p = making->bytes + table->offset + i * RELA_SIZE;
 		struct index_field field = {.addr = le64(p), .type = le32(p + 8), .addend = le64(p + 16),
 			.code = section->flags & LODE_SHF_EXECINSTR};
-		uint32_t symbol = le32(p + 12);
+		struct link_sym symbol;
+		uint32_t number = le32(p + 12);
 
-		if (symbol >= making->nsymbols || !within(field.addr - section->addr, 8, section->size + 4))
+		if (number >= making->nsymbols || !within(field.addr - section->addr, 8, section->size + 4))
 			continue;
 		field.at = making->bytes + section->offset + (field.addr - section->addr);
-		field.symbol = lode_sym_(making->symbols + (uint64_t)symbol * SYM_SIZE).value;
+		symbol = lode_sym_(making->symbols + (uint64_t)number * SYM_SIZE);
+		field.symbol = symbol.value;
+		field.section = symbol.type == LODE_STT_SECTION;
 		if (within(field.addr - section->addr, lode_site_bytes_(field.type), section->size))
 			take_site(making, &field);
 	}

@@ -48,8 +48,8 @@ const struct lode_index_symbol *lode_index_local_(const struct lode_index *index
 	return symbol;
 }
 
-/* Some linkers make symbols local that nobody else may see, behind their own file's name or another's: then the unit's own is meant,
- * or the name's only one. */
+/* Some linkers make symbols local that nobody else may see, behind their own file's name or another's: then the unit's own is
+ * meant, or the name's only one. */
 const struct lode_index_symbol *lode_index_global_(const struct lode_index *index, const struct lode_link_text *text,
 	uint32_t unit)
 {

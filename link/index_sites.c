@@ -13,32 +13,50 @@ static uint64_t signed32(const unsigned char *at)
 	return (uint64_t)(int64_t)(int32_t)le32(at);
 }
 
+/* A symbol of a section stands for whatever lies at the addend. @behind: from the field to where its value is counted from. */
+static void name_target(struct lode_site *site, uint64_t *target, const struct index_field *field, uint64_t behind)
+{
+	uint64_t addend = field->addend + behind;
+
+	site->addend = field->section ? 0 : (int64_t)addend;
+	*target = field->section ? field->symbol + addend : field->symbol;
+}
+
 static bool branch(struct lode_site *site, uint64_t *target, const struct index_field *field)
 {
 	*site = (struct lode_site){.addr = field->addr, .kind = LODE_SITE_REL32};
 	/* Distances that stand among data are those to labels in functions. */
 	if (!field->code)
 		return true;
-	*target = field->addr + 4 + signed32(field->at);
-	return *target == field->symbol + field->addend + 4;
+	name_target(site, target, field, 4);
+	return field->addr + signed32(field->at) == field->symbol + field->addend;
 }
 
 static bool through_slot(struct lode_site *site, uint64_t *target, bool *slot, const struct index_field *field)
 {
-	uint64_t value = signed32(field->at), there = field->addr + 4 + value;
+	uint64_t value = signed32(field->at), there = field->addr + value - field->addend;
 
 	*target = field->symbol;
-	if (there == field->symbol) {
-		*site = (struct lode_site){.addr = field->addr, .kind = LODE_SITE_REL32};
+	*site = (struct lode_site){.addr = field->addr, .addend = (int64_t)(field->addend + 4), .kind = LODE_SITE_REL32};
+	if (there == field->symbol)
 		return true;
-	}
-	if (value == field->symbol) {
-		*site = (struct lode_site){.addr = field->addr, .kind = LODE_SITE_ABS32};
+	*site = (struct lode_site){.addr = field->addr, .kind = LODE_SITE_ABS32};
+	if (value == field->symbol)
 		return true;
-	}
 	*site = (struct lode_site){.addr = there, .kind = LODE_SITE_WORD};
 	*slot = true;
 	return true;
+}
+
+static bool absolute(struct lode_site *site, uint64_t *target, const struct index_field *field)
+{
+	uint64_t value = field->symbol + field->addend;
+
+	*site = (struct lode_site){.addr = field->addr, .kind = LODE_SITE_ABS32};
+	if (field->type == R_64)
+		site->kind = field->code ? LODE_SITE_ABS64 : LODE_SITE_WORD;
+	name_target(site, target, field, 0);
+	return field->type == R_64 || signed32(field->at) == value || le32(field->at) == value;
 }
 
 bool lode_site_of_(struct lode_site *site, uint64_t *target, bool *slot, const struct index_field *field)
@@ -47,14 +65,8 @@ bool lode_site_of_(struct lode_site *site, uint64_t *target, bool *slot, const s
 	*target = 0;
 	switch (field->type) {
 	case R_64:
-		*site = (struct lode_site){.addr = field->addr, .kind = field->code ? LODE_SITE_ABS64 : LODE_SITE_WORD};
-		*target = field->symbol + field->addend;
-		return true;
 	case R_32:
-	case R_32S:
-		*site = (struct lode_site){.addr = field->addr, .kind = LODE_SITE_ABS32};
-		*target = field->symbol + field->addend;
-		return signed32(field->at) == *target || le32(field->at) == *target;
+	case R_32S: return absolute(site, target, field);
 	case R_PC32:
 	case R_PLT32: return branch(site, target, field);
 	case R_GOTPCREL:

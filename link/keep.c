@@ -21,12 +21,31 @@ static bool is_datum(const struct lode_link_unit *unit, const struct link_sym *s
 	return is_state(unit->sections[symbol->shndx].class_);
 }
 
+/* An object that nobody has named a source in has its own name: linkers that write one for it use that. */
+static struct lode_link_text own_name(const struct lode_link_unit *unit)
+{
+	struct lode_link_text name = unit->member.size > 0 ? unit->member : unit->file;
+
+	for (size_t i = name.size; i-- > 0;)
+		if (name.at[i] == '/')
+			return (struct lode_link_text){name.at + i + 1, name.size - i - 1};
+	return name;
+}
+
+bool lode_unit_has_source_(const struct lode_link_unit *unit)
+{
+	for (uint32_t i = 1; i < unit->nlocals; i++)
+		if (lode_unit_symbol_(unit, i).type == LODE_STT_FILE)
+			return true;
+	return false;
+}
+
 struct lode_link_text lode_unit_source_name_(const struct lode_link_unit *unit, uint32_t index)
 {
 	for (uint32_t i = index < unit->nlocals ? index : unit->nlocals; i-- > 1;)
 		if (lode_unit_symbol_(unit, i).type == LODE_STT_FILE)
 			return lode_unit_symbol_name_(unit, i);
-	return (struct lode_link_text){.at = "", .size = 0};
+	return own_name(unit);
 }
 
 static bool ask(uint64_t *addr, const struct lode_link *link, const struct lode_link_unit *unit, uint32_t index)
@@ -75,9 +94,8 @@ static int keep_one(struct lode_link *link, struct lode_link_unit *unit, uint32_
 		return LODE_OK;
 	if (entry && entry->state_ != STATE_DEFINED && entry->state_ != STATE_COMMON)
 		return LODE_OK;
-	if (!ask(&kept.addr, link, unit, index))
-		return LODE_OK;
-	if (entry)
+	kept.fresh = !ask(&kept.addr, link, unit, index);
+	if (entry && !kept.fresh)
 		give_away(entry, kept.addr);
 	return symbol.reserved ? LODE_OK : note(link, unit, &kept, why);
 }
@@ -94,13 +112,20 @@ int lode_link_keep_data_(struct lode_link *link, struct lode_diag *why)
 	return status;
 }
 
-static const struct lode_link_kept *kept_at(const struct lode_link_unit *unit, uint32_t section, uint64_t offset)
+static const struct lode_link_kept *datum_at(const struct lode_link_unit *unit, uint32_t section, uint64_t offset)
 {
 	const struct lode_link_kept *kept = unit->kept;
 
 	while (kept && (kept->section != section || offset - kept->offset >= max_u64(kept->size, 1)))
 		kept = kept->next;
 	return kept;
+}
+
+static const struct lode_link_kept *kept_at(const struct lode_link_unit *unit, uint32_t section, uint64_t offset)
+{
+	const struct lode_link_kept *kept = datum_at(unit, section, offset);
+
+	return kept && !kept->fresh ? kept : NULL;
 }
 
 bool lode_link_is_kept_(const struct lode_link_unit *unit, uint32_t index)
@@ -110,19 +135,66 @@ bool lode_link_is_kept_(const struct lode_link_unit *unit, uint32_t index)
 	return unit->kept && !symbol.reserved && kept_at(unit, symbol.shndx, symbol.value);
 }
 
-/* From where a byte of the section would be to where it is, modulo 2^64. Offsets in the thread-local block come out likewise. */
-static uint64_t shift_at(const struct link_table *table, uint32_t section, uint64_t offset)
+/* From where a datum would be to where it is, modulo 2^64. Offsets in the thread-local block come out likewise. */
+static uint64_t shift_of(const struct link_table *table, const struct lode_link_kept *kept)
 {
-	const struct lode_link_kept *kept = kept_at(table->unit, section, offset);
+	const struct lode_link_section *section = &table->unit->sections[kept->section];
 	const struct lode_link *link = table->link;
-	uint64_t would;
 
-	if (!kept)
+	if (kept->fresh)
 		return 0;
-	would = table->unit->sections[section].addr + kept->offset;
-	if (table->unit->sections[section].class_ == CLASS_TDATA || table->unit->sections[section].class_ == CLASS_TBSS)
-		return kept->addr - (would - link->tls.template_offset + link->tls.offset);
-	return kept->addr - (would + link->addr);
+	if (section->class_ == CLASS_TDATA || section->class_ == CLASS_TBSS)
+		return kept->addr - (section->addr + kept->offset - link->tls.template_offset + link->tls.offset);
+	return kept->addr - (section->addr + kept->offset + link->addr);
+}
+
+/* What lies around a place of a section. Sizes and offsets of symbols are the file's: sums may wrap. */
+struct around {
+	const struct lode_link_kept *at, *before, *behind;
+};
+
+static struct around look_around(const struct lode_link_unit *unit, uint32_t section, uint64_t offset)
+{
+	struct around around = {.at = datum_at(unit, section, offset)};
+
+	for (const struct lode_link_kept *kept = unit->kept; kept; kept = kept->next) {
+		if (kept->section != section || kept == around.at)
+			continue;
+		if ((int64_t)(kept->offset - offset) > 0 && (!around.behind || kept->offset < around.behind->offset))
+			around.behind = kept;
+		if ((int64_t)(kept->offset - offset) <= 0 && (!around.before || kept->offset > around.before->offset))
+			around.before = kept;
+	}
+	return around;
+}
+
+static bool ends_at(const struct lode_link_kept *kept, uint64_t offset)
+{
+	return kept && kept->offset + kept->size == offset;
+}
+
+/* The end of an array is the beginning of what follows, and nobody says which is meant; of a single word nobody takes the end.
+ * False: it is not known where to. */
+static bool shift_at(uint64_t *shift, const struct link_table *table, const struct link_rela *rela, uint64_t offset)
+{
+	const struct lode_link_machine *machine = table->link->machine_;
+	uint32_t section = lode_unit_symbol_(table->unit, rela->symbol).shndx;
+	const unsigned char *bytes = (const unsigned char *)table->unit->source.bytes + table->header->offset;
+	struct around around = look_around(table->unit, section, offset);
+	bool code = table->header->flags & LODE_SHF_EXECINSTR, end = ends_at(around.before, offset);
+	uint64_t other;
+
+	*shift = around.at ? shift_of(table, around.at) : 0;
+	if (around.at) {
+		if (!end || around.before->size <= 8 || shift_of(table, around.before) == *shift)
+			return true;
+		return code && machine->addresses && !machine->addresses(bytes, rela);
+	}
+	if (!around.before && !around.behind)
+		return true;
+	*shift = shift_of(table, around.before ? around.before : around.behind);
+	other = around.behind ? shift_of(table, around.behind) : *shift;
+	return end || other == *shift;
 }
 
 uint64_t lode_link_kept_value_(const struct lode_link_unit *unit, uint32_t index, uint64_t value)
@@ -163,8 +235,7 @@ bool lode_link_shift_(uint64_t *shift, const struct link_table *table, const str
 
 		if (!(left & 1))
 			continue;
-		one = shift_at(table, symbol.shndx, symbol.value + rela->addend + distance);
-		if (!first && one != *shift)
+		if (!shift_at(&one, table, rela, symbol.value + rela->addend + distance) || (!first && one != *shift))
 			return false;
 		*shift = one;
 		first = false;

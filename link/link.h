@@ -43,10 +43,11 @@ struct lode_link_section {
 	bool dropped;      /* another copy of its group is used */
 };
 
-/* A datum whose earlier version stays in use. */
+/* A datum of a section that is written: its earlier version stays in use, or it is fresh. */
 struct lode_link_kept {
 	struct lode_link_kept *next;
 	uint32_t section;
+	bool fresh;
 	uint64_t offset, size; /* in the section */
 	uint64_t addr;         /* of the earlier version, or its offset from the thread pointer */
 };
@@ -171,6 +172,8 @@ struct lode_link_machine {
 	uint8_t tracking; /* bit in it: branch targets are marked */
 	/* From a field of code to the end of its instruction: bits of the distances that are possible. NULL: always 0. */
 	uint32_t (*distances)(const unsigned char *section, const struct link_rela *rela);
+	/* An instruction makes an address, or a base for one, and does not use what lies there. NULL: always. */
+	bool (*addresses)(const unsigned char *section, const struct link_rela *rela);
 	void (*stub)(unsigned char *bytes, uint64_t stub, uint64_t slot);
 	int (*relocate)(const struct link_table *table, struct lode_diag *why);
 };
@@ -245,6 +248,7 @@ uint64_t lode_link_kept_value_(const struct lode_link_unit *unit, uint32_t index
 bool lode_link_is_kept_(const struct lode_link_unit *unit, uint32_t index);
 int lode_link_keep_data_(struct lode_link *link, struct lode_diag *why);
 struct lode_link_text lode_unit_source_name_(const struct lode_link_unit *unit, uint32_t index);
+bool lode_unit_has_source_(const struct lode_link_unit *unit);
 
 static inline struct link_site site_at(const struct link_table *table, uint64_t index)
 {

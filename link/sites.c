@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A module that is placed comes in; each place of it that may refer to a function of somebody else goes out. */
+/* A module that is placed comes in; each place of it that may refer to a function or constant of somebody else goes out. */
 #include "swap.h"
 
 struct walk {
@@ -7,30 +7,33 @@ struct walk {
 	void *host;
 };
 
-static int emit(const struct walk *walk, uint64_t addr, enum lode_site_kind kind)
+static int emit(const struct walk *walk, struct lode_site site, enum lode_site_kind kind, uint64_t addend)
 {
-	const struct lode_site site = {.addr = addr, .kind = kind};
-
+	site.kind = kind;
+	site.addend = (int64_t)addend;
 	return walk->each(walk->host, &site);
 }
 
+/* A symbol of a section stands for whatever lies at the addend. */
 static int emit_rela(const struct walk *walk, const struct link_table *table, const struct link_rela *rela)
 {
-	uint64_t addr = table->link->addr + table->section->addr + rela->offset;
+	const struct lode_site site = {.addr = table->link->addr + table->section->addr + rela->offset};
+	bool section = lode_unit_symbol_(table->unit, rela->symbol).type == LODE_STT_SECTION;
 	bool code = table->header->flags & LODE_SHF_EXECINSTR;
+	uint64_t addend = section ? 0 : rela->addend;
 	int status;
 
 	switch (rela->type) {
-	case R_64: return emit(walk, addr, code ? LODE_SITE_ABS64 : LODE_SITE_WORD);
+	case R_64: return emit(walk, site, code ? LODE_SITE_ABS64 : LODE_SITE_WORD, addend);
 	case R_32:
-	case R_32S: return emit(walk, addr, LODE_SITE_ABS32);
+	case R_32S: return emit(walk, site, LODE_SITE_ABS32, addend);
 	case R_PC32:
-	case R_PLT32: return code ? emit(walk, addr, LODE_SITE_REL32) : 0;
+	case R_PLT32: return code ? emit(walk, site, LODE_SITE_REL32, section ? 0 : addend + 4) : 0;
 	/* If the instruction was made to do without its slot, it has one or the other. */
 	case R_GOTPCRELX:
 	case R_REX_GOTPCRELX:
-		status = emit(walk, addr, LODE_SITE_REL32);
-		return status == 0 ? emit(walk, addr, LODE_SITE_ABS32) : status;
+		status = emit(walk, site, LODE_SITE_REL32, addend + 4);
+		return status == 0 ? emit(walk, site, LODE_SITE_ABS32, addend + 4) : status;
 	default: return 0;
 	}
 }
@@ -76,6 +79,6 @@ int lode_link_sites_(struct lode_link *link, int (*each)(void *host, const struc
 	for (struct lode_link_unit *unit = link->units_.first; unit && status == 0; unit = unit->next)
 		status = walk_unit(&walk, link, unit);
 	for (uint32_t i = 0; i < link->nslots_ && status == 0; i++)
-		status = emit(&walk, lode_link_got_(link) + (uint64_t)i * SLOT_SIZE, LODE_SITE_WORD);
+		status = emit(&walk, (struct lode_site){.addr = lode_link_got_(link) + (uint64_t)i * SLOT_SIZE}, LODE_SITE_WORD, 0);
 	return status;
 }

@@ -225,12 +225,37 @@ int lode_swap_resolve(const struct lode_swap *swap, struct lode_link_answer *ans
 	return 0;
 }
 
+/* Something that only a unit of the program can be the earlier version of. */
+static bool has_own(const struct lode_link_unit *unit)
+{
+	for (uint32_t i = 1; i < unit->nlocals; i++) {
+		uint8_t type = lode_unit_symbol_(unit, i).type;
+
+		if (type == LODE_STT_FUNC || type == LODE_STT_OBJECT || type == LODE_STT_TLS)
+			return true;
+	}
+	return false;
+}
+
+/* Without a name its variables would begin anew, silently. A source that the program has not is another matter. */
+static int check_unit(const struct lode_swap *swap, const struct lode_link_unit *unit, struct lode_diag *why)
+{
+	struct lode_link_text name = lode_unit_source_name_(unit, unit->nlocals);
+
+	if (lode_unit_has_source_(unit) || !has_own(unit) || lode_swap_unit_(swap, &name) != LODE_NO_INDEX)
+		return LODE_OK;
+	return lode_refuse_(why, LODE_RULE_SWAP_UNIT, lode_nowhere_(LODE_FIELD_SWAP_FUNCTIONS, 0, 0));
+}
+
 int lode_swap_check(const struct lode_swap *swap, struct lode_diag *why)
 {
 	struct lode_diag place;
+	int status = LODE_OK;
 
-	if (swap->conflict_ == 0)
-		return LODE_OK;
+	for (const struct lode_link_unit *unit = swap->link->units_.first; unit && status == LODE_OK; unit = unit->next)
+		status = check_unit(swap, unit, why);
+	if (swap->conflict_ == 0 || status != LODE_OK)
+		return status;
 	place = lode_nowhere_(LODE_FIELD_SWAP_DATUM, swap->account.new_size, swap->account.old_size);
 	return lode_refuse_(why, (enum lode_rule)swap->conflict_, place);
 }

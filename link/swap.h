@@ -40,8 +40,8 @@ bool lode_unit_is_function_(const struct lode_link_unit *unit, uint32_t index);
 /* swap_commit.c: a jump at a function's entry, behind its mark. 1: made; 0: there is no room; -1: out of reach. */
 int lode_swap_door_(struct lode_store *store, const struct lode_swap_host *host, const struct lode_range *from, uint64_t to);
 
-/* sites.c: what a module's code and data refer to functions by; slots of its GOT among them. Ends with what @each returned if that
- * is not 0. */
+/* sites.c: what a module's code and data refer to functions and constants by; slots of its GOT among them. Ends with what @each
+ * returned if that is not 0. */
 int lode_link_sites_(struct lode_link *link, int (*each)(void *host, const struct lode_site *site), void *host);
 
 /* index_sites.c: what a relocation's field refers to, by what it holds. */
@@ -50,7 +50,7 @@ struct index_field {
 	uint64_t symbol, addend;
 	uint32_t type;
 	const unsigned char *at;  /* bytes of the field */
-	bool code;
+	bool code, section;       /* it stands in code; its symbol is a section's */
 };
 /* False: to nothing that could be a function. @slot: the site is a word of the GOT, whose address is in it. */
 bool lode_site_of_(struct lode_site *site, uint64_t *target, bool *slot, const struct index_field *field);

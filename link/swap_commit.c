@@ -172,7 +172,9 @@ static void lead_back(const struct lode_swap *swap)
 		const struct lode_range now = {.addr = function->now, .size = function->now_size};
 		struct lode_store store;
 
-		if (function->newest && function->now != 0 && lode_swap_door_(&store, host, &now, function->old.addr) > 0)
+		if (!function->newest || function->now == 0 || function->data)
+			continue;
+		if (lode_swap_door_(&store, host, &now, function->old.addr) > 0)
 			host->write(host->host, store.addr, store.after, store.width);
 	}
 }

@@ -34,8 +34,11 @@ static void add(const struct finding *finding, const struct lode_swap_function *
 
 	if (function->old.addr == function->now)
 		return;
-	if (!finding->counting)
+	if (!finding->counting) {
 		swap->functions_[swap->nfunctions_] = *function;
+		swap->account.nconstants += function->data;
+		swap->account.nfunctions += function->now != 0 && !function->data;
+	}
 	swap->nfunctions_++;
 }
 
@@ -74,22 +77,35 @@ static void add_namesakes(const struct finding *finding, const struct lode_swap_
 		symbol = lode_index_global_(program->index, &name->name, unit);
 	else if (unit != LODE_NO_INDEX)
 		symbol = lode_index_local_(program->index, &name->name, unit);
-	if (!symbol || symbol->type != LODE_STT_FUNC)
+	if (!symbol || !(function.data ? symbol->type == LODE_STT_OBJECT && symbol->constant : symbol->type == LODE_STT_FUNC))
 		return;
 	function.old = (struct lode_range){.addr = symbol->addr + program->bias, .size = symbol->size};
 	add(finding, &function);
+}
+
+/* Data that is only read, that other units can name. */
+static bool is_constant(const struct lode_link_unit *unit, uint32_t index)
+{
+	struct link_sym symbol = lode_unit_symbol_(unit, index);
+	uint8_t class_;
+
+	if (index < unit->nlocals || symbol.type != LODE_STT_OBJECT || symbol.reserved || symbol.shndx == LODE_SHN_UNDEF)
+		return false;
+	class_ = unit->sections[symbol.shndx].class_;
+	return (class_ == CLASS_RODATA || class_ == CLASS_RELRO || class_ == CLASS_LARGE_RODATA) &&
+		unit->globals[index - unit->nlocals]->unit == unit && unit->globals[index - unit->nlocals]->index == index;
 }
 
 static void add_successors(const struct finding *finding, const struct lode_link_unit *unit)
 {
 	for (uint32_t i = 1; i < unit->nsymbols; i++) {
 		struct lode_swap_name name = {.local = i < unit->nlocals, .type = LODE_STT_FUNC};
-		struct lode_swap_function function = {.now = 0};
+		struct lode_swap_function function = {.data = is_constant(unit, i)};
 
-		if (!lode_unit_is_function_(unit, i))
+		if (!function.data && !lode_unit_is_function_(unit, i))
 			continue;
 		name.name = lode_unit_symbol_name_(unit, i);
-		if (is_clone(&name.name))
+		if (!function.data && is_clone(&name.name))
 			continue;
 		name.source = lode_unit_source_name_(unit, i);
 		function.now = lode_unit_address_(finding->swap->link, unit, i);
@@ -133,7 +149,6 @@ static void find(const struct finding *finding)
 	finding->swap->nfunctions_ = 0;
 	for (const struct lode_link_unit *unit = finding->swap->link->units_.first; unit; unit = unit->next)
 		add_successors(finding, unit);
-	finding->swap->account.nfunctions = finding->swap->nfunctions_;
 	for (const struct lode_link_unit *unit = finding->swap->link->units_.first; unit; unit = unit->next) {
 		struct lode_link_text source = lode_unit_source_name_(unit, unit->nlocals);
 
@@ -212,10 +227,10 @@ static bool has_other(const struct lode_swap *swap, const struct lode_index_symb
 	const struct lode_program *program = swap->program;
 	const struct lode_swap_function *function;
 	struct lode_swap_name name = {.name = {symbol->name, symbol->length}, .local = symbol->unit != LODE_NO_INDEX,
-		.type = LODE_STT_FUNC};
+		.type = symbol->type};
 	uint64_t now = 0;
 
-	if (symbol->type != LODE_STT_FUNC)
+	if (symbol->type != LODE_STT_FUNC && !symbol->constant)
 		return false;
 	function = lode_swap_old_at_(swap, symbol->addr + program->bias);
 	if (!function || function->now == 0 || (name.local && is_clone(&name.name)))
@@ -237,13 +252,13 @@ int lode_swap_functions_(struct lode_swap *swap, struct lode_diag *why)
 	int status;
 
 	find(&finding);
-	if (swap->account.nfunctions == 0)
-		return lode_refuse_(why, LODE_RULE_SWAP_NOTHING, lode_nowhere_(LODE_FIELD_SWAP_FUNCTIONS, 0, 0));
 	swap->functions_ = lode_link_take_(swap->link, (uint64_t)swap->nfunctions_ * sizeof *swap->functions_, why);
 	if (!swap->functions_)
 		return LODE_ERR_ROOM;
 	finding.counting = false;
 	find(&finding);
+	if (swap->account.nfunctions == 0 && swap->account.nconstants == 0)
+		return lode_refuse_(why, LODE_RULE_SWAP_NOTHING, lode_nowhere_(LODE_FIELD_SWAP_FUNCTIONS, 0, 0));
 	sort(swap->functions_, swap->nfunctions_);
 	status = make_unique(swap, why);
 	for (uint32_t i = 0; i < index->nsymbols && status == LODE_OK; i++)
@@ -287,5 +302,7 @@ bool lode_swap_is_old_(const struct lode_swap *swap, uint64_t addr)
  * return. */
 bool lode_swap_is_in_old_(const struct lode_swap *swap, uint64_t addr)
 {
-	return lode_swap_is_old_(swap, addr - 1);
+	const struct lode_swap_function *function = below(swap, addr - 1);
+
+	return function && !function->data && addr - 1 - function->old.addr < function->old.size;
 }

@@ -90,8 +90,10 @@ static int meet(struct planning *planning, const struct lode_site *site)
 		return LODE_OK;
 	if (look(&at, &planning->window, site->addr, site_width(site->kind)) != 0)
 		return refuse(LODE_RULE_SWAP_READ, LODE_FIELD_SWAP_SITE, site->addr, planning->why);
-	function = lode_swap_old_at_(planning->swap, target_of(site, at));
-	return function && function->now != 0 ? redirect(planning, site, at, function->now) : LODE_OK;
+	function = lode_swap_old_at_(planning->swap, target_of(site, at) - (uint64_t)site->addend);
+	if (!function || function->now == 0)
+		return LODE_OK;
+	return redirect(planning, site, at, function->now + (uint64_t)site->addend);
 }
 
 static int meet_host(void *host, const struct lode_site *site)
@@ -137,7 +139,7 @@ static int add_doors(struct planning *planning)
 	int status = LODE_OK;
 
 	for (uint32_t i = 0; i < swap->nfunctions_ && status == LODE_OK; i++)
-		if (swap->functions_[i].now != 0)
+		if (swap->functions_[i].now != 0 && !swap->functions_[i].data)
 			status = add_door(planning, &swap->functions_[i]);
 	return status;
 }

@@ -47,7 +47,7 @@ struct lode_link_tls {
 /** A variable that an object defines, before it has a place: in a section that is written, common, or thread-local. */
 struct lode_link_datum {
 	struct lode_link_text name;
-	struct lode_link_text source; /* of local symbols: the file that they are local to (STT_FILE before them); else the object's first */
+	struct lode_link_text source; /* the file that it is of (STT_FILE before it); of an object without such a name its own */
 	uint64_t size;
 	bool thread_local_, local;
 };
@@ -59,7 +59,8 @@ struct lode_link_datum {
  * @member: bytes of a thin archive's member, which is a file of its own
  * @tls: place for the module's thread-local block at a fixed distance from every thread's pointer: sets tls->offset
  * @keep: an earlier version of @datum stays in use: *addr is where it is; of thread-local ones the offset from the thread pointer.
- *        Asked once for each by lode_link_plan; the object's own copy is not referred to then
+ *        Asked once for each by lode_link_plan; the object's own copy is not referred to then. With it the module is part of a
+ *        program: @resolve is asked for hidden symbols too
  * @ifunc: the code at @address is executable now: calls it, *value is what it returned
  */
 struct lode_link_host {

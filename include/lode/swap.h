@@ -18,9 +18,10 @@ enum lode_site_kind {
 	LODE_SITE_WORD,  /* 8 bytes of data, which the program may write itself */
 };
 
-/** A place in the program that refers to the entry of a function. */
+/** A place in the program that refers to a function, or to data that is only read. */
 struct lode_site {
 	uint64_t addr;
+	int64_t addend; /* from the symbol to what the place refers to, by its kind's way of counting */
 	enum lode_site_kind kind;
 };
 
@@ -36,7 +37,7 @@ struct lode_index_symbol {
 	uint32_t next_;
 };
 
-/** What a program's file says about itself: its symbols, and every place that refers to one of its functions. */
+/** What a program's file says about itself: its symbols, and every place that refers to one of its functions or constants. */
 struct lode_index {
 	struct lode_index_symbol *symbols;
 	struct lode_site *sites;         /* as linked */
@@ -88,12 +89,13 @@ struct lode_store {
 	unsigned char before[8], after[8];
 };
 
-/** A function of the old code, and where the new one is. */
+/** A function or constant of the old code, and where the new one is. */
 struct lode_swap_function {
 	struct lode_range old;
 	uint64_t now, now_size; /* 0: there is none */
 	struct lode_link_text name;
 	bool newest;            /* the one that @now replaces; others were replaced before */
+	bool data;
 };
 
 /** Words beside a refusal, and what a replacement amounts to. */
@@ -102,6 +104,7 @@ struct lode_swap_account {
 	uint64_t old_size, new_size;
 	uint32_t nkept, nnew;        /* variables that stay, and that are new */
 	uint32_t nfunctions;         /* addresses of old code that have a successor */
+	uint32_t nconstants;         /* and of data that is only read, and that other units may refer to */
 	uint32_t nsites, ndoors;     /* references rewritten; entries that jump */
 	uint32_t nshort, nbusy;      /* entries that do not: too short for a jump, or in use */
 	uint32_t nchanged;           /* data words that the program had written meanwhile, and that were left alone */
@@ -142,7 +145,7 @@ int lode_swap_resolve(const struct lode_swap *swap, struct lode_link_answer *ans
 
 /**
  * lode_swap_check - after lode_link_plan: whether the old data fits
- * Errors: swap-size, swap-ambiguous; account.datum says which.
+ * Errors: swap-unit, swap-size, swap-ambiguous; account.datum says which.
  */
 int lode_swap_check(const struct lode_swap *swap, struct lode_diag *why);
 

@@ -491,6 +491,15 @@ static uint32_t distances(const unsigned char *section, const struct link_rela *
 	return set;
 }
 
+static bool addresses(const unsigned char *section, const struct link_rela *rela)
+{
+	const unsigned char *field = section + rela->offset;
+
+	if (rela->type != R_PC32 && rela->type != R_PLT32)
+		return true;
+	return rela->offset >= 2 && field[-2] == 0x8d && (field[-1] & 0xc7) == 0x05;
+}
+
 static const unsigned char init_head[] = {0xf3, 0x0f, 0x1e, 0xfa, 0x48, 0x83, 0xec, 0x08};
 static const unsigned char init_tail[] = {0x48, 0x83, 0xc4, 0x08, 0xc3};
 static const unsigned char init_pad[] = {0x90};
@@ -510,6 +519,7 @@ const struct lode_link_machine lode_link_x86_64_ = {
 	.feature = LODE_GNU_PROPERTY_X86_FEATURE_1_AND,
 	.tracking = 1,
 	.distances = distances,
+	.addresses = addresses,
 	.stub = write_stub,
 	.relocate = relocate,
 };

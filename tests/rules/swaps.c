@@ -199,6 +199,7 @@ void rule_LINK_KEEP(struct bad *b)
 	section = symbol(&object, "", OBJECT_INFO(0, LODE_STT_SECTION), 2, 0);
 	symbol(&object, "f", OBJECT_INFO(1, FUNC), 1, 0);
 	symbol(&object, "v", OBJECT_INFO(1, DATUM), 2, 0);
+	symbol(&object, "w", OBJECT_INFO(1, DATUM), 2, 4);
 	memcpy(object.sections[1].bytes + 4, either, sizeof either);
 	relas = object_relas(&object, 1);
 	object_rela(&object, relas, 7, OBJECT_RELA(section, R_PC32), (uint64_t)-1);
@@ -219,6 +220,18 @@ void rule_SWAP_NOTHING(struct bad *b)
 {
 	begin();
 	symbol(&object, "h", OBJECT_INFO(1, FUNC), 1, 0);
+	plan(b);
+	want(b, LODE_FIELD_SWAP_FUNCTIONS, 0, 0);
+}
+
+/** No source, the object's name is no unit's either, and there is a function of its own. */
+void rule_SWAP_UNIT(struct bad *b)
+{
+	begin();
+	object_begin(&object, LODE_EM_X86_64);
+	object_zeros(&object, ".text", OBJECT_AX, 64);
+	symbol(&object, "own", OBJECT_INFO(0, FUNC), 1, 16);
+	symbol(&object, "f", OBJECT_INFO(1, FUNC), 1, 0);
 	plan(b);
 	want(b, LODE_FIELD_SWAP_FUNCTIONS, 0, 0);
 }

@@ -83,7 +83,8 @@ static int resolve(void *host, struct lode_link_answer *answer, const struct lod
 
 	if (swap && lode_swap_resolve(swap, answer, symbol) == 0)
 		return 0;
-	return lode_live_resolve_(host, answer, symbol);
+	/* Hidden ones are not those of libraries. */
+	return symbol->visibility == 0 || symbol->visibility == 3 ? lode_live_resolve_(host, answer, symbol) : -1;
 }
 
 static uint64_t anchor(const struct lode_live *live)

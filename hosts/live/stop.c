@@ -16,7 +16,7 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-enum { THREADS = 1024, PATIENCE_MS = 1000, LOOK_AGAIN_MS = 10 };
+enum { THREADS = 1024, PATIENCE_MS = 5000, LOOK_AGAIN_MS = 10 };
 
 struct halt {
 	pid_t tid;

@@ -44,6 +44,10 @@ extern int (*other_table[2])(void);
 /* True as long as triple() is right. */
 int other_try(int x);
 
+/* arrays.c */
+void arrays_step(void);
+int arrays_sum(void);
+
 /* names.c: cannot be told apart. */
 int name_one(void);
 int name_two(void);

@@ -25,14 +25,16 @@ KINDS = [
     ("sections", ["-fPIE", "-O2", "-ffunction-sections", "-fdata-sections"], ["-pie"]),
     ("marked", ["-fPIE", "-O2", "-fcf-protection=full", "-fno-plt"], ["-pie"]),
 ]
-# Kinds that differ in what the compiler does are tried with one linker.
+# Kinds that differ in what the compiler does are tried with one linker, and the linkers with one compiler.
 EVERY_LINKER = ("pie", "plain")
+USUAL = {"gcc": "bfd", "clang-19": "lld"}
 EXTRA = {
     "larger": ["counter.c", "-DV=2", "-DLARGER"],
     "names": ["names.c"],
     "nothing": ["nothing.c"],
     "missing": ["missing.c"],
     "aliases": ["aliases.c", "-DV=2"],
+    "arrays": ["arrays.c", "-DV=2"],
 }
 passed = failed = skipped = 0
 
@@ -55,14 +57,15 @@ def make_objects(folder, compiler, flags):
     for name, words in EXTRA.items():
         compile_one(compiler, "%s/%s.o" % (folder, name), words, flags)
     compile_one(compiler, folder + "/other.o", ["other.c"], flags)
-    compile_one(compiler, folder + "/aliases1.o", ["aliases.c", "-DV=1"], flags)
+    for name in ("aliases", "arrays"):
+        compile_one(compiler, "%s/%s1.o" % (folder, name), [name + ".c", "-DV=1"], flags)
     # The program itself is not what is tried: it is compiled as it would be.
     compile_one(compiler, folder + "/program.o", ["program.c"], ["-O1", "-fPIC"])
 
 
 def link(folder, compiler, linker, flags):
     program = "%s/program-%s" % (folder, linker)
-    objects = ["%s/%s.o" % (folder, n) for n in ("program", "counter1", "other", "names", "aliases1")]
+    objects = ["%s/%s.o" % (folder, n) for n in ("program", "counter1", "other", "names", "aliases1", "arrays1")]
     done = run([compiler, "-fuse-ld=" + linker, "-Wl,-q", "-Wl,-z,now", *flags, *objects, *LIBRARIES, "-pthread", "-o", program])
     if done.returncode:
         raise RuntimeError("%s: %s" % (linker, done.stderr))
@@ -79,7 +82,7 @@ def fail(name, lines):
 def try_one(name, program, case, folder):
     global passed
     try:
-        done = run([program, case, folder], timeout=120)
+        done = run([program, case, folder], timeout=120, env={**os.environ, **({"SECTIONS": "1"} if "sections" in name else {})})
     except subprocess.TimeoutExpired:
         return fail(name, ["%s did not end" % case])
     lines = (done.stdout + done.stderr).splitlines() or [""]
@@ -97,7 +100,7 @@ def try_kind(folder, compiler, kind, linkers):
     make_objects(folder, compiler, flags)
     cases = None
     for linker in linkers:
-        if linker != "bfd" and name not in EVERY_LINKER:
+        if linker != USUAL[compiler] and (name not in EVERY_LINKER or compiler != "gcc"):
             continue
         title = "%s %s %s" % (compiler, name, linker)
         if not all(p in (compiler, name, linker) for p in PARTS):

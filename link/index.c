@@ -332,6 +332,7 @@ int lode_index_make(struct lode_index *index, const struct lode_image *image, vo
 	if (status != LODE_OK)
 		return status;
 	find_segments(&making);
+	index->code = lode_index_code(image);
 	see_span(&making);
 	status = take_symbols(&making, size, why);
 	if (status == LODE_OK)

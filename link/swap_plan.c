@@ -2,7 +2,7 @@
 /* New code that is placed comes in; every store that puts it in the old code's place goes out, and the program is as it was. */
 #include "swap.h"
 
-enum { WINDOW = 4096 };
+enum { WINDOW = 512 };
 
 /* The program's memory, a piece at a time: references come in ascending order, nearly. */
 struct window {

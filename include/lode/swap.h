@@ -47,12 +47,13 @@ struct lode_index {
 	uint64_t nlost;                  /* relocations whose field does not hold what they say: left out */
 	struct lode_range span;          /* all segments, as linked */
 	bool fixed;                      /* ET_EXEC: runs where it was linked */
+	uint64_t code;                   /* lode_index_code of the program */
 	uint32_t *buckets_;
 	uint32_t nbuckets_;
 };
 
 /** Memory that is enough for the index of a file of so many bytes. */
-#define LODE_INDEX_MEMORY(bytes_of_file) ((size_t)4 * (bytes_of_file) + 65536)
+#define LODE_INDEX_MEMORY(bytes_of_file) ((size_t)5 * (bytes_of_file) + 65536)
 
 /**
  * lode_index_make - read symbols and kept relocations of a program that was linked with -Wl,-q (--emit-relocs)
@@ -63,6 +64,32 @@ struct lode_index {
  * Ref: gABI-41 "Symbol Table", "Relocation"; psABI x86-64 "Relocation Types"; ld(1) --emit-relocs.
  */
 int lode_index_make(struct lode_index *index, const struct lode_image *image, void *memory, size_t size, struct lode_diag *why);
+
+/** A hash of the program's executable segments, which stay as they are when it is stripped. @image: its source in memory. */
+uint64_t lode_index_code(const struct lode_image *image);
+
+/**
+ * lode_index_write - an index as bytes of a file, in the form that lode_index_read takes
+ * @bytes: may be NULL if @size is 0
+ * Returns how many there are; if @size is less, they are of no use. Nothing in them depends on the machine that writes.
+ */
+size_t lode_index_write(void *bytes, size_t size, const struct lode_index *index);
+
+/** Memory that is enough for the index in a file of so many bytes. */
+#define LODE_INDEX_FILE_MEMORY(bytes_of_file) ((size_t)160 * (bytes_of_file) + 65536)
+
+struct lode_index_bytes {
+	const void *bytes; /* borrowed as long as the index */
+	size_t size;
+};
+
+/**
+ * lode_index_read - bytes that lode_index_write made
+ * @memory: 16-byte aligned
+ * Every count, length and address is checked; whether the index is this program's the caller knows by @code. Errors: swap-file,
+ * room-link.
+ */
+int lode_index_read(struct lode_index *index, const struct lode_index_bytes *file, void *memory, size_t size, struct lode_diag *why);
 
 /** The program's memory. 0 if it was done. */
 struct lode_swap_host {

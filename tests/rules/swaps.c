@@ -216,6 +216,25 @@ void rule_SWAP_INDEX(struct bad *b)
 	want(b, LODE_FIELD_REL_INDEX, 0, 0);
 }
 
+/** A byte of an index that was written. */
+void rule_SWAP_FILE(struct bad *b)
+{
+	static unsigned char bytes[4096], memory[1 << 16];
+	struct lode_index again;
+	size_t size;
+
+	begin_program();
+	CHECK_EQ(open_program(&b->why), LODE_OK);
+	known.span = (struct lode_range){.addr = TEXT, .size = 0x20000};
+	size = lode_index_write(bytes, sizeof bytes, &known);
+	CHECK_EQ(lode_index_read(&again, &(struct lode_index_bytes){bytes, size}, memory, sizeof memory, &b->why), LODE_OK);
+	CHECK_EQ(again.nsites, 2);
+	CHECK_EQ(again.nsymbols, known.nsymbols);
+	bytes[8]++;
+	b->status = lode_index_read(&again, &(struct lode_index_bytes){bytes, size}, memory, sizeof memory, &b->why);
+	want(b, LODE_FIELD_INDEX_EDITION, 2, 1);
+}
+
 void rule_SWAP_NOTHING(struct bad *b)
 {
 	begin();

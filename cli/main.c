@@ -10,6 +10,7 @@ static const struct verb verbs[] = {
 	{"check", "what is wrong or unwise in FILE, for whom, and how to mend it", cmd_check},
 	{"exec", "replace this process by a program, without execve", cmd_exec},
 	{"link", "link object files in memory and run their main", cmd_link},
+	{"index", "write what is needed to replace code of PROG while it runs", cmd_index},
 };
 enum { NVERBS = sizeof verbs / sizeof *verbs };
 

@@ -29,7 +29,7 @@ _lode_value()
 		[[ $option != --for && $option != -f || $value != *,* ]] || front+=${value%,*},
 		mapfile -t COMPREPLY < <(compgen -P "$front" -W "$(_lode_values "$verb" "$option")" -- "${value##*,}") ;;
 	--cwd | -C | -L) mapfile -t COMPREPLY < <(compgen -P "$front" -d -- "$value") ;;
-	--svg | --initrd | --module | --disk | --screenshot | --dump-core) mapfile -t COMPREPLY < <(compgen -P "$front" -f -- "$value") ;;
+	--svg | --output | -o | --initrd | --module | --disk | --screenshot | --dump-core) mapfile -t COMPREPLY < <(compgen -P "$front" -f -- "$value") ;;
 	--argv0 | --env | -e | -l | --entry | --fd | --stack-size | --page-size | --base) ;;
 	--gdb | --append | --memory | --cpus | --framebuffer | --verify | --time-limit) ;;
 	*) return 1 ;;
@@ -41,12 +41,12 @@ _lode()
 	local current=${COMP_WORDS[COMP_CWORD]} verb=${COMP_WORDS[1]-} before=${COMP_WORDS[COMP_CWORD - 1]} options i
 	COMPREPLY=()
 	if [ "$COMP_CWORD" -eq 1 ]; then
-		mapfile -t COMPREPLY < <(compgen -W 'run boot show check exec link help --help --version' -- "$current")
+		mapfile -t COMPREPLY < <(compgen -W 'run boot show check exec link index help --help --version' -- "$current")
 		return
 	fi
 	case $verb in
 	help)
-		mapfile -t COMPREPLY < <(compgen -W 'run boot show check exec link help' -- "$current")
+		mapfile -t COMPREPLY < <(compgen -W 'run boot show check exec link index help' -- "$current")
 		return ;;
 	run | exec)
 		# Behind the program its own words follow; readline makes three words of --cwd=DIR.

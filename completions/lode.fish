@@ -6,8 +6,9 @@ complete -c lode -n __fish_use_subcommand -f -a show -d 'what a loader will do w
 complete -c lode -n __fish_use_subcommand -f -a check -d 'what is wrong in FILE'
 complete -c lode -n __fish_use_subcommand -f -a exec -d 'replace this process by a program'
 complete -c lode -n __fish_use_subcommand -f -a link -d 'link object files in memory and run their main'
+complete -c lode -n __fish_use_subcommand -f -a index -d 'write what is needed to replace code of PROG while it runs'
 complete -c lode -n __fish_use_subcommand -f -a help -d 'options of a verb'
-for verb in show check exec run boot link
+for verb in show check exec run boot link index
 	complete -c lode -n "__fish_seen_subcommand_from $verb" -a "(lode $verb --help 2>/dev/null | string match -r -a -- '--[a-z][-a-z0-9]*')"
 end
 complete -c lode -n '__fish_seen_subcommand_from show check' -l color -x -a 'auto always never'
@@ -22,7 +23,8 @@ complete -c lode -n '__fish_seen_subcommand_from exec' -s e -l env -x
 complete -c lode -n '__fish_seen_subcommand_from link' -s e -l entry -x
 complete -c lode -n '__fish_seen_subcommand_from link' -s l -x
 complete -c lode -n '__fish_seen_subcommand_from link' -s L -x -a '(__fish_complete_directories)'
-complete -c lode -n '__fish_seen_subcommand_from help' -f -a 'run boot show check exec link help'
+complete -c lode -n '__fish_seen_subcommand_from index' -s o -l output -r
+complete -c lode -n '__fish_seen_subcommand_from help' -f -a 'run boot show check exec link index help'
 for option in argv0 fd stack-size
 	complete -c lode -n '__fish_seen_subcommand_from exec' -l $option -x
 end

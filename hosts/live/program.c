@@ -4,6 +4,7 @@
 #include "live.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <link.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,71 +43,58 @@ static int first_object(struct dl_phdr_info *info, size_t size, void *data)
 	return 1;
 }
 
-static int make_index(struct lode_live_program *self, struct lode_diag *why)
+/* The program's file may have been stripped: then the index lies beside it. */
+static int find_index(struct lode_live_program *self, struct lode_diag *why)
 {
-	const struct lode_source source = {.bytes = self->file_.bytes, .size = self->file_.size};
-	struct lode_open_options options = {.flags = LODE_OPEN_SECTIONS};
-	struct lode_image image;
-	int status = lode_open(&image, &source, &options, NULL);
-	size_t taken;
+	static const char exe[] = "/proc/self/exe", suffix[] = ".lode";
+	char path[PATH_MAX];
+	struct lode_diag own = {.rule = LODE_RULE_NONE};
+	int status = lode_live_index_make(&self->index_, exe, &own);
+	ssize_t length;
 
-	if (status != LODE_OK && status != LODE_ERR_ROOM)
-		return lode_open(&image, &source, &options, why);
-	options.segments = self->memory_;
-	options.max_segments = image.nsegments;
-	taken = (image.nsegments * sizeof *options.segments + 15) & ~(size_t)15;
-	options.sections = (void *)((char *)self->memory_ + taken);
-	options.max_sections = image.nsections;
-	taken += (image.nsections * sizeof *options.sections + 15) & ~(size_t)15;
-	status = lode_open(&image, &source, &options, why);
-	if (status != LODE_OK)
+	if (why)
+		*why = own;
+	if (status == LODE_OK || own.rule != LODE_RULE_SWAP_INDEX)
 		return status;
-	return lode_index_make(&self->index_, &image, (char *)self->memory_ + taken, self->memory_size_ - taken, why);
+	length = readlink(exe, path, sizeof path - sizeof suffix);
+	if (length <= 0)
+		return status;
+	memcpy(path + length, suffix, sizeof suffix);
+	if (access(path, R_OK) != 0)
+		return status;
+	lode_live_index_end(&self->index_);
+	status = lode_live_index_read(&self->index_, path, why);
+	return status == LODE_OK ? lode_live_index_check(&self->index_, exe, why) : status;
 }
 
-static int map_self(struct lode_live_program *self)
+static int open_index(struct lode_live_program *self, const char *name, struct lode_diag *why)
 {
-	int error = lode_live_map_file_(&self->file_, "/proc/self/exe");
+	int status;
 
-	if (error != 0)
-		return error;
-	self->mem_ = open("/proc/self/mem", O_RDWR | O_CLOEXEC);
+	if (!name)
+		return find_index(self, why);
+	status = lode_live_index_read(&self->index_, name, why);
+	return status == LODE_OK ? lode_live_index_check(&self->index_, "/proc/self/exe", why) : status;
+}
+
+int lode_live_self(struct lode_live_program *self, const char *index, struct lode_diag *why)
+{
+	int status;
+
+	*self = (struct lode_live_program){.mem_ = open("/proc/self/mem", O_RDWR | O_CLOEXEC)};
 	if (self->mem_ < 0)
-		return errno;
-	self->memory_size_ = LODE_INDEX_MEMORY(self->file_.size) + (1 << 20);
-	self->memory_ = mmap(NULL, self->memory_size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (self->memory_ != MAP_FAILED)
-		return 0;
-	self->memory_ = NULL;
-	return errno;
-}
-
-static void let_go(struct lode_live_program *self)
-{
-	if (self->memory_)
-		munmap(self->memory_, self->memory_size_);
-	if (self->file_.bytes)
-		munmap(self->file_.bytes, self->file_.size);
-	if (self->mem_ >= 0)
-		close(self->mem_);
-	self->memory_ = self->file_.bytes = NULL;
-	self->mem_ = -1;
-}
-
-int lode_live_self(struct lode_live_program *self, struct lode_diag *why)
-{
-	int error, status;
-
-	*self = (struct lode_live_program){.mem_ = -1};
-	error = map_self(self);
-	status = error != 0 ? fail(self, error, why) : make_index(self, why);
+		return fail(self, errno, why);
+	status = open_index(self, index, why);
 	if (status != LODE_OK) {
-		let_go(self);
+		self->error = self->index_.error;
+		lode_live_index_end(&self->index_);
+		close(self->mem_);
+		self->mem_ = -1;
 		return status;
 	}
-	self->program_ = (struct lode_program){.index = &self->index_,
+	self->program_ = (struct lode_program){.index = &self->index_.index,
 		.host = {.host = self, .read = read_self, .write = write_self}};
-	if (!self->index_.fixed)
+	if (!self->index_.index.fixed)
 		dl_iterate_phdr(first_object, &self->program_.bias);
 	return LODE_OK;
 }

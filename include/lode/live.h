@@ -99,6 +99,26 @@ int lode_live_end(struct lode_live *live, struct lode_diag *why);
 /** The module that an address belongs to, or NULL. */
 struct lode_live *lode_live_at(const void *address);
 
+/** The index of a program, with the file that it borrows from. */
+struct lode_live_index {
+	struct lode_index index;
+	int error; /* errno of a system call that failed, or 0 */
+	struct lode_source source_;
+	struct lode_live_file file_;
+	void *memory_;
+	size_t memory_size_;
+};
+
+/**
+ * lode_live_index_make - from the program's file; lode_live_index_read - from a file that `lode index` wrote
+ * To be ended, however it went. Errors: lode_index_make's and lode_open's; lode_index_read's; LODE_ERR_IO without a rule: error.
+ */
+int lode_live_index_make(struct lode_live_index *index, const char *program, struct lode_diag *why);
+int lode_live_index_read(struct lode_live_index *index, const char *name, struct lode_diag *why);
+/** Whether it is the index of this program, which may have been stripped. Errors: swap-file if not; lode_open's. */
+int lode_live_index_check(const struct lode_live_index *index, const char *program, struct lode_diag *why);
+void lode_live_index_end(struct lode_live_index *index);
+
 /** One replacement: the new code, and what it changed. */
 struct lode_live_version {
 	struct lode_live live;
@@ -116,22 +136,20 @@ struct lode_live_program {
 	uint64_t stopped_ns;              /* for how long threads stood still then */
 	struct lode_live_version *newest;
 
-	struct lode_index index_;
+	struct lode_live_index index_;
 	struct lode_program program_;
-	struct lode_live_file file_;
-	void *memory_;
-	size_t memory_size_;
 	uint64_t behind_; /* where the next version is tried to lie */
 	int mem_;
 	struct lode_live_version *refused_;
 };
 
 /**
- * lode_live_self - make the running program's index from its file
- * The program was linked with -Wl,-q and not stripped. One for a process, which is never given back.
- * Errors: header-*, section-*, swap-index; LODE_ERR_IO without a rule: error.
+ * lode_live_self - the running program, which was linked with -Wl,-q
+ * @index: a file that `lode index` wrote, or NULL: the index is made from the program's file, or, if that was stripped, read from
+ *         the file beside it whose name has .lode behind the program's
+ * One for a process, which is never given back. Errors: header-*, section-*, swap-index, swap-file; LODE_ERR_IO without a rule: error.
  */
-int lode_live_self(struct lode_live_program *self, struct lode_diag *why);
+int lode_live_self(struct lode_live_program *self, const char *index, struct lode_diag *why);
 
 /**
  * lode_live_replace - put a new object in the place of the unit that it was compiled from; the unit's data stays

@@ -104,7 +104,7 @@ int main(int argc, char **argv)
 
 	luaL_openlibs(lua);
 	check_case("index");
-	CHECK_EQ(lode_live_self(&self, &why), LODE_OK);
+	CHECK_EQ(lode_live_self(&self, NULL, &why), LODE_OK);
 	CHECK_EQ(pthread_create(&thread, NULL, run, lua), 0);
 	wait_for_runs(2);
 	/* While the script runs, its interpreter is always in use. */

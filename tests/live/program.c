@@ -135,7 +135,7 @@ static size_t template_size;
 
 static bool is_ours(const struct lode_index_symbol *symbol)
 {
-	const struct lode_link_text *unit = symbol->unit == LODE_NO_INDEX ? NULL : &self.index_.units[symbol->unit];
+	const struct lode_link_text *unit = symbol->unit == LODE_NO_INDEX ? NULL : &self.program_.index->units[symbol->unit];
 
 	if (!unit)
 		return symbol->length == 12 && memcmp(symbol->name, "check_state_", 12) == 0;
@@ -186,8 +186,8 @@ static bool is_as_before(void)
 {
 	bool same = true;
 
-	for (uint32_t i = 0; i < self.index_.nsymbols; i++) {
-		const struct lode_index_symbol *symbol = &self.index_.symbols[i];
+	for (uint32_t i = 0; i < self.program_.index->nsymbols; i++) {
+		const struct lode_index_symbol *symbol = &self.program_.index->symbols[i];
 
 		if (symbol->type == LODE_STT_OBJECT && is_ours(symbol))
 			overlook((unsigned char *)(uintptr_t)(symbol->addr + self.program_.bias), symbol->size);
@@ -622,7 +622,7 @@ int main(int argc, char **argv)
 	}
 	folder = argv[2];
 	check_case("%s", argv[1]);
-	if (lode_live_self(&self, &why) != LODE_OK) {
+	if (lode_live_self(&self, NULL, &why) != LODE_OK) {
 		lode_diag_format(line, sizeof line, &why);
 		printf("FAIL %s: no index: %s, errno %d\n", argv[1], line, self.error);
 		return 1;

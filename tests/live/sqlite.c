@@ -90,7 +90,7 @@ int main(int argc, char **argv)
 	sqlite3 *dbs[THREADS];
 
 	check_case("index");
-	CHECK_EQ(lode_live_self(&self, &why), LODE_OK);
+	CHECK_EQ(lode_live_self(&self, NULL, &why), LODE_OK);
 	for (int i = 0; i < THREADS; i++) {
 		CHECK_EQ(sqlite3_open(":memory:", &dbs[i]), SQLITE_OK);
 		CHECK_EQ(sqlite3_exec(dbs[i], "create table t(a integer primary key, b, c)", NULL, NULL, NULL), SQLITE_OK);

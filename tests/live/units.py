@@ -93,6 +93,44 @@ def try_one(name, program, case, folder):
     return fail(name, [name + " " + case + ": " + line for line in lines] + ["%s ended with status %d" % (case, done.returncode)])
 
 
+def strip(program):
+    """The same program, stripped, with its index beside it. None: there is no command here."""
+    command = os.path.join(BUILD, "lode")
+    if not os.access(command, os.X_OK):
+        return None
+    stripped = program + "-stripped"
+    done = run([command, "index", "-o", stripped + ".lode", program])
+    if done.returncode:
+        raise RuntimeError(done.stderr)
+    subprocess.run(["strip", "--strip-all", "-o", stripped, program], check=True)
+    return stripped
+
+
+def try_stripped(title, program, cases, folder):
+    """All as before; without the index, or with another program's, it is refused."""
+    global passed
+    stripped = strip(program)
+    if not stripped:
+        return
+    for case in cases:
+        if case not in ("generations", "callers_idle", "callers_lazy", "faults_there"):
+            try_one(title + " stripped", stripped, case, folder)
+    other = os.path.join(folder, "other")
+    shutil.copy(stripped, other)
+    for name, content in (("no index", None), ("half an index", lambda b: b[:len(b) // 2]), ("a bit", lambda b: b[:200] + bytes([b[200] ^ 1]) + b[201:]),
+                          ("another program's", lambda b: b[:56] + bytes(8) + b[64:])):
+        if content:
+            with open(stripped + ".lode", "rb") as file:
+                data = content(file.read())
+            with open(other + ".lode", "wb") as file:
+                file.write(data)
+        done = run([other, "state", folder])
+        if done.returncode == 1 and "no index" in done.stdout and ("swap-file" if content else "swap-index") in done.stdout:
+            passed += 1
+        else:
+            fail(title + " " + name, (done.stdout + done.stderr).splitlines() or ["nothing was said"])
+
+
 def try_kind(folder, compiler, kind, linkers):
     name, flags, link_flags = kind
     if PARTS and not any(all(p in (compiler, name, linker) for p in PARTS) for linker in linkers):
@@ -109,6 +147,8 @@ def try_kind(folder, compiler, kind, linkers):
         cases = cases or run([program]).stdout.split()
         for case in cases:
             try_one(title, program, case, folder)
+        if name in EVERY_LINKER and compiler == "gcc":
+            try_stripped(title, program, cases, folder)
 
 
 def main():

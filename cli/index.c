@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/* `lode index PROG`: what a program's file says about itself, small enough to be kept when the program is stripped. */
+#include "cli.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <lode/live.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { OUTPUT = 1, VERBOSE };
+
+static const struct option options[] = {
+	{OUTPUT, 'o', "output", "FILE", "write the index to FILE; otherwise to PROG.lode"},
+	{VERBOSE, 'v', "verbose", NULL, "say on stderr what is in it"},
+};
+
+static const struct command command = {
+	.name = "index",
+	.synopsis = "[OPTIONS] PROG",
+	.options = options,
+	.noptions = sizeof options / sizeof *options,
+	.summary = "Writes what is needed to replace code of a program while it runs, so that it can be stripped.",
+	.more = "The program was linked with -Wl,--emit-relocs (-Wl,-q) and has its symbol table.\n"
+		"It finds PROG.lode beside itself.",
+};
+
+static int complain_of(const char *name, const struct lode_live_index *index, const struct lode_diag *why)
+{
+	char line[TEXT_MOST];
+
+	if (why->rule == LODE_RULE_NONE) {
+		complain(name, "%s", strerror(index->error));
+		return EXIT_FAILED;
+	}
+	diag_text(line, why, false);
+	complain(name, "%s", line);
+	return EXIT_FAILED;
+}
+
+/* Under another name first, so that nobody reads half of it. */
+static int write_file(const char *name, const void *bytes, size_t size)
+{
+	char *other = NULL;
+	ssize_t put = 1;
+	size_t at = 0;
+	int fd, error;
+
+	if (asprintf(&other, "%s.XXXXXX", name) < 0)
+		return ENOMEM;
+	fd = mkstemp(other);
+	if (fd < 0) {
+		error = errno;
+		free(other);
+		return error;
+	}
+	for (; at < size && put > 0; at += (size_t)put)
+		put = write(fd, (const char *)bytes + at, size - at);
+	error = put < 0 || fchmod(fd, 0644) != 0 ? errno : 0;
+	if (close(fd) != 0 && error == 0)
+		error = errno;
+	if (error == 0 && rename(other, name) != 0)
+		error = errno;
+	if (error != 0)
+		unlink(other);
+	free(other);
+	return error;
+}
+
+static int write_index(const struct lode_live_index *index, const char *name)
+{
+	size_t size = lode_index_write(NULL, 0, &index->index);
+	void *bytes = malloc(size);
+	int error = bytes ? 0 : ENOMEM;
+
+	if (bytes) {
+		lode_index_write(bytes, size, &index->index);
+		error = write_file(name, bytes, size);
+	}
+	free(bytes);
+	if (error == 0)
+		return EXIT_DONE;
+	complain(name, "%s", strerror(error));
+	return EXIT_FAILED;
+}
+
+static void tell(const struct lode_index *index)
+{
+	fprintf(stderr, "lode: %u symbols of %u source files, %llu references, %llu left out\n", index->nsymbols, index->nunits,
+		(unsigned long long)index->nsites, (unsigned long long)index->nlost);
+}
+
+static int index_program(const char *program, const char *output, bool verbose)
+{
+	struct lode_diag why = {.status = LODE_OK};
+	struct lode_live_index index;
+	char *beside = NULL;
+	int status;
+
+	if (lode_live_index_make(&index, program, &why) != LODE_OK) {
+		status = complain_of(program, &index, &why);
+		lode_live_index_end(&index);
+		return status;
+	}
+	if (!output && asprintf(&beside, "%s.lode", program) < 0)
+		beside = NULL;
+	status = write_index(&index, output ? output : beside ? beside : "");
+	if (verbose && status == EXIT_DONE)
+		tell(&index.index);
+	free(beside);
+	lode_live_index_end(&index);
+	return status;
+}
+
+int cmd_index(int argc, char **argv)
+{
+	const char *output = NULL;
+	bool verbose = false;
+	struct options walk;
+	int option;
+
+	options_begin(&walk, &command, argc, argv);
+	while ((option = options_next(&walk)) > 0) {
+		if (option == OUTPUT)
+			output = walk.value;
+		else
+			verbose = true;
+	}
+	if (option == OPTIONS_EXIT)
+		return walk.status;
+	if (walk.noperands != 1)
+		return misuse(&command, walk.noperands == 0 ? "a program is missing" : "one program at a time");
+	return index_program(walk.operands[0], output, verbose);
+}

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/* A program's file, or a file that `lode index` wrote, comes in, the index of the program goes out. */
+#define _GNU_SOURCE
+#include "live.h"
+#include <errno.h>
+#include <sys/mman.h>
+
+static int io(struct lode_live_index *index, int error, struct lode_diag *why)
+{
+	index->error = error;
+	if (why)
+		*why = (struct lode_diag){.status = LODE_ERR_IO, .rule = LODE_RULE_NONE};
+	return LODE_ERR_IO;
+}
+
+/* Pages that are not touched cost nothing. */
+static int begin(struct lode_live_index *index, const char *name, struct lode_diag *why)
+{
+	int error;
+
+	*index = (struct lode_live_index){.error = 0};
+	error = lode_live_map_file_(&index->file_, name);
+	if (error != 0) {
+		index->file_.bytes = NULL;
+		return io(index, error, why);
+	}
+	index->memory_size_ = LODE_INDEX_MEMORY(index->file_.size) + LODE_INDEX_FILE_MEMORY(index->file_.size);
+	index->memory_ = mmap(NULL, index->memory_size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+		-1, 0);
+	if (index->memory_ != MAP_FAILED)
+		return LODE_OK;
+	index->memory_ = NULL;
+	return io(index, errno, why);
+}
+
+static size_t round_up(size_t size)
+{
+	return (size + 15) & ~(size_t)15;
+}
+
+/* The tables lie in the memory; what they took of it is in *taken. */
+static int open_image(struct lode_image *image, size_t *taken, struct lode_live_index *index, struct lode_diag *why)
+{
+	struct lode_open_options options = {.flags = LODE_OPEN_SECTIONS};
+	int status = lode_open(image, &index->source_, &options, NULL);
+
+	if (status != LODE_OK && status != LODE_ERR_ROOM)
+		return lode_open(image, &index->source_, &options, why);
+	options.segments = index->memory_;
+	options.max_segments = image->nsegments;
+	*taken = round_up(image->nsegments * sizeof *options.segments);
+	options.sections = (void *)((char *)index->memory_ + *taken);
+	options.max_sections = image->nsections;
+	*taken += round_up(image->nsections * sizeof *options.sections);
+	return lode_open(image, &index->source_, &options, why);
+}
+
+int lode_live_index_make(struct lode_live_index *index, const char *program, struct lode_diag *why)
+{
+	struct lode_image image;
+	size_t taken;
+	int status = begin(index, program, why);
+
+	if (status != LODE_OK)
+		return status;
+	index->source_ = (struct lode_source){.bytes = index->file_.bytes, .size = index->file_.size};
+	status = open_image(&image, &taken, index, why);
+	if (status == LODE_OK)
+		status = lode_index_make(&index->index, &image, (char *)index->memory_ + taken, index->memory_size_ - taken, why);
+	return status;
+}
+
+int lode_live_index_read(struct lode_live_index *index, const char *name, struct lode_diag *why)
+{
+	const struct lode_index_bytes *bytes;
+	int status = begin(index, name, why);
+
+	if (status != LODE_OK)
+		return status;
+	bytes = &(struct lode_index_bytes){.bytes = index->file_.bytes, .size = index->file_.size};
+	return lode_index_read(&index->index, bytes, index->memory_, index->memory_size_, why);
+}
+
+int lode_live_index_check(const struct lode_live_index *index, const char *program, struct lode_diag *why)
+{
+	struct lode_live_index other;
+	struct lode_image image;
+	uint64_t code = 0;
+	size_t taken;
+	int status = begin(&other, program, why);
+
+	other.source_ = (struct lode_source){.bytes = other.file_.bytes, .size = other.file_.size};
+	if (status == LODE_OK)
+		status = open_image(&image, &taken, &other, why);
+	if (status == LODE_OK)
+		code = lode_index_code(&image);
+	lode_live_index_end(&other);
+	if (status != LODE_OK || code == index->index.code)
+		return status;
+	if (why)
+		*why = lode_diag_of(LODE_RULE_SWAP_FILE, LODE_FIELD_INDEX_CODE, index->index.code, code);
+	return LODE_ERR_MALFORMED;
+}
+
+void lode_live_index_end(struct lode_live_index *index)
+{
+	if (index->memory_)
+		munmap(index->memory_, index->memory_size_);
+	if (index->file_.bytes)
+		munmap(index->file_.bytes, index->file_.size);
+	index->memory_ = index->file_.bytes = NULL;
+}

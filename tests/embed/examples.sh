@@ -64,4 +64,25 @@ for machine in aarch64 riscv64; do
 		skip "kernel: $machine" "no cross compiler or no qemu-$machine"
 	fi
 done
+
+# hotreload: its source is changed while it runs; the count of frames goes on, what is drawn changes
+if [ "$(uname -m)" = x86_64 ]; then
+	hotreload() {
+		cc -std=gnu11 -O1 -Wall -Wextra -Werror -fdata-sections -Wl,-q -I"$source/include" -I"$source/core" "$source"/examples/hotreload/*.c \
+			"$source"/hosts/live/*.c "$source"/core/*.c "$source"/core/arch/*.c "$source"/link/*.c "$source"/link/arch/*.c -pthread -o hotreload
+	}
+	goes_on() {
+		cp "$source"/examples/hotreload/bounce.? .
+		./hotreload bounce.c 120 >frames 2>told &
+		sleep 1
+		sed "s/= 'o'/= 'X'/" bounce.c >new.c && mv new.c bounce.c
+		wait $!
+		awk '$1 != NR { exit 1 }' frames && [ "$(wc -l <frames)" = 120 ] && grep -q 'o' frames && tail -n 1 frames | grep -q 'X' &&
+			grep -q '3 variables kept, 0 new' told || { cat told; tail -n 3 frames; return 1; }
+	}
+	try "hotreload: compiles" hotreload
+	try "hotreload: goes on" goes_on
+else
+	skip "hotreload" "x86-64 only"
+fi
 finish

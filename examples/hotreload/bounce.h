@@ -1,0 +1,3 @@
+/* SPDX-License-Identifier: MIT */
+/* What main.c knows of bounce.c. */
+void step(void);

@@ -256,7 +256,7 @@ static void take_site(struct making *making, const struct index_field *field)
 	uint64_t target;
 	bool slot;
 
-	if (!lode_site_of_(&site, &target, &slot, field)) {
+	if (!lode_site_of_(&site, &target, &slot, field) || (slot && site.addr - index->span.addr >= index->span.size)) {
 		index->nlost++;
 		return;
 	}
@@ -279,6 +279,7 @@ static void take_table(struct making *making, const struct lode_section *table, 
 		if (number >= making->nsymbols || !within(field.addr - section->addr, 8, section->size + 4))
 			continue;
 		field.at = making->bytes + section->offset + (field.addr - section->addr);
+		field.room = field.addr - section->addr;
 		symbol = lode_sym_(making->symbols + (uint64_t)number * SYM_SIZE);
 		field.symbol = symbol.value;
 		field.section = symbol.type == LODE_STT_SECTION;

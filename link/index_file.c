@@ -30,9 +30,12 @@ uint64_t lode_index_code(const struct lode_image *image)
 	const unsigned char *bytes = image->source->bytes;
 	uint64_t hash = FNV_BEGIN;
 
-	for (uint32_t i = 0; i < image->nsegments; i++)
-		if (image->segments[i].type == LODE_PT_LOAD && (image->segments[i].flags & LODE_PF_X))
-			hash = hash_more(hash, bytes + image->segments[i].offset, image->segments[i].filesz);
+	for (uint32_t i = 1; i < image->nsections; i++) {
+		const struct lode_section *section = &image->sections[i];
+
+		if ((section->flags & LODE_SHF_EXECINSTR) && section->type != LODE_SHT_NOBITS)
+			hash = hash_more(hash, bytes + section->offset, section->size);
+	}
 	return hash;
 }
 

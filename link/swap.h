@@ -50,6 +50,7 @@ struct index_field {
 	uint64_t symbol, addend;
 	uint32_t type;
 	const unsigned char *at;  /* bytes of the field */
+	uint64_t room;            /* bytes of its section before it */
 	bool code, section;       /* it stands in code; its symbol is a section's */
 };
 /* False: to nothing that could be a function. @slot: the site is a word of the GOT, whose address is in it. */

@@ -177,7 +177,8 @@ static int link_all(struct lode_live *live, struct lode_diag *why)
 		status = lode_link_resolve(&live->link, why);
 	if (status == LODE_OK)
 		status = lode_link_plan(&live->link, why);
-	if (status == LODE_OK && live->options_.swap)
+	/* What does not fit the program says more than what comes of it. */
+	if (live->options_.swap && (status == LODE_OK || lode_swap_check(live->options_.swap, NULL) != LODE_OK))
 		status = lode_swap_check(live->options_.swap, why);
 	return status == LODE_OK ? place(live, why) : status;
 }

@@ -65,7 +65,10 @@ struct lode_index {
  */
 int lode_index_make(struct lode_index *index, const struct lode_image *image, void *memory, size_t size, struct lode_diag *why);
 
-/** A hash of the program's executable segments, which stay as they are when it is stripped. @image: its source in memory. */
+/**
+ * A hash of the program's executable sections, which stay as they are when it is stripped; what lies between them may change.
+ * @image: opened with sections, its source in memory
+ */
 uint64_t lode_index_code(const struct lode_image *image);
 
 /**

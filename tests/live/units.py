@@ -115,7 +115,7 @@ def try_stripped(title, program, cases, folder):
     for case in cases:
         if case not in ("generations", "callers_idle", "callers_lazy", "faults_there"):
             try_one(title + " stripped", stripped, case, folder)
-    other = os.path.join(folder, "other")
+    other = stripped + "-other"
     shutil.copy(stripped, other)
     for name, content in (("no index", None), ("half an index", lambda b: b[:len(b) // 2]), ("a bit", lambda b: b[:200] + bytes([b[200] ^ 1]) + b[201:]),
                           ("another program's", lambda b: b[:56] + bytes(8) + b[64:])):

@@ -233,7 +233,10 @@ static const struct lode_section *section_of(const struct making *making, const 
 	const struct lode_image *image = making->image;
 	const struct lode_section *section;
 
-	if (table->type != LODE_SHT_RELA || table->entsize != RELA_SIZE || table->info == 0 || table->info >= image->nsections)
+	/* Those that are loaded are the dynamic linker's. */
+	if (table->type != LODE_SHT_RELA || (table->flags & LODE_SHF_ALLOC) || table->entsize != RELA_SIZE)
+		return NULL;
+	if (table->info == 0 || table->info >= image->nsections)
 		return NULL;
 	section = &image->sections[table->info];
 	return has_bytes(section) && !is_called(making, section, ".eh_frame", 10) ? section : NULL;

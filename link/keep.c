@@ -48,7 +48,15 @@ struct lode_link_text lode_unit_source_name_(const struct lode_link_unit *unit, 
 	return own_name(unit);
 }
 
-static bool ask(uint64_t *addr, const struct lode_link *link, const struct lode_link_unit *unit, uint32_t index)
+/* Tables of functions: a program may compare their addresses. (Others are among jump tables, which go with their code.) */
+static bool is_table(const struct lode_link_unit *unit, const struct link_sym *symbol)
+{
+	if (symbol->type != LODE_STT_OBJECT || symbol->size == 0 || symbol->reserved || symbol->shndx == LODE_SHN_UNDEF)
+		return false;
+	return unit->sections[symbol->shndx].relas && unit->sections[symbol->shndx].class_ == CLASS_RELRO;
+}
+
+static bool ask(uint64_t *addr, const struct lode_link *link, struct lode_link_unit *unit, uint32_t index)
 {
 	const struct lode_link_host *host = link->options_.host;
 	struct link_sym symbol = lode_unit_symbol_(unit, index);
@@ -58,6 +66,9 @@ static bool ask(uint64_t *addr, const struct lode_link *link, const struct lode_
 		.size = index < unit->nlocals ? symbol.size : unit->globals[index - unit->nlocals]->size,
 		.thread_local_ = symbol.type == LODE_STT_TLS,
 		.local = index < unit->nlocals,
+		.constant = is_table(unit, &symbol),
+		.unit_ = unit,
+		.index_ = index,
 	};
 
 	return host->keep(host->host, addr, &datum) == 0;
@@ -90,7 +101,7 @@ static int keep_one(struct lode_link *link, struct lode_link_unit *unit, uint32_
 	struct lode_link_symbol *entry = index < unit->nlocals ? NULL : unit->globals[index - unit->nlocals];
 	struct lode_link_kept kept = {.section = symbol.shndx, .offset = symbol.value, .size = symbol.size};
 
-	if (!is_datum(unit, &symbol) || (entry && (entry->unit != unit || entry->index != index)))
+	if ((!is_datum(unit, &symbol) && !is_table(unit, &symbol)) || (entry && (entry->unit != unit || entry->index != index)))
 		return LODE_OK;
 	if (entry && entry->state_ != STATE_DEFINED && entry->state_ != STATE_COMMON)
 		return LODE_OK;

@@ -38,7 +38,7 @@ static bool is_named(const struct lode_link_unit *unit, uint32_t index, const st
 	return is_same(&name->name, &text) && text_is(&source, name->source.at, name->source.size);
 }
 
-static uint32_t own_locals(uint64_t *value, const struct lode_link *link, const struct lode_swap_name *name)
+static uint32_t own_locals(struct lode_range *own, const struct lode_link *link, const struct lode_swap_name *name)
 {
 	uint32_t count = 0;
 
@@ -46,26 +46,26 @@ static uint32_t own_locals(uint64_t *value, const struct lode_link *link, const 
 		for (uint32_t i = 1; i < unit->nlocals; i++) {
 			if (!is_named(unit, i, name))
 				continue;
-			*value = unit->values[i];
+			*own = (struct lode_range){.addr = unit->values[i], .size = lode_unit_symbol_(unit, i).size};
 			count++;
 		}
 	return count;
 }
 
-static bool own_global(uint64_t *value, const struct lode_link *link, const struct lode_swap_name *name)
+static bool own_global(struct lode_range *own, const struct lode_link *link, const struct lode_swap_name *name)
 {
 	struct link_name key = lode_link_name_(name->name.at, name->name.size);
 	const struct lode_link_symbol *symbol = lode_link_lookup_(link, &key, KEY_SYMBOL);
 
 	if (!symbol || (symbol->state_ != STATE_DEFINED && symbol->state_ != STATE_COMMON))
 		return false;
-	*value = symbol->value;
+	*own = (struct lode_range){.addr = symbol->value, .size = symbol->size};
 	return true;
 }
 
-uint32_t lode_swap_own_(uint64_t *value, const struct lode_swap *version, const struct lode_swap_name *name)
+uint32_t lode_swap_own_(struct lode_range *own, const struct lode_swap *version, const struct lode_swap_name *name)
 {
-	return name->local ? own_locals(value, version->link, name) : own_global(value, version->link, name);
+	return name->local ? own_locals(own, version->link, name) : own_global(own, version->link, name);
 }
 
 /* Of several source files of one name the one that has most of the new object's functions. */
@@ -93,20 +93,45 @@ static const struct lode_link_unit *unit_of(const struct lode_link *link, const 
 	return link->units_.first;
 }
 
+/* Without what stands behind the last dot: "epoll.c" was compiled to "epoll.o". */
+static struct lode_link_text bare(const struct lode_link_text *name)
+{
+	for (size_t i = name->size; i-- > 1;)
+		if (name->at[i] == '.')
+			return (struct lode_link_text){.at = name->at, .size = i};
+	return *name;
+}
+
+static bool is_source(const struct lode_link_text *unit, const struct lode_link_text *source, bool exactly)
+{
+	struct lode_link_text a = bare(unit), b = bare(source);
+
+	return exactly ? text_is(unit, source->at, source->size) : text_is(&a, b.at, b.size);
+}
+
+static bool has_source(const struct lode_index *index, const struct lode_link_text *source)
+{
+	for (uint32_t i = 0; i < index->nunits; i++)
+		if (is_source(&index->units[i], source, true))
+			return true;
+	return false;
+}
+
 uint32_t lode_swap_unit_(const struct lode_swap *swap, const struct lode_link_text *source)
 {
 	const struct lode_index *index = swap->program->index;
 	const struct lode_link_unit *unit = unit_of(swap->link, source);
 	uint32_t best = LODE_NO_INDEX, best_score = 0, count = 0;
+	bool exactly = has_source(index, source);
 
 	for (uint32_t i = 0; i < index->nunits; i++) {
-		if (!text_is(&index->units[i], source->at, source->size))
+		if (!is_source(&index->units[i], source, exactly))
 			continue;
 		if (count++ == 0)
 			best = i;
 	}
 	for (uint32_t i = best; count > 1 && i < index->nunits; i++) {
-		uint32_t found = text_is(&index->units[i], source->at, source->size) ? score(index, unit, i) : 0;
+		uint32_t found = is_source(&index->units[i], source, exactly) ? score(index, unit, i) : 0;
 
 		if (found > best_score) {
 			best_score = found;
@@ -171,24 +196,28 @@ static int conflict(struct lode_swap *swap, enum lode_rule rule, const struct lo
 }
 
 /* A datum of an earlier version, which the program's file has not. */
-static uint32_t in_versions(const struct lode_swap *swap, uint64_t *addr, const struct lode_swap_name *name)
+static uint32_t in_versions(const struct lode_swap *swap, struct lode_range *own, const struct lode_swap_name *name)
 {
 	uint32_t count = 0;
 
 	for (const struct lode_swap *version = swap->program->newest; version && count == 0; version = version->older_)
-		count = lode_swap_own_(addr, version, name);
+		count = lode_swap_own_(own, version, name);
 	return count;
 }
 
-int lode_swap_keep(struct lode_swap *swap, uint64_t *addr, const struct lode_link_datum *datum)
+static int keep_variable(struct lode_swap *swap, uint64_t *addr, const struct lode_link_datum *datum)
 {
 	const struct lode_swap_name name = {.name = datum->name, .source = datum->source, .local = datum->local,
 		.type = datum->thread_local_ ? LODE_STT_TLS : LODE_STT_OBJECT};
 	const struct lode_index_symbol *old;
-	uint32_t count = in_versions(swap, addr, &name);
+	struct lode_range own;
+	uint32_t count = in_versions(swap, &own, &name);
 	bool many = count > 1;
 
+	if (count == 1 && own.size != datum->size)
+		return conflict(swap, LODE_RULE_SWAP_SIZE, datum, own.size);
 	if (count == 1) {
+		*addr = own.addr;
 		swap->account.nkept++;
 		return 0;
 	}
@@ -206,13 +235,45 @@ int lode_swap_keep(struct lode_swap *swap, uint64_t *addr, const struct lode_lin
 	return 0;
 }
 
+/* What is not the same is no conflict: the new code has its own. */
+static int keep_constant(struct lode_swap *swap, uint64_t *addr, const struct lode_link_datum *datum)
+{
+	const struct lode_swap_name name = {.name = datum->name, .source = datum->source, .local = datum->local,
+		.type = LODE_STT_OBJECT};
+	const struct lode_index_symbol *old;
+	struct lode_range own = {.addr = 0};
+	uint32_t count = in_versions(swap, &own, &name), unit = lode_swap_unit_(swap, &datum->source);
+
+	if (count == 0) {
+		if (datum->local && unit == LODE_NO_INDEX)
+			return -1;
+		old = datum->local ? lode_index_local_(swap->program->index, &datum->name, unit) :
+			lode_index_global_(swap->program->index, &datum->name, unit);
+		if (!old || old->type != LODE_STT_OBJECT)
+			return -1;
+		own = (struct lode_range){.addr = run_addr(swap->program, old), .size = old->size};
+	}
+	*addr = own.addr;
+	if (count <= 1 && own.size == datum->size && lode_swap_same_(swap, datum, own.addr))
+		return 0;
+	swap->account.nmoved++;
+	return -1;
+}
+
+int lode_swap_keep(struct lode_swap *swap, uint64_t *addr, const struct lode_link_datum *datum)
+{
+	return datum->constant ? keep_constant(swap, addr, datum) : keep_variable(swap, addr, datum);
+}
+
 int lode_swap_resolve(const struct lode_swap *swap, struct lode_link_answer *answer, const struct lode_link_symbol *symbol)
 {
 	const struct lode_swap_name name = {.name = {symbol->name, symbol->length}};
 	const struct lode_index_symbol *found;
+	struct lode_range own;
 
 	for (const struct lode_swap *version = swap->program->newest; version; version = version->older_)
-		if (lode_swap_own_(&answer->value, version, &name) > 0) {
+		if (lode_swap_own_(&own, version, &name) > 0) {
+			answer->value = own.addr;
 			answer->type = symbol->type != LODE_STT_NOTYPE ? symbol->type : LODE_STT_FUNC;
 			return 0;
 		}

@@ -25,10 +25,13 @@ struct lode_swap_name {
 	bool local;
 	uint8_t type; /* of local ones */
 };
-/* How many there are; *value is of the last one. */
-uint32_t lode_swap_own_(uint64_t *value, const struct lode_swap *version, const struct lode_swap_name *name);
+/* How many there are; *own is the last one. */
+uint32_t lode_swap_own_(struct lode_range *own, const struct lode_swap *version, const struct lode_swap_name *name);
 /* The number of a source file of the program. */
 uint32_t lode_swap_unit_(const struct lode_swap *swap, const struct lode_link_text *source);
+
+/* swap_same.c: a constant says what the one at an address says. */
+bool lode_swap_same_(const struct lode_swap *swap, const struct lode_link_datum *datum, uint64_t addr);
 
 /* swap_functions.c: functions of the old code, and whether an address is one's, or behind one's entry. */
 int lode_swap_functions_(struct lode_swap *swap, struct lode_diag *why);

@@ -162,6 +162,21 @@ int lode_swap_commit(struct lode_swap *swap, const struct lode_swap_busy *busy, 
 	return LODE_OK;
 }
 
+int lode_swap_adopt(struct lode_swap *swap, struct lode_store *stores, uint32_t count, struct lode_diag *why)
+{
+	struct lode_program *program = swap->program;
+	int status = lode_swap_functions_(swap, why);
+
+	if (status != LODE_OK)
+		return status;
+	swap->stores = stores;
+	swap->nstores = count;
+	swap->committed = true;
+	swap->older_ = program->newest;
+	program->newest = swap;
+	return LODE_OK;
+}
+
 /* For pointers to what is taken back. It is code that nothing else refers to any more: what fails is left. */
 static void lead_back(const struct lode_swap *swap)
 {

@@ -42,21 +42,6 @@ static void add(const struct finding *finding, const struct lode_swap_function *
 	swap->nfunctions_++;
 }
 
-static uint64_t size_in(const struct lode_link *link, const struct lode_swap_name *name)
-{
-	for (const struct lode_link_unit *unit = link->units_.first; unit; unit = unit->next)
-		for (uint32_t i = 1; i < unit->nsymbols; i++) {
-			struct lode_link_text text;
-
-			if ((i < unit->nlocals) != name->local || !lode_unit_is_function_(unit, i))
-				continue;
-			text = lode_unit_symbol_name_(unit, i);
-			if (text_is(&text, name->name.at, name->name.size))
-				return lode_unit_symbol_(unit, i).size;
-		}
-	return 0;
-}
-
 /* What has had this name, newest first. */
 static void add_namesakes(const struct finding *finding, const struct lode_swap_name *name, struct lode_swap_function function)
 {
@@ -66,9 +51,8 @@ static void add_namesakes(const struct finding *finding, const struct lode_swap_
 
 	function.newest = true;
 	for (const struct lode_swap *version = program->newest; version; version = version->older_) {
-		if (lode_swap_own_(&function.old.addr, version, name) == 0)
+		if (lode_swap_own_(&function.old, version, name) == 0)
 			continue;
-		function.old.size = size_in(version->link, name);
 		add(finding, &function);
 		function.newest = false;
 	}
@@ -90,6 +74,8 @@ static bool is_constant(const struct lode_link_unit *unit, uint32_t index)
 	uint8_t class_;
 
 	if (index < unit->nlocals || symbol.type != LODE_STT_OBJECT || symbol.reserved || symbol.shndx == LODE_SHN_UNDEF)
+		return false;
+	if (lode_link_is_kept_(unit, index))
 		return false;
 	class_ = unit->sections[symbol.shndx].class_;
 	return (class_ == CLASS_RODATA || class_ == CLASS_RELRO || class_ == CLASS_LARGE_RODATA) &&
@@ -228,7 +214,7 @@ static bool has_other(const struct lode_swap *swap, const struct lode_index_symb
 	const struct lode_swap_function *function;
 	struct lode_swap_name name = {.name = {symbol->name, symbol->length}, .local = symbol->unit != LODE_NO_INDEX,
 		.type = symbol->type};
-	uint64_t now = 0;
+	struct lode_range now = {.addr = 0};
 
 	if (symbol->type != LODE_STT_FUNC && !symbol->constant)
 		return false;
@@ -238,11 +224,11 @@ static bool has_other(const struct lode_swap *swap, const struct lode_index_symb
 	if (name.local)
 		name.source = program->index->units[symbol->unit];
 	if (lode_swap_own_(&now, swap, &name) > 0)
-		return now != function->now;
+		return now.addr != function->now;
 	if (!name.local || lode_swap_unit_(swap, &name.source) != symbol->unit)
 		return true;
 	name.local = false;
-	return lode_swap_own_(&now, swap, &name) == 0 || now != function->now;
+	return lode_swap_own_(&now, swap, &name) == 0 || now.addr != function->now;
 }
 
 int lode_swap_functions_(struct lode_swap *swap, struct lode_diag *why)

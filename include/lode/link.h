@@ -44,12 +44,15 @@ struct lode_link_tls {
 	uint64_t offset;          /* block begins at thread pointer + offset, modulo 2^64: the host's answer */
 };
 
-/** A variable that an object defines, before it has a place: in a section that is written, common, or thread-local. */
+/** A variable that an object defines, before it has a place: in a section that is written, common, or thread-local; or a constant that
+ * holds addresses (.data.rel.ro). */
 struct lode_link_datum {
 	struct lode_link_text name;
 	struct lode_link_text source; /* the file that it is of (STT_FILE before it); of an object without such a name its own */
 	uint64_t size;
-	bool thread_local_, local;
+	bool thread_local_, local, constant;
+	struct lode_link_unit *unit_;
+	uint32_t index_;
 };
 
 /**

@@ -133,6 +133,7 @@ struct lode_swap_account {
 	struct lode_link_text datum; /* the variable or function that a conflict is about */
 	uint64_t old_size, new_size;
 	uint32_t nkept, nnew;        /* variables that stay, and that are new */
+	uint32_t nmoved;             /* tables of addresses that say something else now: the new code has its own */
 	uint32_t nfunctions;         /* addresses of old code that have a successor */
 	uint32_t nconstants;         /* and of data that is only read, and that other units may refer to */
 	uint32_t nsites, ndoors;     /* references rewritten; entries that jump */
@@ -197,6 +198,9 @@ struct lode_swap_busy {
  * What is to be overwritten has to hold what it held when planning. Errors: swap-busy, swap-changed, swap-read, swap-write.
  */
 int lode_swap_commit(struct lode_swap *swap, const struct lode_swap_busy *busy, struct lode_diag *why);
+
+/** Know of a replacement that is committed already: after lode_link_place, with the stores that it made. Errors: swap-*, room-link. */
+int lode_swap_adopt(struct lode_swap *swap, struct lode_store *stores, uint32_t count, struct lode_diag *why);
 
 /**
  * lode_swap_rollback - take back the newest replacement

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files about another process share. Functions that return int give 0, or -1 with the trouble noted. */
+#ifndef LODE_HOSTS_LIVE_PROCESS_H
+#define LODE_HOSTS_LIVE_PROCESS_H
+
+#include <lode/process.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/types.h>
+#include <sys/user.h>
+
+enum { PROCESS_PAGE = 4096 };
+
+/* Note what is in the way; always -1. */
+int lode_process_trouble_(struct lode_process *process, enum lode_process_trouble trouble, int64_t number);
+/* A diagnosis that says no more than that; always LODE_ERR_IO. */
+int lode_process_fail_(struct lode_diag *why);
+uint64_t lode_process_now_(void);
+void lode_process_say_(const struct lode_process *process, const char *what, uint64_t number);
+
+/* process_check.c: 0: the process may be traced, as far as can be known without doing it. */
+int lode_process_check_(struct lode_process *process);
+int lode_process_check_tracer_(struct lode_process *process);
+/* A signal that is to come to a thread. */
+bool lode_process_has_signal_(const struct lode_process *process, int tid);
+
+/* process_maps.c */
+struct process_map {
+	uint64_t begin, end, offset, inode;
+	bool read, write, execute, private_;
+	const char *name; /* "" if it has none */
+};
+struct process_maps {
+	struct process_map *all;
+	uint32_t count;
+	char *text;
+};
+int lode_process_maps_read_(struct lode_process *process);
+void lode_process_maps_free_(struct process_maps *maps);
+const struct process_map *lode_process_map_at_(const struct process_maps *maps, uint64_t addr);
+/* A free range near the program, or 0. */
+uint64_t lode_process_gap_(const struct lode_process *process, uint64_t size, uint64_t align, bool low);
+
+/* process_memory.c: the process's bytes. */
+int lode_process_read_(void *host, void *dst, uint64_t addr, size_t size);
+int lode_process_write_(void *host, uint64_t addr, const void *src, size_t size);
+/* Pages that stores go to are read at once, and those that nobody writes are written at once. */
+int lode_process_batch_plan_(struct lode_process *process, const struct lode_swap *swap, bool back);
+int lode_process_batch_begin_(struct lode_process *process);
+int lode_process_batch_end_(struct lode_process *process, bool write);
+void lode_process_batch_free_(struct lode_process *process);
+
+/* process_stop.c */
+struct process_thread {
+	pid_t tid;
+	bool stopped;
+	int signal; /* that came meanwhile, to be sent again; or 0 */
+	struct user_regs_struct regs;
+};
+struct process_stop {
+	struct process_thread *all;
+	uint32_t count, room;
+	uint64_t begun;
+	struct process_thread *caller; /* that made system calls and is not as it was, or NULL */
+	uint64_t mask;                 /* its signals that are blocked */
+};
+struct process_hurry {
+	sigset_t mask;
+	struct sched_param param;
+	int policy;
+	bool urgent;
+};
+void lode_process_hurry_(struct process_hurry *hurry);
+void lode_process_calm_(const struct process_hurry *hurry);
+int lode_process_stop_all_(struct lode_process *process);
+int lode_process_stop_one_(struct lode_process *process);
+/* Everybody goes on; for how long they stood still, in ns. */
+uint64_t lode_process_go_(struct lode_process *process);
+/* Wait for a stop of a thread: its status, or -1: it is no more, or takes too long. */
+int lode_process_wait_(pid_t tid, int *status, uint64_t until);
+
+/* process_call.c: system calls of the process, by a thread that is stopped. */
+struct process_call {
+	long number;
+	uint64_t arguments[6];
+	int64_t result; /* or the negative of an errno */
+};
+int lode_process_find_call_(struct lode_process *process);
+/* Those behind one that failed are not made: -ECANCELED. */
+int lode_process_calls_(struct lode_process *process, struct process_call *calls, uint32_t count);
+/* The thread is as it was. */
+void lode_process_calls_end_(struct lode_process *process);
+/* If our stop made a system call end that would have gone on waiting, it is begun anew. */
+void lode_process_call_again_(const struct lode_process *process, struct process_thread *thread);
+
+/* process_busy.c: code addresses on stacks of threads that are stopped. */
+enum { PROCESS_BUSY = 256 };
+struct process_busy {
+	uint64_t addrs[PROCESS_BUSY];
+	uint32_t count;
+};
+int lode_process_busy_find_(struct lode_process *process, struct process_busy *busy, const struct lode_swap *swap);
+
+/* process_names.c: symbols that the program's index has not. */
+int lode_process_resolve_(struct lode_process *process, struct lode_link_answer *answer, const struct lode_link_symbol *symbol);
+void lode_process_libraries_free_(struct lode_process *process);
+
+/* process_object.c: files, with their names. */
+struct process_object {
+	struct lode_link_text name;
+	const void *bytes;
+	size_t size;
+};
+struct process_objects {
+	struct process_object *all;
+	uint32_t count;
+};
+/* Names of objects have their NUL with them. */
+int lode_process_object_read_(struct lode_process *process, struct process_object *object, const char *name);
+void lode_process_objects_free_(struct process_objects *objects);
+
+/* process_link.c: objects are linked for the process, in this one's memory: where version->span_ says, or, if that is 0, where
+ * there is room. LODE_ERR_IO without a rule: trouble. */
+int lode_process_link_(struct lode_process *process, struct lode_process_version *version, const struct process_objects *objects,
+	struct lode_diag *why);
+void lode_process_version_free_(struct lode_process_version *version);
+
+/* process_map.c: memory for it; *taken: somebody else has mapped something there meanwhile. */
+int lode_process_map_(struct lode_process *process, const struct lode_process_version *version, bool *taken);
+void lode_process_unmap_(struct lode_process *process, const struct lode_process_version *version);
+int lode_process_fill_(struct lode_process *process, const struct lode_process_version *version);
+
+/* process_commit.c */
+struct process_commit {
+	struct lode_process *process;
+	struct lode_process_version *version;
+	bool back;
+};
+int lode_process_commit_(const struct process_commit *commit, struct lode_diag *why);
+/* What was left halfway: each place that was written already gets what it had. */
+int lode_process_take_back_halfway_(struct lode_process *process, struct lode_diag *why);
+
+/* process_record.c: what a replacement was made of and what it wrote over, as bytes of the process. */
+int lode_process_record_make_(struct lode_process *process, struct lode_process_version *version,
+	const struct process_objects *objects);
+int lode_process_record_state_(struct lode_process *process, struct lode_process_version *version, enum lode_process_state state);
+/* process_records.c: those that are there. */
+int lode_process_records_read_(struct lode_process *process, struct lode_diag *why);
+void lode_process_records_free_(struct lode_process *process);
+
+/* Bytes of a record: this, the stores, the answers, then for each object its sizes, its name and its bytes, each at a multiple of
+ * 8. */
+enum { PROCESS_FORMAT = 1, PROCESS_MAGIC = 12 };
+#define PROCESS_NAME "lode-swap"
+struct process_record {
+	char magic[PROCESS_MAGIC]; /* the name, zeros */
+	uint32_t format, serial, state;
+	uint64_t size, time;
+	uint64_t span_addr, span_size;
+	uint32_t nstores, nobjects, nanswers, reserved;
+	uint64_t more;
+};
+struct process_record_store {
+	uint64_t addr;
+	unsigned char before[8], after[8];
+	uint32_t width, data;
+};
+struct process_record_object {
+	uint64_t name_size, size;
+};
+
+#endif

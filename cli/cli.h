@@ -33,6 +33,7 @@ int cmd_link(int argc, char **argv);
 int cmd_index(int argc, char **argv);
 /* The file that the first word names is linked and its main called with all words. */
 int link_words(char **words);
+int cmd_swap(int argc, char **argv);
 int cmd_run(int argc, char **argv);
 int cmd_boot(int argc, char **argv);
 

@@ -11,6 +11,7 @@ static const struct verb verbs[] = {
 	{"exec", "replace this process by a program, without execve", cmd_exec},
 	{"link", "link object files in memory and run their main", cmd_link},
 	{"index", "write what is needed to replace code of PROG while it runs", cmd_index},
+	{"swap", "replace objects of a program that runs, in another process", cmd_swap},
 };
 enum { NVERBS = sizeof verbs / sizeof *verbs };
 

@@ -6,6 +6,7 @@ _lode_values()
 {
 	case $1:$2 in
 	*:--color) echo 'auto always never' ;;
+	swap:--policy) echo 'lazy idle wait' ;;
 	show:--for) echo 'process kernel' ;;
 	check:--for | check:-f) echo 'linux-process pvh limine multiboot multiboot2 linux-kernel rust elf64 module any' ;;
 	boot:--protocol) echo 'auto pvh linux elf64 multiboot multiboot2 limine rust' ;;
@@ -18,6 +19,7 @@ _lode_values()
 _lode_value()
 {
 	local option=$1 value=$2 front=$3
+	[ "$verb:$option" != swap:-p ] || option=--policy
 	[ "$verb" != boot ] || case $option in
 	-p) option=--protocol ;;
 	-e) option=--engine ;;
@@ -25,12 +27,13 @@ _lode_value()
 	-a | -m | -c) option=--append ;;
 	esac
 	case $option in
-	--for | -f | --explain | --color | --protocol | --engine)
+	--for | -f | --explain | --color | --protocol | --engine | --policy)
 		[[ $option != --for && $option != -f || $value != *,* ]] || front+=${value%,*},
 		mapfile -t COMPREPLY < <(compgen -P "$front" -W "$(_lode_values "$verb" "$option")" -- "${value##*,}") ;;
 	--cwd | -C | -L) mapfile -t COMPREPLY < <(compgen -P "$front" -d -- "$value") ;;
 	--svg | --output | -o | --initrd | --module | --disk | --screenshot | --dump-core) mapfile -t COMPREPLY < <(compgen -P "$front" -f -- "$value") ;;
 	--argv0 | --env | -e | -l | --entry | --fd | --stack-size | --page-size | --base) ;;
+	--patience) ;;
 	--gdb | --append | --memory | --cpus | --framebuffer | --verify | --time-limit) ;;
 	*) return 1 ;;
 	esac
@@ -41,12 +44,12 @@ _lode()
 	local current=${COMP_WORDS[COMP_CWORD]} verb=${COMP_WORDS[1]-} before=${COMP_WORDS[COMP_CWORD - 1]} options i
 	COMPREPLY=()
 	if [ "$COMP_CWORD" -eq 1 ]; then
-		mapfile -t COMPREPLY < <(compgen -W 'run boot show check exec link index help --help --version' -- "$current")
+		mapfile -t COMPREPLY < <(compgen -W 'run boot show check exec link index swap help --help --version' -- "$current")
 		return
 	fi
 	case $verb in
 	help)
-		mapfile -t COMPREPLY < <(compgen -W 'run boot show check exec link index help' -- "$current")
+		mapfile -t COMPREPLY < <(compgen -W 'run boot show check exec link index swap help' -- "$current")
 		return ;;
 	run | exec)
 		# Behind the program its own words follow; readline makes three words of --cwd=DIR.
@@ -63,7 +66,7 @@ _lode()
 				return ;;
 			esac
 		done ;;
-	show | check | boot | link) ;;
+	show | check | boot | link | index | swap) ;;
 	*) return ;;
 	esac
 	if [ "$before" = = ]; then

@@ -7,8 +7,9 @@ complete -c lode -n __fish_use_subcommand -f -a check -d 'what is wrong in FILE'
 complete -c lode -n __fish_use_subcommand -f -a exec -d 'replace this process by a program'
 complete -c lode -n __fish_use_subcommand -f -a link -d 'link object files in memory and run their main'
 complete -c lode -n __fish_use_subcommand -f -a index -d 'write what is needed to replace code of PROG while it runs'
+complete -c lode -n __fish_use_subcommand -f -a swap -d 'replace objects of a program that runs'
 complete -c lode -n __fish_use_subcommand -f -a help -d 'options of a verb'
-for verb in show check exec run boot link index
+for verb in show check exec run boot link index swap
 	complete -c lode -n "__fish_seen_subcommand_from $verb" -a "(lode $verb --help 2>/dev/null | string match -r -a -- '--[a-z][-a-z0-9]*')"
 end
 complete -c lode -n '__fish_seen_subcommand_from show check' -l color -x -a 'auto always never'
@@ -24,7 +25,9 @@ complete -c lode -n '__fish_seen_subcommand_from link' -s e -l entry -x
 complete -c lode -n '__fish_seen_subcommand_from link' -s l -x
 complete -c lode -n '__fish_seen_subcommand_from link' -s L -x -a '(__fish_complete_directories)'
 complete -c lode -n '__fish_seen_subcommand_from index' -s o -l output -r
-complete -c lode -n '__fish_seen_subcommand_from help' -f -a 'run boot show check exec link index help'
+complete -c lode -n '__fish_seen_subcommand_from help' -f -a 'run boot show check exec link index swap help'
+complete -c lode -n '__fish_seen_subcommand_from swap' -s p -l policy -x -a 'lazy idle wait'
+complete -c lode -n '__fish_seen_subcommand_from swap' -l patience -x
 for option in argv0 fd stack-size
 	complete -c lode -n '__fish_seen_subcommand_from exec' -l $option -x
 end

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT */
+/* What came of a replacement, and what there are of them -> lines; what is in the way -> one line on stderr. */
+#include "swap.h"
+#include "cli.h"
+#include <string.h>
+#include <time.h>
+
+static void put(FILE *stream, const struct lode_link_text *text)
+{
+	char part[NAME_PIECE * 4 + 1];
+
+	for (size_t at = 0; at < text->size;) {
+		size_t length = name_piece(text->at + at, text->size - at);
+
+		escape_bytes(part, sizeof part, text->at + at, length);
+		fputs(part, stream);
+		at += length;
+	}
+}
+
+static void put_named(const char *before, const struct lode_link_text *text)
+{
+	if (text->size == 0)
+		return;
+	fputs(before, stderr);
+	put(stderr, text);
+}
+
+/* "process 12 belongs to another user: be that user, or root (1000)" */
+static void explain_trouble(const struct lode_process *process)
+{
+	const char *text = lode_process_trouble_text(process->trouble);
+
+	switch (process->trouble) {
+	case LODE_PROCESS_OBJECT:
+		complain(process->file, "%s", strerror((int)process->number));
+		return;
+	case LODE_PROCESS_ARCHIVE:
+		complain(process->file, "is an archive: take its objects out (ar x)");
+		return;
+	case LODE_PROCESS_SYSTEM:
+	case LODE_PROCESS_REFUSED:
+		fprintf(stderr, "lode: process %d %s: %s\n", process->pid, text, strerror((int)process->number));
+		return;
+	case LODE_PROCESS_DAMAGED:
+		fprintf(stderr, "lode: process %d %s (0x%llx)\n", process->pid, text, (unsigned long long)process->number);
+		return;
+	case LODE_PROCESS_THREAD:
+	case LODE_PROCESS_TRACED:
+	case LODE_PROCESS_OWNER:
+	case LODE_PROCESS_STUCK:
+	case LODE_PROCESS_HALFWAY:
+		fprintf(stderr, "lode: process %d %s (%lld)\n", process->pid, text, (long long)process->number);
+		return;
+	default:
+		fprintf(stderr, "lode: process %d %s\n", process->pid, text);
+	}
+}
+
+/* lode: FILE: symbol X, section Y: DIAGNOSIS */
+void swap_explain(const struct lode_process *process, const struct lode_diag *why)
+{
+	const struct lode_link_blame *blame = &process->blame;
+	const struct lode_link_text *symbol = blame->symbol.size > 0 ? &blame->symbol : &process->account.datum;
+	char line[1024];
+
+	if (why->rule == LODE_RULE_NONE) {
+		explain_trouble(process);
+		return;
+	}
+	if (blame->file.size > 0)
+		put_named("lode: ", &blame->file);
+	else
+		fprintf(stderr, "lode: process %d", process->pid);
+	put_named(": symbol ", symbol);
+	put_named(symbol->size > 0 ? ", section " : ": section ", &blame->section);
+	lode_diag_format(line, sizeof line, why);
+	fprintf(stderr, ": %s\n", line);
+	if (process->nundefined > 1)
+		fprintf(stderr, "lode: and %u more undefined symbols\n", process->nundefined - 1);
+}
+
+static void put_names(const struct lode_process_version *version)
+{
+	for (uint32_t i = 0; i < version->nnames; i++) {
+		putchar(' ');
+		put(stdout, &version->names[i]);
+	}
+}
+
+static void put_stop(const struct lode_process *process)
+{
+	printf("stopped %u thread%s for %.0f us", process->nthreads, process->nthreads == 1 ? "" : "s",
+		(double)process->times.all / 1e3);
+	if (process->times.tries > 1)
+		printf(", the last of %u times", process->times.tries);
+}
+
+void swap_print_replaced(const struct lode_process *process, bool dry_run)
+{
+	const struct lode_swap_account *account = &process->account;
+
+	printf("%s: %u functions, ", dry_run ? "would replace" : "replaced", account->nfunctions);
+	printf("%u references, %u entries jump; %u variables kept, %u new\n", account->nsites, account->ndoors, account->nkept,
+		account->nnew);
+	if (account->nshort > 0)
+		printf("%u entries are too short for a jump: pointers to them that were copied lead to the old code\n",
+			account->nshort);
+	if (account->nmoved > 0)
+		printf("%u constant tables have changed: the new code has its own, at other addresses\n", account->nmoved);
+	if (dry_run)
+		return;
+	if (account->nbusy > 0)
+		printf("threads are in the old code: %u entries do not jump, pointers that were copied lead to the old code\n",
+			account->nbusy);
+	printf("replacement %u, prepared in %.1f ms, ", process->newest->serial, (double)process->times.prepare / 1e6);
+	put_stop(process);
+	printf("; one thread for %.0f us before\n", (double)process->times.one / 1e3);
+}
+
+void swap_print_taken_back(const struct lode_process *process, uint32_t serial, bool dry_run)
+{
+	if (dry_run) {
+		printf("would take back replacement %u\n", serial);
+		return;
+	}
+	printf("took back replacement %u, ", serial);
+	put_stop(process);
+	putchar('\n');
+}
+
+static void put_version(const struct lode_process_version *version, const char *state)
+{
+	time_t when = (time_t)version->time;
+	char text[32] = "?";
+	struct tm tm;
+
+	if (gmtime_r(&when, &tm))
+		strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &tm);
+	printf("%u %s %s %u stores, code at 0x%llx,", version->serial, text, state, version->swap.nstores,
+		(unsigned long long)version->span_.addr);
+	put_names(version);
+	putchar('\n');
+}
+
+int swap_print_status(const struct lode_process *process)
+{
+	if (process->halfway)
+		put_version(process->halfway, "halfway");
+	for (const struct lode_process_version *version = process->newest; version; version = version->older)
+		put_version(version, "replaced");
+	if (!process->newest && !process->halfway)
+		puts("nothing is replaced");
+	return EXIT_DONE;
+}

@@ -1,0 +1,572 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""process.py LODE [PART...]: units of programs that run are replaced by `lode swap`, and taken back; their data, their threads' system calls and what
+they answer stay right, whatever is in the way. Last line: N passed, N failed[, N skipped]."""
+import ctypes
+import os
+import random
+import re
+import resource
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+LODE = os.path.abspath(sys.argv[1])
+LIBC = ctypes.CDLL(None, use_errno=True)
+NOBODY = 65534
+HOSTILE = int(os.environ.get("HOSTILE", 400))
+PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS = 4, 22, 38
+PTRACE_DETACH, PTRACE_SEIZE, PTRACE_INTERRUPT = 17, 0x4206, 0x4207
+passed = failed = skipped = 0
+random.seed(4)
+
+
+def case(name, trouble):
+    global passed, failed
+    if trouble:
+        failed += 1
+        print("FAIL %s: %s" % (name, trouble))
+    else:
+        passed += 1
+
+
+def skip(name, why):
+    global skipped
+    skipped += 1
+    print("SKIP %s: %s" % (name, why))
+
+
+def build(folder):
+    """Programs and versions of the unit."""
+    def cc(*arguments):
+        subprocess.run(["cc", "-O2", *arguments], cwd=folder, check=True)
+    cc("-c", HERE + "/target.c", "-o", "target.o")
+    for name, flags in {"clock": [], "ten": ["-DSTEP=10"], "hundred": ["-DSTEP=100"], "wide": ["-DTOTAL=__int128"],
+                        "int": ["-DSTEP=10", "-DEXTRA=int"], "long": ["-DSTEP=100", "-DEXTRA=long"],
+                        "lost": ["-Dusleep=no_such_function"], "far": ["-DSTEP=10", "-mcmodel=large"], "words": ["-DSTEP=10", "-DWORDS", "-fno-builtin"],
+                        "sections": ["-DSTEP=10", "-ffunction-sections", "-fdata-sections", "-g"]}.items():
+        cc("-c", HERE + "/clock.c", "-o", name + ".o", *flags)
+    for name, flags in {"pie": [], "fixed": ["-no-pie"], "static": ["-static"], "static-pie": ["-static-pie"]}.items():
+        cc("-Wl,-q", "target.o", "clock.o", "-o", name, "-pthread", *flags)
+    for linker in ("lld", "gold", "mold"):
+        if shutil.which("ld." + linker):
+            cc("-fuse-ld=" + linker, "-Wl,--emit-relocs", "target.o", "clock.o", "-o", linker, "-pthread")
+    cc("target.o", "clock.o", "-o", "unprepared", "-pthread")
+    with open(os.path.join(folder, "execs.c"), "w") as file:
+        file.write('#include "clock.h"\n#include <stdio.h>\n#include <unistd.h>\n'
+                   'int main(void) { char x[2]; printf("%d\\n", clock_version()); fflush(stdout); return read(0, x, 2) != 2 || '
+                   'execlp("cat", "cat", NULL); }\n')
+    cc("-I" + HERE, "-Wl,-q", "execs.c", "clock.o", "-o", "execs")
+    subprocess.run(["ar", "rc", "clock.a", "ten.o"], cwd=folder, check=True)
+
+
+class Target:
+    """A program that runs."""
+
+    def __init__(self, folder, name, threads=2, before=None):
+        self.folder = folder
+        arguments = [os.path.join(folder, name)] + ([str(threads)] if threads else [])
+        self.process = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, preexec_fn=before)
+        self.pid = self.process.pid
+        self.ask()
+
+    def ask(self, what=""):
+        self.process.stdin.write(what + "\n")
+        self.process.stdin.flush()
+        words = self.process.stdout.readline().split()
+        return dict(zip(words[::2], map(int, words[1::2])))
+
+    def lode(self, *arguments, policy="wait", before=None):
+        """As soon as nobody is in the old code, so that all ways lead to the new one."""
+        if policy and "--status" not in arguments:
+            arguments = ("--policy", policy) + arguments
+        run = subprocess.run([LODE, "swap", str(self.pid), *arguments], cwd=self.folder, capture_output=True, text=True, timeout=60,
+                             preexec_fn=before, errors="replace")
+        self.said = run.stdout + run.stderr
+        return run.returncode
+
+    def state(self):
+        with open("/proc/%d/stat" % self.pid) as file:
+            return file.read().rsplit(")", 1)[1].split()[0]
+
+    def maps(self):
+        """Those that could be a replacement's: code and constants without a file."""
+        with open("/proc/%d/maps" % self.pid) as file:
+            return [line for line in file if re.match(r"\S+ (r-x|r--)p \S+ 00:00 0 *(\[anon:.*)?$", line)]
+
+    def end(self):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.stdin.close()
+        self.process.stdout.close()
+        self.process.wait()
+        return self.process.returncode
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *what):
+        self.end()
+
+
+def wrong(answer, version, mixed=20):
+    """Every way to the unit leads to one version; its counters have lost nothing; no system call was disturbed. Each stop may fall between
+    the calls that a thread compares."""
+    if not answer:
+        return "the program is gone"
+    if [answer["version"], answer["table"], answer["copied"]] != [version] * 3:
+        return "versions %(version)d %(table)d %(copied)d" % answer + ", not %d" % version
+    if answer["calls"] != answer["steps"] or answer["mine"] != 1 or answer["interrupted"] or answer["mixed"] > mixed:
+        return str(answer)
+    return ""
+
+
+def replaced(target, status, version, mixed=20):
+    if status != 0:
+        return target.said
+    return wrong(target.ask(), version, mixed)
+
+
+def versions(folder):
+    for name in ("pie", "fixed", "static", "static-pie", "lld", "gold", "mold"):
+        if os.path.exists(os.path.join(folder, name)):
+            versions_of(folder, name)
+        else:
+            skip("versions, " + name, "no such linker")
+
+
+def versions_of(folder, name):
+    with Target(folder, name) as target:
+        before = target.ask()
+        status = target.lode("ten.o")
+        case(name + ": replaced", replaced(target, status, 10) or (target.ask()["total"] <= before["total"] and "the total was lost"))
+        case(name + ": status", target.lode("--status") != 0 or not re.match(r"1 \S+ replaced \d+ stores, code at 0x\w+, ten.o\n$", target.said))
+        case(name + ": another", replaced(target, target.lode("hundred.o"), 100))
+        case(name + ": the first again", replaced(target, target.lode("clock.o"), 1))
+        for version in (100, 10, 1):
+            case(name + ": taken back to %d" % version, replaced(target, target.lode("--rollback"), version))
+        case(name + ": nothing left", target.lode("--rollback") != 1 or "swap-nothing" not in target.said)
+        case(name + ": empty status", target.lode("--status") != 0 or target.said != "nothing is replaced\n")
+        case(name + ": after that", replaced(target, target.lode("sections.o"), 10))
+
+
+def single(folder):
+    for name in ("pie", "static"):
+        with Target(folder, name, 0) as target:
+            case("one thread, %s" % name, replaced(target, target.lode("ten.o"), 10))
+            target.ask("a")
+            time.sleep(1.2)
+            case("an alarm afterwards", target.ask()["ticks"] != 1)
+
+
+def objects_of_all_models(folder):
+    with Target(folder, "fixed") as target:
+        case("-mcmodel=large", replaced(target, target.lode("far.o"), 10))
+
+
+def names(folder):
+    """What new code calls is the library's, of which the program knows nothing."""
+    for name in ("pie", "fixed"):
+        with Target(folder, name) as target:
+            case("names, " + name, replaced(target, target.lode("words.o"), 10))
+
+
+def pointers(folder):
+    """A pointer that was copied while a replacement was in use leads to what is in use afterwards."""
+    with Target(folder, "static") as target:
+        target.lode("ten.o")
+        case("pointers: copied", target.ask("c")["later"] != 10)
+        case("pointers: another one", target.lode("hundred.o") != 0 or target.ask()["later"] != 100)
+        case("pointers: back to the first", target.lode("--rollback") != 0 or target.ask()["later"] != 10)
+        case("pointers: back to the program", target.lode("--rollback") != 0 or target.ask()["later"] != 1)
+        case("pointers: and on", target.lode("hundred.o") != 0 or target.ask()["later"] != 100)
+
+
+def elsewhere(folder):
+    """In a root folder and namespaces of its own."""
+    if os.geteuid() != 0 or not shutil.which("unshare"):
+        skip("another root", "needs root and unshare")
+        return
+    root = os.path.join(folder, "root")
+    listed = subprocess.run(["ldd", os.path.join(folder, "pie")], capture_output=True, text=True).stdout
+    for path in re.findall(r"(/\S+) \(0x", listed):
+        os.makedirs(root + os.path.dirname(path), exist_ok=True)
+        shutil.copy(path, root + path)
+    shutil.copy(os.path.join(folder, "pie"), root)
+    outer = subprocess.Popen(["unshare", "-m", "-p", "-f", "--kill-child", "chroot", root, "/pie", "2"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                             text=True)
+    target = Target.__new__(Target)
+    target.folder, target.process = folder, outer
+    target.ask()
+    with open("/proc/%d/task/%d/children" % (outer.pid, outer.pid)) as file:
+        target.pid = int(file.read())
+    case("another root", replaced(target, target.lode("words.o"), 10))
+    case("another root: taken back", replaced(target, target.lode("--rollback"), 1))
+    target.end()
+
+
+def stuck(folder):
+    """A parent of vfork cannot be stopped: it is said, and nobody waits with it."""
+    with Target(folder, "static") as target:
+        before = target.ask("v")
+        begun = time.time()
+        status = target.lode("ten.o")
+        time.sleep(0.1)
+        case("stuck: said", status != 1 or "does not come to a halt" not in target.said)
+        case("stuck: others went on", time.time() - begun > 2.5 or wrong(target.ask(), 1))
+        time.sleep(3)
+        case("stuck: and then", replaced(target, target.lode("ten.o"), 10) or before["calls"] == 0)
+
+
+def policies(folder):
+    with Target(folder, "static") as target:
+        target.ask("w")
+        maps = target.maps()
+        case("idle: refused", target.lode("ten.o", policy="idle") != 1 or "swap-busy" not in target.said)
+        case("idle: nothing left behind", target.maps() != maps or wrong(target.ask(), 1))
+        begun = time.time()
+        case("wait: refused", target.lode("--patience=1", "ten.o") != 1 or time.time() - begun < 0.9)
+        case("wait: nothing left behind", target.maps() != maps or wrong(target.ask(), 1))
+        waiting = subprocess.Popen([LODE, "swap", str(target.pid), "--policy", "wait", "ten.o"], cwd=folder, stdout=subprocess.DEVNULL)
+        time.sleep(0.3)
+        target.ask("g")
+        case("wait: done", waiting.wait(20) != 0 or wrong(target.ask(), 10))
+    with Target(folder, "static") as target:
+        target.ask("w")
+        status = target.lode("ten.o", policy=None)
+        answer = target.ask("g")
+        case("lazy: done", status != 0 or answer["version"] != 10 or answer["waited"] != 1 or "threads are in the old code" not in target.said)
+        # (What was copied leads to the old code until then.)
+        case("lazy: taken back", replaced(target, target.lode("--rollback"), 1, 1 << 30))
+
+
+def stopped(folder):
+    with Target(folder, "static") as target:
+        os.kill(target.pid, signal.SIGSTOP)
+        time.sleep(0.1)
+        status = target.lode("ten.o")
+        time.sleep(0.1)
+        case("a stopped process stays stopped", status != 0 and target.said or (target.state() != "T" and target.state()))
+        os.kill(target.pid, signal.SIGCONT)
+        case("and goes on", wrong(target.ask(), 10))
+
+
+def no_memory(folder):
+    with Target(folder, "static") as target:
+        limit = resource.prlimit(target.pid, resource.RLIMIT_AS)
+        resource.prlimit(target.pid, resource.RLIMIT_AS, (1 << 20, limit[1]))
+        case("no memory: said", target.lode("ten.o") != 1 or "was refused memory by the kernel: Cannot allocate memory" not in target.said)
+        resource.prlimit(target.pid, resource.RLIMIT_AS, limit)
+        case("no memory: and then", replaced(target, target.lode("ten.o"), 10))
+
+
+def another_program(folder):
+    """The process becomes another program at any moment; that one goes on."""
+    trouble = ""
+    for i in range(40):
+        target = subprocess.Popen(["sh", "-c", "read x; exec cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                                  executable=os.path.join(folder, "execs"))
+        target.stdout.readline()
+        lode = subprocess.Popen([LODE, "swap", str(target.pid), "ten.o"], cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(random.uniform(0, 0.008))
+        target.stdin.write("x\n")
+        target.stdin.flush()
+        code = lode.wait(20)
+        out, _ = target.communicate("end\n")
+        if code not in (0, 1) or out != "end\n" or target.returncode != 0:
+            trouble = "%d: %d, %d, %r" % (i, code, target.returncode, out)
+    case("another program", trouble)
+
+
+def dry_run(folder):
+    with Target(folder, "pie") as target:
+        maps = target.maps()
+        case("dry run", target.lode("--dry-run", "ten.o") != 0 or "would replace" not in target.said or target.maps() != maps)
+        case("dry run: nothing done", wrong(target.ask(), 1))
+        case("dry run: nothing to take back", target.lode("--rollback", "--dry-run") != 1 or "swap-nothing" not in target.said)
+
+
+def refusals(folder):
+    with Target(folder, "static") as target:
+        maps = target.maps()
+        for arguments, words in ((["none.o"], "none.o: No such file"), (["clock.a"], "is an archive"), (["target"], "target: No such"),
+                                 (["wide.o"], r"symbol total: .*swap-size"), (["lost.o"], r"no_such_function.*link-undefined"),
+                                 (["target.c"], "target.c: No such"), (["static"], r"link-|header-"), (["/dev/null"], "/dev/null")):
+            case("refused: " + arguments[0], target.lode(*arguments) != 1 or not re.search(words, target.said) or target.said.count("\n") != 1)
+        case("a variable of a replacement", replaced(target, target.lode("int.o"), 10) or "4 variables kept, 1 new" not in target.said)
+        case("of another size: refused", target.lode("long.o") != 1 or "swap-size" not in target.said)
+        case("and kept otherwise", replaced(target, target.lode("int.o"), 10) or "5 variables kept, 0 new" not in target.said)
+        target.lode("--rollback")
+        target.lode("--rollback")
+        maps = target.maps()
+        case("one of two is refused, so is the other", target.lode("ten.o", "wide.o") != 1)
+        case("refused: nothing left behind", target.maps() != maps or wrong(target.ask(), 1))
+    with Target(folder, "unprepared") as target:
+        case("not linked with -q", target.lode("ten.o") != 1 or "swap-index" not in target.said)
+
+
+def misuse(folder):
+    for arguments in ([], ["x"], ["0", "ten.o"], ["1"], ["1", "--status", "ten.o"], ["1", "--rollback", "--status"], ["1", "-p", "soon", "a.o"],
+                      ["1", "--patience=x", "a.o"], ["--watch", "--rollback", "1"]):
+        run = subprocess.run([LODE, "swap", *arguments], cwd=folder, capture_output=True, text=True)
+        case("misuse: " + " ".join(arguments), run.returncode != 2 or run.stderr.count("\n") != 1)
+
+
+def permissions(folder):
+    def as_nobody():
+        os.setgid(NOBODY)
+        os.setuid(NOBODY)
+
+    def expect(name, pid, words, before=None):
+        run = subprocess.run([LODE, "swap", str(pid), "ten.o"], cwd=folder, capture_output=True, text=True, preexec_fn=before, timeout=20)
+        case("permission: " + name, run.returncode != 1 or not re.search(words, run.stderr) or run.stderr.count("\n") != 1)
+
+    expect("no such process", 4194303, "does not exist")
+    case("permission: itself", subprocess.run(["sh", "-c", "exec %s swap $$ ten.o" % LODE], cwd=folder, capture_output=True).returncode != 1)
+    child = os.fork()
+    if child == 0:
+        os._exit(0)
+    time.sleep(0.1)
+    expect("zombie", child, "has ended")
+    os.waitpid(child, 0)
+    if os.path.exists("/proc/2/status") and "kthreadd" in open("/proc/2/comm").read():
+        expect("kernel", 2, "thread of the kernel")
+    with Target(folder, "static") as target:
+        thread = [tid for tid in os.listdir("/proc/%d/task" % target.pid) if int(tid) != target.pid][0]
+        expect("thread", thread, r"is a thread of another one.*\(%d\)" % target.pid)
+        LIBC.ptrace(PTRACE_SEIZE, target.pid, None, None)
+        expect("traced", target.pid, r"is traced already.*\(%d\)" % os.getpid())
+        LIBC.ptrace(PTRACE_INTERRUPT, target.pid, None, None)
+        os.waitpid(target.pid, 0)
+        LIBC.ptrace(PTRACE_DETACH, target.pid, None, None)
+        case("permission: no longer traced", replaced(target, target.lode("ten.o"), 10))
+    if os.geteuid() != 0:
+        skip("permission: other users", "only root can become one")
+        return
+    with Target(folder, "static") as target:
+        expect("another user's", target.pid, "belongs to another user.*\\(0\\)", as_nobody)
+    with Target(folder, "static", before=as_nobody) as target:
+        status = target.lode("ten.o", before=as_nobody)
+        scope = "/proc/sys/kernel/yama/ptrace_scope"
+        if os.path.exists(scope) and open(scope).read().strip() != "0":
+            case("permission: yama", status != 1 or "yama" not in target.said)
+        else:
+            case("permission: one's own", replaced(target, status, 10))
+        case("permission: root", target.lode("ten.o") != 0 and target.said)
+
+
+def confined(folder):
+    """System call filters: root suspends them, others are refused."""
+    if os.geteuid() != 0:
+        skip("seccomp", "needs root")
+        return
+
+    def filter_all(*forbidden):
+        def before():
+            code = struct.pack("HBBI", 0x20, 0, 0, 0)
+            for number in forbidden:
+                code += struct.pack("HBBI", 0x15, 0, 1, number) + struct.pack("HBBI", 0x06, 0, 0, 0x80000000)
+            code += struct.pack("HBBI", 0x06, 0, 0, 0x7fff0000)
+            room = ctypes.create_string_buffer(code)
+            program = struct.pack("HxxxxxxQ", len(code) // 8, ctypes.addressof(room))
+            LIBC.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+            if LIBC.prctl(PR_SET_SECCOMP, 2, program, 0, 0) != 0:
+                os._exit(99)
+        return before
+
+    def as_nobody():
+        os.setgid(NOBODY)
+        os.setuid(NOBODY)
+
+    # Memory cannot be made executable, once the program has started.
+    with Target(folder, "static", before=filter_all(324)) as target:
+        status = target.lode("ten.o")
+        case("filters: suspended", replaced(target, status, 10))
+
+    def both():
+        as_nobody()
+        filter_all(324)()
+    with Target(folder, "static", before=both) as target:
+        case("filters: refused", target.lode("ten.o", before=as_nobody) != 1 or "seccomp" not in target.said)
+
+    def hidden():
+        as_nobody()
+        LIBC.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+    shutil.copy(os.path.join(folder, "static"), os.path.join(folder, "unreadable"))
+    os.chmod(os.path.join(folder, "unreadable"), 0o711)
+    with Target(folder, "unreadable", before=as_nobody) as target:
+        case("not dumpable: refused", target.lode("ten.o", before=as_nobody) != 1 or "lets nobody trace it" not in target.said)
+        case("not dumpable: root", replaced(target, target.lode("ten.o"), 10))
+
+
+def dying(folder):
+    """The process ends at any moment: it is said, or it was done before."""
+    for i in range(40):
+        with Target(folder, "static", 3) as target:
+            lode = subprocess.Popen([LODE, "swap", str(target.pid), "ten.o"], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            time.sleep(random.uniform(0, 0.012))
+            os.kill(target.pid, signal.SIGKILL)
+            out, err = lode.communicate(timeout=20)
+            if lode.returncode not in (0, 1) or (lode.returncode == 1 and err.count("\n") != 1):
+                case("dying %d" % i, "%d %s%s" % (lode.returncode, out, err))
+                return
+    case("dying", "")
+
+
+def signals(folder):
+    """Signals arrive all the time; each handler runs, and no call is disturbed more than by them."""
+    with Target(folder, "static", 3) as target:
+        trouble = ""
+        for i in range(30):
+            os.kill(target.pid, signal.SIGALRM)
+            trouble = trouble or replaced(target, target.lode("ten.o" if i % 2 == 0 else "clock.o"), 10 if i % 2 == 0 else 1, 90)
+        answer = target.ask()
+        case("signals", trouble or (answer["ticks"] != 30 and str(answer)))
+
+
+def many(folder):
+    with Target(folder, "static", 4) as target:
+        trouble, begun = "", time.time()
+        for i in range(60):
+            trouble = trouble or replaced(target, target.lode("ten.o"), 10, 480) or replaced(target, target.lode("--rollback"), 1, 480)
+        case("60 times there and back", trouble)
+    with Target(folder, "pie", 4) as target:
+        runs = [subprocess.Popen([LODE, "swap", "-pwait", str(target.pid), "ten.o"], cwd=folder, stdout=subprocess.DEVNULL,
+                                 stderr=subprocess.PIPE) for _ in range(4)]
+        codes = [run.wait(30) for run in runs]
+        for run in runs:
+            run.stderr.close()
+        case("four at once", any(codes) and str(codes) or wrong(target.ask(), 10))
+        target.lode("--status")
+        case("four at once: four of them", target.said.count("\n") != 4 and target.said)
+
+
+def lua(folder):
+    """All units of the interpreter that runs a script, one after another and again; two of them have only constants."""
+    archive = subprocess.run(["cc", "-print-file-name=liblua5.4.a"], capture_output=True, text=True).stdout.strip()
+    if not os.path.isabs(archive):
+        skip("lua", "needs liblua5.4.a (liblua5.4-dev)")
+        return
+    subprocess.run(["cc", "-static", "-Wl,-q", HERE + "/lua.c", archive, "-lm", "-o", "lua"], cwd=folder, check=True, stderr=subprocess.DEVNULL)
+    os.mkdir(folder + "/units")
+    subprocess.run(["ar", "x", archive], cwd=folder + "/units", check=True)
+    units = sorted(os.listdir(folder + "/units"))
+    done, stops = 0, []
+    with Target(folder, "lua", 0) as target:
+        for unit in 2 * units:
+            status = target.lode("units/" + unit, policy=None)
+            answer = target.ask()
+            done += status == 0
+            stops += [int(us) for us in re.findall(r"stopped 1 thread for (\d+) us", target.said)]
+            if not answer or answer["wrong"] or (status != 0 and "swap-nothing" not in target.said):
+                case("lua: " + unit, str(answer) + target.said)
+        case("lua: units", done < 2 * (len(units) - 2) and "%d of %d" % (done, len(units)))
+        for i in range(40):
+            target.lode("--rollback", policy=None)
+        before = target.ask()
+        time.sleep(0.2)
+        after = target.ask()
+        case("lua: at last", not after or after["wrong"] or after["rounds"] <= before["rounds"])
+    stops.sort()
+    print("lua: %d replacements, one thread stopped for %d us (median), at most %d us" % (done, stops[len(stops) // 2], stops[-1]))
+
+
+def watch(folder):
+    with Target(folder, "static") as target:
+        shutil.copy(folder + "/ten.o", folder + "/watched.o")
+        lode = subprocess.Popen([LODE, "swap", "--watch", "-p", "wait", str(target.pid), "watched.o"], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                text=True)
+        time.sleep(0.5)
+        case("watch: the first", wrong(target.ask(), 10))
+        shutil.copy(folder + "/wide.o", folder + "/watched.o")
+        time.sleep(0.6)
+        case("watch: refused", wrong(target.ask(), 10))
+        shutil.copy(folder + "/hundred.o", folder + "/watched.o")
+        time.sleep(0.6)
+        case("watch: the next", wrong(target.ask(), 100))
+        target.end()
+        out, err = lode.communicate(timeout=10)
+        case("watch: ends with it", lode.returncode != 0 or out.count("replaced:") != 2 or "swap-size" not in err)
+
+
+def record_of(target):
+    target.lode("--status")
+    for line in open("/proc/%d/maps" % target.pid):
+        begin, end = (int(x, 16) for x in line.split()[0].split("-"))
+        if line.split()[1] != "r--p" or line.split()[4] != "0":
+            continue
+        with open("/proc/%d/mem" % target.pid, "rb", 0) as file:
+            file.seek(begin)
+            if file.read(9) == b"lode-swap":
+                return begin, end - begin
+    return None
+
+
+def hostile(folder):
+    """What the process made of its record is refused or harmless."""
+    with Target(folder, "static") as target:
+        target.lode("ten.o")
+        begin, size = record_of(target)
+        with open("/proc/%d/mem" % target.pid, "r+b", 0) as memory:
+            memory.seek(begin)
+            record = memory.read(size)
+            trouble = ""
+            for i in range(HOSTILE):
+                changed = bytearray(record)
+                for _ in range(random.randint(1, 4)):
+                    at = random.randrange(12, 80) if i % 2 == 0 else random.randrange(12, size)
+                    changed[at] = random.choice([0, 1, 0x7f, 0x80, 0xff, random.randrange(256)])
+                memory.seek(begin)
+                memory.write(changed)
+                if target.lode("--status") not in (0, 1):
+                    trouble = "status %s: %s" % (i, target.said[:200])
+                    break
+            memory.seek(begin)
+            memory.write(record)
+        case("hostile records", trouble)
+        case("hostile: as it was", replaced(target, target.lode("--rollback"), 1))
+
+
+def halfway(folder):
+    """A lode that was killed while it wrote: the next one says so, and takes back what was written."""
+    with Target(folder, "static") as target:
+        target.lode("ten.o")
+        begin, size = record_of(target)
+        with open("/proc/%d/mem" % target.pid, "r+b", 0) as memory:
+            memory.seek(begin + 20)
+            memory.write(struct.pack("I", 2))
+            memory.seek(begin)
+            record = memory.read(size)
+            count = struct.unpack_from("I", record, 56)[0]
+            stores = [struct.unpack_from("Q8s8sI", record, 80 + 32 * i) for i in range(count)]
+            for addr, before, _, width in stores[count // 2:]:
+                memory.seek(addr)
+                memory.write(before[:width])
+        case("halfway: said", target.lode("--status") != 0 or "halfway" not in target.said)
+        case("halfway: no other", target.lode("hundred.o") != 1 or "take that back first" not in target.said)
+        case("halfway: taken back", replaced(target, target.lode("--rollback"), 1, 1 << 30))
+        case("halfway: and then", replaced(target, target.lode("hundred.o"), 100, 1 << 30))
+
+
+def main():
+    if os.uname().machine != "x86_64":
+        print("SKIP process: only on x86-64\n0 passed, 0 failed, 1 skipped")
+        return 0
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        build(folder)
+        parts = [versions, single, objects_of_all_models, names, pointers, elsewhere, stuck, policies, stopped, dry_run, no_memory, another_program, refusals, misuse, permissions, confined, dying, signals, many, lua,
+                 watch, hostile, halfway]
+        for part in parts:
+            if len(sys.argv) < 3 or part.__name__ in sys.argv[2:]:
+                part(folder)
+    print("%d passed, %d failed%s" % (passed, failed, ", %d skipped" % skipped if skipped else ""))
+    return 1 if failed else 0
+
+
+sys.exit(main())

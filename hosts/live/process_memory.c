@@ -201,7 +201,7 @@ int lode_process_batch_plan_(struct lode_process *process, const struct lode_swa
 
 static int read_pages(const struct lode_process *process, struct page *pages, uint32_t count)
 {
-	struct iovec local[VECTORS], remote[VECTORS];
+	struct iovec local[VECTORS] = {{0}}, remote[VECTORS] = {{0}};
 
 	for (uint32_t i = 0; i < count; i++) {
 		local[i] = (struct iovec){.iov_base = pages[i].now, .iov_len = PROCESS_PAGE};

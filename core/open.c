@@ -17,6 +17,7 @@ static bool data_known(uint8_t data)
 /* e_ident; with LODE_OPEN_NATIVE the caller's class and byte order stand in for what it says. */
 static int read_ident(struct lode_image *image, const struct lode_open_options *options, struct lode_diag *why)
 {
+	const bool native = options->flags & LODE_OPEN_NATIVE;
 	unsigned char ident[IDENT];
 	int status;
 
@@ -34,22 +35,17 @@ static int read_ident(struct lode_image *image, const struct lode_open_options *
 	image->ident_version = ident[6];
 	image->osabi = ident[7];
 	image->abiversion = ident[8];
-	if (options->flags & LODE_OPEN_NATIVE) {
-		image->class_ = options->class_;
-		image->data = options->data;
-		return LODE_OK;
-	}
-	if (!class_known(ident[4]))
+	image->class_ = native ? options->class_ : ident[4];
+	image->data = native ? options->data : ident[5];
+	if (!class_known(image->class_))
 		return lode_refuse_(why, LODE_RULE_HEADER_CLASS,
-			lode_at_header_(image, LODE_FIELD_EHDR_CLASS, ident[4], LODE_CLASS64));
-	if (!data_known(ident[5]))
+			lode_at_header_(image, LODE_FIELD_EHDR_CLASS, image->class_, LODE_CLASS64));
+	if (!data_known(image->data))
 		return lode_refuse_(why, LODE_RULE_HEADER_DATA,
-			lode_at_header_(image, LODE_FIELD_EHDR_DATA, ident[5], LODE_DATA2MSB));
-	if (ident[6] != 1)
+			lode_at_header_(image, LODE_FIELD_EHDR_DATA, image->data, LODE_DATA2MSB));
+	if (!native && ident[6] != 1)
 		return lode_refuse_(why, LODE_RULE_HEADER_VERSION,
 			lode_at_header_(image, LODE_FIELD_EHDR_IDENT_VERSION, ident[6], 1));
-	image->class_ = ident[4];
-	image->data = ident[5];
 	return LODE_OK;
 }
 

@@ -341,6 +341,13 @@ static void test_native(void)
 		CHECK_EQ(lode_open(&f.image, &f.source, &options, &f.why), LODE_ERR_MALFORMED);
 		CHECK_EQ(f.why.rule, LODE_RULE_HEADER_CLASS);
 		options.flags = LODE_OPEN_NATIVE;
+		options.class_ = 0;
+		CHECK_EQ(lode_open(&f.image, &f.source, &options, &f.why), LODE_ERR_MALFORMED);
+		CHECK_WHY(f.why, "header-class", LODE_FIELD_EHDR_CLASS, LODE_NO_INDEX, 0, LODE_CLASS64, 4);
+		options.class_ = encoding_class(k);
+		options.data = 3;
+		CHECK_EQ(lode_open(&f.image, &f.source, &options, &f.why), LODE_ERR_MALFORMED);
+		CHECK_WHY(f.why, "header-data", LODE_FIELD_EHDR_DATA, LODE_NO_INDEX, 3, LODE_DATA2MSB, 5);
 	}
 	file_free(&f);
 }

@@ -28,7 +28,7 @@ int lode_versym_read(struct lode_versym *version, const struct lode_image *image
 }
 
 /* What led out of the table: a field of the entry before, or the table, which is too small for the first one. */
-static struct lode_diag at_link(const struct lode_version_link *link, uint32_t size)
+static struct lode_diag at_link(const struct lode_version_link_ *link, uint32_t size)
 {
 	uint64_t room = link->table->size;
 
@@ -39,23 +39,23 @@ static struct lode_diag at_link(const struct lode_version_link *link, uint32_t s
 
 /* size bytes of an entry, if they lie in the table. Offsets never go back, so none lies before it. No more entries are read than
  * the two tables have room for: counts come from the file, and an entry may be named again and again. */
-static int read_entry(unsigned char *raw, struct lode_versions *walk, const struct lode_version_link *link, uint32_t size,
+static int read_entry(unsigned char *raw, struct lode_versions *walk, const struct lode_version_link_ *link, uint32_t size,
 	struct lode_diag *why)
 {
-	uint64_t most = walk->dynamic->verdef.size / MIN_ENTRY + walk->dynamic->verneed.size / MIN_ENTRY;
+	uint64_t most = walk->dynamic_->verdef.size / MIN_ENTRY + walk->dynamic_->verneed.size / MIN_ENTRY;
 	struct lode_diag place;
 
 	if (!within(link->offset - link->table->offset, size, link->table->size))
 		place = at_link(link, size);
-	else if (++walk->steps > most)
-		place = lode_at_entry_(LODE_FIELD_VERSION_ENTRIES, LODE_NO_INDEX, link->offset, walk->steps, most);
+	else if (++walk->steps_ > most)
+		place = lode_at_entry_(LODE_FIELD_VERSION_ENTRIES, LODE_NO_INDEX, link->offset, walk->steps_, most);
 	else
-		return lode_source_read(raw, walk->image->source, link->offset, size, why);
+		return lode_source_read(raw, walk->image_->source, link->offset, size, why);
 	return lode_refuse_(why, LODE_RULE_VERSION_RANGE, place);
 }
 
 /* Move on by what vd_next, vn_next or vna_next says, the last 4 bytes of an entry of that size; 0 ends the list. */
-static void advance(struct lode_version_link *link, enum lode_field field, uint32_t size, uint32_t next)
+static void advance(struct lode_version_link_ *link, enum lode_field field, uint32_t size, uint32_t next)
 {
 	link->field = field;
 	link->at = link->offset + size - 4;
@@ -65,7 +65,7 @@ static void advance(struct lode_version_link *link, enum lode_field field, uint3
 }
 
 /* The list that vd_aux or vn_aux, at of an entry, begins. */
-static void begin_aux(struct lode_version_link *aux, const struct lode_version_link *entry, enum lode_field field, uint32_t at,
+static void begin_aux(struct lode_version_link_ *aux, const struct lode_version_link_ *entry, enum lode_field field, uint32_t at,
 	uint32_t step)
 {
 	*aux = *entry;
@@ -78,9 +78,9 @@ static void begin_aux(struct lode_version_link *aux, const struct lode_version_l
 static int next_definition(struct lode_version *version, struct lode_versions *walk, struct lode_diag *why)
 {
 	unsigned char raw[VERDEF], aux[VERDAUX];
-	struct lode_cursor cursor = image_cursor(walk->image, raw), name = image_cursor(walk->image, aux);
-	struct lode_version_link link;
-	int status = read_entry(raw, walk, &walk->def, VERDEF, why);
+	struct lode_cursor cursor = image_cursor(walk->image_, raw), name = image_cursor(walk->image_, aux);
+	struct lode_version_link_ link;
+	int status = read_entry(raw, walk, &walk->def_, VERDEF, why);
 
 	if (status != LODE_OK)
 		return status;
@@ -89,13 +89,13 @@ static int next_definition(struct lode_version *version, struct lode_versions *w
 	version->index = lode_take16_(&cursor);
 	lode_take16_(&cursor);
 	version->hash = lode_take32_(&cursor);
-	begin_aux(&link, &walk->def, LODE_FIELD_VERDEF_AUX, VERDEF_AUX, lode_take32_(&cursor));
+	begin_aux(&link, &walk->def_, LODE_FIELD_VERDEF_AUX, VERDEF_AUX, lode_take32_(&cursor));
 	status = read_entry(aux, walk, &link, VERDAUX, why);
 	if (status != LODE_OK)
 		return status;
 	version->name = lode_take32_(&name);
 	version->file = LODE_NO_OFFSET;
-	advance(&walk->def, LODE_FIELD_VERDEF_NEXT, VERDEF, lode_take32_(&cursor));
+	advance(&walk->def_, LODE_FIELD_VERDEF_NEXT, VERDEF, lode_take32_(&cursor));
 	return 1;
 }
 
@@ -103,26 +103,26 @@ static int next_definition(struct lode_version *version, struct lode_versions *w
 static int next_library(struct lode_versions *walk, struct lode_diag *why)
 {
 	unsigned char raw[VERNEED];
-	struct lode_cursor cursor = image_cursor(walk->image, raw);
+	struct lode_cursor cursor = image_cursor(walk->image_, raw);
 	uint16_t count;
-	int status = read_entry(raw, walk, &walk->need, VERNEED, why);
+	int status = read_entry(raw, walk, &walk->need_, VERNEED, why);
 
 	if (status != LODE_OK)
 		return status;
 	lode_take16_(&cursor);
 	count = lode_take16_(&cursor);
-	walk->file = lode_take32_(&cursor);
-	begin_aux(&walk->aux, &walk->need, LODE_FIELD_VERNEED_AUX, VERNEED_AUX, lode_take32_(&cursor));
-	walk->aux.left = count;
-	advance(&walk->need, LODE_FIELD_VERNEED_NEXT, VERNEED, lode_take32_(&cursor));
+	walk->file_ = lode_take32_(&cursor);
+	begin_aux(&walk->aux_, &walk->need_, LODE_FIELD_VERNEED_AUX, VERNEED_AUX, lode_take32_(&cursor));
+	walk->aux_.left = count;
+	advance(&walk->need_, LODE_FIELD_VERNEED_NEXT, VERNEED, lode_take32_(&cursor));
 	return LODE_OK;
 }
 
 static int next_need(struct lode_version *version, struct lode_versions *walk, struct lode_diag *why)
 {
 	unsigned char raw[VERNAUX];
-	struct lode_cursor cursor = image_cursor(walk->image, raw);
-	int status = read_entry(raw, walk, &walk->aux, VERNAUX, why);
+	struct lode_cursor cursor = image_cursor(walk->image_, raw);
+	int status = read_entry(raw, walk, &walk->aux_, VERNAUX, why);
 
 	if (status != LODE_OK)
 		return status;
@@ -130,12 +130,12 @@ static int next_need(struct lode_version *version, struct lode_versions *walk, s
 	version->flags = lode_take16_(&cursor);
 	version->index = lode_take16_(&cursor) & 0x7fff;
 	version->name = lode_take32_(&cursor);
-	version->file = walk->file;
-	advance(&walk->aux, LODE_FIELD_VERNAUX_NEXT, VERNAUX, lode_take32_(&cursor));
+	version->file = walk->file_;
+	advance(&walk->aux_, LODE_FIELD_VERNAUX_NEXT, VERNAUX, lode_take32_(&cursor));
 	return 1;
 }
 
-static void begin(struct lode_version_link *first, const struct lode_extent *table, uint64_t count)
+static void begin(struct lode_version_link_ *first, const struct lode_extent *table, uint64_t count)
 {
 	first->table = table;
 	first->offset = first->at = table->offset;
@@ -146,22 +146,22 @@ static void begin(struct lode_version_link *first, const struct lode_extent *tab
 
 void lode_versions_begin(struct lode_versions *walk, const struct lode_image *image, const struct lode_dynamic *dynamic)
 {
-	walk->image = image;
-	walk->dynamic = dynamic;
-	walk->steps = 0;
-	begin(&walk->def, &dynamic->verdef, dynamic->verdefnum);
-	begin(&walk->need, &dynamic->verneed, dynamic->verneednum);
-	walk->aux.left = 0;
+	walk->image_ = image;
+	walk->dynamic_ = dynamic;
+	walk->steps_ = 0;
+	begin(&walk->def_, &dynamic->verdef, dynamic->verdefnum);
+	begin(&walk->need_, &dynamic->verneed, dynamic->verneednum);
+	walk->aux_.left = 0;
 }
 
 int lode_version_next(struct lode_version *version, struct lode_versions *walk, struct lode_diag *why)
 {
-	if (walk->def.left > 0)
+	if (walk->def_.left > 0)
 		return next_definition(version, walk, why);
-	while (walk->aux.left == 0) {
+	while (walk->aux_.left == 0) {
 		int status;
 
-		if (walk->need.left == 0)
+		if (walk->need_.left == 0)
 			return 0;
 		status = next_library(walk, why);
 		if (status != LODE_OK)

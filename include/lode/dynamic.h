@@ -70,8 +70,8 @@ struct lode_version {
 	uint64_t name;   /* string table offset */
 	uint64_t file;   /* string table offset of the library, LODE_NO_OFFSET: a definition */
 };
-/** Where the next entry of a list lies, and what said so. */
-struct lode_version_link {
+/* Where the next entry of a list lies, and what said so: the core's alone. */
+struct lode_version_link_ {
 	const struct lode_extent *table;
 	uint64_t offset;       /* of the entry in the file */
 	uint64_t left;         /* how many the file says there are */
@@ -79,13 +79,13 @@ struct lode_version_link {
 	uint64_t at;           /* file offset of that field */
 	uint32_t step;         /* its value */
 };
-/** A walk over verdef, then verneed. */
+/** A walk over verdef, then verneed. Image and dynamic table are borrowed until its end. */
 struct lode_versions {
-	const struct lode_image *image;
-	const struct lode_dynamic *dynamic;
-	struct lode_version_link def, need, aux;
-	uint64_t file; /* of the library whose needs are walked */
-	uint64_t steps;
+	const struct lode_image *image_;
+	const struct lode_dynamic *dynamic_;
+	struct lode_version_link_ def_, need_, aux_;
+	uint64_t file_; /* of the library whose needs are walked */
+	uint64_t steps_;
 };
 /** Begin at the first definition. */
 void lode_versions_begin(struct lode_versions *walk, const struct lode_image *image, const struct lode_dynamic *dynamic);

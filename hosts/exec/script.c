@@ -85,10 +85,9 @@ static int follow(struct exec_state *state, const char **path)
 	memcpy(copy, file->head, SCRIPT_HEAD);
 	if (!parse_line(&name, &argument, copy))
 		return lode_exec_fail_(state, ENOEXEC, LODE_EXEC_STEP_SCRIPT, *path, "the #! line names no interpreter");
-	if (file->fd < 0 || (!state->script && state->request->from != LODE_EXEC_PATH && file->owned))
-		return lode_exec_fail_(state, ENOENT, LODE_EXEC_STEP_SCRIPT, *path,
-			SCRIPT_WITHOUT_PATH);
-	if (!file->owned && closes_on_exec(file->fd))
+	if (file->fd < 0)
+		return lode_exec_fail_(state, ENOENT, LODE_EXEC_STEP_SCRIPT, *path, SCRIPT_WITHOUT_PATH);
+	if (!state->script && state->request->from == LODE_EXEC_FD && closes_on_exec(state->request->fd))
 		return lode_exec_fail_(state, ENOENT, LODE_EXEC_STEP_SCRIPT, *path, "the script's descriptor is closed on exec");
 	lode_exec_tell_(state,
 		&(struct lode_exec_event){.kind = LODE_EXEC_EVENT_SCRIPT, .text = name, .other = argument, .call = -1});

@@ -156,7 +156,14 @@ int lode_exec_look_(struct exec_state *state);
 int lode_exec_open_(struct exec_state *state, struct exec_file *file, const char *path, enum lode_exec_step step);
 int lode_exec_adopt_(struct exec_state *state, struct exec_file *file);
 void lode_exec_close_(struct exec_file *file);
+void lode_exec_set_file_(struct exec_file *file, int64_t fd, bool owned);
+/* Size, mode and owner by the descriptor; the file's first bytes. 0 or negative errno. */
+int64_t lode_exec_stat_(struct exec_file *file);
+int lode_exec_read_head_(struct exec_file *file);
 int lode_exec_read_(void *host, void *dst, uint64_t offset, size_t size);
+
+/* pipe.c: the file's descriptor is the pipe, and becomes what was read from it. */
+int lode_exec_spool_(struct exec_state *state, struct exec_file *file, const char *name);
 
 /* creds.c */
 int lode_exec_privilege_(struct exec_state *state, const char *name);

@@ -153,6 +153,18 @@ for verb in exec run; do
 done
 says 'a script through a pipe' 126 'ENOENT.*no path' -- through script -
 says 'text through a pipe' 126 'ENOEXEC' -- through text -
+# place FILE [ARGS]: a descriptor that is only the place of FILE.
+place() {
+	python3 -c 'import os, sys
+fd = os.open(sys.argv[2], os.O_PATH)
+os.set_inheritable(fd, True)
+os.execv(sys.argv[1], [sys.argv[1], "exec", "--fd", str(fd), *sys.argv[3:]])' "$lode" "$@"
+}
+is 'a program by its place' 0 'by place' -- place /bin/echo by place
+is 'a script by its place' 0 'one  two /dev/fd/3 x' -- place ./script x
+says 'a folder by its place' 126 'EACCES' -- place /tmp
+mkfifo fifo
+says 'a named pipe by its place' 126 'EACCES' -- place ./fifo
 says 'a closed descriptor' 126 'EBADF' -- x --fd 99
 says 'no PROG' 2 'PROG' -- x
 says 'unknown option' 2 'unknown option' -- x --nosuch true

@@ -4,7 +4,6 @@
 #include "cli.h"
 
 #include <inttypes.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 
@@ -119,26 +118,17 @@ static void put_numbers(const uint64_t args[6])
 		fprintf(stderr, "%s0x%" PRIx64, i ? ", " : " ", args[i]);
 }
 
-static const struct {
-	const char *name;
-	void (*put)(const uint64_t args[6]);
-} steps[] = {
-	{"munmap", put_range}, {"madvise", put_range}, {"zero", put_range}, {"copy", put_copy}, {"mremap", put_move},
-	{"mprotect", put_protection}, {"setresuid", put_identities}, {"setresgid", put_identities}, {"close", put_descriptor},
-	{"prctl", put_prctl}, {"rseq", put_range}, {"set_robust_list", put_nothing}, {"set_tid_address", put_nothing},
-	{"sigaltstack", put_nothing}, {"munlockall", put_nothing}, {"capset", put_nothing}, {"prlimit64", put_nothing},
-	{"reset registers", put_nothing}, {"unmap the last block and start", put_start},
-};
-
 static void trace_call(const struct lode_exec_event *event)
 {
-	void (*put)(const uint64_t args[6]) = put_numbers;
+	static void (*const put[])(const uint64_t args[6]) = {
+		[LODE_EXEC_SHAPE_NONE] = put_nothing, [LODE_EXEC_SHAPE_CALL] = put_numbers, [LODE_EXEC_SHAPE_PRCTL] = put_prctl,
+		[LODE_EXEC_SHAPE_RANGE] = put_range, [LODE_EXEC_SHAPE_COPY] = put_copy, [LODE_EXEC_SHAPE_MOVE] = put_move,
+		[LODE_EXEC_SHAPE_PROTECTION] = put_protection, [LODE_EXEC_SHAPE_IDENTITIES] = put_identities,
+		[LODE_EXEC_SHAPE_DESCRIPTOR] = put_descriptor, [LODE_EXEC_SHAPE_START] = put_start,
+	};
 
-	for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
-		if (strcmp(steps[i].name, event->text) == 0)
-			put = steps[i].put;
 	fprintf(stderr, "commit: %s", event->text);
-	put(event->args);
+	put[event->shape](event->args);
 	fputc('\n', stderr);
 }
 

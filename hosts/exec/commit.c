@@ -2,50 +2,56 @@
 /* A prepared program -> that program running. Nothing is changed before the process is known to be able to go through with it. */
 #include "state.h"
 
-static const struct {
-	uint16_t call;
+/* A step as a trace shows it. */
+struct step {
 	const char *name;
-} call_names[] = {
-	{NR_set_robust_list, "set_robust_list"},
-	{NR_set_tid_address, "set_tid_address"},
-	{NR_rseq, "rseq"},
-	{NR_sigaltstack, "sigaltstack"},
-	{NR_prctl, "prctl"},
-	{NR_munlockall, "munlockall"},
-	{NR_setresgid, "setresgid"},
-	{NR_setresuid, "setresuid"},
-	{NR_personality, "personality"},
-	{NR_prlimit64, "prlimit64"},
-	{NR_munmap, "munmap"},
-	{NR_mremap, "mremap"},
-	{NR_madvise, "madvise"},
-	{NR_mprotect, "mprotect"},
-	{NR_close, "close"},
-	{NR_capset, "capset"},
-	{NR_arch_prctl, "arch_prctl"},
-	{NR_rt_sigprocmask, "rt_sigprocmask"},
+	enum lode_exec_shape shape;
 };
 
-static const char *name_of(const struct exec_record *record)
+static const struct {
+	uint16_t call;
+	struct step step;
+} calls[] = {
+	{NR_set_robust_list, {"set_robust_list", LODE_EXEC_SHAPE_NONE}},
+	{NR_set_tid_address, {"set_tid_address", LODE_EXEC_SHAPE_NONE}},
+	{NR_rseq, {"rseq", LODE_EXEC_SHAPE_RANGE}},
+	{NR_sigaltstack, {"sigaltstack", LODE_EXEC_SHAPE_NONE}},
+	{NR_prctl, {"prctl", LODE_EXEC_SHAPE_PRCTL}},
+	{NR_munlockall, {"munlockall", LODE_EXEC_SHAPE_NONE}},
+	{NR_setresgid, {"setresgid", LODE_EXEC_SHAPE_IDENTITIES}},
+	{NR_setresuid, {"setresuid", LODE_EXEC_SHAPE_IDENTITIES}},
+	{NR_personality, {"personality", LODE_EXEC_SHAPE_CALL}},
+	{NR_prlimit64, {"prlimit64", LODE_EXEC_SHAPE_NONE}},
+	{NR_munmap, {"munmap", LODE_EXEC_SHAPE_RANGE}},
+	{NR_mremap, {"mremap", LODE_EXEC_SHAPE_MOVE}},
+	{NR_madvise, {"madvise", LODE_EXEC_SHAPE_RANGE}},
+	{NR_mprotect, {"mprotect", LODE_EXEC_SHAPE_PROTECTION}},
+	{NR_close, {"close", LODE_EXEC_SHAPE_DESCRIPTOR}},
+	{NR_capset, {"capset", LODE_EXEC_SHAPE_NONE}},
+	{NR_arch_prctl, {"arch_prctl", LODE_EXEC_SHAPE_CALL}},
+	{NR_rt_sigprocmask, {"rt_sigprocmask", LODE_EXEC_SHAPE_CALL}},
+};
+
+static struct step step_of(const struct exec_record *record)
 {
 	switch (record->how) {
 	case HOW_COPY:
-		return "copy";
+		return (struct step){"copy", LODE_EXEC_SHAPE_COPY};
 	case HOW_ZERO:
-		return "zero";
+		return (struct step){"zero", LODE_EXEC_SHAPE_RANGE};
 	case HOW_UNMAP:
-		return "munmap";
+		return (struct step){"munmap", LODE_EXEC_SHAPE_RANGE};
 	case HOW_REGISTERS:
-		return "reset registers";
+		return (struct step){"reset registers", LODE_EXEC_SHAPE_NONE};
 	case HOW_LEAVE:
-		return "unmap the last block and start";
+		return (struct step){"unmap the last block and start", LODE_EXEC_SHAPE_START};
 	default:
 		break;
 	}
-	for (uint32_t i = 0; i < sizeof call_names / sizeof *call_names; i++)
-		if (call_names[i].call == record->call)
-			return call_names[i].name;
-	return "call";
+	for (uint32_t i = 0; i < sizeof calls / sizeof *calls; i++)
+		if (calls[i].call == record->call)
+			return calls[i].step;
+	return (struct step){"call", LODE_EXEC_SHAPE_CALL};
 }
 
 static void trace_step(const struct exec_state *state, const char *text)
@@ -90,7 +96,9 @@ static void trace(struct exec_state *state)
 	fill_rseq(state);
 	for (uint32_t i = 0; i < state->nrecords; i++) {
 		const struct exec_record *record = &state->records[i];
-		struct lode_exec_event event = {.kind = LODE_EXEC_EVENT_CALL, .text = name_of(record), .call = -1};
+		struct step step = step_of(record);
+		struct lode_exec_event event = {
+			.kind = LODE_EXEC_EVENT_CALL, .text = step.name, .shape = step.shape, .call = -1};
 
 		if (record->how <= HOW_OR_NEXT)
 			event.call = (int64_t)record->call;

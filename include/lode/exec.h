@@ -14,7 +14,7 @@ extern "C" {
 /** Where the program comes from. */
 enum lode_exec_from {
 	LODE_EXEC_PATH,   /* a path, opened as execve opens it: no search */
-	LODE_EXEC_FD,     /* a descriptor; what cannot be mapped (a pipe, a socket) is read to its end first */
+	LODE_EXEC_FD,     /* a descriptor, also of O_PATH; what cannot be mapped (a pipe, a socket) is read to its end first */
 	LODE_EXEC_MEMORY, /* bytes: private copies of every page, /proc/self/exe stays the caller's */
 };
 
@@ -53,7 +53,20 @@ enum lode_exec_event_kind {
 	LODE_EXEC_EVENT_STACK,  /* layout */
 	LODE_EXEC_EVENT_NOTE,   /* text: something that was decided */
 	LODE_EXEC_EVENT_DIFFERENCE, /* text: something that will not be as after execve */
-	LODE_EXEC_EVENT_CALL,   /* text: name of a step of commit; call, args: its system call (call -1: none, or several) */
+	LODE_EXEC_EVENT_CALL,   /* text: name of a step of commit; call, shape, args: its system call (call -1: none, or several) */
+};
+/** What the arguments of a step of commit are. */
+enum lode_exec_shape {
+	LODE_EXEC_SHAPE_NONE,       /* they tell nothing */
+	LODE_EXEC_SHAPE_CALL,       /* those of the system call */
+	LODE_EXEC_SHAPE_PRCTL,      /* those of prctl(2) */
+	LODE_EXEC_SHAPE_RANGE,      /* address, size */
+	LODE_EXEC_SHAPE_COPY,       /* address to copy to, address to copy from, size */
+	LODE_EXEC_SHAPE_MOVE,       /* address, size, then at [4] the address to move to */
+	LODE_EXEC_SHAPE_PROTECTION, /* address, size, PROT_* */
+	LODE_EXEC_SHAPE_IDENTITIES, /* real, effective, saved; -1: it stays */
+	LODE_EXEC_SHAPE_DESCRIPTOR,
+	LODE_EXEC_SHAPE_START,      /* stack pointer, entry */
 };
 struct lode_exec_event {
 	enum lode_exec_event_kind kind;
@@ -62,6 +75,7 @@ struct lode_exec_event {
 	const struct lode_plan *plan;
 	const struct lode_stack_layout *layout;
 	int64_t call;
+	enum lode_exec_shape shape;
 	uint64_t args[6];
 };
 

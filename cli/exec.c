@@ -321,34 +321,44 @@ static const char *const *environment(const struct wishes *wishes)
 	return list;
 }
 
-static int run(struct wishes *wishes, struct options *words)
+/* What the program is given: the operands, and of one that is a descriptor a name before them. */
+static char **arguments(struct wishes *wishes, const struct options *words)
 {
 	static char name[32];
-	char **argv = words->operands;
-	int status;
+	bool named = !wishes->launch.by_fd; /* by the first operand */
+	char **argv = calloc((size_t)words->noperands + 2, sizeof *argv);
 
-	if (!wishes->launch.by_fd && words->noperands == 0)
-		return misuse(&command, "PROG is missing");
-	if (!wishes->launch.by_fd && strcmp(argv[0], "-") == 0)
+	if (!argv)
+		return NULL;
+	if (named && strcmp(words->operands[0], "-") == 0)
 		wishes->launch.by_fd = true;
-	else if (wishes->launch.by_fd)
-		argv--; /* the verb's own name stands there, or an option: room for argv[0] */
+	memcpy(argv + !named, words->operands, (size_t)words->noperands * sizeof *argv);
 	if (wishes->launch.by_fd) {
 		snprintf(name, sizeof name, "/dev/fd/%d", wishes->launch.fd);
 		argv[0] = name;
 	}
-	words->operands[words->noperands] = NULL;
+	return argv;
+}
+
+static int run(struct wishes *wishes, const struct options *words)
+{
+	int status = EXIT_FAILED;
+	char **argv;
+
+	if (!wishes->launch.by_fd && words->noperands == 0)
+		return misuse(&command, "PROG is missing");
 	if (wishes->cwd && chdir(wishes->cwd)) {
 		complain(wishes->cwd, "%m");
 		return EXIT_FAILED;
 	}
+	argv = arguments(wishes, words);
 	wishes->launch.envp = environment(wishes);
-	if (!wishes->launch.envp) {
+	if (argv && wishes->launch.envp)
+		status = launch_program(&wishes->launch, argv);
+	else
 		complain(NULL, "%m");
-		return EXIT_FAILED;
-	}
-	status = launch_program(&wishes->launch, argv);
 	free((void *)(uintptr_t)wishes->launch.envp);
+	free(argv);
 	return status;
 }
 

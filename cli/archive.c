@@ -182,38 +182,66 @@ static int take_bytes(struct input *input, const struct archive_member *member)
 	return 0;
 }
 
+/* Which member: its name, and which of those that are called so. */
+struct wanted {
+	const char *name;
+	size_t length;
+	uint64_t number;
+};
+
 /* A thin archive names paths; the file's name alone will do, if no member has it whole. */
-static bool is_called(const struct archive_member *member, const char *name, bool whole)
+static bool is_called(const struct archive_member *member, const struct wanted *wanted, bool whole)
 {
 	const char *slash = member->thin && !whole ? strrchr(member->name, '/') : NULL;
+	const char *name = slash ? slash + 1 : member->name;
 
-	return strcmp(slash ? slash + 1 : member->name, name) == 0;
+	return strlen(name) == wanted->length && memcmp(name, wanted->name, wanted->length) == 0;
 }
 
 /* As archive_next. */
-static int find(struct archive_member *member, struct archive_walk *walk, const char *name, bool whole)
+static int find(struct archive_member *member, struct archive_walk *walk, const struct wanted *wanted, bool whole)
 {
+	uint64_t left = wanted->number;
 	int more;
 
+	archive_begin(walk, walk->input);
 	while ((more = archive_next(member, walk)) > 0)
-		if (!member->table && is_called(member, name, whole))
+		if (!member->table && is_called(member, wanted, whole) && --left == 0)
 			break;
 	return more;
 }
 
+static int look_up(struct archive_member *member, struct archive_walk *walk, const struct wanted *wanted)
+{
+	int more = find(member, walk, wanted, true);
+
+	return more == 0 && walk->thin ? find(member, walk, wanted, false) : more;
+}
+
+/* "member.o:2" is the second member.o. */
+static bool split_number(struct wanted *wanted)
+{
+	const char *colon = strrchr(wanted->name, ':');
+	size_t length = colon ? strlen(colon + 1) : 0;
+
+	if (!colon || length > SIZE_LENGTH || !decimal(&wanted->number, colon + 1, length) || wanted->number == 0)
+		return false;
+	wanted->length = (size_t)(colon - wanted->name);
+	return true;
+}
+
 int archive_take(struct input *input, const char *path, const char *name)
 {
+	struct wanted wanted = {.name = name, .length = strlen(name), .number = 1};
 	struct archive_walk walk;
 	struct archive_member member;
 	int more;
 
 	if (!archive_begin(&walk, input))
 		return input_fail(input, 0, "no such file, and what stands before the last ':' is no archive");
-	more = find(&member, &walk, name, true);
-	if (more == 0 && walk.thin) {
-		archive_begin(&walk, input);
-		more = find(&member, &walk, name, false);
-	}
+	more = look_up(&member, &walk, &wanted);
+	if (more == 0 && split_number(&wanted))
+		more = look_up(&member, &walk, &wanted);
 	if (more > 0)
 		return member.thin ? take_thin(input, path, &member) : take_bytes(input, &member);
 	if (more < 0)

@@ -237,6 +237,13 @@ def archives():
         listed = lode("show", path(archive))
         names = [m["name"] for m in show_json(path(archive))["members"]]
         case("list of " + archive, equal(listed.status, 0), len(names) >= 2, all(os.path.basename(n) in listed.out for n in names))
+    os.mkdir(path("twin"))
+    write("twin/a.o", read(members[1]))
+    tool("ar", "qc", path("twins.a"), path("a.o"), path("twin/a.o"))
+    for name, want in ("a.o", members[0]), ("a.o:1", members[0]), ("a.o:2", members[1]):
+        same("of two members of one name " + name, show_json(path("twins.a") + ":" + name), "member of an archive", show_json(want))
+    for name in ("a.o:3", "a.o:0", "a.o:", "a.o:x", ":1"):
+        refused("no member of this number " + name, path("twins.a") + ":" + name, words="no member of this name")
     tool("ar", "rc", path("mixed.a"), path("a.o"), "/etc/passwd")
     refused("member that is text", path("mixed.a") + ":passwd", words="not an ELF file, but text")
     case("run: member that is text", "passwd: text:" in lode("run", path("mixed.a") + ":passwd").err)

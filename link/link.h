@@ -236,6 +236,17 @@ static inline struct link_sym lode_sym_(const unsigned char *p)
 	};
 }
 
+static inline struct link_sym lode_unit_symbol_(const struct lode_link_unit *unit, uint32_t index)
+{
+	struct link_sym symbol = lode_sym_(unit->symbols + (uint64_t)index * SYM_SIZE);
+
+	if (symbol.shndx == LODE_SHN_XINDEX && unit->shndx) {
+		symbol.shndx = le32(unit->shndx + (uint64_t)index * 4);
+		symbol.reserved = false;
+	}
+	return symbol;
+}
+
 static inline struct link_rela rela_at(const struct link_table *table, uint64_t index)
 {
 	const unsigned char *p = table->rela + index * RELA_SIZE;
@@ -307,7 +318,6 @@ int lode_link_intern_(struct lode_link_symbol **symbol, struct lode_link *link, 
 struct lode_link_symbol *lode_link_lookup_(const struct lode_link *link, const struct link_name *name, uint8_t key);
 
 /* symbol.c: entries of objects' symbol tables into it. */
-struct link_sym lode_unit_symbol_(const struct lode_link_unit *unit, uint32_t index);
 int lode_unit_symbols_(struct lode_link *link, struct lode_link_unit *unit, struct lode_diag *why);
 struct lode_link_text lode_unit_symbol_name_(const struct lode_link_unit *unit, uint32_t index);
 /* Somebody wants it: members of archives that define it are taken soon. */

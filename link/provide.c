@@ -182,13 +182,17 @@ static int meet(const struct link_table *table, uint64_t index, uint8_t need, st
 	return provide(table, symbol, need, why);
 }
 
+static uint8_t type_of(const struct lode_link_machine *machine, uint32_t type)
+{
+	uint32_t at = type - machine->first_type;
+
+	return type >= machine->first_type && at < machine->ntypes ? machine->types[at] : 0;
+}
+
 static int scan_one(const struct link_table *table, uint64_t index, struct lode_diag *why)
 {
-	const struct lode_link_machine *machine = table->link->machine_;
 	struct link_rela rela = rela_at(table, index);
-	uint32_t at = rela.type - machine->first_type;
-	uint8_t type = rela.type >= machine->first_type && at < machine->ntypes ? machine->types[at] : 0;
-	uint8_t need = type >> 4;
+	uint8_t type = type_of(table->link->machine_, rela.type), need = type >> 4;
 	uint64_t shift;
 
 	if (rela.type == 0)
@@ -206,13 +210,30 @@ static int scan_one(const struct link_table *table, uint64_t index, struct lode_
 	return meet(table, index, need, why);
 }
 
+/* Most relocations are of a known type, lie in their section and meet a symbol of the module: the rest is for scan_one. */
+static inline bool is_plain(const struct link_table *table, const unsigned char *rela, uint64_t room)
+{
+	uint8_t type = type_of(table->link->machine_, le32(rela + 8)), need = type >> 4;
+	uint32_t symbol = le32(rela + 12);
+
+	return need > NEED_NOTHING && need <= NEED_CALL && within(le64(rela), type & 15, room) && symbol < table->unit->nsymbols &&
+	       table->unit->kinds[symbol] == KIND_PLAIN;
+}
+
 static int scan_table(const struct link_table *table, struct lode_diag *why)
 {
+	/* In a section without bytes and in one with data of an earlier version each has to be looked at. */
+	uint64_t room = table->header->type == LODE_SHT_NOBITS || table->unit->kept ? 0 : table->header->size;
 	int status = LODE_OK;
 
 	table->link->nrelocations += table->count;
-	for (uint64_t i = 0; i < table->count && status == LODE_OK; i++)
+	for (uint64_t i = 0; status == LODE_OK; i++) {
+		while (i < table->count && is_plain(table, table->rela + i * RELA_SIZE, room))
+			i++;
+		if (i == table->count)
+			break;
 		status = scan_one(table, i, why);
+	}
 	return status;
 }
 

@@ -3,18 +3,7 @@
  * definition, weak ones give way, common ones grow together. */
 #include "link.h"
 
-enum { BIND_UNIQUE = 10 };
-
-struct link_sym lode_unit_symbol_(const struct lode_link_unit *unit, uint32_t index)
-{
-	struct link_sym symbol = lode_sym_(unit->symbols + (uint64_t)index * SYM_SIZE);
-
-	if (symbol.shndx == LODE_SHN_XINDEX && unit->shndx) {
-		symbol.shndx = le32(unit->shndx + (uint64_t)index * 4);
-		symbol.reserved = false;
-	}
-	return symbol;
-}
+enum { BIND_UNIQUE = 10, SYM_SHNDX = 6 };
 
 struct lode_link_text lode_unit_symbol_name_(const struct lode_link_unit *unit, uint32_t index)
 {
@@ -181,6 +170,14 @@ static int enter_global(struct lode_link *link, struct lode_link_unit *unit, uin
 	return enter(link, entry, &d, why);
 }
 
+/* In a section, as nearly all are. */
+static inline bool is_placed(const struct lode_link_unit *unit, uint32_t index)
+{
+	uint32_t shndx = le16(unit->symbols + (uint64_t)index * SYM_SIZE + SYM_SHNDX);
+
+	return shndx < LODE_SHN_LORESERVE && shndx < unit->image.nsections;
+}
+
 static int check_local(struct lode_link *link, struct lode_link_unit *unit, uint32_t index, struct lode_diag *why)
 {
 	struct link_sym symbol = lode_unit_symbol_(unit, index);
@@ -201,7 +198,8 @@ int lode_unit_symbols_(struct lode_link *link, struct lode_link_unit *unit, stru
 	if (!unit->globals)
 		return LODE_ERR_ROOM;
 	for (uint32_t i = 0; i < unit->nlocals && status == LODE_OK; i++)
-		status = check_local(link, unit, i, why);
+		if (!is_placed(unit, i))
+			status = check_local(link, unit, i, why);
 	for (uint32_t i = unit->nlocals; i < unit->nsymbols && status == LODE_OK; i++)
 		status = enter_global(link, unit, i, why);
 	return status;

@@ -406,26 +406,50 @@ static int relocate_one(struct link_site *site, uint64_t *index, struct lode_dia
 	}
 }
 
-/* Nearly all relocations are of three types and within reach. */
+/* What nearly all relocations need, in one place: a store may change anything that is reached by a pointer. */
+struct hot {
+	const uint8_t *kinds;
+	const uint64_t *values;
+	unsigned char *bytes;
+	uint64_t begin; /* address of the section */
+};
+
+/* Nearly all are of these types and within reach. False: this one is not, and nothing was written. */
+static inline bool is_stored(const struct hot hot, const unsigned char *rela)
+{
+	uint32_t type = le32(rela + 8), symbol = le32(rela + 12);
+	uint64_t offset = le64(rela), value;
+
+	/* The symbol of a type 0 has not been looked at: it may be anything. */
+	if ((type != R_PC32 && type != R_PLT32 && type != R_64) || hot.kinds[symbol] == KIND_DROPPED)
+		return false;
+	value = hot.values[symbol] + le64(rela + 16);
+	if (type == R_64) {
+		put64(hot.bytes + offset, value);
+		return true;
+	}
+	value -= hot.begin + offset;
+	if (!fits_signed(value, 32))
+		return false;
+	put32(hot.bytes + offset, (uint32_t)value);
+	return true;
+}
+
 static int relocate(const struct link_table *table, struct lode_diag *why)
 {
-	const struct lode_link_unit *unit = table->unit;
+	const struct link_table t = *table;
+	const struct hot hot = {t.unit->kinds, t.unit->values, t.bytes, t.link->addr + t.section->addr};
+	const bool kept = t.unit->kept;
 	int status = LODE_OK;
 
-	for (uint64_t i = 0; i < table->count && status == LODE_OK; i++) {
+	for (uint64_t i = 0; i < t.count && status == LODE_OK; i++) {
+		const unsigned char *rela = t.rela + i * RELA_SIZE;
 		struct link_site site;
-		uint64_t value;
 
-		/* Those have not been looked at: their symbol may be anything. */
-		if (rela_at(table, i).type == 0)
+		if ((!kept && is_stored(hot, rela)) || le32(rela + 8) == 0)
 			continue;
 		site = site_at(table, i);
-		value = site.value + site.rela.addend - site.place;
-		if ((site.rela.type == R_PC32 || site.rela.type == R_PLT32) && fits_signed(value, 32) &&
-			unit->kinds[site.rela.symbol] != KIND_DROPPED)
-			put32(site.at, (uint32_t)value);
-		else
-			status = relocate_one(&site, &i, why);
+		status = relocate_one(&site, &i, why);
 	}
 	return status;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Groups of files, apart by "--" -> a line for each, fields apart by tabs: name of the last file; ms to link all into this process,
  * from mapping the files to text that is executable: the first time, median and shortest of the others, and shortest without
- * .eh_frame; units, relocations; shortest ms to place into pages that are there, and to copy as many bytes; KiB of work space and of
- * the span. None is run. --dlopen FILE -> ms of that call, the first in the process. */
+ * .eh_frame; units, relocations; shortest ms to place into pages that are there, and to copy as many bytes; KiB of work space and
+ * of the span. None is run. --dlopen FILE -> ms of that call, the first in the process. */
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <lode/live.h>

@@ -132,7 +132,7 @@ static void clear_flags(void)
 /* The running thread is the last one, and all signals are blocked. */
 static _Noreturn void become(struct exec_state *state)
 {
-	void (*code)(struct exec_record *records) __attribute__((noreturn));
+	__attribute__((noreturn)) void (*code)(struct exec_record *records);
 	uint64_t start = state->jump;
 
 	clear_flags();

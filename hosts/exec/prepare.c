@@ -265,14 +265,14 @@ static bool is_known(const struct lode_exec_request *request)
 
 int lode_exec_prepare(struct lode_exec *exec, const struct lode_exec_request *request, struct lode_exec_error *why)
 {
-	struct exec_state *state;
+	struct exec_state *state = NULL;
 	int status;
 
 	exec->state = NULL;
 	if (!is_known(request))
 		return lode_exec_error_(why, EINVAL, LODE_EXEC_STEP_REQUEST, NULL, "no such source or flag");
 	status = make_arena(&state, request, why);
-	if (status)
+	if (!state)
 		return status;
 	exec->state = state;
 	take_request(state, request, why);

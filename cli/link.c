@@ -36,6 +36,8 @@ struct job {
 	struct libraries libraries;
 	const char **names; /* of -l */
 	int nnames;
+	char *paths[LODE_LIVE_FILES]; /* of archives that -l stands for: the module quotes them */
+	int npaths;
 	struct lode_live live;
 };
 
@@ -162,12 +164,19 @@ static int add_file(struct job *job, const char *name)
 	return -1;
 }
 
-/* An archive that -l stands for. The module keeps the name. */
+/* An archive that -l stands for. */
 static int add_archive(void *host, const char *path)
 {
-	char *name = strdup(path);
+	struct job *job = host;
+	bool room = job->npaths < LODE_LIVE_FILES;
+	char *kept = room ? strdup(path) : NULL;
 
-	return name ? add_file(host, name) : -1;
+	if (!kept) {
+		complain(path, "%s", strerror(room ? ENOMEM : ENFILE));
+		return -1;
+	}
+	job->paths[job->npaths++] = kept;
+	return add_file(job, kept);
 }
 
 static int add_files(struct job *job, char **names, int count)

@@ -10,37 +10,52 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { SCRIPT_SIZE = 4096, DEEP = 4, SCRIPTS = 64 };
+enum { SCRIPT_SIZE = 4096, SCRIPTS = 64, WAITING = 1024 };
 
 /* Those of ld on Debian and Ubuntu, and elsewhere. */
 static const char *const system_directories[] = {
 	"/usr/local/lib/x86_64-linux-gnu", "/usr/local/lib", "/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu", "/lib64",
 	"/usr/lib64", "/lib", "/usr/lib"};
 
-static int load(struct libraries *libraries, const char *name, int depth);
+/* Names of libraries and paths of files, the next one last. */
+struct waiting {
+	char *words[WAITING];
+	int count;
+};
 
-static int load_file(struct libraries *libraries, const char *path, int depth);
-
-/* A word of a script that names a file or a library. */
-static int load_word(struct libraries *libraries, const char *word, int depth)
+static int wait_for(struct waiting *waiting, const char *word)
 {
-	if (strncmp(word, "-l", 2) == 0)
-		return load(libraries, word + 2, depth);
-	if (word[0] == '/' && word[1] != '*')
-		return load_file(libraries, word, depth);
-	return strncmp(word, "lib", 3) == 0 ? load(libraries, word, depth) : 0;
+	char *copy = waiting->count < WAITING ? strdup(word) : NULL;
+
+	if (!copy) {
+		complain(word, waiting->count < WAITING ? "%m" : "too many words of linker scripts");
+		return -1;
+	}
+	waiting->words[waiting->count++] = copy;
+	return 0;
 }
 
-/* GROUP ( /lib/libm.so.6 AS_NEEDED ( /lib/libmvec.so.1 ) ): development packages have such text where a library is expected. */
-static int load_script(struct libraries *libraries, char *text, int depth)
+/* GROUP ( /lib/libm.so.6 AS_NEEDED ( /lib/libmvec.so.1 ) ): development packages have such text where a library is expected. Its
+ * words are the next. */
+static int take_script(struct waiting *waiting, char *text)
 {
 	static const char gaps[] = " \t\r\n(),";
+	int first = waiting->count, status = 0;
 	char *rest, *word = strtok_r(text, gaps, &rest);
 
-	for (; word; word = strtok_r(NULL, gaps, &rest))
-		if (load_word(libraries, word, depth + 1) != 0)
-			return -1;
-	return 0;
+	for (; word && status == 0; word = strtok_r(NULL, gaps, &rest)) {
+		if (strncmp(word, "-l", 2) == 0)
+			status = wait_for(waiting, word + 2);
+		else if ((word[0] == '/' && word[1] != '*') || strncmp(word, "lib", 3) == 0)
+			status = wait_for(waiting, word);
+	}
+	for (int i = first, j = waiting->count - 1; i < j; i++, j--) {
+		char *other = waiting->words[i];
+
+		waiting->words[i] = waiting->words[j];
+		waiting->words[j] = other;
+	}
+	return status;
 }
 
 /* The file's text if it is one of a script. */
@@ -55,14 +70,14 @@ static bool read_script(char *text, const char *path)
 	return strlen(text) == n && (strstr(text, "GROUP") || strstr(text, "INPUT"));
 }
 
-static int load_file(struct libraries *libraries, const char *path, int depth)
+static int load_file(struct libraries *libraries, struct waiting *waiting, const char *path)
 {
 	size_t length = strlen(path);
 	char text[SCRIPT_SIZE];
 
-	if (depth < DEEP && libraries->nscripts < SCRIPTS && read_script(text, path)) {
+	if (libraries->nscripts < SCRIPTS && read_script(text, path)) {
 		libraries->nscripts++;
-		return load_script(libraries, text, depth);
+		return take_script(waiting, text);
 	}
 	if (length > 2 && strcmp(path + length - 2, ".a") == 0)
 		return libraries->archive(libraries->host, path);
@@ -81,21 +96,21 @@ static bool find(char *path, const char *directory, const char *name)
 	return access(path, R_OK) == 0;
 }
 
-static int load(struct libraries *libraries, const char *name, int depth)
+static int load(struct libraries *libraries, struct waiting *waiting, const char *name)
 {
 	char path[PATH_MAX];
 
-	for (int i = 0; i < libraries->ndirectories; i++)
+	for (int i = 0; i < libraries->ndirectories && name[0] != '/'; i++)
 		if (find(path, libraries->directories[i], name))
-			return load_file(libraries, path, depth);
+			return load_file(libraries, waiting, path);
 	if (strchr(name, '/'))
-		return load_file(libraries, name, depth);
+		return load_file(libraries, waiting, name);
 	/* What the system's dynamic linker finds by itself, without a development package, is its business. */
 	if (strchr(name, '.') && dlopen(name, RTLD_NOW | RTLD_GLOBAL))
 		return 0;
 	for (size_t i = 0; i < sizeof system_directories / sizeof *system_directories; i++)
 		if (find(path, system_directories[i], name))
-			return load_file(libraries, path, depth);
+			return load_file(libraries, waiting, path);
 	if (strchr(name, '.'))
 		complain(name, "no such library");
 	else
@@ -106,5 +121,15 @@ static int load(struct libraries *libraries, const char *name, int depth)
 
 int library_load(struct libraries *libraries, const char *name)
 {
-	return load(libraries, name, 0);
+	struct waiting waiting = {.count = 0};
+	int status = wait_for(&waiting, name);
+
+	while (waiting.count > 0) {
+		char *word = waiting.words[--waiting.count];
+
+		if (status == 0)
+			status = load(libraries, &waiting, word);
+		free(word);
+	}
+	return status;
 }

@@ -13,9 +13,9 @@ enum {
 };
 
 /* index_find.c: symbols by name. @unit of the first: where one is looked for that has become local, or LODE_NO_INDEX. */
-const struct lode_index_symbol *lode_index_global_(const struct lode_index *index, const struct lode_link_text *name,
+const struct lode_index_symbol *lode_index_global_(const struct lode_index *index, const struct lode_link_text *text,
 	uint32_t unit);
-const struct lode_index_symbol *lode_index_local_(const struct lode_index *index, const struct lode_link_text *name,
+const struct lode_index_symbol *lode_index_local_(const struct lode_index *index, const struct lode_link_text *text,
 	uint32_t unit);
 int lode_index_chain_(struct lode_index *index, void *memory, size_t size);
 

@@ -58,7 +58,7 @@ static int open_image(struct lode_image *image, size_t *taken, struct lode_live_
 int lode_live_index_make(struct lode_live_index *index, const char *program, struct lode_diag *why)
 {
 	struct lode_image image;
-	size_t taken;
+	size_t taken = 0;
 	int status = begin(index, program, why);
 
 	if (status != LODE_OK)

@@ -38,8 +38,8 @@ struct live_frame {
 enum live_step { LODE_LIVE_STEP, LODE_LIVE_END, LODE_LIVE_LOST };
 /* Which code has which tables; before threads stand still. */
 void lode_live_tables_find_(void);
-/* To the caller. LOST: the frame's code has no tables, or they ask for more than is done here. */
-enum live_step lode_live_unwind_(struct live_frame *frame);
+/* To the caller. LOST: its code has no tables, or they ask for more than is done here. */
+enum live_step lode_live_unwind_(struct live_frame *thread);
 /* stop.c: all other threads of the process stand still, and what they are at is known. */
 struct live_stop {
 	uint64_t addrs[256];

@@ -19,8 +19,8 @@
 enum { THREADS = 1024, PATIENCE_MS = 5000, LOOK_AGAIN_MS = 10 };
 
 struct halt {
-	pid_t tid;
 	uint64_t regs[LODE_LIVE_REGS];
+	pid_t tid;
 	atomic_bool here, gone;
 };
 

@@ -143,10 +143,11 @@ static int read_status(char value[STATUS_VALUE], const struct exec_state *state,
 	return lode_exec_status_(value, state, path, field);
 }
 
-/* A thread that cannot be stopped: the leader has exited, or the signal is blocked and stays so. */
+/* A thread that cannot be stopped: the leader has exited, or the signal is blocked and stays so. Threads begin with all signals
+ * blocked, and where processors are few and busy it takes a while until they run. */
 static int check_thread(struct exec_state *state, uint64_t tid)
 {
-	enum { TRIES = 100, PAUSE = 1000000 };
+	enum { TRIES = 2000, PAUSE = 1000000 };
 	const uint64_t pause[2] = {0, PAUSE};
 	char value[STATUS_VALUE];
 	int status = read_status(value, state, tid, "\nState:");

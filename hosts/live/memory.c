@@ -14,7 +14,7 @@
 #ifndef MAP_32BIT
 #define MAP_32BIT 0
 #endif
-enum { LOW_HINT = 1 << 28 };
+enum { LOW_HINT = 1 << 28, HUGE = 2 << 20, MANY_BYTES = 4 << 20 };
 
 size_t lode_live_page_(void)
 {
@@ -76,7 +76,18 @@ int lode_live_map_member_(void *host, const void **bytes, uint64_t *size, const 
 	return 0;
 }
 
-/* Pages are only there once they are touched: what is enough for any file costs nothing. */
+/* Where as much will be touched as a huge page has, one is had for a third of the time. (No error: it is a wish.) */
+static void wish_huge(void *at, size_t size)
+{
+#ifdef MADV_HUGEPAGE
+	madvise(at, size, MADV_HUGEPAGE);
+#else
+	(void)at;
+	(void)size;
+#endif
+}
+
+/* Pages are only there once they are touched: what is enough for any file costs nothing. Of large files a third is needed. */
 int lode_live_map_work_(struct lode_live *live)
 {
 	size_t bytes = 0;
@@ -85,6 +96,8 @@ int lode_live_map_work_(struct lode_live *live)
 		bytes += live->files_[i].size;
 	live->memory_size_ = LODE_LINK_MEMORY(bytes) + (64 << 20);
 	live->memory_ = mmap(NULL, live->memory_size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (live->memory_ != MAP_FAILED && bytes >= MANY_BYTES)
+		wish_huge(live->memory_, live->memory_size_);
 	if (live->memory_ != MAP_FAILED)
 		return 0;
 	live->memory_ = NULL;
@@ -159,6 +172,8 @@ static void populate(const struct lode_live *live)
 	for (unsigned i = 0; i < LODE_REGIONS; i++) {
 		const struct lode_link_run *run = &live->link.runs[i];
 
+		if (run->filled >= HUGE && run->filled <= bytes)
+			wish_huge((char *)live->span_ + run->addr, run->filled & ~(uint64_t)(HUGE - 1));
 		if (run->filled > 0 && run->filled <= bytes)
 			madvise((char *)live->span_ + run->addr, run->filled, MADV_POPULATE_WRITE);
 	}
@@ -167,17 +182,19 @@ static void populate(const struct lode_live *live)
 #endif
 }
 
+/* The text, which comes first, of large modules begins where a huge page may. */
 int lode_live_map_span_(struct lode_live *live)
 {
 	size_t size = live->link.size > 0 ? (size_t)live->link.size : lode_live_page_();
-	size_t mapped = size + (size_t)(live->link.align > lode_live_page_() ? live->link.align : 0);
+	uint64_t align = live->link.runs[LODE_REGION_TEXT].filled >= HUGE && live->link.align < HUGE ? HUGE : live->link.align;
+	size_t mapped = size + (size_t)(align > lode_live_page_() ? align : 0);
 	void *at = live->link.low ? map(LOW_HINT, mapped, MAP_32BIT) : map_near(mapped, live);
 
 	if (at == MAP_FAILED) {
 		live->error = errno;
 		return -1;
 	}
-	live->span_ = cut(at, size, live->link.align, mapped);
+	live->span_ = cut(at, size, align, mapped);
 	live->span_size_ = size;
 	populate(live);
 	return 0;

@@ -10,12 +10,14 @@
 
 extern char **environ;
 
-enum { ENTRY = 1, DIRECTORY, LIBRARY, MAP, VERBOSE };
+enum { ENTRY = 1, DIRECTORY, GDB, LIBRARY, MAP, PERF, VERBOSE };
 
 static const struct option options[] = {
 	{ENTRY, 'e', "entry", "NAME", "the function that is called; otherwise main"},
 	{LIBRARY, 'l', NULL, "NAME", "load libNAME.so, or take libNAME.a; NAME itself if it has a dot"},
 	{DIRECTORY, 'L', NULL, "DIR", "look for libraries in DIR before the system's places (repeatable)"},
+	{GDB, 0, "gdb", NULL, "let debuggers see the objects and their lines"},
+	{PERF, 0, "perf", NULL, "write names for profilers into /tmp/perf-PID.map"},
 	{MAP, 'm', "map", NULL, "print where each section lies, and run nothing"},
 	{VERBOSE, 'v', "verbose", NULL, "say on stderr what was linked"},
 };
@@ -32,7 +34,7 @@ static const struct command command = {
 
 struct job {
 	const char *entry;
-	bool map, verbose;
+	bool gdb, map, perf, verbose;
 	struct libraries libraries;
 	const char **names; /* of -l */
 	int nnames;
@@ -235,7 +237,9 @@ static int take_option(struct job *job, int option, const char *value)
 {
 	switch (option) {
 	case ENTRY: job->entry = value; break;
+	case GDB: job->gdb = true; break;
 	case MAP: job->map = true; break;
+	case PERF: job->perf = true; break;
 	case VERBOSE: job->verbose = true; break;
 	case LIBRARY: job->names[job->nnames++] = value; break;
 	case DIRECTORY:
@@ -268,7 +272,7 @@ int cmd_link(int argc, char **argv)
 		return walk.status;
 	if (walk.noperands == 0)
 		return misuse(&command, "an object or archive is missing");
-	lode_live_begin(&job.live, &(struct lode_live_options){.entry = job.entry});
+	lode_live_begin(&job.live, &(struct lode_live_options){.entry = job.entry, .gdb = job.gdb, .perf = job.perf});
 	if (add_files(&job, walk.operands, walk.noperands) != 0 || add_libraries(&job) != 0)
 		return EXIT_FAILED;
 	return run_with(&job, walk.operands[0], argc - own, argv + own);

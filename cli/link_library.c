@@ -81,6 +81,7 @@ static int load_file(struct libraries *libraries, struct waiting *waiting, const
 	}
 	if (length > 2 && strcmp(path + length - 2, ".a") == 0)
 		return libraries->archive(libraries->host, path);
+	// cppcheck-suppress leakNoVarFunctionCall ; it stays loaded
 	if (dlopen(path, RTLD_NOW | RTLD_GLOBAL))
 		return 0;
 	complain(path, "%s", dlerror());
@@ -106,6 +107,7 @@ static int load(struct libraries *libraries, struct waiting *waiting, const char
 	if (strchr(name, '/'))
 		return load_file(libraries, waiting, name);
 	/* What the system's dynamic linker finds by itself, without a development package, is its business. */
+	// cppcheck-suppress leakNoVarFunctionCall
 	if (strchr(name, '.') && dlopen(name, RTLD_NOW | RTLD_GLOBAL))
 		return 0;
 	for (size_t i = 0; i < sizeof system_directories / sizeof *system_directories; i++)

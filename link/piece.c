@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A module comes in; its sections, and the symbol that an address belongs to, go out: for maps, profilers and debuggers. */
+/* A module comes in; its sections, objects, functions, and the symbol that an address belongs to, go out: for maps, profilers
+ * and debuggers. */
 #include "link.h"
 
 static struct lode_link_section *first_behind(uint32_t *class_, const struct lode_link *link)
@@ -54,6 +55,46 @@ static bool holds(const struct lode_link *link, const struct lode_link_section *
 	if (section->class_ >= CLASS_TBSS)
 		return false;
 	return addr - (link->addr + section->addr) < section->unit->image.sections[section->index].size;
+}
+
+bool lode_link_next_object(struct lode_link_object *object, const struct lode_link *link)
+{
+	struct lode_link_unit *unit = object->unit_ ? object->unit_->next : link->units_.first;
+
+	if (!unit)
+		return false;
+	*object = (struct lode_link_object){.file = unit->file, .member = unit->member, .bytes = unit->source.bytes,
+		.size = unit->source.size, .nsections = unit->image.nsections, .unit_ = unit};
+	return true;
+}
+
+uint64_t lode_link_section_at(const struct lode_link *link, const struct lode_link_object *object, uint32_t index)
+{
+	const struct lode_link_section *section = &object->unit_->sections[index];
+
+	if (section->class_ >= CLASS_TBSS || section->class_ == CLASS_TDATA)
+		return 0;
+	return link->addr + section->addr;
+}
+
+bool lode_link_next_function(struct lode_link_function *function, const struct lode_link *link,
+	const struct lode_link_object *object)
+{
+	const struct lode_link_unit *unit = object->unit_;
+
+	while (function->index_ + 1 < unit->nsymbols) {
+		struct link_sym symbol = lode_unit_symbol_(unit, ++function->index_);
+
+		if (symbol.type != LODE_STT_FUNC && symbol.type != LODE_STT_GNU_IFUNC)
+			continue;
+		if (symbol.reserved || symbol.shndx == LODE_SHN_UNDEF || !lode_link_section_at(link, object, symbol.shndx))
+			continue;
+		function->name = lode_unit_symbol_name_(unit, function->index_);
+		function->addr = lode_unit_address_(link, unit, function->index_);
+		function->size = symbol.size;
+		return true;
+	}
+	return false;
 }
 
 static void best_symbol(struct lode_link_text *name, uint64_t *offset, const struct lode_link_section *section, uint64_t at)

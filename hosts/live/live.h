@@ -50,6 +50,9 @@ struct live_stop {
 int lode_live_stop_all_(struct live_stop *stop, const struct lode_swap *swap);
 /* For how long they stood still, in ns. */
 uint64_t lode_live_stop_end_(const struct live_stop *stop);
+/* observers.c: whoever debugs or profiles this process, by the module's options. 0, or an errno. */
+int lode_live_observe_(struct lode_live *live);
+void lode_live_observe_end_(struct lode_live *live);
 /* frames.c: tables for unwinding. */
 void lode_live_frames_register_(struct lode_live *live);
 void lode_live_frames_withdraw_(struct lode_live *live);

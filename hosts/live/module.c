@@ -152,6 +152,9 @@ static int place(struct lode_live *live, struct lode_diag *why)
 	if (live->error != 0 || lode_live_protect_(live, LODE_REGION_TEXT) != 0)
 		return fail(why);
 	__builtin___clear_cache((char *)live->span_, (char *)live->span_ + live->link.runs[LODE_REGION_TEXT].size);
+	live->error = lode_live_observe_(live);
+	if (live->error != 0)
+		return fail(why);
 	lode_live_frames_register_(live);
 	live->linked_ = true;
 	list(live);
@@ -289,6 +292,7 @@ int lode_live_end(struct lode_live *live, struct lode_diag *why)
 	if (live->started_)
 		__cxa_finalize(live->span_);
 	if (live->linked_) {
+		lode_live_observe_end_(live);
 		lode_live_frames_withdraw_(live);
 		unlist(live);
 	}

@@ -205,7 +205,7 @@ static int link_version(struct lode_live_program *self, struct lode_live_version
 	struct lode_live *live = &version->live;
 	int status, error;
 
-	lode_live_begin(live, &(struct lode_live_options){.swap = &version->swap});
+	lode_live_begin(live, &(struct lode_live_options){.swap = &version->swap, .gdb = self->gdb, .perf = self->perf});
 	lode_swap_begin(&version->swap, &self->program_, &live->link);
 	live->behind_ = self->behind_;
 	error = add_copy(version, name);

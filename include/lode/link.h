@@ -300,6 +300,29 @@ struct lode_link_piece {
 /** Walk over all loaded sections in the order of their addresses within each class: begin with a zeroed @piece. False: no more. */
 bool lode_link_next_piece(struct lode_link_piece *piece, const struct lode_link *link);
 
+/** An object that takes part. */
+struct lode_link_object {
+	struct lode_link_text file, member;
+	const void *bytes;
+	uint64_t size;
+	uint32_t nsections;
+	struct lode_link_unit *unit_;
+};
+/** Walk over all objects in the order in which they were taken: begin with a zeroed @object. False: no more. */
+bool lode_link_next_object(struct lode_link_object *object, const struct lode_link *link);
+/** Address of section @index < nsections of a placed module's object; 0: it is not loaded, or is thread-local. */
+uint64_t lode_link_section_at(const struct lode_link *link, const struct lode_link_object *object, uint32_t index);
+
+/** A function that an object defines, as it was placed. */
+struct lode_link_function {
+	struct lode_link_text name;
+	uint64_t addr, size;
+	uint32_t index_;
+};
+/** Walk over the functions of an object whose code is loaded: begin with a zeroed @function. False: no more. */
+bool lode_link_next_function(struct lode_link_function *function, const struct lode_link *link,
+	const struct lode_link_object *object);
+
 /**
  * lode_link_at - the symbol that @addr belongs to: of the unit's symbols the last one at or below it, in the same section
  * @offset: from the symbol on. False if the address lies in no loaded section. Time: linear in objects and the unit's symbols.

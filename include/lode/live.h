@@ -24,6 +24,8 @@ struct lode_live_options {
 	const char *entry;            /* is taken from an archive although nothing refers to it, or NULL */
 	struct lode_swap *swap;       /* the module is new code for a program: its data and symbols are the program's */
 	bool no_frames;               /* leave .eh_frame out: nothing unwinds through the module */
+	bool gdb;                     /* debuggers that know GDB's JIT interface see the module: copies of its objects are kept for them */
+	bool perf;                    /* its functions are added to /tmp/perf-PID.map, where profilers look for names */
 };
 
 /**
@@ -39,8 +41,8 @@ struct lode_live {
 	struct lode_link_host host_;
 	struct lode_live_file files_[LODE_LIVE_FILES];
 	uint32_t nfiles_;
-	void *memory_, *span_;
-	size_t memory_size_, span_size_;
+	void *memory_, *span_, *copies_;
+	size_t memory_size_, span_size_, copies_size_;
 	uint64_t anchor_;       /* an address in the C library, or in the program, which the module has to be near */
 	uint64_t behind_;       /* where it is tried to lie first, or 0 */
 	struct lode_live *next_;
@@ -130,6 +132,7 @@ struct lode_live_version {
 /** This process as a program whose code can be replaced. */
 struct lode_live_program {
 	uint32_t patience_ms;             /* set by the caller: for how long LODE_SWAP_IDLE is tried again */
+	bool gdb, perf;                   /* set by the caller: as in struct lode_live_options, for replacements from here on */
 	int error;                        /* errno of a system call that failed, or 0 */
 	struct lode_link_blame blame;     /* after a refusal by the linker */
 	struct lode_swap_account account; /* of the last replacement, done or refused */

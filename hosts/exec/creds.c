@@ -43,12 +43,20 @@ static bool ignored(const struct exec_state *state)
 	return true;
 }
 
-/* A process that may change its identity does what the kernel would do; for any other one nobody but the kernel can. */
+/* For others than root execve would raise the permitted capabilities, or drop them, also those that change identities. */
+static bool may_change(const struct exec_state *state, uint32_t cap)
+{
+	struct kernel_cap_data caps[2];
+
+	read_caps(caps);
+	return state->host.euid == 0 && has_cap(caps, cap);
+}
+
+/* Root does what the kernel would do; for anybody else nobody but the kernel can. */
 static int set_id(struct exec_state *state, const char *name)
 {
 	const struct exec_file *file = &state->program.file;
 	struct exec_creds *creds = &state->creds;
-	struct kernel_cap_data caps[2];
 
 	creds->set_uid = (file->mode & S_ISUID) && file->uid != state->host.euid;
 	creds->set_gid = (file->mode & S_ISGID) && (file->mode & S_IXGRP) && file->gid != state->host.egid;
@@ -58,10 +66,9 @@ static int set_id(struct exec_state *state, const char *name)
 		creds->set_uid = creds->set_gid = false;
 		return 0;
 	}
-	read_caps(caps);
-	if (creds->set_uid && !has_cap(caps, CAP_SETUID))
+	if (creds->set_uid && !may_change(state, CAP_SETUID))
 		return refuse(state, name, "setuid: only execve can change the user");
-	if (creds->set_gid && !has_cap(caps, CAP_SETGID))
+	if (creds->set_gid && !may_change(state, CAP_SETGID))
 		return refuse(state, name, "setgid: only execve can change the group");
 	creds->uid = file->uid;
 	creds->gid = file->gid;

@@ -105,6 +105,8 @@ static void add_identity(struct exec_state *state)
 		add(state, HOW_MUST, NR_setresgid, (uint64_t[4]){same, creds->set_gid ? gid : same, gid});
 	if (creds->set_uid || host->suid != uid)
 		add(state, HOW_MUST, NR_setresuid, (uint64_t[4]){same, creds->set_uid ? uid : same, uid});
+	if (creds->set_uid || creds->set_gid)
+		add(state, HOW_TRY, NR_prctl, (uint64_t[4]){PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL});
 	if (personality != host->personality)
 		add(state, HOW_TRY, NR_personality, (uint64_t[4]){personality});
 }

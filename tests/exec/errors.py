@@ -37,9 +37,10 @@ def skip(name, reason):
     print(f"SKIP {name}: {reason}")
 
 
-def outcome(kind, words, **more):
+def outcome(kind, words, before=(), **more):
+    """@before: a command that starts the launcher."""
     more.setdefault("env", {"A": "1"})
-    p = subprocess.run([LAUNCH, kind, "0", *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=30, **more)
+    p = subprocess.run([*before, LAUNCH, kind, "0", *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=30, **more)
     if p.returncode < 0:
         return f"signal {-p.returncode}"
     if not p.stdout and not p.stderr and p.returncode in errno.errorcode:
@@ -320,6 +321,11 @@ def permission_cases(where):
     case("a setgid program is refused", outcome("-l", [setgid], **nobody) == "EPERM", str(outcome("-l", [setgid], **nobody)))
     compare("a setuid program of the caller", [setuid])
     case("setgid without group execution is none", outcome("-l", [write(where, "setgid2", Elf().bytes(), 0o2745)], **nobody) != "EPERM", "refused")
+    able = ["/usr/bin/setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=+setuid,+setgid", "--ambient-caps=+setuid,+setgid"]
+    for path in (setuid, setgid):
+        got = outcome("-l", [path], able)
+        case("%s by somebody who may change identities" % os.path.basename(path), got == "EPERM", str(got))
+    case("what grants nothing, by somebody who may change identities", outcome("-l", [write(where, "plain", Elf().bytes())], able) == outcome("-k", [os.path.join(where, "plain")], able), "")
     identity = shutil.copy("/usr/bin/id", os.path.join(where, "id"))
     os.chown(identity, 0, 65534)
     os.chmod(identity, 0o2755)

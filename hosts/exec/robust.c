@@ -2,7 +2,8 @@
 /* The running thread's list of robust futexes -> whoever shares one with it learns that its owner is gone, as at execve. */
 #include "state.h"
 
-enum { FUTEX_WAKE = 1, LIST_MOST = 2048, FUTEX_PI = 1 };
+enum { FUTEX_WAKE = 1, FUTEX_WAKE_OP = 5, LIST_MOST = 2048, FUTEX_PI = 1 };
+#define FUTEX_OP_OR UINT32_C(2)
 #define FUTEX_WAITERS UINT32_C(0x80000000)
 #define FUTEX_OWNER_DIED UINT32_C(0x40000000)
 #define FUTEX_TID UINT32_C(0x3fffffff)
@@ -23,6 +24,14 @@ static bool peek(void *dst, uint64_t addr, uint64_t size)
 	return call6(NR_process_vm_readv, self, address(&to), 1, address(&from), 1, 0) == (int64_t)size;
 }
 
+/* By the kernel too, which changes nothing (or 0) in it while others may be at it; nobody waits for the word that is woken. */
+static bool is_writable(uint64_t futex)
+{
+	uint32_t nobody = 0;
+
+	return !failed(call6(NR_futex, address(&nobody), FUTEX_WAKE_OP, 1, 0, futex, FUTEX_OP_OR << 28));
+}
+
 static void wake_one(uint64_t futex)
 {
 	call3(NR_futex, futex, FUTEX_WAKE, 1);
@@ -39,6 +48,8 @@ static void give_up(const struct robust_head *head, uint64_t entry, bool pending
 		return;
 	if (pending && !pi && value == 0)
 		wake_one(futex);
+	if ((value & FUTEX_TID) != tid || !is_writable(futex))
+		return;
 	while ((value & FUTEX_TID) == tid)
 		if (__atomic_compare_exchange_n(word, &value, (value & FUTEX_WAITERS) | FUTEX_OWNER_DIED, false, __ATOMIC_SEQ_CST,
 			    __ATOMIC_SEQ_CST)) {

@@ -114,9 +114,32 @@ static int damaged_list(void)
 	return become(&request);
 }
 
+/* An entry's futex is this thread's, and nobody may write to it. */
+static int read_only_futex(void)
+{
+	static const char *const argv[] = {"/bin/true", NULL};
+	static struct {
+		void *next;
+		long offset;
+		void *pending;
+	} head;
+	const struct lode_exec_request request = request_of(argv);
+	uint64_t *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	page[0] = (uint64_t)(uintptr_t)&head;
+	page[1] = (uint64_t)syscall(SYS_gettid);
+	head.next = page;
+	head.offset = 8;
+	if (mprotect(page, 4096, PROT_READ))
+		return SURPRISE;
+	syscall(SYS_set_robust_list, &head, sizeof head);
+	return become(&request);
+}
+
 static void test_damaged_robust_list(void)
 {
 	CHECK_EQ(outcome(damaged_list), 0);
+	CHECK_EQ(outcome(read_only_futex), 0);
 }
 
 /* The file is cut after its headers were read and before its pages are mapped. */

@@ -44,7 +44,7 @@ static int refuse_as(const struct exec_object *object, int error, enum lode_exec
 {
 	struct lode_exec_error *why = object->state->why;
 
-	fail(object, error, step, name, NULL);
+	fail(object, error, step, name, diag->rule == LODE_RULE_SPACE_REFUSED ? lode_exec_unmapped_(error) : NULL);
 	if (why)
 		why->diag = *diag;
 	return -error;

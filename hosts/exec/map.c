@@ -133,7 +133,7 @@ static int map_anywhere(struct exec_object *object, const struct lode_span *span
 		int64_t at = find_room(span, slack);
 
 		if (failed(at))
-			return lode_exec_fail_(object->state, (int)-at, LODE_EXEC_STEP_MAP, name, NULL);
+			return lode_exec_fail_(object->state, (int)-at, LODE_EXEC_STEP_MAP, name, lode_exec_unmapped_((int)-at));
 		status = plan_and_place(object, aligned_base(span, (uint64_t)at + slack), name);
 	}
 	return no_room(object, status, name);
@@ -191,7 +191,7 @@ static int map_aside(struct exec_object *object, const struct lode_span *span, c
 		int64_t at = find_room(span, 0);
 
 		if (failed(at))
-			return lode_exec_fail_(object->state, (int)-at, LODE_EXEC_STEP_MAP, name, NULL);
+			return lode_exec_fail_(object->state, (int)-at, LODE_EXEC_STEP_MAP, name, lode_exec_unmapped_((int)-at));
 		if (overlap((uint64_t)at, span->range.size, span->range.addr, span->range.size))
 			break;
 		object->delta = (uint64_t)at - span->range.addr;

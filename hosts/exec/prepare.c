@@ -8,14 +8,18 @@ int lode_exec_error_(struct lode_exec_error *why, int error, enum lode_exec_step
 
 	if (!why)
 		return -error;
-	/* That is mmap's. Which flags mlockall had cannot be asked, and what the limit no longer allows cannot be locked again: a
-	 * munlockall of ours could not be taken back. */
-	if (error == EAGAIN && !reason && step != LODE_EXEC_STEP_OPEN)
-		reason = "new mappings are locked (mlockall), and RLIMIT_MEMLOCK leaves no room for them: call munlockall before";
 	*why = (struct lode_exec_error){.error = error, .step = step, .reason = reason};
 	cut = length < LODE_EXEC_FILE_SIZE ? 0 : length - (LODE_EXEC_FILE_SIZE - 1);
 	memcpy(why->file, file ? file + cut : "", length - cut);
 	return -error;
+}
+
+/* Which flags mlockall had cannot be asked, and what the limit no longer allows cannot be locked again: a munlockall of ours
+ * could not be taken back. */
+const char *lode_exec_unmapped_(int error)
+{
+	return error == EAGAIN ?
+		"new mappings are locked (mlockall), and RLIMIT_MEMLOCK leaves no room for them: call munlockall before" : NULL;
 }
 
 int lode_exec_fail_(struct exec_state *state, int error, enum lode_exec_step step, const char *file, const char *reason)
@@ -62,7 +66,7 @@ static int make_arena(struct exec_state **made, const struct lode_exec_request *
 		return lode_exec_error_(why, E2BIG, LODE_EXEC_STEP_ARGUMENTS, NULL, NULL);
 	base = linux_map(0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (failed(base))
-		return lode_exec_error_(why, (int)-base, LODE_EXEC_STEP_HOST, NULL, NULL);
+		return lode_exec_error_(why, (int)-base, LODE_EXEC_STEP_HOST, NULL, lode_exec_unmapped_((int)-base));
 	state = pointer((uint64_t)base + CODE_SIZE);
 	state->arena = (struct lode_range){(uint64_t)base, size};
 	state->arena_next = address(state + 1);

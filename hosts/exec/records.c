@@ -360,7 +360,7 @@ static void add_leave(struct exec_state *state)
 		record->args[3] = state->code;
 		record->args[4] = CODE_SIZE;
 		record->args[5] = state->arena.addr;
-		record->call = state->arena.size;
+		record->before = state->arena.size;
 	}
 	if (!record->args[2])
 		lode_exec_differs_(state, "the vDSO has no code that could unmap the last block: it stays mapped");

@@ -83,13 +83,16 @@ enum exec_how {
 	HOW_ZERO,      /* args: to, size */
 	HOW_REGISTERS, /* args: xsave area, feature mask, FSGSBASE usable */
 	HOW_UNMAP,     /* args: address, size: what is sealed stays */
-	/* args: stack pointer, entry, gadget (0: none), block to unmap by it, its size, block to unmap before it; call: its size */
+	/* args: stack pointer, entry, gadget (0: none), block to unmap by it, its size, block to unmap before, of size @before */
 	HOW_LEAVE,
 };
 
 /* One step of the trampoline. Layout known to trampoline.S. */
 struct exec_record {
-	uint64_t call;
+	union {
+		uint64_t call;   /* the system call's number */
+		uint64_t before; /* of HOW_LEAVE; 0: no such block */
+	};
 	uint64_t args[6];
 	uint64_t how;
 };
@@ -142,6 +145,8 @@ struct exec_state {
 /* Fill in an error (if there is a place for it), or that of this prepare or commit; both return -error. */
 int lode_exec_error_(struct lode_exec_error *why, int error, enum lode_exec_step step, const char *file, const char *reason);
 int lode_exec_fail_(struct exec_state *state, int error, enum lode_exec_step step, const char *file, const char *reason);
+/* What an errno of mmap says beyond its name, or NULL. */
+const char *lode_exec_unmapped_(int error);
 int lode_exec_refuse_shared_(struct exec_state *state);
 void *lode_exec_alloc_(struct exec_state *state, uint64_t size);
 /* What the caller's trace is told, if there is one. */

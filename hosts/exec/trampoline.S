@@ -9,6 +9,7 @@
 
 /* struct exec_record */
 #define CALL		0
+#define BEFORE		0
 #define ARG0		8
 #define ARG1		16
 #define ARG2		24
@@ -154,7 +155,7 @@ lode_exec_trampoline_:
 	mov	ARG3(%rbx), %r13
 	mov	ARG4(%rbx), %r14
 	mov	ARG5(%rbx), %rdi
-	mov	CALL(%rbx), %rsi
+	mov	BEFORE(%rbx), %rsi
 	test	%rsi, %rsi
 	jz	.Lalone
 	mov	$NR_MUNMAP, %eax

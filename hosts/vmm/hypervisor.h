@@ -51,6 +51,7 @@ struct vmm_kvm {
 	bool closed;
 	bool picture;        /* one is asked for: the first thread makes it */
 	bool over;           /* threads are to end */
+	bool cut;            /* pages of the kernel's file are gone, and were missed */
 	uint32_t waiting;    /* threads that stand at the gate */
 	uint32_t nthreads;   /* that have not ended */
 	uint32_t blamed; /* the processor because of which the guest ended, else 0 */
@@ -90,6 +91,8 @@ int lode_vmm_registers_set_(struct vmm *vm);
 
 /** A thread's life, for a struct vmm_cpu: waits for the gate, runs the guest until vm->end is set (vcpu.c). */
 void *lode_vmm_cpu_main_(void *argument);
+/** Its end. Of the machine the thread may use nothing from here on. */
+void lode_vmm_cpu_leave_(struct vmm_cpu *cpu);
 /** Close the gate and wait until all threads stand there, at most @ms milliseconds. False: they do not; it is open again. */
 bool lode_vmm_pause_(struct vmm_kvm *kvm, uint32_t ms);
 void lode_vmm_resume_(struct vmm_kvm *kvm);
@@ -116,12 +119,19 @@ int lode_vmm_core_write_(struct vmm *vm);
 
 /** The guest ends because of this processor; before lode_vmm_stop_ (kvm_state.c). */
 void lode_vmm_blame_(const struct vmm_cpu *cpu);
+/** From here on an access to the guest's memory does not end the process when the kernel's file became shorter (cut.c). */
+int lode_vmm_cut_watch_(struct vmm *vm);
+/** It did: a guest that has not begun, or cannot go on because of that, ends with vm->error (-1); beside another failure it is
+ * said. */
+int lode_vmm_cut_tell_(struct vmm *vm);
 /** Registers of the processor that is blamed -> vm->state. */
 void lode_vmm_kvm_state_(struct vmm *vm);
 
 /** Input, timers, signals, until vm->end is set (loop.c): descriptors, and a thread's life, for a struct vmm. */
 int lode_vmm_loop_open_(struct vmm *vm, struct vmm_kvm *kvm);
 void *lode_vmm_loop_main_(void *argument);
+/** Its end, as lode_vmm_cpu_leave_. */
+void lode_vmm_loop_leave_(struct vmm *vm);
 void lode_vmm_loop_close_(struct vmm_kvm *kvm);
 
 #endif

@@ -321,7 +321,7 @@ static int kvm_run(struct vmm *vm)
 {
 	struct vmm_kvm *kvm = vmm_kvm_of(vm);
 
-	if (make_screen(vm, kvm) || add_all_memory(vm) || lode_vmm_registers_set_(vm))
+	if (lode_vmm_cut_tell_(vm) || make_screen(vm, kvm) || add_all_memory(vm) || lode_vmm_registers_set_(vm))
 		return -1;
 	if (make_threads(vm, kvm))
 		return -1;
@@ -331,6 +331,8 @@ static int kvm_run(struct vmm *vm)
 	wait_for_threads(vm, kvm);
 	lode_vmm_console_close_(vm);
 	lode_vmm_picture_(vm, kvm->screen);
+	if (lode_vmm_cut_tell_(vm))
+		return -1;
 	lode_vmm_kvm_state_(vm);
 	return lode_vmm_core_write_(vm) || vm->end == LODE_VMM_ERROR ? -1 : 0;
 }
@@ -354,6 +356,7 @@ const struct vmm_engine lode_vmm_kvm_ = {
 	.name = "KVM",
 	.board = &board,
 	.open = kvm_open,
+	.guard = lode_vmm_cut_watch_,
 	.run = kvm_run,
 	.close = kvm_close,
 	.irq = kvm_irq,

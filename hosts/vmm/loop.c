@@ -224,25 +224,31 @@ static void serve(struct vmm *vm)
 	loop.limit = vm->request->time_limit ? now + vm->request->time_limit * SECOND : 0;
 	while (vmm_running(vm))
 		turn(&loop);
-	lode_vmm_kick_(loop.kvm);
-	lode_vmm_resume_(loop.kvm);
-	lode_vmm_gdb_end_(loop.kvm);
+}
+
+void lode_vmm_loop_leave_(struct vmm *vm)
+{
+	struct vmm_kvm *kvm = vmm_kvm_of(vm);
+
+	lode_vmm_kick_(kvm);
+	lode_vmm_resume_(kvm);
+	lode_vmm_gdb_end_(kvm);
+	pthread_mutex_lock(&kvm->gate);
+	kvm->loop_over = true;
+	pthread_cond_broadcast(&kvm->moved);
+	pthread_mutex_unlock(&kvm->gate);
 }
 
 void *lode_vmm_loop_main_(void *argument)
 {
 	struct vmm *vm = argument;
-	struct vmm_kvm *kvm = vmm_kvm_of(vm);
 	bool confined = vm->confined;
 
-	if (confined && lode_vmm_confine_run_(vm, kvm->gdb ? VMM_DEBUGGER : VMM_LOOP))
+	if (confined && lode_vmm_confine_run_(vm, vmm_kvm_of(vm)->gdb ? VMM_DEBUGGER : VMM_LOOP))
 		lode_vmm_stop_(vm, LODE_VMM_ERROR, 0);
 	else
 		serve(vm);
-	pthread_mutex_lock(&kvm->gate);
-	kvm->loop_over = true;
-	pthread_cond_broadcast(&kvm->moved);
-	pthread_mutex_unlock(&kvm->gate);
+	lode_vmm_loop_leave_(vm);
 	/* From here on the machine may be gone. */
 	if (confined)
 		lode_vmm_rest_();

@@ -177,10 +177,19 @@ static void enter(struct vmm_cpu *cpu)
 		give_up(cpu, errno, "running the guest");
 }
 
+void lode_vmm_cpu_leave_(struct vmm_cpu *cpu)
+{
+	struct vmm_kvm *kvm = vmm_kvm_of(cpu->vm);
+
+	pthread_mutex_lock(&kvm->gate);
+	kvm->nthreads--;
+	pthread_cond_broadcast(&kvm->moved);
+	pthread_mutex_unlock(&kvm->gate);
+}
+
 void *lode_vmm_cpu_main_(void *argument)
 {
 	struct vmm_cpu *cpu = argument;
-	struct vmm_kvm *kvm = vmm_kvm_of(cpu->vm);
 	bool confined = cpu->vm->confined;
 
 	__atomic_store_n(&cpu->tid, gettid(), __ATOMIC_SEQ_CST);
@@ -189,11 +198,7 @@ void *lode_vmm_cpu_main_(void *argument)
 	pass_gate(cpu);
 	while (goes_on(cpu))
 		enter(cpu);
-	pthread_mutex_lock(&kvm->gate);
-	kvm->nthreads--;
-	pthread_cond_broadcast(&kvm->moved);
-	pthread_mutex_unlock(&kvm->gate);
-	/* From here on the machine may be gone. */
+	lode_vmm_cpu_leave_(cpu);
 	if (confined)
 		lode_vmm_rest_();
 	return NULL;

@@ -125,7 +125,9 @@ static int fill(struct vmm *vm)
 
 static int load(struct vmm *vm)
 {
-	return lode_vmm_confine_(vm) == 0 && lode_vmm_decide_(vm) == 0 ? fill(vm) : -1;
+	if (lode_vmm_confine_(vm) != 0 || (vm->engine->guard && vm->engine->guard(vm) != 0))
+		return -1;
+	return lode_vmm_decide_(vm) == 0 ? fill(vm) : -1;
 }
 
 /* What the process that reads the kernel tells of it. It has read hostile bytes: each value is checked before it is believed. */

@@ -162,7 +162,7 @@ int lode_vmm_inherited_(struct vmm *vm);
  * inherit it; lode_vmm_confine_run_ then takes away what running the guest does not need, for the calling thread only. Such a
  * thread must not allocate, free, print by stdio, or end: when there is nothing more to do it rests until the process exits.
  * It sends signals by syscall(SYS_tgkill), since pthread_kill does more than that; it does not wait for a condition with a time
- * limit (that would go on by restart_syscall), and it is interrupted by no signal handler.
+ * limit (that would go on by restart_syscall), and the handler of a signal that it gets does not return (cut.c).
  */
 int lode_vmm_confine_(struct vmm *vm);
 int lode_vmm_confine_run_(struct vmm *vm, enum vmm_role role);
@@ -210,6 +210,8 @@ struct vmm_engine {
 	const struct vmm_board *board;
 	/** Can it be had on this machine? Opens what it needs, before the sandbox. */
 	int (*open)(struct vmm *vm);
+	/** In the sandbox, before anything of a file is read. NULL: nothing is to be done. */
+	int (*guard)(struct vmm *vm);
 	/** The machine is known, its RAM is being filled by another process: what can be done meanwhile. NULL: nothing. */
 	int (*begin)(struct vmm *vm);
 	/** RAM and start state are ready: what else has to be done in the sandbox. NULL: nothing. */

@@ -8,6 +8,8 @@
 
 #include "vmm.h"
 
+#define QEMU_PROGRAM "qemu-system-x86_64"
+
 /** Descriptors: ours and QEMU's ends. -1: not open. */
 struct vmm_qemu {
 	char program[256];
@@ -46,7 +48,14 @@ bool lode_vmm_qemu_registers_(struct lode_vmm_state *state, const char *text);
 /** A guest that runs on is stopped, so that they belong to one moment. */
 #define QEMU_ASK_END "{\"execute\":\"stop\"}\n"                                                                                  \
 	"{\"execute\":\"human-monitor-command\",\"arguments\":{\"command-line\":\"info registers\"}}\n"
-/** Bytes of the monitor (qemu_monitor.c). */
+/** Bytes from the monitor, and a line to it (qemu_monitor.c). */
 void lode_vmm_qemu_heard_(struct vmm_qemu *qemu, const char *bytes, size_t n);
+void lode_vmm_qemu_tell_(const struct vmm_qemu *qemu, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/** The guest has begun, or begins now -> QEMU's status, as waitpid has it (qemu_follow.c). */
+int lode_vmm_qemu_follow_(struct vmm *vm, struct vmm_qemu *qemu);
+/** Until the process has ended: its status. */
+int lode_vmm_qemu_wait_(struct vmm_qemu *qemu);
+/** The status -> vm->end (qemu_end.c). */
+int lode_vmm_qemu_judge_(struct vmm *vm, const struct vmm_qemu *qemu, int status);
 
 #endif

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Lines of QEMU's monitor (QMP) -> why the guest ended, or that nothing can happen in it any more. */
+/* QEMU's monitor (QMP): lines to it; lines from it -> why the guest ended, or that nothing can happen in it any more. */
 #include <ctype.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "qemu.h"
 
@@ -79,4 +82,16 @@ void lode_vmm_qemu_heard_(struct vmm_qemu *qemu, const char *bytes, size_t n)
 			qemu->line[qemu->line_used++] = bytes[i];
 		}
 	}
+}
+
+void lode_vmm_qemu_tell_(const struct vmm_qemu *qemu, const char *format, ...)
+{
+	char line[256];
+	va_list list;
+	int n;
+
+	va_start(list, format);
+	n = vsnprintf(line, sizeof line, format, list);
+	va_end(list);
+	send(qemu->monitor, line, (size_t)n, MSG_NOSIGNAL);
 }

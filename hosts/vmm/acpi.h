@@ -24,6 +24,8 @@ struct acpi_hardware {
 	uint32_t nvirtio;
 };
 
+struct aml;
+
 enum { ACPI_RSDP_SIZE = 36, ACPI_SCI = 9 };
 
 /**
@@ -31,5 +33,7 @@ enum { ACPI_RSDP_SIZE = 36, ACPI_SCI = 9 };
  * Bytes used, or 0 if @size is too small. Ref: ACPI 6.5 chapter 5.2.
  */
 size_t lode_acpi_build_(unsigned char *bytes, size_t size, uint64_t addr, const struct acpi_hardware *hardware);
+/** What stands in the DSDT (acpi_devices.c). */
+void lode_acpi_devices_(struct aml *out, const struct acpi_hardware *hardware);
 
 #endif

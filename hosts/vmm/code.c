@@ -2,7 +2,7 @@
 /* The bytes of an instruction -> what it could have failed of. Ref: Intel SDM volume 2, chapter 2 and appendix A. */
 #include <string.h>
 
-#include "vmm.h"
+#include "explain.h"
 
 enum { OPERAND = 0x66, REPNE = 0xf2, REP = 0xf3, TWO = 0x0f, VEX3 = 0xc4, VEX2 = 0xc5, EVEX = 0x62 };
 

@@ -7,7 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "vmm.h"
+#include "explain.h"
 
 void lode_vmm_begun_(struct vmm *vm)
 {

@@ -75,6 +75,8 @@ static inline bool vmm_running(const struct vmm *vm)
  */
 #define VMM_KICK SIGRTMIN
 
+/** The machine and its processors (kvm_make.c). */
+int lode_vmm_kvm_make_(struct vmm *vm, struct vmm_kvm *kvm);
 /** Whether KVM runs guests here: a small one is tried (probe.c). False: vm->error says what it did instead. */
 bool lode_vmm_probe_(struct vmm *vm);
 /** VMM_KICK takes this processor out of the guest: 0 or an errno. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* rip -> the symbol of the kernel's image that it belongs to, by its section tables. */
-#include "vmm.h"
+#include "explain.h"
 
 enum { SYMBOLS_MOST = 1 << 22 };
 

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "vmm.h"
+#include "explain.h"
 
 #define CR0_EM UINT64_C(4)
 #define CR0_PG UINT64_C(0x80000000)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A linear address of the guest -> what its page tables say of it. Ref: Intel SDM volume 3A, 4.3 to 4.6. */
-#include "vmm.h"
+#include "explain.h"
 
 #define CR0_PG UINT64_C(0x80000000)
 #define CR0_WP UINT64_C(0x10000)

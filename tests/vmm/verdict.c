@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Registers and memory of guests that failed -> pages, instructions, reasons; QEMU's text -> registers; what a host is handed. */
 #include <qemu.h>
-#include <vmm.h>
+#include <explain.h>
 
 #include <check.h>
 #include <stdlib.h>

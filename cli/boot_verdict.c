@@ -119,15 +119,23 @@ static bool is_failure(enum lode_vmm_end end)
 	return end == LODE_VMM_TRIPLE_FAULT || end == LODE_VMM_ERROR || end == LODE_VMM_TIME || end == LODE_VMM_PANIC;
 }
 
-static bool is_lost(const struct lode_vmm_state *state)
+/* Registers, be they of the end or of a while before. */
+static bool has_registers(const struct lode_vmm_state *state)
 {
-	return state->reason == LODE_VMM_REASON_LOST;
+	return state->known && (!state->lost || state->before > 0);
 }
 
 /* The exception could not be handled, whatever it was. */
 static bool has_none(const struct lode_vmm_result *result)
 {
-	return result->end == LODE_VMM_TRIPLE_FAULT && !result->state.handlers && !is_lost(&result->state);
+	return result->end == LODE_VMM_TRIPLE_FAULT && !result->state.handlers && !result->state.lost;
+}
+
+static void print_before(const struct lode_vmm_state *s)
+{
+	if (s->lost)
+		fprintf(stderr, "  before  %" PRIu64 ".%03" PRIu64 " ms earlier, when it last came out of the guest:\n",
+			s->before / 1000000, s->before / 1000 % 1000);
 }
 
 void boot_verdict(const struct lode_vmm_result *result)
@@ -140,7 +148,8 @@ void boot_verdict(const struct lode_vmm_result *result)
 	lode_vmm_reason_text(sentence, sizeof sentence, s);
 	if (s->known && sentence[0])
 		fprintf(stderr, "  reason  %s%s\n", sentence, has_none(result) ? "; there is no interrupt table" : "");
-	if (s->known && !is_lost(s)) {
+	if (has_registers(s)) {
+		print_before(s);
 		print_place(s);
 		print_registers(s);
 	}
@@ -173,6 +182,7 @@ static void json_state(struct json *json, const struct lode_vmm_state *s)
 	json_object(json, "state");
 	json_string(json, "reason", lode_vmm_reason_name(s->reason));
 	json_string(json, "text", sentence[0] ? sentence : NULL);
+	json_number(json, "before_ns", s->before);
 	json_number(json, "processor", s->processor);
 	json_bool(json, "handlers", s->handlers);
 	json_number(json, "bits", (uint64_t)bits(s->mode));
@@ -190,7 +200,7 @@ void boot_verdict_json(struct json *json, const struct lode_vmm_result *result)
 {
 	if (!is_failure(result->end) && result->end != LODE_VMM_HALT)
 		return;
-	if (result->state.known && !is_lost(&result->state))
+	if (has_registers(&result->state))
 		json_state(json, &result->state);
 	else
 		json_null(json, "state");

@@ -17,6 +17,7 @@ enum {
 	THREADS = 1u << 28, /* leaf 1, EDX */
 	SVM = 1u << 2,      /* leaf 80000001, ECX */
 	ARAT = 1u << 2,     /* leaf 6, EAX: the APIC's timer does not stop */
+	AMD = 0x444d4163, HYGON = 0x656e6975, /* leaf 0, ECX: the end of the vendor's name, "cAMD" and "uine" */
 };
 #define KVM_LEAVES UINT32_C(0x40000000)
 #define KVM_FREQUENCIES UINT32_C(0x40000010)
@@ -173,4 +174,11 @@ int lode_vmm_cpuid_set_(struct vmm *vm, struct vmm_cpu *cpu)
 	if (ioctl(cpu->fd, KVM_SET_CPUID2, kvm->cpuid))
 		return lode_vmm_fail_(vm, errno, "telling KVM what processor %u is", cpu->number);
 	return 0;
+}
+
+bool lode_vmm_cpuid_amd_(const struct vmm_kvm *kvm)
+{
+	const struct kvm_cpuid_entry2 *vendor = find(kvm->cpuid, 0, 0);
+
+	return vendor && (vendor->ecx == AMD || vendor->ecx == HYGON);
 }

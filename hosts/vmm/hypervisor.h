@@ -18,6 +18,10 @@ struct vmm_cpu {
 	pid_t tid;      /* 0: its thread has not begun yet */
 	bool halted;    /* as it stands at the gate: it waits for an interrupt that it does not take */
 	uint64_t exits; /* to this process, so far */
+	struct kvm_regs regs; /* as it last came out, and when, if KVM loses them in a triple fault */
+	struct kvm_sregs sregs;
+	uint64_t seen;   /* ns; 0: never */
+	uint64_t before; /* how long before a triple fault that was */
 	bool held;      /* stays at the gate when it opens: the debugger lets others go on */
 	bool hit;       /* it stopped because of a breakpoint or a step */
 	struct kvm_guest_debug armed;
@@ -87,6 +91,8 @@ void lode_vmm_kick_take_(const struct vmm_kvm *kvm);
 /** What the processors are: the host's features, less what a guest has no use for (cpuid.c). */
 int lode_vmm_cpuid_read_(struct vmm *vm, struct vmm_kvm *kvm);
 int lode_vmm_cpuid_set_(struct vmm *vm, struct vmm_cpu *cpu);
+/** They are AMD's, or Hygon's, which are the same. */
+bool lode_vmm_cpuid_amd_(const struct vmm_kvm *kvm);
 
 /** vm->kernel.start -> registers of all processors (registers.c). */
 int lode_vmm_registers_set_(struct vmm *vm);

@@ -69,6 +69,15 @@ static int make_machine(struct vmm *vm, struct vmm_kvm *kvm)
 	return 0;
 }
 
+/* KVM on AMD (svm.c, shutdown_interception) resets a processor that has stopped by a triple fault. */
+static uint64_t kept_registers(const struct vmm_kvm *kvm)
+{
+	const uint64_t both = KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS;
+	int known = ioctl(kvm->fd, KVM_CHECK_EXTENSION, KVM_CAP_SYNC_REGS);
+
+	return lode_vmm_cpuid_amd_(kvm) && known > 0 && ((uint64_t)known & both) == both ? both : 0;
+}
+
 static int make_cpu(struct vmm *vm, struct vmm_cpu *cpu)
 {
 	struct vmm_kvm *kvm = vmm_kvm_of(vm);
@@ -80,6 +89,7 @@ static int make_cpu(struct vmm *vm, struct vmm_cpu *cpu)
 	cpu->run = mmap(NULL, kvm->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, cpu->fd, 0);
 	if (cpu->run == MAP_FAILED)
 		return lode_vmm_fail_(vm, errno, "mapping processor %u", cpu->number);
+	cpu->run->kvm_valid_regs = kept_registers(kvm);
 	error = lode_vmm_kick_allow_(cpu->fd);
 	if (error)
 		return lode_vmm_fail_(vm, error, "choosing the signal for processor %u", cpu->number);

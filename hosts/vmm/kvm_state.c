@@ -42,6 +42,12 @@ static void take_special(struct lode_vmm_state *s, const struct kvm_sregs *r)
 	s->mode = r->cs.l ? LODE_VMM_MODE_64 : r->cs.db ? LODE_VMM_MODE_32 : LODE_VMM_MODE_16;
 }
 
+/* As after INIT. */
+static bool is_reset(const struct kvm_regs *regs, const struct kvm_sregs *sregs)
+{
+	return regs->rip == 0xfff0 && sregs->cs.base == 0xffff0000 && !sregs->cs.l && !sregs->cs.db;
+}
+
 void lode_vmm_kvm_state_(struct vmm *vm)
 {
 	struct vmm_kvm *kvm = vmm_kvm_of(vm);
@@ -53,7 +59,13 @@ void lode_vmm_kvm_state_(struct vmm *vm)
 	if (kvm->nthreads || ioctl(cpu->fd, KVM_GET_REGS, &regs) || ioctl(cpu->fd, KVM_GET_SREGS, &sregs))
 		return;
 	vm->state.processor = cpu->number;
+	vm->state.lost = vm->end == LODE_VMM_TRIPLE_FAULT && is_reset(&regs, &sregs);
+	vm->state.before = vm->state.lost ? cpu->before : 0;
+	vm->state.known = true;
+	if (vm->state.lost) {
+		regs = cpu->regs;
+		sregs = cpu->sregs;
+	}
 	take_general(&vm->state, &regs);
 	take_special(&vm->state, &sregs);
-	vm->state.known = true;
 }

@@ -166,9 +166,26 @@ static void interrupted(struct vmm_cpu *cpu)
 		pass_gate(cpu);
 }
 
+/* An AMD processor that stops by a triple fault is reset by KVM: what is known of it is from before. */
+static void remember(struct vmm_cpu *cpu)
+{
+	const struct kvm_run *run = cpu->run;
+
+	if (!run->kvm_valid_regs)
+		return;
+	if (run->exit_reason == KVM_EXIT_SHUTDOWN) {
+		cpu->before = cpu->seen ? lode_vmm_now_() - cpu->seen : 0;
+		return;
+	}
+	cpu->regs = run->s.regs.regs;
+	cpu->sregs = run->s.regs.sregs;
+	cpu->seen = lode_vmm_now_();
+}
+
 static void enter(struct vmm_cpu *cpu)
 {
 	if (ioctl(cpu->fd, KVM_RUN, 0) == 0) {
+		remember(cpu);
 		__atomic_store_n(&cpu->exits, cpu->exits + 1, __ATOMIC_RELAXED);
 		do_exit(cpu);
 	} else if (errno == EINTR)

@@ -193,15 +193,9 @@ static bool is_at_entry(const struct view *v)
 	return v->s->rip == v->vm->begun.registers.rip && v->s->cr3 == v->vm->begun.registers.cr3;
 }
 
-/* KVM on AMD: the processor is as after INIT. */
-static bool is_lost(const struct lode_vmm_state *s)
-{
-	return s->rip == 0xfff0 && s->cs_base == 0xffff0000 && s->mode == LODE_VMM_MODE_16;
-}
-
 static void judge_fault(const struct view *v)
 {
-	if (is_lost(v->s))
+	if (v->s->lost)
 		say(v, LODE_VMM_REASON_LOST, 0);
 	else if (!judge_tables(v) && !judge_fetch(v) && !judge_width(v) && !judge_code(v) && !judge_operand(v) && !judge_loads(v) &&
 		!judge_handlers(v) && is_at_entry(v))

@@ -272,7 +272,7 @@ static void test_where(void)
 	judge(LODE_VMM_REASON_AT_ENTRY, CODE);
 	vm->end = LODE_VMM_TIME;
 	judge(LODE_VMM_REASON_AT_ENTRY, CODE);
-	vm->state = (struct lode_vmm_state){.known = true, .rip = 0xfff0, .cs_base = 0xffff0000};
+	vm->state = (struct lode_vmm_state){.known = true, .lost = true, .rip = CODE};
 	vm->end = LODE_VMM_TRIPLE_FAULT;
 	judge(LODE_VMM_REASON_LOST, 0);
 	end();

@@ -10,8 +10,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#define SECOND UINT64_C(1000000000) /* ns */
+#define PATIENCE (2 * SECOND)
+#define BEGINNING (SECOND / 10) /* threads have put on their filters, and the guest runs */
+
 enum {
-	PATIENCE = 2, /* seconds */
 	SCREEN_MOST = 256 << 20,
 	LAST_GSI = 23, /* of the kernel's IOAPIC */
 	SLOT_LOW = 0, SLOT_HIGH = 1, SLOT_SCREEN = 2,
@@ -130,20 +133,31 @@ static void make_picture(struct vmm *vm, struct vmm_kvm *kvm)
 	pthread_mutex_lock(&kvm->gate);
 }
 
+static struct timespec later(uint64_t ns)
+{
+	uint64_t then = lode_vmm_now_() + ns;
+
+	return (struct timespec){.tv_sec = (time_t)(then / SECOND), .tv_nsec = (long)(then % SECOND)};
+}
+
 /* Once the guest is at its end, a thread that is stuck (in a write to a terminal that is stopped) is left behind. */
 static void wait_for_threads(struct vmm *vm, struct vmm_kvm *kvm)
 {
-	struct timespec until;
+	struct timespec until = later(BEGINNING);
+	bool begun = false;
 
 	pthread_mutex_lock(&kvm->gate);
 	while (!kvm->loop_over) {
-		if (kvm->picture)
+		if (kvm->picture) {
 			make_picture(vm, kvm);
-		else
+		} else if (begun) {
 			pthread_cond_wait(&kvm->moved, &kvm->gate);
+		} else if (pthread_cond_timedwait(&kvm->moved, &kvm->gate, &until) == ETIMEDOUT) {
+			lode_vmm_trim_();
+			begun = true;
+		}
 	}
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += PATIENCE;
+	until = later(PATIENCE);
 	while (kvm->nthreads && pthread_cond_timedwait(&kvm->moved, &kvm->gate, &until) == 0)
 		;
 	pthread_mutex_unlock(&kvm->gate);

@@ -159,6 +159,7 @@ static int qemu_run(struct vmm *vm)
 
 	if (enter_guest(vm, qemu) != 0)
 		return -1;
+	lode_vmm_trim_();
 	status = lode_vmm_qemu_follow_(vm, qemu);
 	lode_vmm_picture_check_(vm);
 	if (qemu->told)

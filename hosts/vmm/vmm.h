@@ -326,6 +326,8 @@ int lode_vmm_fill_(struct vmm *vm);
 void lode_vmm_unload_(struct vmm *vm);
 /** The kernel's headers once more, in a process that has not loaded it. */
 int lode_vmm_reopen_(struct vmm *vm);
+/** Nothing more is loaded: pages of the program and of its libraries that were needed for it are given back (trim.c). */
+void lode_vmm_trim_(void);
 /** Mappings of the start state -> page tables in the guest's RAM (tables.c). */
 int lode_vmm_tables_make_(struct vmm *vm);
 

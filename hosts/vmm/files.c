@@ -13,7 +13,7 @@
 
 #include "vmm.h"
 
-enum { PAGE = 4096, LARGE = 65536, WINDOW_ALIGN = 512 };
+enum { PAGE = 4096, LARGE = 65536, PIECE = 1 << 18, WINDOW_ALIGN = 512 };
 
 static int take_size(struct vmm *vm, struct vmm_file *file, bool device)
 {
@@ -106,21 +106,50 @@ void lode_vmm_files_close_(struct vmm *vm)
 	vm->kernel_file.fd = -1;
 }
 
-/* Written to the memfd straight from the page cache: pages are neither cleared first nor faulted in one by one. The mapping is
- * read by the kernel only, so that a file which becomes shorter is an error and no signal. */
-static int copy_shared(const struct vmm *vm, const unsigned char *to, const struct vmm_file *file, const struct lode_extent *part)
+/* How many bytes of a part's front are pages of zeros. */
+static uint64_t count_zeros(const struct vmm_file *file, const struct lode_extent *part)
 {
-	uint64_t first = part->offset & ~(uint64_t)(PAGE - 1), skip = part->offset - first, done = 0;
-	unsigned char *from = mmap(NULL, skip + part->size, PROT_READ, MAP_SHARED, file->fd, (off_t)first);
-	int error = from == MAP_FAILED ? errno : 0;
+	static const unsigned char zeros[PAGE];
+	unsigned char page[PAGE];
+	uint64_t done = 0;
 
-	while (error == 0 && done < part->size) {
-		ssize_t n = pwrite(vm->ram.fd, from + skip + done, part->size - done, to - vm->ram.bytes + (off_t)done);
+	while (done + PAGE <= part->size && pread(file->fd, page, PAGE, (off_t)(part->offset + done)) == PAGE &&
+		memcmp(page, zeros, PAGE) == 0)
+		done += PAGE;
+	return done;
+}
+
+static int write_all(int fd, const unsigned char *from, uint64_t size, uint64_t at)
+{
+	uint64_t done = 0;
+
+	while (done < size) {
+		ssize_t n = pwrite(fd, from + done, size - done, (off_t)(at + done));
 
 		if (n > 0)
 			done += (uint64_t)n;
 		else if (n == 0 || errno != EINTR)
-			error = n == 0 || errno == EFAULT ? EIO : errno;
+			return n == 0 || errno == EFAULT ? EIO : errno;
+	}
+	return 0;
+}
+
+/* Written to the memfd straight from the page cache: pages are neither cleared first nor faulted in one by one. The mapping is
+ * read by the kernel only, so that a file which becomes shorter is an error and no signal. RAM that nobody wrote to is zeros, and
+ * so is a third of a vmlinux, in long runs: what a piece begins with is left out. */
+static int copy_shared(const struct vmm *vm, const unsigned char *to, const struct vmm_file *file, const struct lode_extent *part)
+{
+	uint64_t first = part->offset & ~(uint64_t)(PAGE - 1), skip = part->offset - first;
+	uint64_t at = (uint64_t)(to - vm->ram.bytes), done = 0;
+	unsigned char *from = mmap(NULL, skip + part->size, PROT_READ, MAP_SHARED, file->fd, (off_t)first);
+	int error = from == MAP_FAILED ? errno : 0;
+
+	while (error == 0 && done < part->size) {
+		uint64_t size = part->size - done < PIECE ? part->size - done : PIECE;
+		uint64_t zeros = count_zeros(file, &(struct lode_extent){part->offset + done, size});
+
+		error = write_all(vm->ram.fd, from + skip + done + zeros, size - zeros, at + done + zeros);
+		done += size;
 	}
 	if (from != MAP_FAILED)
 		munmap(from, skip + part->size);

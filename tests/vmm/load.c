@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define MIB (UINT64_C(1) << 20)
@@ -326,6 +327,34 @@ static void test_window(void)
 	unlink(path);
 }
 
+/* Into RAM that another process will have: every byte is there, and pages of zeros take no memory. */
+static void test_zeros(void)
+{
+	enum { SIZE = 3 << 20, DATA = 300 * PAGE, SECOND = 500 * PAGE, OFFSET = 1234, AT = 5 * PAGE };
+	static unsigned char bytes[SIZE];
+	char path[] = "/tmp/lode-zeros-XXXXXX";
+	struct vmm_file file = {.path = path, .fd = mkstemp(path), .size = SIZE};
+	const struct lode_extent part = {OFFSET, SIZE - OFFSET}, longer = {OFFSET, SIZE};
+	struct vmm *vm = load("pvh", true, 64 * MIB);
+	unsigned char *to = lode_vmm_ram_at_(&vm->ram, 32 * MIB + AT, SIZE);
+	struct stat before, after;
+
+	if (!CHECK_EQ(vm->end, LODE_VMM_NONE) || !CHECK(to != NULL))
+		return;
+	memset(bytes + DATA, 0x5a, 7 * PAGE);
+	bytes[SECOND + 17] = bytes[SIZE - 1] = 1;
+	CHECK_EQ(write(file.fd, bytes, SIZE), SIZE);
+	CHECK_EQ(fstat(vm->ram.fd, &before), 0);
+	CHECK_EQ(lode_vmm_file_load_(vm, to, &file, &part), 0);
+	CHECK_EQ(fstat(vm->ram.fd, &after), 0);
+	CHECK_MEM(to, bytes + OFFSET, part.size);
+	CHECK(after.st_blocks > before.st_blocks && (after.st_blocks - before.st_blocks) * 512 < SIZE / 2);
+	CHECK_EQ(lode_vmm_file_load_(vm, to, &file, &longer), EIO);
+	close(file.fd);
+	unlink(path);
+	unload(vm);
+}
+
 int main(int argc, char **argv)
 {
 	int fd = mkstemp(module_path);
@@ -338,6 +367,7 @@ int main(int argc, char **argv)
 	CASE(test_file_stays);
 	CASE(test_refusals);
 	CASE(test_window);
+	CASE(test_zeros);
 	CASE(test_unpack);
 	CASE(test_sha256);
 	CASE(test_verified);

@@ -40,13 +40,19 @@ bool lode_vmm_gdb_turn_(struct vmm_kvm *kvm, bool readable)
 	return !gdb->stopped;
 }
 
+/* A status, if it ended by itself; a signal, if something ended it. */
 void lode_vmm_gdb_end_(struct vmm_kvm *kvm)
 {
 	char text[8];
+	const struct vmm *vm;
+	uint32_t signal;
 
 	if (!kvm->gdb || kvm->gdb->fd < 0)
 		return;
-	snprintf(text, sizeof text, "W%02x", kvm->gdb->vm->status & 0xff);
+	vm = kvm->gdb->vm;
+	signal = vm->end == LODE_VMM_POWER_OFF || vm->end == LODE_VMM_EXIT ? 0 :
+		vm->end == LODE_VMM_TRIPLE_FAULT ? GDB_SEGV : GDB_TERM;
+	snprintf(text, sizeof text, "%c%02x", signal ? 'X' : 'W', signal ? signal : vm->status & 0xff);
 	lode_gdb_reply_(kvm->gdb, text);
 }
 

@@ -10,7 +10,7 @@ enum {
 	GDB_REGISTERS = 600, /* bytes of all of a processor's, at most */
 	GDB_SOFT = 64,
 	GDB_HARD = 4,
-	GDB_TRAP = 5, GDB_INTERRUPT = 2, /* signals of stop replies, as GDB counts them */
+	GDB_INTERRUPT = 2, GDB_TRAP = 5, GDB_SEGV = 11, GDB_TERM = 15, /* signals of stop replies, as GDB counts them */
 };
 
 /** A breakpoint of the guest's debug registers. */

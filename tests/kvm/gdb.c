@@ -165,7 +165,7 @@ static void test_looks(void)
 	CHECK_STR(ask("qfThreadInfo"), "m1");
 	CHECK_STR(ask("nonsense"), "");
 	CHECK_STR(ask("p999"), "E01");
-	send_packet("k");
+	CHECK_STR(ask("k"), "X0f");
 	finish(LODE_VMM_ESCAPE);
 }
 
@@ -297,6 +297,15 @@ static void test_processors(void)
 	finish(LODE_VMM_EXIT);
 }
 
+static void test_triple_fault(void)
+{
+	if (!start(1))
+		return;
+	memset(ram(CODE), 0xff, 2); /* no instruction, and the table has no entry for it */
+	CHECK_STR(ask("c"), "X0b");
+	finish(LODE_VMM_TRIPLE_FAULT);
+}
+
 static void test_connection_lost(void)
 {
 	if (!start(1))
@@ -322,6 +331,7 @@ int main(void)
 	CASE(test_steps);
 	CASE(test_breakpoints);
 	CASE(test_processors);
+	CASE(test_triple_fault);
 	CASE(test_connection_lost);
 	return check_done();
 }

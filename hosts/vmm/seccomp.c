@@ -101,6 +101,7 @@ static const struct rule rules[] = {
 	{SYS_rt_sigaction, LOADER, {.kind = ANY}},
 	{SYS_rt_sigprocmask, LOADER, {.kind = ANY}},
 	{SYS_rt_sigreturn, LOADER, {.kind = ANY}},
+	{SYS_restart_syscall, LOADER, {.kind = ANY}}, /* a wait with a time limit that was stopped and continued */
 	{SYS_timerfd_settime, LOADER, {.kind = ANY}},
 	{SYS_getrandom, LOADER, {.kind = ANY}},
 	{SYS_seccomp, LOADER, {.kind = ANY}}, /* filters only add up */

@@ -279,6 +279,37 @@ static void works(const char *name, uint32_t role, void (*what)(void))
 	waitpid(child, &status, 0);
 }
 
+/* With an absolute time, as libc waits for a condition. */
+static void wait_a_while(void)
+{
+	static const uint32_t never;
+	struct timespec until;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec++;
+	syscall(SYS_futex, &never, FUTEX_WAIT_BITSET_PRIVATE, 0, &until, NULL, FUTEX_BITSET_MATCH_ANY);
+	leave(errno == ETIMEDOUT ? 0 : 1);
+}
+
+static void test_stopped_and_continued(void)
+{
+	int status = 0;
+	pid_t child = fork();
+
+	if (child == 0) {
+		if (lode_vmm_inherited_(&vm) || lode_vmm_confine_(&vm))
+			_exit(99);
+		wait_a_while();
+	}
+	usleep(300000);
+	kill(child, SIGSTOP);
+	CHECK_EQ(waitpid(child, &status, WUNTRACED), child);
+	CHECK(WIFSTOPPED(status));
+	kill(child, SIGCONT);
+	CHECK_EQ(waitpid(child, &status, 0), child);
+	CHECK_EQ(status, 0);
+}
+
 /*
  * Descriptors
  */
@@ -406,6 +437,7 @@ int main(int argc, char **argv)
 	works("loader", VMM_LOADER, work_loader);
 	works("processor", VMM_VCPU, work_vcpu);
 	works("loop", VMM_LOOP, work_loop);
+	CASE(test_stopped_and_continued);
 	CASE(test_descriptors);
 	CASE(test_landlock);
 	test_kills();

@@ -1,79 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /* The file of a program that was linked with --emit-relocs comes in, the index of its functions, data and references goes out. */
-#include "swap.h"
-
-struct pen {
-	unsigned char *at;
-	size_t left;
-};
-
-static void *take(struct pen *pen, uint64_t size)
-{
-	void *at = pen->at;
-
-	if (size > pen->left || ((pen->left - size) & ~(size_t)15) > pen->left)
-		return NULL;
-	size = min_u64(align_up(size, 16), pen->left);
-	pen->at += size;
-	pen->left -= (size_t)size;
-	return at;
-}
-
-/* Addresses, each once: open addressing, no entry is 0. */
-struct set {
-	uint64_t *words;
-	uint64_t mask;
-};
-
-static bool make_set(struct set *set, struct pen *pen, uint64_t most)
-{
-	uint64_t count = 64;
-
-	while (count < 2 * most)
-		count *= 2;
-	set->mask = count - 1;
-	set->words = take(pen, count * sizeof *set->words);
-	if (set->words)
-		memset(set->words, 0, (size_t)count * sizeof *set->words);
-	return set->words;
-}
-
-static uint64_t *place_in(const struct set *set, uint64_t word)
-{
-	uint64_t i = (word * UINT64_C(0x9e3779b97f4a7c15)) >> 20 & set->mask;
-
-	while (set->words[i] != 0 && set->words[i] != word)
-		i = (i + 1) & set->mask;
-	return &set->words[i];
-}
-
-static bool is_in(const struct set *set, uint64_t word)
-{
-	return *place_in(set, word) != 0;
-}
-
-/* False: it was there. */
-static bool add(const struct set *set, uint64_t word)
-{
-	uint64_t *at = place_in(set, word);
-	bool new = *at == 0;
-
-	*at = word;
-	return new;
-}
+#include "index.h"
 
 struct making {
 	struct lode_index *index;
 	const struct lode_image *image;
 	const unsigned char *bytes;
-	struct pen pen;
-	struct set entries, slots;
+	struct index_pen pen;
+	struct index_set entries, data, slots;
 	const char *strings;
 	uint64_t strings_size;
 	const unsigned char *symbols;
 	uint64_t nsymbols;
 	struct lode_range relro;
-	uint64_t tls_end; /* what symbols of thread-local variables count from, backwards, as linked */
+	struct lode_site *end; /* of the memory for them: places that refer to variables lie there */
 };
 
 static int refuse(const struct lode_image *image, uint32_t section, struct lode_diag place, struct lode_diag *why)
@@ -130,7 +70,7 @@ static void find_segments(struct making *making)
 		making->relro = (struct lode_range){.addr = relro->vaddr, .size = relro->memsz};
 
 	if (tls)
-		making->tls_end = tls->vaddr + align_up(tls->memsz, power_of_two(tls->align) ? tls->align : 1) - tls->vaddr;
+		making->index->tls_end_ = tls->vaddr + align_up(tls->memsz, power_of_two(tls->align) ? tls->align : 1) - tls->vaddr;
 }
 
 /* Versions are behind an @ in names that linkers write. */
@@ -189,9 +129,10 @@ static int take_symbols(struct making *making, size_t size, struct lode_diag *wh
 	struct lode_index *index = making->index;
 	uint32_t unit = LODE_NO_INDEX;
 
-	index->symbols = take(&making->pen, making->nsymbols * sizeof *index->symbols);
-	index->units = take(&making->pen, making->nsymbols * sizeof *index->units);
-	if (!index->symbols || !index->units || !make_set(&making->entries, &making->pen, making->nsymbols))
+	index->symbols = index_take(&making->pen, making->nsymbols * sizeof *index->symbols);
+	index->units = index_take(&making->pen, making->nsymbols * sizeof *index->units);
+	if (!index->symbols || !index->units || !index_make_set(&making->entries, &making->pen, making->nsymbols) ||
+		!index_make_set(&making->data, &making->pen, making->nsymbols))
 		return no_room(size, why);
 	for (uint64_t i = 1; i < making->nsymbols; i++) {
 		struct link_sym symbol = lode_sym_(making->symbols + i * SYM_SIZE);
@@ -205,9 +146,11 @@ static int take_symbols(struct making *making, size_t size, struct lode_diag *wh
 			.unit = is_of_file(&symbol) ? unit : LODE_NO_INDEX, .constant = is_constant(making, &symbol)};
 		name_symbol(out, making, symbol.name);
 		if (symbol.type == LODE_STT_TLS)
-			out->addr -= making->tls_end;
+			out->addr -= index->tls_end_;
 		if ((symbol.type == LODE_STT_FUNC || (symbol.type == LODE_STT_OBJECT && out->constant)) && symbol.value != 0)
-			add(&making->entries, symbol.value);
+			index_add(&making->entries, symbol.value);
+		if (symbol.type == LODE_STT_OBJECT && !out->constant && out->unit == LODE_NO_INDEX && symbol.value != 0)
+			index_add(&making->data, symbol.value);
 		index->nsymbols++;
 	}
 	return LODE_OK;
@@ -263,9 +206,12 @@ static void take_site(struct making *making, const struct index_field *field)
 		index->nlost++;
 		return;
 	}
-	if (target == 0 || !is_in(&making->entries, target) || (slot && !add(&making->slots, site.addr)))
+	if (target == 0 || (!index_is_in(&making->entries, target) && !index_is_in(&making->data, target)) || (slot && !index_add(&making->slots, site.addr)))
 		return;
-	index->sites[index->nsites++] = site;
+	if (index_is_in(&making->entries, target))
+		index->sites[index->nsites++] = site;
+	else
+		*(making->end - ++index->nuses) = site;
 }
 
 static void take_table(struct making *making, const struct lode_section *table, const struct lode_section *section)
@@ -298,15 +244,17 @@ static int take_sites(struct making *making, size_t size, struct lode_diag *why)
 
 	if (count == 0)
 		return refuse(making->image, LODE_NO_INDEX, index_diag(LODE_FIELD_REL_INDEX, 0, 0), why);
-	index->sites = take(&making->pen, count * sizeof *index->sites);
-	if (!index->sites || !make_set(&making->slots, &making->pen, count))
+	index->sites = index_take(&making->pen, count * sizeof *index->sites);
+	if (!index->sites || !index_make_set(&making->slots, &making->pen, count))
 		return no_room(size, why);
+	making->end = index->sites + count;
 	for (uint32_t i = 1; i < making->image->nsections; i++) {
 		const struct lode_section *section = section_of(making, &making->image->sections[i]);
 
 		if (section)
 			take_table(making, &making->image->sections[i], section);
 	}
+	index->uses = making->end - index->nuses;
 	return LODE_OK;
 }
 
@@ -343,5 +291,9 @@ int lode_index_make(struct lode_index *index, const struct lode_image *image, vo
 		status = take_sites(&making, size, why);
 	if (status != LODE_OK)
 		return status;
-	return lode_index_chain_(index, making.pen.at, making.pen.left) == 0 ? LODE_OK : no_room(size, why);
+	if (lode_index_chain_(index, making.pen.at, making.pen.left) != 0)
+		return no_room(size, why);
+	index_take(&making.pen, index->nbuckets_ * sizeof *index->buckets_);
+	lode_index_types_(index, image, making.pen.at, making.pen.left);
+	return LODE_OK;
 }

@@ -67,6 +67,7 @@ struct lode_link_unit {
 	uint64_t *values;  /* of every symbol: address, or offset from the thread pointer */
 	uint8_t *kinds;    /* KIND_* of every symbol */
 	struct lode_link_kept *kept;
+	struct lode_link_types *types; /* NULL: not looked at yet */
 	struct lode_link_numbers *numbers; /* of local symbols; NULL: none has a slot */
 	const char *names; /* of sections */
 	uint32_t names_size, strings_size;

@@ -7,8 +7,7 @@ void lode_swap_begin(struct lode_swap *swap, struct lode_program *program, struc
 	*swap = (struct lode_swap){.program = program, .link = link, .unit_ = LODE_NO_INDEX};
 }
 
-/* Numbers that compilers give to variables of functions change with the source: "calls.3" is "calls". */
-static uint32_t stem(const struct lode_link_text *name)
+uint32_t lode_swap_stem_(const struct lode_link_text *name)
 {
 	size_t end = name->size;
 
@@ -19,11 +18,11 @@ static uint32_t stem(const struct lode_link_text *name)
 
 static bool is_same(const struct lode_link_text *a, const struct lode_link_text *b)
 {
-	uint32_t length = stem(a);
+	uint32_t length = lode_swap_stem_(a);
 
 	if (length == 0)
 		return text_is(a, b->at, b->size);
-	return stem(b) == length && memcmp(a->at, b->at, length) == 0;
+	return lode_swap_stem_(b) == length && memcmp(a->at, b->at, length) == 0;
 }
 
 static bool is_named(const struct lode_link_unit *unit, uint32_t index, const struct lode_swap_name *name)
@@ -38,34 +37,44 @@ static bool is_named(const struct lode_link_unit *unit, uint32_t index, const st
 	return is_same(&name->name, &text) && text_is(&source, name->source.at, name->source.size);
 }
 
-static uint32_t own_locals(struct lode_range *own, const struct lode_link *link, const struct lode_swap_name *name)
+static uint32_t own_locals(struct lode_swap_own *own, const struct lode_link *link, const struct lode_swap_name *name)
 {
 	uint32_t count = 0;
 
-	for (const struct lode_link_unit *unit = link->units_.first; unit; unit = unit->next)
+	for (struct lode_link_unit *unit = link->units_.first; unit; unit = unit->next)
 		for (uint32_t i = 1; i < unit->nlocals; i++) {
 			if (!is_named(unit, i, name))
 				continue;
-			*own = (struct lode_range){.addr = unit->values[i], .size = lode_unit_symbol_(unit, i).size};
+			*own = (struct lode_swap_own){.range = {unit->values[i], lode_unit_symbol_(unit, i).size}, .unit = unit,
+				.index = i};
 			count++;
 		}
 	return count;
 }
 
-static bool own_global(struct lode_range *own, const struct lode_link *link, const struct lode_swap_name *name)
+static bool own_global(struct lode_swap_own *own, const struct lode_link *link, const struct lode_swap_name *name)
 {
 	struct link_name key = lode_link_name_(name->name.at, name->name.size);
 	const struct lode_link_symbol *symbol = lode_link_lookup_(link, &key, KEY_SYMBOL);
 
 	if (!symbol || (symbol->state_ != STATE_DEFINED && symbol->state_ != STATE_COMMON))
 		return false;
-	*own = (struct lode_range){.addr = symbol->value, .size = symbol->size};
+	*own = (struct lode_swap_own){.range = {symbol->value, symbol->size}, .unit = symbol->unit, .index = symbol->index};
 	return true;
+}
+
+uint32_t lode_swap_find_own_(struct lode_swap_own *own, const struct lode_swap *version, const struct lode_swap_name *name)
+{
+	return name->local ? own_locals(own, version->link, name) : own_global(own, version->link, name);
 }
 
 uint32_t lode_swap_own_(struct lode_range *own, const struct lode_swap *version, const struct lode_swap_name *name)
 {
-	return name->local ? own_locals(own, version->link, name) : own_global(own, version->link, name);
+	struct lode_swap_own found = {.range = *own};
+	uint32_t count = lode_swap_find_own_(&found, version, name);
+
+	*own = found.range;
+	return count;
 }
 
 /* Of several source files of one name the one that has most of the new object's functions. */
@@ -141,130 +150,6 @@ uint32_t lode_swap_unit_(const struct lode_swap *swap, const struct lode_link_te
 	return best;
 }
 
-/* The only variable of its file with this stem; NULL: there is none. *many: there are several. */
-static const struct lode_index_symbol *by_stem(const struct lode_index *index, const struct lode_link_text *name, uint32_t unit,
-	bool *many)
-{
-	const struct lode_index_symbol *found = NULL;
-	uint32_t length = stem(name);
-
-	for (uint32_t i = 0; length != 0 && i < index->nsymbols; i++) {
-		const struct lode_index_symbol *symbol = &index->symbols[i];
-		struct lode_link_text text = {symbol->name, symbol->length};
-
-		if (symbol->unit != unit || symbol->type == LODE_STT_FUNC || symbol->constant || stem(&text) != length ||
-			memcmp(symbol->name, name->at, length) != 0)
-			continue;
-		*many = *many || found;
-		found = symbol;
-	}
-	return found;
-}
-
-static const struct lode_index_symbol *in_index(const struct lode_swap *swap, const struct lode_swap_name *name, bool *many)
-{
-	const struct lode_index *index = swap->program->index;
-	const struct lode_index_symbol *exact;
-	uint32_t unit;
-
-	unit = lode_swap_unit_(swap, &name->source);
-	if (!name->local)
-		return lode_index_global_(index, &name->name, unit);
-	if (unit == LODE_NO_INDEX)
-		return NULL;
-	exact = lode_index_local_(index, &name->name, unit);
-	/* With other numbers about, an equal one may be chance. */
-	if (stem(&name->name) != 0)
-		return by_stem(index, &name->name, unit, many);
-	return exact;
-}
-
-static uint64_t run_addr(const struct lode_program *program, const struct lode_index_symbol *symbol)
-{
-	return symbol->type == LODE_STT_TLS ? symbol->addr : symbol->addr + program->bias;
-}
-
-static int conflict(struct lode_swap *swap, enum lode_rule rule, const struct lode_link_datum *datum, uint64_t old_size)
-{
-	if (swap->conflict_ == 0) {
-		swap->conflict_ = (int)rule;
-		swap->account.datum = datum->name;
-		swap->account.old_size = old_size;
-		swap->account.new_size = datum->size;
-	}
-	return -1;
-}
-
-/* A datum of an earlier version, which the program's file has not. */
-static uint32_t in_versions(const struct lode_swap *swap, struct lode_range *own, const struct lode_swap_name *name)
-{
-	uint32_t count = 0;
-
-	for (const struct lode_swap *version = swap->program->newest; version && count == 0; version = version->older_)
-		count = lode_swap_own_(own, version, name);
-	return count;
-}
-
-static int keep_variable(struct lode_swap *swap, uint64_t *addr, const struct lode_link_datum *datum)
-{
-	const struct lode_swap_name name = {.name = datum->name, .source = datum->source, .local = datum->local,
-		.type = datum->thread_local_ ? LODE_STT_TLS : LODE_STT_OBJECT};
-	const struct lode_index_symbol *old;
-	struct lode_range own;
-	uint32_t count = in_versions(swap, &own, &name);
-	bool many = count > 1;
-
-	if (count == 1 && own.size != datum->size)
-		return conflict(swap, LODE_RULE_SWAP_SIZE, datum, own.size);
-	if (count == 1) {
-		*addr = own.addr;
-		swap->account.nkept++;
-		return 0;
-	}
-	old = many ? NULL : in_index(swap, &name, &many);
-	if (many)
-		return conflict(swap, LODE_RULE_SWAP_AMBIGUOUS, datum, 0);
-	if (!old || old->type == LODE_STT_FUNC || old->constant) {
-		swap->account.nnew++;
-		return -1;
-	}
-	if (old->size != datum->size || (old->type == LODE_STT_TLS) != datum->thread_local_)
-		return conflict(swap, LODE_RULE_SWAP_SIZE, datum, old->size);
-	*addr = run_addr(swap->program, old);
-	swap->account.nkept++;
-	return 0;
-}
-
-/* What is not the same is no conflict: the new code has its own. */
-static int keep_constant(struct lode_swap *swap, uint64_t *addr, const struct lode_link_datum *datum)
-{
-	const struct lode_swap_name name = {.name = datum->name, .source = datum->source, .local = datum->local,
-		.type = LODE_STT_OBJECT};
-	const struct lode_index_symbol *old;
-	struct lode_range own = {.addr = 0};
-	uint32_t count = in_versions(swap, &own, &name), unit = lode_swap_unit_(swap, &datum->source);
-
-	if (count == 0) {
-		if (datum->local && unit == LODE_NO_INDEX)
-			return -1;
-		old = datum->local ? lode_index_local_(swap->program->index, &datum->name, unit) :
-			lode_index_global_(swap->program->index, &datum->name, unit);
-		if (!old || old->type != LODE_STT_OBJECT)
-			return -1;
-		own = (struct lode_range){.addr = run_addr(swap->program, old), .size = old->size};
-	}
-	*addr = own.addr;
-	if (count <= 1 && own.size == datum->size && lode_swap_same_(swap, datum, own.addr))
-		return 0;
-	swap->account.nmoved++;
-	return -1;
-}
-
-int lode_swap_keep(struct lode_swap *swap, uint64_t *addr, const struct lode_link_datum *datum)
-{
-	return datum->constant ? keep_constant(swap, addr, datum) : keep_variable(swap, addr, datum);
-}
-
 int lode_swap_resolve(const struct lode_swap *swap, struct lode_link_answer *answer, const struct lode_link_symbol *symbol)
 {
 	const struct lode_swap_name name = {.name = {symbol->name, symbol->length}};
@@ -281,7 +166,7 @@ int lode_swap_resolve(const struct lode_swap *swap, struct lode_link_answer *ans
 	/* A resolver of the program has run already; what it chose stands in a slot that the index does not know. */
 	if (!found || found->type == LODE_STT_GNU_IFUNC)
 		return -1;
-	answer->value = run_addr(swap->program, found);
+	answer->value = lode_swap_run_addr_(swap->program, found);
 	answer->type = found->type;
 	return 0;
 }
@@ -310,13 +195,11 @@ static int check_unit(const struct lode_swap *swap, const struct lode_link_unit 
 
 int lode_swap_check(const struct lode_swap *swap, struct lode_diag *why)
 {
-	struct lode_diag place;
 	int status = LODE_OK;
 
 	for (const struct lode_link_unit *unit = swap->link->units_.first; unit && status == LODE_OK; unit = unit->next)
 		status = check_unit(swap, unit, why);
-	if (swap->conflict_ == 0 || status != LODE_OK)
+	if (swap->conflict_.rule == LODE_RULE_NONE || status != LODE_OK)
 		return status;
-	place = lode_nowhere_(LODE_FIELD_SWAP_DATUM, swap->account.new_size, swap->account.old_size);
-	return lode_refuse_(why, (enum lode_rule)swap->conflict_, place);
+	return lode_refuse_(why, swap->conflict_.rule, swap->conflict_);
 }

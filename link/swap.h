@@ -25,10 +25,23 @@ struct lode_swap_name {
 	bool local;
 	uint8_t type; /* of local ones */
 };
+/* One of them. */
+struct lode_swap_own {
+	struct lode_range range;
+	struct lode_link_unit *unit;
+	uint32_t index; /* there */
+};
 /* How many there are; *own is the last one. */
+uint32_t lode_swap_find_own_(struct lode_swap_own *own, const struct lode_swap *version, const struct lode_swap_name *name);
 uint32_t lode_swap_own_(struct lode_range *own, const struct lode_swap *version, const struct lode_swap_name *name);
 /* The number of a source file of the program. */
 uint32_t lode_swap_unit_(const struct lode_swap *swap, const struct lode_link_text *source);
+
+/* Numbers that compilers give to variables of functions change with the source: "calls.3" is "calls". How much of a name is before them,
+ * or 0. */
+uint32_t lode_swap_stem_(const struct lode_link_text *name);
+/* swap_keep.c: where a symbol of the program is in it. */
+uint64_t lode_swap_run_addr_(const struct lode_program *program, const struct lode_index_symbol *symbol);
 
 /* swap_same.c: a constant says what the one at an address says. */
 bool lode_swap_same_(const struct lode_swap *swap, const struct lode_link_datum *datum, uint64_t addr);
@@ -39,6 +52,9 @@ const struct lode_swap_function *lode_swap_old_at_(const struct lode_swap *swap,
 bool lode_swap_is_old_(const struct lode_swap *swap, uint64_t addr);
 bool lode_swap_is_in_old_(const struct lode_swap *swap, uint64_t addr);
 bool lode_unit_is_function_(const struct lode_link_unit *unit, uint32_t index);
+
+/* swap_plan.c: what a place refers to, by the bytes that are there. */
+uint64_t lode_swap_target_(const struct lode_site *site, const unsigned char *at);
 
 /* swap_commit.c: a jump at a function's entry, behind its mark. 1: made; 0: there is no room; -1: out of reach. */
 int lode_swap_door_(struct lode_store *store, const struct lode_swap_host *host, const struct lode_range *from, uint64_t to);

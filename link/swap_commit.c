@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Stores that were planned come in; all of them are done, or none: what a store overwrites is looked at first, and what was done is
  * taken back if a later one fails. */
-#include "swap.h"
+#include "types.h"
 
 enum { GROUP = 512, JUMP = 5, MARK = 4 };
 static const unsigned char mark[MARK] = {0xf3, 0x0f, 0x1e, 0xfa}; /* endbr64 */
@@ -149,11 +149,13 @@ int lode_swap_commit(struct lode_swap *swap, const struct lode_swap_busy *busy, 
 	uint64_t used = used_at(swap, busy, false);
 	int status;
 
-	if (used != 0 && busy->policy == LODE_SWAP_IDLE)
+	if (used != 0 && (busy->policy == LODE_SWAP_IDLE || swap->moves_))
 		return refuse_busy(used, why);
 	if (used != 0)
 		leave_doors(swap);
-	status = put_all(swap, false, why);
+	status = lode_swap_moves_run_(swap, why);
+	if (status == LODE_OK)
+		status = put_all(swap, false, why);
 	if (status != LODE_OK)
 		return status;
 	swap->committed = true;

@@ -82,7 +82,7 @@ static bool is_constant(const struct lode_link_unit *unit, uint32_t index)
 		unit->globals[index - unit->nlocals]->unit == unit && unit->globals[index - unit->nlocals]->index == index;
 }
 
-static void add_successors(const struct finding *finding, const struct lode_link_unit *unit)
+static void add_successors(const struct finding *finding, struct lode_link_unit *unit)
 {
 	for (uint32_t i = 1; i < unit->nsymbols; i++) {
 		struct lode_swap_name name = {.local = i < unit->nlocals, .type = LODE_STT_FUNC};
@@ -96,6 +96,9 @@ static void add_successors(const struct finding *finding, const struct lode_link
 		name.source = lode_unit_source_name_(unit, i);
 		function.now = lode_unit_address_(finding->swap->link, unit, i);
 		function.now_size = lode_unit_symbol_(unit, i).size;
+		function.name = name.name;
+		function.unit_ = unit;
+		function.symbol_ = i;
 		add_namesakes(finding, &name, function);
 	}
 }
@@ -133,7 +136,7 @@ static void add_rest(const struct finding *finding, const struct lode_link_text 
 static void find(const struct finding *finding)
 {
 	finding->swap->nfunctions_ = 0;
-	for (const struct lode_link_unit *unit = finding->swap->link->units_.first; unit; unit = unit->next)
+	for (struct lode_link_unit *unit = finding->swap->link->units_.first; unit; unit = unit->next)
 		add_successors(finding, unit);
 	for (const struct lode_link_unit *unit = finding->swap->link->units_.first; unit; unit = unit->next) {
 		struct lode_link_text source = lode_unit_source_name_(unit, unit->nlocals);

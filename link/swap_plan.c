@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* New code that is placed comes in; every store that puts it in the old code's place goes out, and the program is as it was. */
-#include "swap.h"
+#include "types.h"
 
 enum { WINDOW = 512 };
 
@@ -54,7 +54,7 @@ static int add_store(struct planning *planning, const struct lode_store *store)
 	return LODE_OK;
 }
 
-static uint64_t target_of(const struct lode_site *site, const unsigned char *at)
+uint64_t lode_swap_target_(const struct lode_site *site, const unsigned char *at)
 {
 	if (site_width(site->kind) == 8)
 		return le64(at);
@@ -80,19 +80,32 @@ static int redirect(struct planning *planning, const struct lode_site *site, con
 	return add_store(planning, &store);
 }
 
+/* A variable that begins anew is known to nobody else. */
+static int refuse_moved(struct planning *planning, const struct lode_site *site, uint64_t target)
+{
+	planning->swap->account.datum = lode_swap_moved_at_(planning->swap, target)->name;
+	return refuse(LODE_RULE_SWAP_MIGRATE, LODE_FIELD_SWAP_SITE, site->addr, planning->why);
+}
+
 /* A reference that stands in old code goes with it. */
 static int meet(struct planning *planning, const struct lode_site *site)
 {
 	const struct lode_swap_function *function;
 	const unsigned char *at;
+	uint64_t target;
 
 	if (lode_swap_is_old_(planning->swap, site->addr))
 		return LODE_OK;
 	if (look(&at, &planning->window, site->addr, site_width(site->kind)) != 0)
 		return refuse(LODE_RULE_SWAP_READ, LODE_FIELD_SWAP_SITE, site->addr, planning->why);
-	function = lode_swap_old_at_(planning->swap, target_of(site, at) - (uint64_t)site->addend);
+	target = lode_swap_target_(site, at) - (uint64_t)site->addend;
+	if (lode_swap_moved_at_(planning->swap, target))
+		return refuse_moved(planning, site, target);
+	function = lode_swap_old_at_(planning->swap, target);
 	if (!function || function->now == 0)
 		return LODE_OK;
+	if (site->kind != LODE_SITE_WORD && !lode_swap_same_call_(planning->swap, function, planning->why))
+		return LODE_ERR_POLICY;
 	return redirect(planning, site, at, function->now + (uint64_t)site->addend);
 }
 
@@ -158,6 +171,8 @@ int lode_swap_plan(struct lode_swap *swap, struct lode_diag *why)
 	status = find_sites(&planning);
 	if (status == LODE_OK)
 		status = add_doors(&planning);
+	if (status == LODE_OK)
+		status = lode_swap_moves_plan_(swap, why);
 	if (status != LODE_OK)
 		return status;
 	return lode_link_keep_(swap->link, (uint64_t)swap->nstores * sizeof *swap->stores, why) ? LODE_OK : LODE_ERR_ROOM;

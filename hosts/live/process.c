@@ -150,7 +150,8 @@ static int make_index(struct lode_process *process, struct lode_diag *why)
 	if (status != LODE_OK)
 		return status;
 	process->program_.index = &process->index_;
-	process->program_.host = (struct lode_swap_host){.host = process, .read = lode_process_read_, .write = lode_process_write_};
+	process->program_.host = (struct lode_swap_host){.host = process, .read = lode_process_read_, .write = lode_process_write_,
+		.migrate = lode_process_migrate_};
 	return find_bias(process, &image) == 0 ? LODE_OK : lode_process_fail_(why);
 }
 

@@ -86,12 +86,19 @@ struct process_call {
 	int64_t result; /* or the negative of an errno */
 };
 int lode_process_find_call_(struct lode_process *process);
+/* A thread that makes them is chosen; its signals are held back. */
+int lode_process_calls_begin_(struct lode_process *process);
 /* Those behind one that failed are not made: -ECANCELED. */
 int lode_process_calls_(struct lode_process *process, struct process_call *calls, uint32_t count);
 /* The thread is as it was. */
 void lode_process_calls_end_(struct lode_process *process);
 /* If our stop made a system call end that would have gone on waiting, it is begun anew. */
 void lode_process_call_again_(const struct lode_process *process, struct process_thread *thread);
+
+/* process_function.c: a function at call->number, by a thread that is stopped: to its end, within a second. */
+int lode_process_function_(struct lode_process *process, const struct process_call *call);
+/* For the program's host. */
+int lode_process_migrate_(void *host, const struct lode_swap_move *move);
 
 /* process_busy.c: code addresses on stacks of threads that are stopped. */
 enum { PROCESS_BUSY = 256 };

@@ -115,7 +115,7 @@ static bool is_still_there(const struct lode_process *process)
 		memcmp(bytes, "\x0f\x05", CALL_BYTES) == 0;
 }
 
-static int begin(struct lode_process *process)
+int lode_process_calls_begin_(struct lode_process *process)
 {
 	struct process_stop *stop = process->stop_;
 	const uint64_t all = UINT64_MAX;
@@ -136,7 +136,7 @@ static int begin(struct lode_process *process)
 int lode_process_calls_(struct lode_process *process, struct process_call *calls, uint32_t count)
 {
 	bool failed = false;
-	int result = begin(process);
+	int result = lode_process_calls_begin_(process);
 
 	for (uint32_t i = 0; i < count && result == 0; i++) {
 		calls[i].result = -ECANCELED;

@@ -28,6 +28,18 @@ static int write_self(void *host, uint64_t addr, const void *src, size_t size)
 	return pwrite(self->mem_, src, size, (off_t)addr) == (ssize_t)size ? 0 : -1;
 }
 
+/* The calling thread does it, while the others stand still. */
+static int migrate_self(void *host, const struct lode_swap_move *move)
+{
+	void (*function)(void *, size_t, const void *, size_t) =
+		(void (*)(void *, size_t, const void *, size_t))(uintptr_t)move->function;
+
+	(void)host;
+	function((void *)(uintptr_t)move->now.addr, (size_t)move->now.size, (const void *)(uintptr_t)move->before.addr,
+		(size_t)move->before.size);
+	return 0;
+}
+
 static int fail(struct lode_live_program *self, int error, struct lode_diag *why)
 {
 	self->error = error;
@@ -93,7 +105,7 @@ int lode_live_self(struct lode_live_program *self, const char *index, struct lod
 		return status;
 	}
 	self->program_ = (struct lode_program){.index = &self->index_.index,
-		.host = {.host = self, .read = read_self, .write = write_self}};
+		.host = {.host = self, .read = read_self, .write = write_self, .migrate = migrate_self}};
 	if (!self->index_.index.fixed)
 		dl_iterate_phdr(first_object, &self->program_.bias);
 	return LODE_OK;

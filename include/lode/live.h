@@ -121,6 +121,24 @@ int lode_live_index_read(struct lode_live_index *index, const char *name, struct
 int lode_live_index_check(const struct lode_live_index *index, const char *program, struct lode_diag *why);
 void lode_live_index_end(struct lode_live_index *index);
 
+/** What LODE_LIVE_MIGRATE leaves in an object. */
+struct lode_live_hook {
+	void *variable;
+	void (*function)(void *now, size_t size, const void *before, size_t size_before);
+};
+
+/**
+ * LODE_LIVE_MIGRATE - in a source file behind a variable: its new value, where its size or type has changed
+ * @function: makes of the @size_before bytes at @before, which stay as they are, the @size bytes at @now, which hold the new
+ *            initial value
+ * It runs while all other threads stand still, wherever they are: it must not wait for a lock, so it may not allocate memory. Where
+ * nothing has changed it does not run. The variable is not thread-local, and only the units that are replaced name it; pointers to
+ * the old one that are kept elsewhere lead to the old one. Nothing has to be linked for this.
+ */
+#define LODE_LIVE_MIGRATE(variable, function)                                                                                      \
+	static const struct lode_live_hook lode_live_hook_of_##variable                                                            \
+		__attribute__((used, section(".lode.migrate"))) = {(void *)&(variable), (function)}
+
 /** One replacement: the new code, and what it changed. */
 struct lode_live_version {
 	struct lode_live live;

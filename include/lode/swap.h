@@ -25,6 +25,30 @@ struct lode_site {
 	enum lode_site_kind kind;
 };
 
+/** A type, without its name: what it is of, and its parts. */
+struct lode_type {
+	uint64_t size;                /* in bytes; of arrays elements; 0: not known, or none */
+	uint32_t target;              /* what a pointer, array or function is of, or 0 */
+	uint32_t first, nparts;       /* members, enumerators, parameters */
+	uint8_t kind, detail;         /* the library's own; of base types the encoding */
+};
+
+/** A member, enumerator or parameter. */
+struct lode_type_part {
+	const char *name;             /* @length characters */
+	uint32_t length, type;
+	uint64_t offset;              /* in bits; of enumerators the value */
+	uint64_t bits;                /* of bit-fields, or 0 */
+};
+
+/** Types of variables and functions, as debug information describes them. */
+struct lode_types {
+	struct lode_type *types;      /* 0: not known */
+	struct lode_type_part *parts;
+	uint32_t *of;                 /* of each symbol its type */
+	uint32_t ntypes, nparts, nof;
+};
+
 /** A symbol of the program. Names are borrowed from its file. */
 struct lode_index_symbol {
 	const char *name; /* @length characters, without a version */
@@ -42,18 +66,22 @@ struct lode_index {
 	struct lode_index_symbol *symbols;
 	struct lode_site *sites;         /* as linked */
 	struct lode_link_text *units;    /* source files, as their compiler named them */
+	struct lode_types types;         /* ntypes 0: the file says nothing of them, or in a way that is not read */
 	uint32_t nsymbols, nunits;
 	uint64_t nsites;
 	uint64_t nlost;                  /* relocations whose field does not hold what they say: left out */
 	struct lode_range span;          /* all segments, as linked */
 	bool fixed;                      /* ET_EXEC: runs where it was linked */
 	uint64_t code;                   /* lode_index_code of the program */
+	struct lode_site *uses;          /* places that refer to a variable that all units can name; as linked */
+	uint64_t nuses;
+	uint64_t tls_end_;
 	uint32_t *buckets_;
 	uint32_t nbuckets_;
 };
 
 /** Memory that is enough for the index of a file of so many bytes. */
-#define LODE_INDEX_MEMORY(bytes_of_file) ((size_t)5 * (bytes_of_file) + 65536)
+#define LODE_INDEX_MEMORY(bytes_of_file) ((size_t)10 * (bytes_of_file) + 65536)
 
 /**
  * lode_index_make - read symbols and kept relocations of a program that was linked with -Wl,-q (--emit-relocs)
@@ -94,11 +122,25 @@ struct lode_index_bytes {
  */
 int lode_index_read(struct lode_index *index, const struct lode_index_bytes *file, void *memory, size_t size, struct lode_diag *why);
 
-/** The program's memory. 0 if it was done. */
+/** A variable of another size or type, whose new value a function of the new code makes of the old one. */
+struct lode_swap_move {
+	struct lode_link_text name;
+	struct lode_range before, now; /* addresses in the program */
+	uint64_t function;             /* void (void *now, size_t, const void *before, size_t) */
+	struct lode_swap_move *next_;
+	struct lode_link_unit *unit_;
+	uint32_t symbol_;
+};
+
+/**
+ * The program's memory. 0 if it was done.
+ * @migrate: calls the function in the program, with all threads stopped; NULL: such variables are refused
+ */
 struct lode_swap_host {
 	void *host;
 	int (*read)(void *host, void *dst, uint64_t addr, size_t size);
 	int (*write)(void *host, uint64_t addr, const void *src, size_t size); /* code and data, whatever their protection says */
+	int (*migrate)(void *host, const struct lode_swap_move *move);
 };
 
 struct lode_swap;
@@ -124,15 +166,22 @@ struct lode_swap_function {
 	struct lode_range old;
 	uint64_t now, now_size; /* 0: there is none */
 	struct lode_link_text name;
+	struct lode_link_unit *unit_; /* of the new one */
+	uint32_t symbol_;
 	bool newest;            /* the one that @now replaces; others were replaced before */
 	bool data;
 };
 
+enum { LODE_SWAP_PATH = 128 };
+
 /** Words beside a refusal, and what a replacement amounts to. */
 struct lode_swap_account {
 	struct lode_link_text datum; /* the variable or function that a conflict is about */
+	char path[LODE_SWAP_PATH];   /* after swap-type, swap-call: which part of its type, as it is written behind its name in C */
 	uint64_t old_size, new_size;
+	uint32_t ntyped;             /* variables that stay whose types were compared */
 	uint32_t nkept, nnew;        /* variables that stay, and that are new */
+	uint32_t nmigrated;          /* that begin anew, from what they were */
 	uint32_t nmoved;             /* tables of addresses that say something else now: the new code has its own */
 	uint32_t nfunctions;         /* addresses of old code that have a successor */
 	uint32_t nconstants;         /* and of data that is only read, and that other units may refer to */
@@ -162,7 +211,8 @@ struct lode_swap {
 	struct lode_swap *older_;
 	struct lode_swap_function *functions_;
 	uint32_t nfunctions_, max_stores_, unit_;
-	int conflict_;
+	struct lode_swap_move *moves_;
+	struct lode_diag conflict_; /* no rule: none */
 };
 
 /** Begin: the link comes next, with lode_swap_keep and lode_swap_resolve in its host's callbacks. */
@@ -176,13 +226,15 @@ int lode_swap_resolve(const struct lode_swap *swap, struct lode_link_answer *ans
 
 /**
  * lode_swap_check - after lode_link_plan: whether the old data fits
- * Errors: swap-unit, swap-size, swap-ambiguous; account.datum says which.
+ * Types are compared where the program and the object both have debug information.
+ * Errors: swap-unit, swap-size, swap-type, swap-migrate, swap-ambiguous; account.datum says which.
  */
 int lode_swap_check(const struct lode_swap *swap, struct lode_diag *why);
 
 /**
  * lode_swap_plan - after lode_link_place: find every store; nothing is written
- * Memory comes from the link's work space. Errors: swap-nothing, swap-shared, swap-range, swap-read, room-link.
+ * Memory comes from the link's work space. Errors: swap-nothing, swap-shared, swap-call, swap-migrate,
+ * swap-range, swap-read, room-link.
  */
 int lode_swap_plan(struct lode_swap *swap, struct lode_diag *why);
 
@@ -195,7 +247,8 @@ struct lode_swap_busy {
 
 /**
  * lode_swap_commit - write all of it, with all threads stopped; after a failure every byte is as it was
- * What is to be overwritten has to hold what it held when planning. Errors: swap-busy, swap-changed, swap-read, swap-write.
+ * What is to be overwritten has to hold what it held when planning. While variables get new values nobody may be in the old code,
+ * whatever the policy. Errors: swap-busy, swap-migrate, swap-changed, swap-read, swap-write.
  */
 int lode_swap_commit(struct lode_swap *swap, const struct lode_swap_busy *busy, struct lode_diag *why);
 

@@ -89,6 +89,10 @@ static void tell(const struct lode_index *index)
 {
 	fprintf(stderr, "lode: %u symbols of %u source files, %llu references, %llu left out\n", index->nsymbols, index->nunits,
 		(unsigned long long)index->nsites, (unsigned long long)index->nlost);
+	if (index->types.ntypes > 0)
+		fprintf(stderr, "lode: %u types\n", index->types.ntypes);
+	else
+		fprintf(stderr, "lode: no types: the program was not compiled with -g, or they are in other files or compressed\n");
 }
 
 static int index_program(const char *program, const char *output, bool verbose)

@@ -62,6 +62,7 @@ void swap_explain(const struct lode_process *process, const struct lode_diag *wh
 {
 	const struct lode_link_blame *blame = &process->blame;
 	const struct lode_link_text *symbol = blame->symbol.size > 0 ? &blame->symbol : &process->account.datum;
+	const struct lode_link_text path = {.at = process->account.path, .size = strlen(process->account.path)};
 	char line[1024];
 
 	if (why->rule == LODE_RULE_NONE) {
@@ -73,6 +74,8 @@ void swap_explain(const struct lode_process *process, const struct lode_diag *wh
 	else
 		fprintf(stderr, "lode: process %d", process->pid);
 	put_named(": symbol ", symbol);
+	if (symbol == &process->account.datum)
+		put(stderr, &path);
 	put_named(symbol->size > 0 ? ", section " : ": section ", &blame->section);
 	lode_diag_format(line, sizeof line, why);
 	fprintf(stderr, ": %s\n", line);
@@ -103,6 +106,11 @@ void swap_print_replaced(const struct lode_process *process, bool dry_run)
 	printf("%s: %u functions, ", dry_run ? "would replace" : "replaced", account->nfunctions);
 	printf("%u references, %u entries jump; %u variables kept, %u new\n", account->nsites, account->ndoors, account->nkept,
 		account->nnew);
+	if (account->nmigrated > 0)
+		printf("%u variables %s new values made of the old ones\n", account->nmigrated, dry_run ? "would get" : "have");
+	if (account->ntyped < account->nkept)
+		printf("%u variables are known by name and size alone: no debug information (-g) says of what types they are\n",
+			account->nkept - account->ntyped);
 	if (account->nshort > 0)
 		printf("%u entries are too short for a jump: pointers to them that were copied lead to the old code\n",
 			account->nshort);

@@ -149,7 +149,7 @@ static int take_symbols(struct making *making, size_t size, struct lode_diag *wh
 			out->addr -= index->tls_end_;
 		if ((symbol.type == LODE_STT_FUNC || (symbol.type == LODE_STT_OBJECT && out->constant)) && symbol.value != 0)
 			index_add(&making->entries, symbol.value);
-		if (symbol.type == LODE_STT_OBJECT && !out->constant && out->unit == LODE_NO_INDEX && symbol.value != 0)
+		if (symbol.type == LODE_STT_OBJECT && !out->constant && symbol.value != 0)
 			index_add(&making->data, symbol.value);
 		index->nsymbols++;
 	}
@@ -170,7 +170,7 @@ static bool is_called(const struct making *making, const struct lode_section *se
 		memcmp(making->bytes + names->offset + section->name, name, size) == 0;
 }
 
-/* Frames describe code where it is. */
+/* Frames describe code where it is, and hooks are for code that came later. */
 static const struct lode_section *section_of(const struct making *making, const struct lode_section *table)
 {
 	const struct lode_image *image = making->image;
@@ -182,7 +182,8 @@ static const struct lode_section *section_of(const struct making *making, const 
 	if (table->info == 0 || table->info >= image->nsections)
 		return NULL;
 	section = &image->sections[table->info];
-	return has_bytes(section) && !is_called(making, section, ".eh_frame", 10) ? section : NULL;
+	return has_bytes(section) && !is_called(making, section, ".eh_frame", 10) &&
+		!is_called(making, section, LODE_SWAP_HOOKS, sizeof LODE_SWAP_HOOKS) ? section : NULL;
 }
 
 static uint64_t count_sites(const struct making *making)
@@ -200,15 +201,18 @@ static void take_site(struct making *making, const struct index_field *field)
 	struct lode_index *index = making->index;
 	struct lode_site site;
 	uint64_t target;
-	bool slot;
+	bool slot, function;
 
 	if (!lode_site_of_(&site, &target, &slot, field) || (slot && site.addr - index->span.addr >= index->span.size)) {
 		index->nlost++;
 		return;
 	}
-	if (target == 0 || (!index_is_in(&making->entries, target) && !index_is_in(&making->data, target)) || (slot && !index_add(&making->slots, site.addr)))
+	function = target != 0 && index_is_in(&making->entries, target);
+	/* (What other units can name they name: linkers may have made such symbols local.) */
+	if ((!function && (target == 0 || field->section || !index_is_in(&making->data, target))) ||
+		(slot && !index_add(&making->slots, site.addr)))
 		return;
-	if (index_is_in(&making->entries, target))
+	if (function)
 		index->sites[index->nsites++] = site;
 	else
 		*(making->end - ++index->nuses) = site;

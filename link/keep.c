@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Data that a unit defines comes in; the host says of each whether an earlier version of it stays in use, and references to it find
  * that one: by its symbol, or by the section that it would lie in. */
-#include "link.h"
+#include "types.h"
 
 static bool is_state(uint8_t class_)
 {
@@ -16,7 +16,8 @@ static bool is_datum(const struct lode_link_unit *unit, const struct link_sym *s
 		return false;
 	if (symbol->reserved)
 		return symbol->shndx == LODE_SHN_COMMON;
-	if (symbol->shndx == LODE_SHN_UNDEF || (symbol->type == LODE_STT_NOTYPE && symbol->size == 0))
+	if (symbol->shndx == LODE_SHN_UNDEF || (symbol->type == LODE_STT_NOTYPE && symbol->size == 0) ||
+		lode_unit_is_hooks_(unit, symbol->shndx))
 		return false;
 	return is_state(unit->sections[symbol->shndx].class_);
 }

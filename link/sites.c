@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A module that is placed comes in; each place of it that may refer to a function or constant of somebody else goes out. */
-#include "swap.h"
+#include "types.h"
 
 struct walk {
 	int (*each)(void *host, const struct lode_site *site);
@@ -63,7 +63,8 @@ static int walk_unit(const struct walk *walk, struct lode_link *link, struct lod
 	for (uint32_t i = 1; i < unit->image.nsections; i++) {
 		table.section = &unit->sections[i];
 		table.header = &unit->image.sections[i];
-		if (table.section->class_ == CLASS_NONE || table.section->class_ == CLASS_EH_FRAME)
+		if (table.section->class_ == CLASS_NONE || table.section->class_ == CLASS_EH_FRAME ||
+			lode_unit_is_hooks_(unit, i))
 			continue;
 		for (const struct lode_link_section *relas = table.section->relas; relas && status == 0; relas = relas->relas)
 			status = walk_relas(walk, &table, relas);

@@ -93,63 +93,60 @@ static void find_earlier(struct earlier *earlier, const struct lode_swap *swap, 
 }
 
 /* The first one is what is said. */
-static int conflict(struct lode_swap *swap, enum lode_rule rule, const struct lode_link_datum *datum, struct lode_diag place)
+static int conflict(struct lode_swap *swap, enum lode_rule rule, const struct lode_link_datum *datum,
+	const struct types_difference *difference)
 {
 	if (swap->conflict_.rule != LODE_RULE_NONE)
 		return -1;
-	swap->conflict_ = place;
+	swap->conflict_ = lode_nowhere_(difference->field, difference->now, difference->old);
 	swap->conflict_.rule = rule;
 	swap->account.datum = datum->name;
-	swap->account.old_size = place.limit;
-	swap->account.new_size = place.value;
+	swap->account.old_size = difference->old;
+	swap->account.new_size = difference->now;
+	memcpy(swap->account.path, difference->path, sizeof difference->path);
 	return -1;
 }
 
-/* Rule and place of what has changed; no rule: nothing has. */
-static enum lode_rule compare(struct lode_diag *place, struct lode_swap *swap, const struct lode_link_datum *datum,
+/* The rule that is broken; none: nothing has changed. */
+static enum lode_rule compare(struct types_difference *difference, struct lode_swap *swap, const struct lode_link_datum *datum,
 	const struct earlier *earlier)
 {
-	struct types_difference difference;
 	uint32_t type;
 
-	*place = lode_nowhere_(LODE_FIELD_SWAP_DATUM, datum->size, earlier->place.size);
+	*difference = (struct types_difference){.field = LODE_FIELD_SWAP_DATUM, .old = earlier->place.size, .now = datum->size};
+	if (earlier->many)
+		return LODE_RULE_SWAP_AMBIGUOUS;
 	if (earlier->place.size != datum->size || earlier->thread_local_ != datum->thread_local_)
 		return LODE_RULE_SWAP_SIZE;
 	if (!lode_unit_types_(&type, swap->link, datum->unit_, datum->index_) || !earlier->types || type == TYPE_NONE ||
 		earlier->type == TYPE_NONE)
 		return LODE_RULE_NONE;
 	swap->account.ntyped++;
-	if (lode_types_same_(&difference, &datum->unit_->types->comparing, earlier->types, earlier->type, type))
-		return LODE_RULE_NONE;
-	*place = lode_nowhere_(difference.field, difference.now, difference.old);
-	if (swap->conflict_.rule == LODE_RULE_NONE)
-		memcpy(swap->account.path, difference.path, sizeof difference.path);
-	return LODE_RULE_SWAP_TYPE;
+	return lode_types_same_(difference, &datum->unit_->types->comparing, earlier->types, earlier->type, type) ?
+		LODE_RULE_NONE : LODE_RULE_SWAP_TYPE;
 }
 
 static int keep_variable(struct lode_swap *swap, uint64_t *addr, const struct lode_link_datum *datum)
 {
+	struct types_difference difference;
 	struct earlier earlier;
 	enum lode_rule changed;
-	struct lode_diag place;
 
 	find_earlier(&earlier, swap, datum);
-	if (earlier.many)
-		return conflict(swap, LODE_RULE_SWAP_AMBIGUOUS, datum, lode_nowhere_(LODE_FIELD_SWAP_DATUM, datum->size, 0));
-	if (!earlier.there) {
+	if (!earlier.there && !earlier.many) {
 		swap->account.nnew++;
 		return -1;
 	}
-	changed = compare(&place, swap, datum, &earlier);
+	changed = compare(&difference, swap, datum, &earlier);
 	if (changed == LODE_RULE_NONE) {
 		*addr = earlier.place.addr;
 		swap->account.nkept++;
 		return 0;
 	}
-	if (!lode_swap_has_hook_(datum))
-		return conflict(swap, changed, datum, place);
+	if (changed == LODE_RULE_SWAP_AMBIGUOUS || !lode_swap_has_hook_(datum))
+		return conflict(swap, changed, datum, &difference);
 	if (earlier.thread_local_ || datum->thread_local_ || !lode_swap_add_move_(swap, datum, &earlier.place))
-		return conflict(swap, LODE_RULE_SWAP_MIGRATE, datum, place);
+		return conflict(swap, LODE_RULE_SWAP_MIGRATE, datum, &difference);
 	return -1;
 }
 

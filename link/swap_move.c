@@ -5,7 +5,6 @@
 
 /* struct lode_live_hook of <lode/live.h>: addresses of the variable and of the function. */
 enum { HOOK_SIZE = 16, HOOK_FUNCTION = 8 };
-#define HOOKS ".lode.migrate"
 
 static bool names(const struct lode_link_unit *unit, const struct link_rela *rela, uint32_t index)
 {
@@ -19,11 +18,12 @@ static bool names(const struct lode_link_unit *unit, const struct link_rela *rel
 		symbol.value + rela->addend == datum.value;
 }
 
-static bool is_hooks(const struct lode_link_unit *unit, uint32_t section)
+bool lode_unit_is_hooks_(const struct lode_link_unit *unit, uint32_t section)
 {
 	struct lode_link_text name = lode_unit_section_name_(unit, section);
+	uint8_t class_ = unit->sections[section].class_;
 
-	return unit->sections[section].class_ != CLASS_NONE && unit->sections[section].class_ != CLASS_BSS && TEXT_IS(&name, HOOKS);
+	return (class_ == CLASS_DATA || class_ == CLASS_RODATA) && TEXT_IS(&name, LODE_SWAP_HOOKS);
 }
 
 /* Of the hook for a symbol: where it is in its section. */
@@ -35,7 +35,7 @@ static bool find_hook(uint64_t *at, uint32_t *section, const struct lode_link_un
 		const struct lode_link_section *relas = unit->sections[i].relas;
 		uint64_t count;
 
-		if (!relas || !is_hooks(unit, i))
+		if (!relas || !lode_unit_is_hooks_(unit, i))
 			continue;
 		table.rela = (const unsigned char *)unit->source.bytes + unit->image.sections[relas->index].offset;
 		count = lode_divide_(unit->image.sections[relas->index].size, RELA_SIZE);
@@ -99,6 +99,16 @@ static int find_function(struct lode_swap *swap, struct lode_swap_move *move, st
 	return refuse(swap, move, LODE_FIELD_SWAP_FUNCTION, move->function, why);
 }
 
+/* Only those that other units can name. */
+const struct lode_swap_move *lode_swap_moved_at_(const struct lode_swap *swap, uint64_t addr)
+{
+	const struct lode_swap_move *move = swap->moves_;
+
+	while (move && (move->symbol_ < move->unit_->nlocals || addr - move->before.addr >= max_u64(move->before.size, 1)))
+		move = move->next_;
+	return move;
+}
+
 /* Other units would go on with the old one. */
 static int check_uses(struct lode_swap *swap, struct lode_diag *why)
 {
@@ -129,15 +139,6 @@ int lode_swap_moves_plan_(struct lode_swap *swap, struct lode_diag *why)
 	for (struct lode_swap_move *move = swap->moves_; move && status == LODE_OK; move = move->next_)
 		status = find_function(swap, move, why);
 	return status == LODE_OK && swap->moves_ ? check_uses(swap, why) : status;
-}
-
-const struct lode_swap_move *lode_swap_moved_at_(const struct lode_swap *swap, uint64_t addr)
-{
-	const struct lode_swap_move *move = swap->moves_;
-
-	while (move && addr - move->before.addr >= max_u64(move->before.size, 1))
-		move = move->next_;
-	return move;
 }
 
 /* What they write is theirs alone until it is referred to: nothing has to be taken back. */

@@ -101,12 +101,14 @@ uint32_t lode_index_type_(const struct lode_index *index, const struct lode_inde
 bool lode_swap_same_call_(struct lode_swap *swap, const struct lode_swap_function *function, struct lode_diag *why);
 
 /* swap_move.c: variables that begin anew, from what they were. */
+#define LODE_SWAP_HOOKS ".lode.migrate"
+bool lode_unit_is_hooks_(const struct lode_link_unit *unit, uint32_t section);
 bool lode_swap_has_hook_(const struct lode_link_datum *datum);
 /* False: it cannot be. */
 bool lode_swap_add_move_(struct lode_swap *swap, const struct lode_link_datum *datum, const struct lode_range *before);
 /* Where everything is, and that nobody else refers to them. */
 int lode_swap_moves_plan_(struct lode_swap *swap, struct lode_diag *why);
-/* The variable that an address is in, as it was; or NULL. */
+/* The variable that an address is in, as it was, if all can name it; or NULL. */
 const struct lode_swap_move *lode_swap_moved_at_(const struct lode_swap *swap, uint64_t addr);
 int lode_swap_moves_run_(struct lode_swap *swap, struct lode_diag *why);
 

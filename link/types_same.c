@@ -100,7 +100,7 @@ static uint64_t byte_of(const struct lode_type_part *part)
 	return part->offset / 8;
 }
 
-/* Members are where they were, in their order. Of one that is not there by its name, the place is what it moved to. */
+/* Members are where they were, in their order. */
 static bool same_member(struct look *look, uint32_t i)
 {
 	const struct lode_type_part *old = &look->comparing->old->parts[look->old->first + i];
@@ -111,7 +111,11 @@ static bool same_member(struct look *look, uint32_t i)
 		return true;
 	if (!same_name(old, now) && old->length > 0 && now->length > 0) {
 		other = part_named(look->comparing->old, look->old, now);
-		return differ(look, LODE_FIELD_SWAP_MEMBER, other ? byte_of(other) : LODE_NO_OFFSET, byte_of(now));
+		if (other)
+			return differ(look, LODE_FIELD_SWAP_MEMBER, byte_of(other), byte_of(now));
+		if (look->old->nparts != look->now->nparts)
+			return differ(look, LODE_FIELD_SWAP_MEMBERS, look->old->nparts, look->now->nparts);
+		return differ(look, LODE_FIELD_SWAP_NAME, 0, byte_of(now));
 	}
 	if (old->offset != now->offset)
 		return differ(look, LODE_FIELD_SWAP_MEMBER, byte_of(old), byte_of(now));

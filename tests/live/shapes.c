@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Variables and functions of every kind of type; -DCHANGE=N changes one thing each, which types.py knows by this list:
- * CHANGES below is what is said of it. */
+/* Variables and functions of every kind of type; -DCHANGE=N changes one thing each. Behind IS(N) stands what is said of it, or "nothing":
+ * then it is no change of the type. */
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -19,7 +19,10 @@ struct pair { int b, a; };
 struct pair { int a, b; };
 #endif
 
-#if IS(2) /* list->value: type.size is 4, was 8 */
+#if IS(19) /* list->other: member.name at offset is 8, was 0 */
+struct node { struct node *next; long other; };
+#define value other
+#elif IS(2) /* list->: structure.members is 3, was 2 */
 struct node { struct node *next; int value; int more; };
 #else
 struct node { struct node *next; long value; };
@@ -47,7 +50,7 @@ typedef float cell;
 typedef int cell;
 #endif
 
-#if IS(7) /* matrix[]: array.elements is 2, was 3 */
+#if IS(7) /* matrix: array.elements is 3, was 2 */
 typedef cell row[2];
 enum { ROWS = 3 };
 #else
@@ -55,7 +58,7 @@ typedef cell row[3];
 enum { ROWS = 2 };
 #endif
 
-#if IS(8) /* handler->(): function.parameters is 2, was 1 */
+#if IS(8) /* handler->: function.parameters is 2, was 1 */
 typedef int (*handle)(struct pair *, int);
 #elif IS(9) /* handler->: function.parameters is 1, was 1 */
 typedef int (*handle)(struct pair *, ...);
@@ -72,7 +75,7 @@ union either {
 	const char *text;
 };
 
-#if IS(11) /* owner->inner.deep: member.offset is 8, was 4 */
+#if IS(11) /* owner->inner.middle: member.offset is 4, was 8 */
 struct inner { int first, middle, deep, more; };
 #else
 struct inner { int first, deep, middle, more; };
@@ -101,12 +104,12 @@ unsigned long counter;
 typedef long whole;
 volatile whole counter;
 #elif IS(102) /* nothing: an enumeration is a number */
-long counter;
+enum { NO = -1, HUGE_ = 1L << 40 } counter;
 #else
 long counter;
 #endif
 
-#if IS(13) /* per_thread.a: type.size is 2, was 4 */
+#if IS(13) /* per_thread.more: structure.members is 3, was 2 */
 __thread struct { short a, more; int b; } per_thread;
 #else
 __thread struct { int a, b; } per_thread;
@@ -135,7 +138,7 @@ void *pointer;
 #else
 struct pair *pointer;
 #endif
-#if IS(15) /* packed.b: member.offset is 1, was 4 */
+#if IS(15) /* packed: type.size is 6, was 12 */
 struct { char a; int b; char c; } __attribute__((packed)) packed; char spare[6];
 #else
 struct { char a; int b; char c; } packed;
@@ -150,7 +153,7 @@ long as_long;
 void called(int x, struct pair *p)
 #elif IS(17) /* called(): type.size is 8, was 4 */
 int called(long x, struct pair *p)
-#elif IS(18) /* called(): function.parameters is 1, was 2 */
+#elif IS(18) /* called: function.parameters is 1, was 2 */
 int called(int x)
 #else
 int called(int x, struct pair *p)

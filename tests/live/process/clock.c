@@ -15,7 +15,34 @@
 
 int clock_calls;
 static TOTAL total;
+#ifdef HOOK
+#include <lode/live.h>
+
+/* What a hook is likely to do, and what it must not. */
+static void widen(void *now, size_t size, const void *before, size_t size_before)
+{
+	enum { WELL = 1, FAULTS, NEVER_ENDS, WAITS };
+
+	if (HOOK == FAULTS)
+		*(volatile int *)8 = 1;
+	while (HOOK == NEVER_ENDS)
+		__asm__ volatile("");
+	while (HOOK == WAITS)
+		usleep(100000000);
+	__asm__ volatile("pcmpeqb %%xmm15, %%xmm15\n\tpcmpeqb %%xmm0, %%xmm0" ::: "xmm0", "xmm15");
+	if (usleep(1) != 0 || size <= size_before)
+		return;
+	memset(now, 0, size);
+	memcpy(now, before, size_before);
+}
+LODE_LIVE_MIGRATE(total, widen);
+#endif
 static __thread int mine;
+#ifdef SWAPPED
+static struct { long last; int by, count; } rate;
+#else
+static struct { long last; int count, by; } rate;
+#endif
 
 static long bump(long by)
 {
@@ -28,6 +55,9 @@ static long bump(long by)
 #endif
 	calls++;
 	total += by;
+	rate.count++;
+	rate.by = (int)by;
+	rate.last = total != 0 ? by : rate.count;
 	return calls;
 }
 
@@ -65,7 +95,7 @@ long clock_step(void)
 
 long clock_total(void)
 {
-	return total;
+	return (long)total;
 }
 
 int clock_mine(void)

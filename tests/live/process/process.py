@@ -16,6 +16,7 @@ import tempfile
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(HERE)))
 LODE = os.path.abspath(sys.argv[1])
 LIBC = ctypes.CDLL(None, use_errno=True)
 NOBODY = 65534
@@ -46,11 +47,14 @@ def build(folder):
     def cc(*arguments):
         subprocess.run(["cc", "-O2", *arguments], cwd=folder, check=True)
     cc("-c", HERE + "/target.c", "-o", "target.o")
-    for name, flags in {"clock": [], "ten": ["-DSTEP=10"], "hundred": ["-DSTEP=100"], "wide": ["-DTOTAL=__int128"],
+    for name, flags in {"clock": ["-g"], "ten": ["-DSTEP=10"], "hundred": ["-DSTEP=100"], "wide": ["-DTOTAL=__int128"],
                         "int": ["-DSTEP=10", "-DEXTRA=int"], "long": ["-DSTEP=100", "-DEXTRA=long"],
                         "lost": ["-Dusleep=no_such_function"], "far": ["-DSTEP=10", "-mcmodel=large"], "words": ["-DSTEP=10", "-DWORDS", "-fno-builtin"],
+                        "typed": ["-g", "-DSTEP=10"], "swapped": ["-g", "-DSTEP=10", "-DSWAPPED"], "double": ["-g", "-DSTEP=10", "-DTOTAL=double"],
+                        "hook": ["-g", "-DSTEP=10", "-DTOTAL=__int128", "-DHOOK=1"], "faults": ["-DSTEP=10", "-DTOTAL=__int128", "-DHOOK=2"],
+                        "endless": ["-DSTEP=10", "-DTOTAL=__int128", "-DHOOK=3"], "waits": ["-DSTEP=10", "-DTOTAL=__int128", "-DHOOK=4"],
                         "sections": ["-DSTEP=10", "-ffunction-sections", "-fdata-sections", "-g"]}.items():
-        cc("-c", HERE + "/clock.c", "-o", name + ".o", *flags)
+        cc("-c", "-fdata-sections", HERE + "/clock.c", "-I" + ROOT + "/include", "-o", name + ".o", *flags)
     for name, flags in {"pie": [], "fixed": ["-no-pie"], "static": ["-static"], "static-pie": ["-static-pie"]}.items():
         cc("-Wl,-q", "target.o", "clock.o", "-o", name, "-pthread", *flags)
     for linker in ("lld", "gold", "mold"):
@@ -62,6 +66,7 @@ def build(folder):
                    'int main(void) { char x[2]; printf("%d\\n", clock_version()); fflush(stdout); return read(0, x, 2) != 2 || '
                    'execlp("cat", "cat", NULL); }\n')
     cc("-I" + HERE, "-Wl,-q", "execs.c", "clock.o", "-o", "execs")
+    cc("-I" + HERE, "-Wl,-q", HERE + "/spin.c", "clock.o", "-o", "spin")
     subprocess.run(["ar", "rc", "clock.a", "ten.o"], cwd=folder, check=True)
 
 
@@ -308,6 +313,59 @@ def refusals(folder):
         case("refused: nothing left behind", target.maps() != maps or wrong(target.ask(), 1))
     with Target(folder, "unprepared") as target:
         case("not linked with -q", target.lode("ten.o") != 1 or "swap-index" not in target.said)
+
+
+def types(folder):
+    """Of variables, by debug information; without it what is not compared is said."""
+    for name in ("pie", "static"):
+        with Target(folder, name) as target:
+            case("types, %s: members" % name, target.lode("swapped.o") != 1 or not re.search(r"symbol rate\.by: member: offset = 0x8 .*swap-type", target.said))
+            case("types, %s: a number" % name, target.lode("double.o") != 1 or not re.search(r"symbol total: type: encoding .*swap-type", target.said))
+            case("types, %s: dry run" % name, target.lode("--dry-run", "swapped.o") != 1 or "swap-type" not in target.said)
+            case("types, %s: the same" % name, replaced(target, target.lode("typed.o"), 10) or "by name and size alone" in target.said)
+            case("types, %s: unknown" % name, replaced(target, target.lode("hundred.o"), 100) or "variables are known by name and size alone" not in target.said)
+
+
+def migrate(folder):
+    """A hook makes the new value, in a thread that stands still; where it does not end well, everything is as it was."""
+    for name in ("pie", "fixed", "static"):
+        with Target(folder, name) as target:
+            maps, before = target.maps(), target.ask()
+            for bad in ("faults", "endless", "waits"):
+                begun = time.time()
+                status = target.lode(bad + ".o")
+                case("migrate, %s: %s" % (name, bad), status != 1 or "symbol total: " not in target.said or "swap-migrate" not in target.said or
+                     time.time() - begun > 4)
+                case("migrate, %s: %s: as it was" % (name, bad), target.maps() != maps or wrong(target.ask(), 1))
+            case("migrate, %s: dry run" % name, target.lode("--dry-run", "hook.o") != 0 or "would get new values" not in target.said)
+            case("migrate, %s: done" % name, replaced(target, target.lode("hook.o"), 10) or "1 variables have new values" not in target.said)
+            after = target.ask()
+            case("migrate, %s: the value" % name, after["total"] < before["total"] + after["steps"] - before["steps"] and "%s %s" % (before, after))
+            case("migrate, %s: another" % name, replaced(target, target.lode("hook.o"), 10) or "new values" in target.said)
+            left = target.ask()["total"]
+            case("migrate, %s: taken back" % name, replaced(target, target.lode("--rollback"), 10) or target.ask()["total"] < left)
+            case("migrate, %s: to the first" % name, replaced(target, target.lode("--rollback"), 1) or target.ask()["total"] > left)
+        # Nobody is in the old code while it happens, whatever the policy.
+        with Target(folder, name) as target:
+            target.ask("w")
+            case("migrate, %s: in use" % name, target.lode("hook.o", policy="lazy") != 1 or "swap-busy" not in target.said)
+            target.ask("g")
+            case("migrate, %s: no longer" % name, replaced(target, target.lode("hook.o"), 10))
+
+
+def vectors(folder):
+    """A thread that is in the middle of something has its vector registers back."""
+    target = subprocess.Popen([folder + "/spin"], stdout=subprocess.PIPE, text=True)
+    target.stdout.readline()
+    trouble = ""
+    for _ in range(5):
+        for arguments in (["hook.o"], ["--rollback"]):
+            run = subprocess.run([LODE, "swap", "-pwait", str(target.pid), *arguments], cwd=folder, capture_output=True, text=True)
+            trouble = trouble or (run.returncode != 0 and run.stderr) or (target.poll() is not None and "it ended with status %d" % target.poll())
+    time.sleep(0.2)
+    case("vectors", trouble or (target.poll() is not None and "it ended"))
+    target.kill()
+    target.communicate()
 
 
 def misuse(folder):
@@ -560,7 +618,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         os.chmod(folder, 0o755)
         build(folder)
-        parts = [versions, single, objects_of_all_models, names, pointers, elsewhere, stuck, policies, stopped, dry_run, no_memory, another_program, refusals, misuse, permissions, confined, dying, signals, many, lua,
+        parts = [versions, single, objects_of_all_models, names, pointers, elsewhere, stuck, policies, stopped, dry_run, no_memory, another_program, refusals, types, migrate, vectors, misuse, permissions, confined, dying, signals, many, lua,
                  watch, hostile, halfway]
         for part in parts:
             if len(sys.argv) < 3 or part.__name__ in sys.argv[2:]:

@@ -1,0 +1,209 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""types.py BUILD TYPES [PART...]: types of variables and functions, as debug information has them. The same source is the same for every compiler,
+level and edition of DWARF (shapes, sources); each change is found, and what differs is named (changes); a program's unit is replaced by
+versions whose types have changed (typed). TYPES is the program that compares two objects. Last line: N passed, N failed[, N skipped]."""
+import concurrent.futures
+import glob
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+BUILD = os.path.abspath(sys.argv[1])
+TYPES = os.path.abspath(sys.argv[2])
+PARTS = sys.argv[3:]
+LIBRARIES = [os.path.join(BUILD, p) for p in ("hosts/live/liblode-live.a", "core/liblode.a")]
+INCLUDES = ["-I" + os.path.join(ROOT, p) for p in ("include", "core", "link", "hosts/live", "tests", "tests/live")]
+COMPILERS = [c for c in ("gcc", "clang-19") if shutil.which(c)]
+SAID = re.compile(r"(\d+) variables, (\d+) functions, (\d+) unknown, (\d+) differ$")
+# What of it is not read: nothing is known then, and nothing differs.
+UNREAD = {"split": ["-gsplit-dwarf"], "compressed": ["-gz=zlib"], "none": ["-g0"]}
+VERSIONS = {
+    "other": ["-g", "-O2"], "other-level": ["-g", "-O0"], "other-dwarf": ["-gdwarf-4", "-O2"], "mute": ["-O2"],
+    "swapped": ["-g", "-O2", "-DSWAPPED"], "mute-swapped": ["-O2", "-DSWAPPED"], "larger": ["-g", "-O2", "-DLARGER"],
+    "items": ["-g", "-O2", "-DITEMS"], "far": ["-g", "-O2", "-DFAR"], "long-call": ["-g", "-O2", "-DLONG_CALL"],
+    "larger-hook": ["-g", "-O2", "-DLARGER", "-DHOOK"], "swapped-hook": ["-g", "-O2", "-DSWAPPED", "-DHOOK"],
+    "shared-hook": ["-g", "-O2", "-DSHARED"], "alone-hook": ["-g", "-O2", "-DALONE"],
+}
+LINKERS = {"gcc": ["bfd", "gold", "lld", "mold"], "clang-19": ["lld"]}
+passed = failed = skipped = 0
+
+
+def case(name, trouble):
+    global passed, failed
+    if trouble:
+        failed += 1
+        for line in trouble.splitlines()[-8:]:
+            print("FAIL %s: %s" % (name, line))
+    else:
+        passed += 1
+
+
+def skip(name, why):
+    global skipped
+    skipped += 1
+    print("SKIP %s: %s" % (name, why))
+
+
+def run(command, **more):
+    return subprocess.run(command, capture_output=True, text=True, errors="replace", **more)
+
+
+def compile_one(out, compiler, source, flags):
+    done = run([compiler, "-w", "-c", *([] if source.endswith(".cc") else ["-std=gnu11"]), *flags, *INCLUDES, source, "-o", out])
+    if done.returncode:
+        raise RuntimeError("%s: %s" % (source, done.stderr))
+    return out
+
+
+def compare(old, new):
+    """(what differs, variables and functions that were compared, those that are not known)"""
+    done = run([TYPES, old, new])
+    lines = done.stdout.splitlines()
+    said = SAID.match(lines[-1]) if lines else None
+    if not said:
+        raise RuntimeError("%s: %s" % (new, done.stdout + done.stderr))
+    return lines[:-1], int(said.group(1)), int(said.group(2)), int(said.group(3))
+
+
+def ways(compilers=None):
+    for compiler in compilers or COMPILERS:
+        for level in ("-O0", "-O2"):
+            for edition in (["-gdwarf-2"], ["-gdwarf-3"], ["-gdwarf-4"], ["-gdwarf-5"], ["-gdwarf-5", "-gdwarf64"]):
+                yield compiler, [level, *edition]
+
+
+def shapes(folder):
+    source = HERE + "/shapes.c"
+    objects = {}
+    for compiler, flags in ways():
+        name = " ".join([compiler, *flags])
+        objects[name] = compile_one("%s/%s.o" % (folder, name.replace(" ", "")), compiler, source, flags)
+    for old in objects:
+        trouble = []
+        for new in objects:
+            differing, variables, functions, unknown = compare(objects[old], objects[new])
+            if differing or variables < 15 or functions != 2 or unknown:
+                trouble.append("%s: %d variables, %d functions, %d unknown %s" % (new, variables, functions, unknown, " ".join(differing)))
+        case("shapes, " + old, "\n".join(trouble))
+    first = next(iter(objects.values()))
+    for compiler in COMPILERS:
+        for edition in ("-gdwarf-4", "-gdwarf-5"):
+            done = compare(first, compile_one(folder + "/apart.o", compiler, source, [edition, "-fdebug-types-section"]))
+            case("shapes, types apart, %s %s" % (compiler, edition), str(done) if done[0] or done[1] < 5 else "")
+    for name, flags in UNREAD.items():
+        done = compare(first, compile_one(folder + "/unread.o", COMPILERS[0], source, ["-g", *flags]))
+        case("shapes, " + name, "" if done[:3] == ([], 0, 0) and done[3] >= 15 else str(done))
+
+
+def changes(folder):
+    source = HERE + "/shapes.c"
+    with open(source) as file:
+        said = {int(n): text for n, text in re.findall(r"IS\((\d+)\) /\* (.*) \*/$", file.read(), re.M)}
+    for compiler in COMPILERS:
+        for other in COMPILERS:
+            old = compile_one(folder + "/old.o", compiler, source, ["-g", "-O2"])
+            for change, text in said.items():
+                new = compile_one(folder + "/new.o", other, source, ["-g", "-O2", "-DCHANGE=%d" % change])
+                differing = compare(old, new)[0]
+                right = not differing if text.startswith("nothing") else text in differing
+                case("change %d, %s to %s" % (change, compiler, other), "" if right else "%s; not %s" % (differing, text))
+
+
+def sources(folder):
+    """Units of this project and others, by two compilers, at two levels and with two editions."""
+    files = [f for part in ("core", "core/arch", "link", "link/arch", "start", "hosts/live") for f in sorted(glob.glob("%s/%s/*.c" % (ROOT, part)))]
+    files += sorted(glob.glob(ROOT + "/tests/link/features/*.cc"))
+
+    def one(file):
+        objects = []
+        for i, (compiler, flags) in enumerate((c, f) for c in COMPILERS for f in (["-O0", "-gdwarf-4"], ["-O2", "-gdwarf-5"])):
+            name = {"gcc": "g++", "clang-19": "clang++-19"}[compiler] if file.endswith(".cc") else compiler
+            objects.append(compile_one("%s/%s%d.o" % (folder, file.replace("/", "_"), i), name, file, flags))
+        results = [compare(old, new) for i, old in enumerate(objects) for new in objects[i + 1:]]
+        for o in objects:
+            os.unlink(o)
+        return file, results
+
+    variables = functions = unknown = 0
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        for file, results in pool.map(one, files):
+            case("sources, " + os.path.relpath(file, ROOT), "\n".join(line for r in results for line in r[0]))
+            variables += sum(r[1] for r in results)
+            functions += sum(r[2] for r in results)
+            unknown += sum(r[3] for r in results)
+    print("%d files: %d comparisons of variables, %d of functions, %d of which are not known on a side" % (len(files), variables, functions, unknown))
+    case("sources: something was compared", "" if variables > 100 and functions > 1000 else "%d %d" % (variables, functions))
+
+
+def typed_objects(folder, compiler, flags):
+    source = HERE + "/typed.c"
+    flags = [*flags, "-fdata-sections"]
+    compile_one(folder + "/typed1.o", compiler, source, [*flags, "-g", "-O2", "-DV=1"])
+    for name, more in VERSIONS.items():
+        compile_one("%s/%s.o" % (folder, name), compiler, source, [*flags, *more, "-DV=2"])
+    compile_one(folder + "/largest-hook.o", compiler, source, [*flags, "-g", "-O2", "-DV=3", "-DLARGEST", "-DHOOK"])
+    compile_one(folder + "/other-compiler.o", COMPILERS[-1] if compiler == COMPILERS[0] else COMPILERS[0], source, [*flags, "-g", "-O2", "-DV=2"])
+    return compile_one(folder + "/typed_main.o", compiler, HERE + "/typed_main.c", [*flags, "-O1"])
+
+
+def typed_program(title, folder, compiler, flags):
+    program = folder + "/typed"
+    done = run([compiler, *flags, "-Wl,-q", "-Wl,-z,now", folder + "/typed_main.o", folder + "/typed1.o", *LIBRARIES, "-pthread", "-o", program])
+    if done.returncode:
+        return case(title, done.stderr)
+    for name in run([program]).stdout.split():
+        done = run([program, name, folder], timeout=120)
+        case("%s, %s" % (title, name), "" if done.returncode == 0 else done.stdout + done.stderr + "status %d" % done.returncode)
+    return try_stripped(title, program, folder)
+
+
+def try_stripped(title, program, folder):
+    """The index has the types."""
+    command = os.path.join(BUILD, "lode")
+    if not os.access(command, os.X_OK):
+        return skip(title + ", stripped", "there is no command")
+    done = run([command, "index", program])
+    if done.returncode == 0:
+        done = run(["strip", "--strip-all", program])
+    case(title + ", index", done.stderr)
+    for name in run([program]).stdout.split():
+        done = run([program, name, folder], timeout=120)
+        case("%s, stripped, %s" % (title, name), "" if done.returncode == 0 else done.stdout + done.stderr)
+    return None
+
+
+def typed(folder):
+    for compiler in COMPILERS:
+        for kind, flags, link in (("pie", ["-fPIE"], ["-pie"]), ("plain", ["-fno-pie"], ["-no-pie"])):
+            typed_objects(folder, compiler, flags)
+            for linker in LINKERS[compiler]:
+                title = "typed, %s %s %s" % (compiler, kind, linker)
+                if shutil.which("ld." + linker):
+                    typed_program(title, folder, compiler, [*link, "-fuse-ld=" + linker])
+                else:
+                    skip(title, "no such linker")
+
+
+def main():
+    for part in (shapes, changes, sources, typed):
+        if PARTS and part.__name__ not in PARTS:
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                part(folder)
+            except RuntimeError as error:
+                case(part.__name__, str(error))
+    for compiler in ("gcc", "clang-19"):
+        if compiler not in COMPILERS:
+            skip(compiler, "it is not installed")
+    print("%d passed, %d failed" % (passed, failed) + (", %d skipped" % skipped if skipped else ""))
+    return 1 if failed else 0
+
+
+sys.exit(main())

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""types.py BUILD TYPES [PART...]: types of variables and functions, as debug information has them. The same source is the same for every compiler,
+"""types.py BUILD TYPES HOSTILE [PART...]: types of variables and functions, as debug information has them. The same source is the same for every compiler,
 level and edition of DWARF (shapes, sources); each change is found, and what differs is named (changes); a program's unit is replaced by
-versions whose types have changed (typed). TYPES is the program that compares two objects. Last line: N passed, N failed[, N skipped]."""
+versions whose types have changed (typed); debug information that was changed does no harm (hostile). TYPES is the program that compares two
+objects, HOSTILE the one that changes one. Last line: N passed, N failed[, N skipped]."""
 import concurrent.futures
 import glob
 import os
@@ -16,9 +17,11 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 BUILD = os.path.abspath(sys.argv[1])
 TYPES = os.path.abspath(sys.argv[2])
-PARTS = sys.argv[3:]
+HOSTILE = os.path.abspath(sys.argv[3])
+PARTS = sys.argv[4:]
 LIBRARIES = [os.path.join(BUILD, p) for p in ("hosts/live/liblode-live.a", "core/liblode.a")]
-INCLUDES = ["-I" + os.path.join(ROOT, p) for p in ("include", "core", "link", "hosts/live", "tests", "tests/live")]
+# (hosts/live has the system's <link.h>.)
+INCLUDES = {"link": ["include", "core"], "core": ["include", "core"], "start": ["include", "start"], "hosts": ["include"], "tests": ["include", "tests", "tests/live"]}
 COMPILERS = [c for c in ("gcc", "clang-19") if shutil.which(c)]
 SAID = re.compile(r"(\d+) variables, (\d+) functions, (\d+) unknown, (\d+) differ$")
 # What of it is not read: nothing is known then, and nothing differs.
@@ -55,7 +58,8 @@ def run(command, **more):
 
 
 def compile_one(out, compiler, source, flags):
-    done = run([compiler, "-w", "-c", *([] if source.endswith(".cc") else ["-std=gnu11"]), *flags, *INCLUDES, source, "-o", out])
+    includes = ["-I" + os.path.join(ROOT, p) for p in INCLUDES[os.path.relpath(source, ROOT).split("/")[0]]]
+    done = run([compiler, "-w", "-c", *([] if source.endswith(".cc") else ["-std=gnu11"]), *flags, *includes, source, "-o", out])
     if done.returncode:
         raise RuntimeError("%s: %s" % (source, done.stderr))
     return out
@@ -190,8 +194,16 @@ def typed(folder):
                     skip(title, "no such linker")
 
 
+def hostile(folder):
+    for compiler in COMPILERS:
+        for edition in ("2", "4", "5"):
+            file = compile_one(folder + "/hostile.o", compiler, HERE + "/shapes.c", ["-O1", "-gdwarf-" + edition])
+            done = run([HOSTILE, file, os.environ.get("CHANGES", "0/20")])
+            case("hostile, %s -gdwarf-%s" % (compiler, edition), "" if done.returncode == 0 else (done.stdout + done.stderr)[-2000:])
+
+
 def main():
-    for part in (shapes, changes, sources, typed):
+    for part in (shapes, changes, sources, typed, hostile):
         if PARTS and part.__name__ not in PARTS:
             continue
         with tempfile.TemporaryDirectory() as folder:

@@ -232,7 +232,7 @@ void rule_SWAP_FILE(struct bad *b)
 	CHECK_EQ(again.nsymbols, known.nsymbols);
 	bytes[8]++;
 	b->status = lode_index_read(&again, &(struct lode_index_bytes){bytes, size}, memory, sizeof memory, &b->why);
-	want(b, LODE_FIELD_INDEX_EDITION, 2, 1);
+	want(b, LODE_FIELD_INDEX_EDITION, 3, 2);
 }
 
 void rule_SWAP_NOTHING(struct bad *b)
@@ -266,6 +266,88 @@ void rule_SWAP_SIZE(struct bad *b)
 	plan(b);
 	want(b, LODE_FIELD_SWAP_DATUM, 8, 4);
 	CHECK_EQ(swap.account.datum.size, 1);
+}
+
+/** Debug information of v, whose type has an encoding, and of f, whose parameter has a size; where their addresses stand. */
+enum { V_AT = 25, F_AT = 34 };
+static uint32_t describe(struct object *o, unsigned char encoding, unsigned char size)
+{
+	static const unsigned char abbrevs[] = {
+		1, 0x11, 1, 0, 0,
+		2, 0x34, 0, 0x49, 0x13, 0x02, 0x18, 0, 0,
+		3, 0x24, 0, 0x0b, 0x0b, 0x3e, 0x0b, 0, 0,
+		4, 0x2e, 1, 0x11, 0x01, 0x49, 0x13, 0x27, 0x19, 0, 0,
+		5, 0x05, 0, 0x49, 0x13, 0, 0,
+		0,
+	};
+	unsigned char info[53] = {[0] = 49, [4] = 4, [10] = 8, 1, 3, 4, encoding, 3, size, 5, 2, 12, [23] = 9, 3};
+	uint32_t section;
+
+	object_put(info + V_AT, DATA, 8);
+	info[F_AT - 1] = 4;
+	object_put(info + F_AT, TEXT + 16, 8);
+	info[F_AT + 8] = 12;
+	info[F_AT + 12] = 5;
+	info[F_AT + 13] = 15;
+	section = object_section(o, ".debug_info", 1, 0);
+	object_bytes(o, section, info, sizeof info);
+	object_bytes(o, object_section(o, ".debug_abbrev", 1, 0), abbrevs, sizeof abbrevs);
+	return section;
+}
+
+/** Of the new object: it begins with f and v. */
+static void describe_object(unsigned char encoding, unsigned char size)
+{
+	uint32_t f = symbol(&object, "f", OBJECT_INFO(1, FUNC), 1, 0), v = symbol(&object, "v", OBJECT_INFO(1, DATUM), 2, 0);
+	uint32_t relas = object_relas(&object, describe(&object, encoding, size));
+
+	object_rela(&object, relas, V_AT, OBJECT_RELA(v, R_64), 0);
+	object_rela(&object, relas, F_AT, OBJECT_RELA(f, R_64), 0);
+}
+
+/** An int becomes a float. */
+void rule_SWAP_TYPE(struct bad *b)
+{
+	begin();
+	describe(&built, 5, 4);
+	describe_object(5, 4);
+	plan(b);
+	CHECK_EQ(b->status, LODE_OK);
+	CHECK_EQ(swap.account.ntyped, 1);
+	begin();
+	describe(&built, 5, 4);
+	describe_object(4, 4);
+	plan(b);
+	want(b, LODE_FIELD_SWAP_ENCODING, 4, 5);
+	CHECK_EQ(swap.account.datum.size, 1);
+}
+
+/** A parameter becomes longer. */
+void rule_SWAP_CALL(struct bad *b)
+{
+	begin();
+	describe(&built, 5, 4);
+	describe_object(5, 8);
+	plan(b);
+	want(b, LODE_FIELD_SWAP_TYPE_SIZE, 8, 4);
+	CHECK_STR(swap.account.path, "()");
+}
+
+/** A hook, and a host that cannot call it. */
+void rule_SWAP_MIGRATE(struct bad *b)
+{
+	uint32_t f, v, relas, hooks;
+
+	begin();
+	f = symbol(&object, "f", OBJECT_INFO(1, FUNC), 1, 0);
+	v = symbol(&object, "v", OBJECT_INFO(1, DATUM), 2, 0);
+	object_put(object.symbols + v * 24 + 16, 8, 8);
+	hooks = object_zeros(&object, ".lode.migrate", OBJECT_WA, 16);
+	relas = object_relas(&object, hooks);
+	object_rela(&object, relas, 0, OBJECT_RELA(v, R_64), 0);
+	object_rela(&object, relas, 8, OBJECT_RELA(f, R_64), 0);
+	plan(b);
+	want(b, LODE_FIELD_SWAP_DATUM, 8, 4);
 }
 
 void rule_SWAP_AMBIGUOUS(struct bad *b)

@@ -65,6 +65,11 @@ static bool take_relas(struct lode_dwarf *dwarf, struct dwarf_part *part, const 
 	return is_ascending(part);
 }
 
+static bool has_size(const struct dwarf_part *part)
+{
+	return part->size > 0 && part->size <= UINT32_MAX;
+}
+
 bool lode_dwarf_open_(struct lode_dwarf *dwarf, const struct lode_image *image)
 {
 	static const char *const names[DWARF_SECTIONS] = {
@@ -85,8 +90,7 @@ bool lode_dwarf_open_(struct lode_dwarf *dwarf, const struct lode_image *image)
 			return false;
 		dwarf->budget += STEPS_A_BYTE * dwarf->parts[i].size;
 	}
-	return dwarf->parts[DWARF_INFO].size > 0 && dwarf->parts[DWARF_INFO].size <= UINT32_MAX && dwarf->parts[DWARF_ABBREV].size > 0 &&
-		dwarf->parts[DWARF_ABBREV].size <= UINT32_MAX;
+	return has_size(&dwarf->parts[DWARF_INFO]) && has_size(&dwarf->parts[DWARF_ABBREV]);
 }
 
 bool lode_dwarf_spend_(struct lode_dwarf *dwarf, uint64_t steps)

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* An entry's offset comes in; what its attributes say of types, names and places goes out. Ref: DWARF-5 7.5.4 "Attribute Encodings",
- * 7.5.6 "Form Encodings". */
+/* An entry's offset comes in; what its attributes say of types, names and places goes out. Ref: DWARF-5 7.5.4 "Attribute
+ * Encodings", 7.5.6 "Form Encodings". */
 #include "dwarf.h"
 
 enum {
 	AT_SIBLING = 0x01, AT_LOCATION = 0x02, AT_NAME = 0x03, AT_BYTE_SIZE = 0x0b, AT_BIT_OFFSET = 0x0c, AT_BIT_SIZE = 0x0d,
 	AT_LOW_PC = 0x11, AT_CONST_VALUE = 0x1c, AT_PROTOTYPED = 0x27, AT_UPPER_BOUND = 0x2f, AT_ABSTRACT_ORIGIN = 0x31,
 	AT_ARTIFICIAL = 0x34, AT_COUNT = 0x37, AT_MEMBER_LOCATION = 0x38, AT_DECLARATION = 0x3c, AT_ENCODING = 0x3e,
-	AT_EXTERNAL = 0x3f, AT_SPECIFICATION = 0x47, AT_TYPE = 0x49, AT_SIGNATURE = 0x69, AT_DATA_BIT_OFFSET = 0x6b, AT_STR_OFFSETS_BASE = 0x72,
-	AT_ADDR_BASE = 0x73, AT_GNU_ADDR_BASE = 0x2133,
+	AT_EXTERNAL = 0x3f, AT_SPECIFICATION = 0x47, AT_TYPE = 0x49, AT_SIGNATURE = 0x69, AT_DATA_BIT_OFFSET = 0x6b,
+	AT_STR_OFFSETS_BASE = 0x72, AT_ADDR_BASE = 0x73, AT_GNU_ADDR_BASE = 0x2133,
 };
 
 enum { OP_PLUS_UCONST = 0x23 };

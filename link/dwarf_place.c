@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* An entry comes in; its name goes out, or where the variable lies that it describes. Ref: DWARF-5 2.6.1 "Single Location Descriptions",
- * 7.5.5 "Classes and Forms" (string), 7.7.1 "Operation Expressions". */
+/* An entry comes in; its name goes out, or where the variable lies that it describes. Ref: DWARF-5 2.6.1 "Single Location
+ * Descriptions", 7.5.5 "Classes and Forms" (string), 7.7.1 "Operation Expressions". */
 #include "dwarf.h"
 
 enum { OP_ADDR = 0x03, OP_CONST8U = 0x0e, OP_PLUS_UCONST = 0x23, OP_TLS = 0x9b, OP_ADDRX = 0xa1, OP_CONSTX = 0xa2,

@@ -70,7 +70,8 @@ static void take_symbols(struct in *in, struct lode_index *index)
 		symbol->constant = type & 16;
 		symbol->unit = unit == 0 ? LODE_NO_INDEX : (uint32_t)(unit - 1);
 		shape = take_number(in);
-		in->bad = in->bad || name.size == 0 || type > 31 || unit > index->nunits || (shape > 0 && shape >= index->types.ntypes);
+		in->bad = in->bad || name.size == 0 || type > 31 || unit > index->nunits ||
+			(shape > 0 && shape >= index->types.ntypes);
 		if (index->types.ntypes > 0 && !in->bad)
 			index->types.of[i] = (uint32_t)shape;
 	}
@@ -114,7 +115,8 @@ static void take_types(struct in *in, struct lode_types *types)
 		type->size = take_number(in);
 		type->target = take_type_number(in, types);
 		count = take_number(in);
-		in->bad = in->bad || type->kind >= TYPE_KINDS || count > types->nparts - parts || (i == 0 && type->kind != TYPE_UNKNOWN);
+		in->bad = in->bad || type->kind >= TYPE_KINDS || count > types->nparts - parts ||
+			(i == 0 && type->kind != TYPE_UNKNOWN);
 		type->nparts = in->bad ? 0 : (uint32_t)count;
 		parts += type->nparts;
 	}

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A variable or a table of addresses of the new code comes in; where the program has it already goes out, or why it cannot stay there. */
+/* A variable or a table of addresses of the new code comes in; where the program has it already goes out, or why it cannot stay
+ * there. */
 #include "types.h"
 
 uint64_t lode_swap_run_addr_(const struct lode_program *program, const struct lode_index_symbol *symbol)

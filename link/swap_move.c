@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Variables whose size or type has changed come in, and the hooks of the new code that know what becomes of their values; each begins
- * anew, and gets its value before anything refers to it. */
+/* Variables whose size or type has changed come in, and the hooks of the new code that know what becomes of their values; each
+ * begins anew, and gets its value before anything refers to it. */
 #include "types.h"
 
 /* struct lode_live_hook of <lode/live.h>: addresses of the variable and of the function. */
@@ -77,10 +77,10 @@ bool lode_swap_add_move_(struct lode_swap *swap, const struct lode_link_datum *d
 	return true;
 }
 
-static int refuse(struct lode_swap *swap, const struct lode_swap_move *move, enum lode_field field, uint64_t value, struct lode_diag *why)
+static int refuse(struct lode_swap *swap, const struct lode_swap_move *move, struct lode_diag place, struct lode_diag *why)
 {
 	swap->account.datum = move->name;
-	return lode_refuse_(why, LODE_RULE_SWAP_MIGRATE, lode_nowhere_(field, value, 0));
+	return lode_refuse_(why, LODE_RULE_SWAP_MIGRATE, place);
 }
 
 /* The function is of the new code. */
@@ -96,7 +96,7 @@ static int find_function(struct lode_swap *swap, struct lode_swap_move *move, st
 		move->function = le64(link->view_ + move->unit_->sections[section].addr + at + HOOK_FUNCTION);
 	if (move->function - text->addr < text->size)
 		return LODE_OK;
-	return refuse(swap, move, LODE_FIELD_SWAP_FUNCTION, move->function, why);
+	return refuse(swap, move, lode_nowhere_(LODE_FIELD_SWAP_FUNCTION, move->function, 0), why);
 }
 
 /* Only those that other units can name. */
@@ -127,7 +127,7 @@ static int check_uses(struct lode_swap *swap, struct lode_diag *why)
 			return lode_refuse_(why, LODE_RULE_SWAP_READ, lode_nowhere_(LODE_FIELD_SWAP_SITE, site.addr, 0));
 		move = lode_swap_moved_at_(swap, lode_swap_target_(&site, bytes) - (uint64_t)site.addend);
 		if (move)
-			return refuse(swap, move, LODE_FIELD_SWAP_SITE, site.addr, why);
+			return refuse(swap, move, lode_nowhere_(LODE_FIELD_SWAP_SITE, site.addr, 0), why);
 	}
 	return LODE_OK;
 }
@@ -148,6 +148,6 @@ int lode_swap_moves_run_(struct lode_swap *swap, struct lode_diag *why)
 
 	for (const struct lode_swap_move *move = swap->moves_; move; move = move->next_)
 		if (host->migrate(host->host, move) != 0)
-			return refuse(swap, move, LODE_FIELD_SWAP_FUNCTION, move->function, why);
+			return refuse(swap, move, lode_nowhere_(LODE_FIELD_SWAP_FUNCTION, move->function, 0), why);
 	return LODE_OK;
 }

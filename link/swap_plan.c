@@ -157,6 +157,15 @@ static int add_doors(struct planning *planning)
 	return status;
 }
 
+/* What is left of the work space the host may take away afterwards, and later versions are compared with these. */
+static void read_types(struct lode_link *link)
+{
+	uint32_t type;
+
+	for (struct lode_link_unit *unit = link->units_.first; unit; unit = unit->next)
+		lode_unit_types_(&type, link, unit, 0);
+}
+
 int lode_swap_plan(struct lode_swap *swap, struct lode_diag *why)
 {
 	struct planning planning = {.swap = swap, .window = {.host = &swap->program->host}, .why = why};
@@ -165,6 +174,7 @@ int lode_swap_plan(struct lode_swap *swap, struct lode_diag *why)
 
 	if (status != LODE_OK)
 		return status;
+	read_types(swap->link);
 	left = swap->link->options_.memory_size - swap->link->memory_used;
 	swap->max_stores_ = (uint32_t)min_u64(left / sizeof *swap->stores, UINT32_MAX);
 	swap->stores = lode_link_keep_(swap->link, 0, why);

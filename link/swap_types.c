@@ -104,11 +104,15 @@ static bool index_place(uint64_t *key, const void *host, const struct dwarf_plac
 
 void lode_index_types_(struct lode_index *index, const struct lode_image *image, void *memory, size_t size)
 {
-	const struct types_input input = {.image = image, .memory = memory, .size = size, .nsymbols = index->nsymbols, .host = index,
-		.key = index_key, .place = index_place};
+	const struct types_input input = {.image = image, .memory = memory, .size = size, .nsymbols = index->nsymbols,
+		.host = index, .key = index_key, .place = index_place};
 
-	if (lode_types_read_(&index->types, &input) == 0)
+	uint64_t taken = lode_types_read_(&index->types, &input);
+
+	if (taken == 0)
 		index->types = (struct lode_types){.ntypes = 0};
+	else
+		lode_types_merge_(&index->types, (unsigned char *)memory + taken, size - taken);
 }
 
 uint32_t lode_index_type_(const struct lode_index *index, const struct lode_index_symbol *symbol)

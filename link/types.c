@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A file with debug information and its symbols come in; the type of each variable and function goes out, as far as it is known. What
- * cannot be read leaves types unknown, and is no error. */
+/* A file with debug information and its symbols come in; the type of each variable and function goes out, as far as it is known.
+ * What cannot be read leaves types unknown, and is no error. */
 #include "types.h"
 
 struct counts {
@@ -109,7 +109,7 @@ static void enter_symbols(struct types_reader *reader)
 static void bind(struct types_reader *reader, uint64_t key, const struct dwarf_die *die)
 {
 	const struct types_input *input = reader->input;
-	bool known = false;
+	bool known = false, is_function = die->tag == TAG_SUBPROGRAM;
 	uint32_t type = TYPE_NONE;
 
 	for (uint32_t i = *head_of(reader, key); i != 0; i = reader->next[i - 1]) {
@@ -120,7 +120,7 @@ static void bind(struct types_reader *reader, uint64_t key, const struct dwarf_d
 		if (reader->types->of[i - 1] != TYPE_NONE || !input->key(&other, input->host, i - 1) || other != key)
 			continue;
 		if (!known)
-			type = die->tag == TAG_SUBPROGRAM ? lode_types_function_(reader, die) : lode_types_of_variable_(reader, die);
+			type = is_function ? lode_types_function_(reader, die) : lode_types_of_variable_(reader, die);
 		known = true;
 		reader->types->of[i - 1] = type;
 	}
@@ -133,7 +133,8 @@ static void see(void *host, struct types_reader *reader, const struct dwarf_die 
 	uint64_t key;
 
 	(void)host;
-	if (die->tag == TAG_VARIABLE && lode_dwarf_place_(&place, &reader->unit, die) && input->place(&key, input->host, &place, false))
+	if (die->tag == TAG_VARIABLE && lode_dwarf_place_(&place, &reader->unit, die) &&
+		input->place(&key, input->host, &place, false))
 		bind(reader, key, die);
 	if (die->tag != TAG_SUBPROGRAM || !die->has_low)
 		return;

@@ -40,6 +40,9 @@ struct types_input {
 /* types.c: bytes of the memory that the types took; 0: there are none that can be read. */
 uint64_t lode_types_read_(struct lode_types *types, const struct types_input *input);
 
+/* types_merge.c: those that are alike become one, if the memory is enough for that. */
+void lode_types_merge_(struct lode_types *types, void *memory, uint64_t size);
+
 /* types_read.c: units of a file, their types as they are needed. */
 struct types_reader {
 	struct lode_types *types;

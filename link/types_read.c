@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Entries of a unit that describe types come in; types go out, each once, as far as something refers to them. Names of types, typedefs,
- * const and the like are nothing that data could tell. Ref: DWARF-5 5 "Type Entries", 3.3 "Subroutine Entries". */
+/* Entries of a unit that describe types come in; types go out, each once, as far as something refers to them. Names of types,
+ * typedefs, const and the like are nothing that data could tell. Ref: DWARF-5 5 "Type Entries", 3.3 "Subroutine Entries". */
 #include "types.h"
 
 enum { LONGEST_CHAIN = 64, BITS = 8 };
@@ -175,8 +175,11 @@ static void take_member(struct types_reader *reader, const struct dwarf_die *mem
 
 static void take_enumerator(struct types_reader *reader, const struct dwarf_die *enumerator)
 {
-	struct lode_type_part *part = enumerator->tag == TAG_ENUMERATOR && enumerator->value != DWARF_NONE ? add_part(reader) : NULL;
+	struct lode_type_part *part;
 
+	if (enumerator->tag != TAG_ENUMERATOR || enumerator->value == DWARF_NONE)
+		return;
+	part = add_part(reader);
 	if (!part)
 		return;
 	part->offset = enumerator->value;
@@ -189,6 +192,9 @@ static void take_parameter(struct lode_type *type, struct types_reader *reader, 
 
 	if (parameter->tag == TAG_MORE)
 		type->detail |= TYPE_VARIADIC;
+	/* Behind the object that a member function is called for, compilers may have some of their own. */
+	if (parameter->artificial && reader->types->nparts > type->first)
+		return;
 	part = parameter->tag == TAG_PARAMETER ? add_part(reader) : NULL;
 	if (part)
 		part->type = lode_types_of_variable_(reader, parameter);

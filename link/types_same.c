@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* A type of the program and one of its new code come in; whether data of the one are data of the other goes out, and if not, which part
- * differs first. What is not known on either side, or only declared, is like anything; types that refer to themselves are looked at
- * once. */
+/* A type of the program and one of its new code come in; whether data of the one are data of the other goes out, and if not, which
+ * part differs first. What is not known on either side, or only declared, is like anything; types that refer to themselves are
+ * looked at once. */
 #include "types.h"
 
 enum { PAIRS_A_TYPE = 4, PAIRS_MORE = 64, DEEPEST = 16, NEARBY = 64 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Variables and functions of every kind of type; -DCHANGE=N changes one thing each. Behind IS(N) stands what is said of it, or "nothing":
- * then it is no change of the type. */
+/* Variables and functions of every kind of type; -DCHANGE=N changes one thing each. Behind IS(N) stands what is said of it, or
+ * "nothing": then it is no change of the type. */
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>

@@ -35,6 +35,9 @@ struct far { int b, a; };
 struct far { int a, b; };
 #endif
 static struct far *reach;
+#ifdef EXTRA
+static struct { int EXTRA; } extra;
+#endif
 #ifdef SHARED
 long shared[2];
 #else
@@ -100,6 +103,10 @@ int typed_version(void)
 /* Otherwise compilers make other variables of these. */
 void *typed_where(int which)
 {
+#ifdef EXTRA
+	if (which == 2)
+		return &extra;
+#endif
 	return which ? (void *)&where : (void *)&reach;
 }
 
@@ -135,6 +142,9 @@ void typed_step(void)
 	if (!reach)
 		reach = calloc(1, sizeof *reach);
 	reach->a += 3;
+#ifdef EXTRA
+	extra.a += extra.b;
+#endif
 }
 
 int typed_list(void)

@@ -73,6 +73,9 @@ static void test_refused(void)
 	refused("larger", LODE_RULE_SWAP_SIZE, "where", "");
 	CHECK_EQ(why.value, 16);
 	CHECK_EQ(why.limit, 8);
+	CHECK_EQ(replace("extra"), LODE_OK);
+	CHECK_EQ(self.account.nnew, 1);
+	refused("extra-swapped", LODE_RULE_SWAP_TYPE, "extra", ".b");
 	CHECK_EQ(replace("other"), LODE_OK);
 	refused("swapped", LODE_RULE_SWAP_TYPE, "where", ".y");
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* types A.o B.o: two objects of one source file; the types of all variables and functions that both have are compared, by name. Says
- * how many there are, and which differ. */
+/* types A.o B.o: two objects of one source file; the types of all variables and functions that both have are compared, by name.
+ * Says how many there are, and which differ. */
 #include <link/types.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -102,8 +102,9 @@ static void compare(struct object *old, struct object *now, uint32_t index)
 	if (lode_types_same_(&difference, &now->unit->types->comparing, types, was, is))
 		return;
 	differing++;
-	printf("%.*s%s: %s.%s is %llu, was %llu\n", (int)name.size, name.at, difference.path, lode_field_structure(difference.field),
-		lode_field_name(difference.field), (unsigned long long)difference.now, (unsigned long long)difference.old);
+	printf("%.*s%s: %s.%s is %llu, was %llu\n", (int)name.size, name.at, difference.path,
+		lode_field_structure(difference.field), lode_field_name(difference.field), (unsigned long long)difference.now,
+		(unsigned long long)difference.old);
 }
 
 int main(int argc, char **argv)

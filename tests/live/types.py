@@ -29,6 +29,7 @@ UNREAD = {"split": ["-gsplit-dwarf"], "compressed": ["-gz=zlib"], "none": ["-g0"
 VERSIONS = {
     "other": ["-g", "-O2"], "other-level": ["-g", "-O0"], "other-dwarf": ["-gdwarf-4", "-O2"], "mute": ["-O2"],
     "swapped": ["-g", "-O2", "-DSWAPPED"], "mute-swapped": ["-O2", "-DSWAPPED"], "larger": ["-g", "-O2", "-DLARGER"],
+    "extra": ["-g", "-O2", "-DEXTRA=a,b"], "extra-swapped": ["-g", "-O2", "-DEXTRA=b,a"],
     "items": ["-g", "-O2", "-DITEMS"], "far": ["-g", "-O2", "-DFAR"], "long-call": ["-g", "-O2", "-DLONG_CALL"],
     "larger-hook": ["-g", "-O2", "-DLARGER", "-DHOOK"], "swapped-hook": ["-g", "-O2", "-DSWAPPED", "-DHOOK"],
     "shared-hook": ["-g", "-O2", "-DSHARED"], "alone-hook": ["-g", "-O2", "-DALONE"],

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Any bytes as an object -> its types, with every promise checked that can be: all numbers in bounds, a type is the same as itself, and
- * comparing others comes to an end. */
+/* Any bytes as an object -> its types, with every promise checked that can be: all numbers in bounds, a type is the same as itself,
+ * and comparing others comes to an end. */
 #ifndef LODE_TESTS_LIVE_TYPES_TRY_H
 #define LODE_TESTS_LIVE_TYPES_TRY_H
 
@@ -47,6 +47,18 @@ static inline void types_try_pair(struct lode_link_types *types, uint32_t was, u
 	types_must(memchr(difference.path, '\0', sizeof difference.path) != NULL);
 }
 
+static inline void types_try_merge(struct lode_types *types)
+{
+	size_t size = 64 * (size_t)types->ntypes + 1024;
+	void *memory = malloc(size);
+	uint32_t before = types->ntypes;
+
+	types_must(memory != NULL);
+	lode_types_merge_(types, memory, size);
+	types_must(types->ntypes <= before);
+	free(memory);
+}
+
 static inline void types_try_unit(struct types_result *r, struct lode_link *link, struct lode_link_unit *unit)
 {
 	uint32_t type, last = TYPE_NONE;
@@ -60,8 +72,11 @@ static inline void types_try_unit(struct types_result *r, struct lode_link *link
 		types_try_pair(unit->types, last, type);
 		last = type;
 	}
-	if (unit->nsymbols > 0)
-		types_try_table(r, &unit->types->types);
+	if (unit->nsymbols == 0)
+		return;
+	types_try_table(r, &unit->types->types);
+	types_try_merge(&unit->types->types);
+	types_try_table(r, &unit->types->types);
 }
 
 static inline struct types_result types_try_once(const void *bytes, size_t size)

@@ -66,7 +66,7 @@ uint32_t lode_types_function_(struct types_reader *reader, const struct dwarf_di
 struct types_pair {
 	uint32_t old, now, from, part;
 };
-enum { TYPES_ROOT = UINT32_MAX };
+#define TYPES_ROOT UINT32_MAX
 
 /* What was compared; pairs that were found equal are not looked at again. */
 struct types_comparing {

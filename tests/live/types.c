@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* types A.o B.o: two objects of one source file; the types of all variables and functions that both have are compared, by name.
  * Says how many there are, and which differ. */
-#include <link/types.h>
+#include "link/types.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

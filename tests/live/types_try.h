@@ -4,7 +4,7 @@
 #ifndef LODE_TESTS_LIVE_TYPES_TRY_H
 #define LODE_TESTS_LIVE_TYPES_TRY_H
 
-#include <link/types.h>
+#include "link/types.h"
 #include <stdlib.h>
 #include <string.h>
 

@@ -82,10 +82,13 @@ static int take_once(struct lode_link *link, struct lode_link_section *section, 
 {
 	const struct lode_link_unit *unit = section->unit;
 	uint32_t at = unit->image.sections[section->index].name;
-	struct lode_link_text name = {.at = unit->names + at, .size = at < unit->names_size ? unit->names_size - at : 0};
+	struct lode_link_text name;
 	bool mine = true;
 	int status;
 
+	if (at >= unit->names_size)
+		return LODE_OK;
+	name = (struct lode_link_text){.at = unit->names + at, .size = unit->names_size - at};
 	if (!TEXT_BEGINS(&name, ".gnu.linkonce."))
 		return LODE_OK;
 	name = lode_unit_section_name_(unit, section->index);

@@ -74,7 +74,11 @@ static int call_ifunc(void *host, uint64_t *value, uint64_t address)
 
 static int keep(void *host, uint64_t *addr, const struct lode_link_datum *datum)
 {
-	return lode_swap_keep(((struct lode_live *)host)->options_.swap, addr, datum);
+	struct lode_live *live = host;
+	int result = lode_swap_keep(live->options_.swap, addr, datum);
+
+	live->new_tls_ |= datum->thread_local_ && result != 0;
+	return result;
 }
 
 static int resolve(void *host, struct lode_link_answer *answer, const struct lode_link_symbol *symbol)

@@ -45,6 +45,11 @@ int lode_live_tls_(void *host, struct lode_link_tls *tls)
 	uint64_t count = (tls->size + (UNIT - 1)) / UNIT;
 	uint32_t first;
 
+	/* If all of the block stays where it is, nothing refers to this one. */
+	if (live->options_.swap && !live->new_tls_) {
+		tls->offset = 0;
+		return 0;
+	}
 	if (count > UNITS)
 		return -1;
 	pthread_mutex_lock(&lock);
@@ -96,7 +101,7 @@ int lode_live_tls_fill_(struct lode_live *live)
 	const unsigned char *template = (const unsigned char *)live->span_ + tls->template_offset;
 	unsigned char *image = NULL;
 
-	if (tls->size == 0)
+	if (live->tls_units_ == 0)
 		return 0;
 	memcpy(arena + offset, template, tls->template_size);
 	memset(arena + offset + tls->template_size, 0, zeros);

@@ -47,6 +47,7 @@ struct lode_live {
 	uint64_t behind_;       /* where it is tried to lie first, or 0 */
 	struct lode_live *next_;
 	uint32_t tls_first_, tls_units_;
+	bool new_tls_;          /* a thread-local variable that the program has not */
 	uint32_t nthread_exits_; /* destructors of thread-local objects that were registered: the text stays */
 	bool framed_, linked_, started_;
 };

@@ -182,8 +182,12 @@ static uint64_t compact(struct types_reader *reader)
 	unsigned char *begin = reader->input->memory, *at = (unsigned char *)(types->types + types->ntypes);
 	struct lode_type_part *parts = (void *)(begin + align_up((uint64_t)(at - begin), 16));
 
-	for (uint32_t i = 0; i < types->nparts; i++)
-		parts[i] = types->parts[i];
+	/* (The new place may overlap the old one.) */
+	for (uint32_t i = 0; i < types->nparts; i++) {
+		const struct lode_type_part part = types->parts[i];
+
+		parts[i] = part;
+	}
 	types->parts = parts;
 	return align_up((uint64_t)((unsigned char *)(parts + types->nparts) - begin), 16);
 }

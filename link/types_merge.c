@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Types of all units of a program come in; those that are alike become one, since each unit has its own copy of what a header declares.
- * Alike is what has the same parts, with the same parts, and so on for as many steps as there are rounds. */
+/* Types of all units of a program come in; those that are alike become one, since each unit has its own copy of what a header
+ * declares. Alike is what has the same parts, with the same parts, and so on for as many steps as there are rounds. */
 #include "types.h"
 
 enum { ROUNDS = 24 };

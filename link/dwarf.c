@@ -13,7 +13,7 @@ static bool is_called(const struct lode_image *image, const struct lode_section 
 
 	while (name[size - 1] != '\0')
 		size++;
-	return names && names->type != LODE_SHT_NOBITS && within(section->name, size, names->size) &&
+	return names && names->type == LODE_SHT_STRTAB && within(section->name, size, names->size) &&
 		memcmp(bytes + names->offset + section->name, name, size) == 0;
 }
 

@@ -166,7 +166,7 @@ static bool is_called(const struct making *making, const struct lode_section *se
 	const struct lode_image *image = making->image;
 	const struct lode_section *names = image->shstrndx < image->nsections ? &image->sections[image->shstrndx] : NULL;
 
-	return names && within(section->name, size, names->size) &&
+	return names && names->type == LODE_SHT_STRTAB && within(section->name, size, names->size) &&
 		memcmp(making->bytes + names->offset + section->name, name, size) == 0;
 }
 

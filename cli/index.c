@@ -23,7 +23,7 @@ static const struct command command = {
 	.noptions = sizeof options / sizeof *options,
 	.summary = "Writes what is needed to replace code of a program while it runs, so that it can be stripped.",
 	.more = "The program was linked with -Wl,--emit-relocs (-Wl,-q) and has its symbol table.\n"
-		"It finds PROG.lode beside itself.",
+		"It finds PROG.lode beside itself, and so does `lode swap`.",
 };
 
 static int complain_of(const char *name, const struct lode_live_index *index, const struct lode_diag *why)

@@ -12,13 +12,14 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { POLICY = 1, PATIENCE, STATUS, ROLLBACK, DRY_RUN, TRACE, WATCH };
+enum { POLICY = 1, PATIENCE, STATUS, ROLLBACK, DRY_RUN, TRACE, WATCH, INDEX };
 enum { PATIENCE_MS = 10000, WATCH_NS = 100000000 };
 
 static const struct option options[] = {
 	{POLICY, 'p', "policy", "WHEN", "lazy: threads that are in the old code finish there (default);\n"
 		"idle: only if there are none; wait: as soon as there are none"},
 	{PATIENCE, 0, "patience", "SECONDS", "how long to wait for that; otherwise 10"},
+	{INDEX, 0, "index", "FILE", "the program's index, if it was stripped; otherwise PROG.lode beside it"},
 	{STATUS, 's', "status", NULL, "say what was replaced, and change nothing"},
 	{ROLLBACK, 'r', "rollback", NULL, "take the newest replacement back"},
 	{DRY_RUN, 'n', "dry-run", NULL, "say what would be done; the process does not notice"},
@@ -32,13 +33,15 @@ static const struct command command = {
 	.options = options,
 	.noptions = sizeof options / sizeof *options,
 	.summary = "Puts new objects in the place of those that a running program was linked from; its data stays.",
-	.more = "The program was linked with -Wl,-q and not stripped. All objects are replaced, or none.",
+	.more = "The program was linked with -Wl,-q; if it was stripped, `lode index` was run before.\n"
+		"All objects are replaced, or none.",
 };
 
 struct job {
 	struct lode_process_options options;
 	bool status, rollback, watch;
 	int pid;
+	const char *index; /* a file, or NULL */
 	const char *const *names;
 	uint64_t begun;
 };
@@ -146,7 +149,7 @@ static int work(struct job *job, bool *gone)
 {
 	struct lode_diag why = {.status = LODE_OK};
 	struct lode_process process;
-	int status = lode_process_open(&process, job->pid, &why), result;
+	int status = lode_process_open(&process, job->pid, job->index, &why), result;
 
 	if (status != LODE_OK)
 		result = done(&process, status, &why);
@@ -192,6 +195,8 @@ static int take_option(struct job *job, const struct options *walk, int option)
 	job->rollback |= option == ROLLBACK;
 	job->options.dry_run |= option == DRY_RUN;
 	job->watch |= option == WATCH;
+	if (option == INDEX)
+		job->index = walk->value;
 	if (option == TRACE)
 		job->options.trace = trace;
 	return EXIT_DONE;

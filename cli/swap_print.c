@@ -71,6 +71,8 @@ void swap_explain(const struct lode_process *process, const struct lode_diag *wh
 	}
 	if (blame->file.size > 0)
 		put_named("lode: ", &blame->file);
+	else if (why->rule == LODE_RULE_SWAP_FILE)
+		put_named("lode: ", &(struct lode_link_text){process->file, strlen(process->file)});
 	else
 		fprintf(stderr, "lode: process %d", process->pid);
 	put_named(": symbol ", symbol);

@@ -31,7 +31,7 @@ _lode_value()
 		[[ $option != --for && $option != -f || $value != *,* ]] || front+=${value%,*},
 		mapfile -t COMPREPLY < <(compgen -P "$front" -W "$(_lode_values "$verb" "$option")" -- "${value##*,}") ;;
 	--cwd | -C | -L) mapfile -t COMPREPLY < <(compgen -P "$front" -d -- "$value") ;;
-	--svg | --output | -o | --initrd | --module | --disk | --screenshot | --dump-core) mapfile -t COMPREPLY < <(compgen -P "$front" -f -- "$value") ;;
+	--svg | --output | -o | --initrd | --module | --disk | --screenshot | --dump-core | --index) mapfile -t COMPREPLY < <(compgen -P "$front" -f -- "$value") ;;
 	--argv0 | --env | -e | -l | --entry | --fd | --stack-size | --page-size | --base) ;;
 	--patience) ;;
 	--gdb | --append | --memory | --cpus | --framebuffer | --verify | --time-limit) ;;

@@ -28,6 +28,7 @@ complete -c lode -n '__fish_seen_subcommand_from index' -s o -l output -r
 complete -c lode -n '__fish_seen_subcommand_from help' -f -a 'run boot show check exec link index swap help'
 complete -c lode -n '__fish_seen_subcommand_from swap' -s p -l policy -x -a 'lazy idle wait'
 complete -c lode -n '__fish_seen_subcommand_from swap' -l patience -x
+complete -c lode -n '__fish_seen_subcommand_from swap' -l index -r
 for option in argv0 fd stack-size
 	complete -c lode -n '__fish_seen_subcommand_from exec' -l $option -x
 end

@@ -24,6 +24,11 @@ int lode_process_check_tracer_(struct lode_process *process);
 /* A signal that is to come to a thread. */
 bool lode_process_has_signal_(const struct lode_process *process, int tid);
 
+/* process_index.c: the index of its program, from a file of that name or, if that is NULL, from where it is;
+ * and its entry, as linked. */
+int lode_process_index_(struct lode_process *process, uint64_t *entry, const char *name, struct lode_diag *why);
+void lode_process_index_free_(struct lode_process *process);
+
 /* process_maps.c */
 struct process_map {
 	uint64_t begin, end, offset, inode;

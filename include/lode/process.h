@@ -118,7 +118,7 @@ struct lode_process {
 	int pid;
 	enum lode_process_trouble trouble; /* after LODE_ERR_IO without a rule */
 	int64_t number;                    /* what belongs to the trouble */
-	const char *file;                  /* that LODE_PROCESS_OBJECT is about */
+	const char *file;                  /* that LODE_PROCESS_OBJECT, or a refusal by swap-file, is about */
 	struct lode_link_blame blame;      /* after a refusal by the linker */
 	uint32_t nundefined;
 	struct lode_swap_account account;  /* of the last replacement, done or refused */
@@ -129,6 +129,8 @@ struct lode_process {
 	uint32_t nversions;                /* records, those that were taken back too */
 
 	struct lode_index index_;
+	struct lode_live_index read_; /* if it was not made of the program's file */
+	char *index_name_;
 	struct lode_program program_;
 	struct lode_live_file file_;
 	void *memory_;
@@ -146,10 +148,12 @@ struct lode_process {
 
 /**
  * lode_process_open - look at a process, check every permission, make its program's index and read what was replaced already
- * The program was linked with -Wl,-q and not stripped. The process does not notice.
- * Errors: header-*, section-*, swap-index; LODE_ERR_IO without a rule: process->trouble. Close it in any case.
+ * @index: a file that `lode index` wrote for the program, or NULL: the index is made of the program that runs, or, if that was stripped,
+ *         read from the file beside it whose name has .lode behind the program's
+ * The program was linked with -Wl,-q. The process does not notice.
+ * Errors: header-*, section-*, swap-index, swap-file; LODE_ERR_IO without a rule: process->trouble. Close it in any case.
  */
-int lode_process_open(struct lode_process *process, int pid, struct lode_diag *why);
+int lode_process_open(struct lode_process *process, int pid, const char *index, struct lode_diag *why);
 void lode_process_close(struct lode_process *process);
 
 /**

@@ -70,6 +70,14 @@ def build(folder):
     subprocess.run(["ar", "rc", "clock.a", "ten.o"], cwd=folder, check=True)
 
 
+def strip(folder, name):
+    """The same program without symbols, and its index beside it."""
+    stripped = os.path.join(folder, name + "-stripped")
+    subprocess.run([LODE, "index", os.path.join(folder, name), "-o", stripped + ".lode"], check=True)
+    subprocess.run(["strip", "-o", stripped, os.path.join(folder, name)], check=True)
+    return os.path.basename(stripped)
+
+
 class Target:
     """A program that runs."""
 
@@ -158,6 +166,75 @@ def versions_of(folder, name):
         case(name + ": nothing left", target.lode("--rollback") != 1 or "swap-nothing" not in target.said)
         case(name + ": empty status", target.lode("--status") != 0 or target.said != "nothing is replaced\n")
         case(name + ": after that", replaced(target, target.lode("sections.o"), 10))
+
+
+def stripped(folder):
+    for name in ("pie", "fixed", "static", "static-pie", "lld"):
+        if os.path.exists(os.path.join(folder, name)):
+            versions_of(folder, strip(folder, name))
+    program = os.path.join(folder, strip(folder, "pie"))
+    with open(program + ".lode", "rb") as file:
+        index = file.read()
+    with Target(folder, "pie-stripped") as target:
+        maps = target.maps()
+        os.rename(program + ".lode", folder + "/elsewhere.lode")
+        case("stripped: no index", target.lode("ten.o") != 1 or "swap-index" not in target.said)
+        for name, data in {"half": index[:len(index) // 2], "a bit": index[:200] + bytes([index[200] ^ 1]) + index[201:],
+                           "another program's": index[:56] + bytes(8) + index[64:]}.items():
+            with open(program + ".lode", "wb") as file:
+                file.write(data)
+            case("stripped: " + name, target.lode("ten.o") != 1 or not re.match(r"lode: \S+pie-stripped.lode: .*swap-file", target.said))
+        case("stripped: --index, no such", target.lode("--index=none.lode", "ten.o") != 1 or "none.lode: No such file" not in target.said)
+        case("stripped: --index, a program", target.lode("--index=pie", "ten.o") != 1 or "lode: pie: " not in target.said)
+        case("stripped: nothing left behind", target.maps() != maps or wrong(target.ask(), 1))
+        case("stripped: --index", replaced(target, target.lode("--index=elsewhere.lode", "ten.o"), 10))
+        case("stripped: --index, taken back", replaced(target, target.lode("--index", "elsewhere.lode", "--rollback"), 1))
+    os.rename(folder + "/elsewhere.lode", program + ".lode")
+
+
+def built_anew(folder):
+    """The program's file is another one by now, or none: what runs counts."""
+    def copy(name, to):
+        shutil.copy(os.path.join(folder, name), os.path.join(folder, to))
+
+    subprocess.run(["cc", "-O2", "-Wl,-q", "target.o", "hundred.o", "-o", "newer", "-pthread"], cwd=folder, check=True)
+    copy("pie", "server")
+    with Target(folder, "server") as target:
+        os.unlink(folder + "/server")
+        case("removed", replaced(target, target.lode("ten.o"), 10))
+        copy("newer", "server")
+        case("built anew", replaced(target, target.lode("clock.o"), 1))
+        case("built anew: taken back", replaced(target, target.lode("--rollback"), 10))
+    copy(strip(folder, "pie"), "server")
+    copy("pie-stripped.lode", "server.lode")
+    with Target(folder, "server") as target:
+        os.unlink(folder + "/server")
+        case("stripped, removed", replaced(target, target.lode("ten.o"), 10))
+        copy(strip(folder, "newer"), "server")
+        copy("newer-stripped.lode", "server.lode")
+        case("stripped, built anew: another's index", target.lode("clock.o") != 1 or "server.lode: " not in target.said or "swap-file" not in target.said)
+        case("stripped, built anew", replaced(target, target.lode("--index=pie-stripped.lode", "clock.o"), 1))
+        case("stripped, built anew: status", target.lode("--index=pie-stripped.lode", "--status") != 0 or target.said.count("\n") != 2)
+
+
+def mounted(folder):
+    """A program on a mount that only it has, with its index."""
+    if os.geteuid() != 0 or not shutil.which("unshare"):
+        skip("a mount of its own", "needs root and unshare")
+        return
+    strip(folder, "static")
+    os.mkdir(folder + "/inner")
+    copy = "mount -t tmpfs inner inner && cp static-stripped static-stripped.lode inner && exec inner/static-stripped 2"
+    target = Target.__new__(Target)
+    target.folder = folder
+    target.process = subprocess.Popen(["unshare", "-m", "sh", "-c", copy], cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    target.pid = target.process.pid
+    if not target.ask():
+        skip("a mount of its own", "mounting is not allowed")
+    else:
+        case("a mount of its own: not seen", os.listdir(folder + "/inner"))
+        case("a mount of its own", replaced(target, target.lode("ten.o"), 10))
+    target.end()
 
 
 def single(folder):
@@ -618,7 +695,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         os.chmod(folder, 0o755)
         build(folder)
-        parts = [versions, single, objects_of_all_models, names, pointers, elsewhere, stuck, policies, stopped, dry_run, no_memory, another_program, refusals, types, migrate, vectors, misuse, permissions, confined, dying, signals, many, lua,
+        parts = [versions, stripped, built_anew, mounted, single, objects_of_all_models, names, pointers, elsewhere, stuck, policies, stopped, dry_run, no_memory, another_program, refusals, types, migrate, vectors, misuse, permissions, confined, dying, signals, many, lua,
                  watch, hostile, halfway]
         for part in parts:
             if len(sys.argv) < 3 or part.__name__ in sys.argv[2:]:

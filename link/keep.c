@@ -49,12 +49,24 @@ struct lode_link_text lode_unit_source_name_(const struct lode_link_unit *unit, 
 	return own_name(unit);
 }
 
-/* Tables of functions: a program may compare their addresses. (Others are among jump tables, which go with their code.) */
-static bool is_table(const struct lode_link_unit *unit, const struct link_sym *symbol)
+/* Beside other constants that are only read lie jump tables, which have no names and go with their code. */
+static bool is_among_others(const struct lode_link_unit *unit, const struct link_sym *symbol)
 {
+	return unit->sections[symbol->shndx].class_ == CLASS_RODATA &&
+		(symbol->value != 0 || symbol->size != unit->image.sections[symbol->shndx].size);
+}
+
+/* Tables of functions: a program may compare their addresses. Among others only those that are referred to by their own symbol. */
+static bool is_table(const struct lode_link_unit *unit, const struct link_sym *symbol, uint32_t index)
+{
+	uint8_t class_;
+
 	if (symbol->type != LODE_STT_OBJECT || symbol->size == 0 || symbol->reserved || symbol->shndx == LODE_SHN_UNDEF)
 		return false;
-	return unit->sections[symbol->shndx].relas && unit->sections[symbol->shndx].class_ == CLASS_RELRO;
+	class_ = unit->sections[symbol->shndx].class_;
+	if (!unit->sections[symbol->shndx].relas || (class_ != CLASS_RELRO && class_ != CLASS_RODATA))
+		return false;
+	return index >= unit->nlocals || !is_among_others(unit, symbol);
 }
 
 static bool ask(uint64_t *addr, const struct lode_link *link, struct lode_link_unit *unit, uint32_t index)
@@ -67,7 +79,7 @@ static bool ask(uint64_t *addr, const struct lode_link *link, struct lode_link_u
 		.size = index < unit->nlocals ? symbol.size : unit->globals[index - unit->nlocals]->size,
 		.thread_local_ = symbol.type == LODE_STT_TLS,
 		.local = index < unit->nlocals,
-		.constant = is_table(unit, &symbol),
+		.constant = is_table(unit, &symbol, index),
 		.unit_ = unit,
 		.index_ = index,
 	};
@@ -102,14 +114,16 @@ static int keep_one(struct lode_link *link, struct lode_link_unit *unit, uint32_
 	struct lode_link_symbol *entry = index < unit->nlocals ? NULL : unit->globals[index - unit->nlocals];
 	struct lode_link_kept kept = {.section = symbol.shndx, .offset = symbol.value, .size = symbol.size};
 
-	if ((!is_datum(unit, &symbol) && !is_table(unit, &symbol)) || (entry && (entry->unit != unit || entry->index != index)))
+	if (!is_datum(unit, &symbol) && !is_table(unit, &symbol, index))
+		return LODE_OK;
+	if (entry && (entry->unit != unit || entry->index != index))
 		return LODE_OK;
 	if (entry && entry->state_ != STATE_DEFINED && entry->state_ != STATE_COMMON)
 		return LODE_OK;
 	kept.fresh = !ask(&kept.addr, link, unit, index);
 	if (entry && !kept.fresh)
 		give_away(entry, kept.addr);
-	return symbol.reserved ? LODE_OK : note(link, unit, &kept, why);
+	return symbol.reserved || is_among_others(unit, &symbol) ? LODE_OK : note(link, unit, &kept, why);
 }
 
 int lode_link_keep_data_(struct lode_link *link, struct lode_diag *why)
@@ -143,7 +157,10 @@ static const struct lode_link_kept *kept_at(const struct lode_link_unit *unit, u
 bool lode_link_is_kept_(const struct lode_link_unit *unit, uint32_t index)
 {
 	struct link_sym symbol = lode_unit_symbol_(unit, index);
+	const struct lode_link_symbol *entry = index < unit->nlocals ? NULL : unit->globals[index - unit->nlocals];
 
+	if (entry && entry->unit == unit && entry->index == index && entry->state_ == STATE_ELSEWHERE)
+		return true;
 	return unit->kept && !symbol.reserved && kept_at(unit, symbol.shndx, symbol.value);
 }
 

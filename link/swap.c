@@ -193,13 +193,15 @@ static int check_unit(const struct lode_swap *swap, const struct lode_link_unit 
 	return lode_refuse_(why, LODE_RULE_SWAP_UNIT, lode_nowhere_(LODE_FIELD_SWAP_FUNCTIONS, 0, 0));
 }
 
-int lode_swap_check(const struct lode_swap *swap, struct lode_diag *why)
+int lode_swap_check(struct lode_swap *swap, struct lode_diag *why)
 {
 	int status = LODE_OK;
 
 	for (const struct lode_link_unit *unit = swap->link->units_.first; unit && status == LODE_OK; unit = unit->next)
 		status = check_unit(swap, unit, why);
-	if (swap->conflict_.rule == LODE_RULE_NONE || status != LODE_OK)
+	if (swap->conflict_.rule == LODE_RULE_NONE && status == LODE_OK)
+		return lode_swap_classes_(swap, why);
+	if (status != LODE_OK)
 		return status;
 	return lode_refuse_(why, swap->conflict_.rule, swap->conflict_);
 }

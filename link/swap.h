@@ -46,6 +46,11 @@ uint64_t lode_swap_run_addr_(const struct lode_program *program, const struct lo
 /* swap_same.c: a constant says what the one at an address says. */
 bool lode_swap_same_(const struct lode_swap *swap, const struct lode_link_datum *datum, uint64_t addr);
 
+/* swap_class.c: a class's type, and that one's name; what objects that exist count on stays: swap-size, swap-type. */
+bool lode_swap_is_type_(const struct lode_link_text *name);
+bool lode_swap_is_type_name_(const struct lode_link_text *name);
+int lode_swap_classes_(struct lode_swap *swap, struct lode_diag *why);
+
 /* swap_functions.c: functions of the old code, and whether an address is one's, or behind one's entry. */
 int lode_swap_functions_(struct lode_swap *swap, struct lode_diag *why);
 const struct lode_swap_function *lode_swap_old_at_(const struct lode_swap *swap, uint64_t entry);

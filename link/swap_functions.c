@@ -94,6 +94,7 @@ static void add_successors(const struct finding *finding, struct lode_link_unit 
 		if (!function.data && is_clone(&name.name))
 			continue;
 		name.source = lode_unit_source_name_(unit, i);
+		function.name = name.name;
 		function.now = lode_unit_address_(finding->swap->link, unit, i);
 		function.now_size = lode_unit_symbol_(unit, i).size;
 		function.name = name.name;

@@ -105,7 +105,26 @@ static bool is_constant(const struct lode_link_unit *unit, const struct link_sym
 	return class_ == CLASS_RODATA || class_ == CLASS_RELRO || class_ == CLASS_LARGE_RODATA;
 }
 
-/* Behind a name may be another constant: it has to be known to stay. */
+/* What the name of a type says is compared, as of strings. */
+static bool same_type_name(const struct comparing *comparing, uint64_t old, const struct link_sym *symbol)
+{
+	const struct lode_section *section = &comparing->unit->image.sections[symbol->shndx];
+	const unsigned char *bytes = comparing->unit->source.bytes;
+
+	return within(symbol->value, symbol->size, section->size) && section->type != LODE_SHT_NOBITS &&
+		same_string(comparing, old, bytes + section->offset + symbol->value, symbol->size);
+}
+
+/* A symbol of somebody else, which the link has found, or of the program, if it stays. */
+static bool same_elsewhere(const struct comparing *comparing, uint64_t old, uint32_t index)
+{
+	const struct lode_link_unit *unit = comparing->unit;
+	const struct lode_link_symbol *entry = index < unit->nlocals ? NULL : unit->globals[index - unit->nlocals];
+
+	return entry && entry->state_ == STATE_ELSEWHERE && entry->value == old;
+}
+
+/* Behind a name may be another constant: it has to be known to stay. A class has one type, whatever that says. */
 static bool same_name(const struct comparing *comparing, uint64_t old, uint32_t index, uint64_t offset)
 {
 	const struct lode_link_unit *unit = comparing->unit;
@@ -114,8 +133,12 @@ static bool same_name(const struct comparing *comparing, uint64_t old, uint32_t 
 		.local = index < unit->nlocals, .type = symbol.type};
 	uint64_t now;
 
-	if (name.name.size == 0 || (is_constant(unit, &symbol) && !lode_link_is_kept_(unit, index)))
+	if (name.name.size == 0)
 		return false;
+	if (same_elsewhere(comparing, old - offset, index))
+		return true;
+	if (is_constant(unit, &symbol) && !lode_link_is_kept_(unit, index) && !lode_swap_is_type_(&name.name))
+		return offset == 0 && lode_swap_is_type_name_(&name.name) && same_type_name(comparing, old, &symbol);
 	return now_at(comparing->swap, &now, &name) && now + offset == old;
 }
 

@@ -49,7 +49,8 @@ struct lode_live {
 	uint32_t tls_first_, tls_units_;
 	bool new_tls_;          /* a thread-local variable that the program has not */
 	uint32_t nthread_exits_; /* destructors of thread-local objects that were registered: the text stays */
-	bool framed_, linked_, started_;
+	uint8_t framed_; /* which unwinders know of it */
+	bool linked_, started_;
 };
 
 /*

@@ -227,9 +227,9 @@ int lode_swap_resolve(const struct lode_swap *swap, struct lode_link_answer *ans
 /**
  * lode_swap_check - after lode_link_plan: whether the old data fits
  * Types are compared where the program and the object both have debug information.
- * Errors: swap-unit, swap-size, swap-type, swap-migrate, swap-ambiguous; account.datum says which.
+ * Errors: swap-unit, swap-size, swap-type, swap-migrate, swap-ambiguous, swap-class; account.datum says which.
  */
-int lode_swap_check(const struct lode_swap *swap, struct lode_diag *why);
+int lode_swap_check(struct lode_swap *swap, struct lode_diag *why);
 
 /**
  * lode_swap_plan - after lode_link_place: find every store; nothing is written

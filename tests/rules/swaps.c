@@ -350,6 +350,19 @@ void rule_SWAP_MIGRATE(struct bad *b)
 	want(b, LODE_FIELD_SWAP_DATUM, 8, 4);
 }
 
+/** A type of one file that is at another address from now on. */
+void rule_SWAP_CLASS(struct bad *b)
+{
+	begin();
+	symbol(&built, "_ZTI1x", OBJECT_INFO(0, DATUM), 2, DATA + 24);
+	object_zeros(&object, ".rodata", OBJECT_A, 64);
+	symbol(&object, "_ZTI1x", OBJECT_INFO(0, DATUM), 3, 0);
+	symbol(&object, "f", OBJECT_INFO(1, FUNC), 1, 0);
+	plan(b);
+	want(b, LODE_FIELD_SWAP_DATUM, 4, 4);
+	CHECK_EQ(swap.account.datum.size, 6);
+}
+
 void rule_SWAP_AMBIGUOUS(struct bad *b)
 {
 	begin();

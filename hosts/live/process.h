@@ -3,6 +3,7 @@
 #ifndef LODE_HOSTS_LIVE_PROCESS_H
 #define LODE_HOSTS_LIVE_PROCESS_H
 
+#include <dirent.h>
 #include <lode/process.h>
 #include <sched.h>
 #include <signal.h>
@@ -79,10 +80,21 @@ void lode_process_hurry_(struct process_hurry *hurry);
 void lode_process_calm_(const struct process_hurry *hurry);
 int lode_process_stop_all_(struct lode_process *process);
 int lode_process_stop_one_(struct lode_process *process);
+int lode_process_stop_thread_(struct lode_process *process, pid_t tid);
 /* Everybody goes on; for how long they stood still, in ns. */
 uint64_t lode_process_go_(struct lode_process *process);
 /* Wait for a stop of a thread: its status, or -1: it is no more, or takes too long. */
 int lode_process_wait_(pid_t tid, int *status, uint64_t until);
+
+/* process_tasks.c */
+DIR *lode_process_tasks_open_(const struct lode_process *process);
+/* What a thread is doing: R, S, D, T, t, Z, X; 0: it is no more. */
+char lode_process_task_state_(const struct lode_process *process, pid_t tid);
+bool lode_process_task_ended_(const struct lode_process *process, pid_t tid);
+/* One that is in this state, or 0. */
+pid_t lode_process_task_in_state_(const struct lode_process *process, DIR *tasks, char state);
+/* One that waits in a system call, if there is any, or another. */
+pid_t lode_process_waiting_task_(const struct lode_process *process);
 
 /* process_call.c: system calls of the process, by a thread that is stopped. */
 struct process_call {
@@ -100,10 +112,18 @@ void lode_process_calls_end_(struct lode_process *process);
 /* If our stop made a system call end that would have gone on waiting, it is begun anew. */
 void lode_process_call_again_(const struct lode_process *process, struct process_thread *thread);
 
-/* process_function.c: a function at call->number, by a thread that is stopped: to its end, within a second. */
-int lode_process_function_(struct lode_process *process, const struct process_call *call);
+/* process_function.c: a function of the process, by a thread that is stopped: to its end, within a second. -1: it did not come to it.
+ * The thread calls it on a stack that ends at @stack; 0: on its own. */
+struct process_function {
+	uint64_t addr, arguments[4], stack;
+};
+int lode_process_function_(struct lode_process *process, const struct process_function *function);
 /* For the program's host. */
 int lode_process_migrate_(void *host, const struct lode_swap_move *move);
+
+/* process_frames.c: unwinders of the process know of the new code, if exceptions may pass it; they forget it again. */
+int lode_process_frames_tell_(struct lode_process *process, struct lode_process_version *version);
+void lode_process_frames_withdraw_(struct lode_process *process, struct lode_process_version *version);
 
 /* process_busy.c: code addresses on stacks of threads that are stopped. */
 enum { PROCESS_BUSY = 256 };

@@ -44,19 +44,19 @@ static bool is_fault(int signal)
 }
 
 /* It returns to a system call, before which it stops. */
-static int enter(struct calling *calling, const struct process_call *call)
+static int enter(struct calling *calling, const struct process_function *function)
 {
 	const uint64_t mask = all_but_faults();
 	struct user_regs_struct regs = calling->thread->regs;
 	pid_t tid = calling->thread->tid;
 
-	calling->sp = (regs.rsp - RED_ZONE) & ~(uint64_t)(ALIGN - 1);
+	calling->sp = (function->stack != 0 ? function->stack : regs.rsp - RED_ZONE) & ~(uint64_t)(ALIGN - 1);
 	regs.rsp = calling->sp - sizeof(uint64_t);
-	regs.rip = (unsigned long long)call->number;
-	regs.rdi = call->arguments[0];
-	regs.rsi = call->arguments[1];
-	regs.rdx = call->arguments[2];
-	regs.rcx = call->arguments[3];
+	regs.rip = function->addr;
+	regs.rdi = function->arguments[0];
+	regs.rsi = function->arguments[1];
+	regs.rdx = function->arguments[2];
+	regs.rcx = function->arguments[3];
 	regs.rax = 0;
 	regs.orig_rax = (unsigned long long)-1;
 	regs.eflags &= ~UINT64_C(0x400); /* directions of string instructions */
@@ -114,7 +114,7 @@ static int run(const struct calling *calling)
 	}
 }
 
-int lode_process_function_(struct lode_process *process, const struct process_call *call)
+int lode_process_function_(struct lode_process *process, const struct process_function *function)
 {
 	static struct vectors vectors;
 	struct calling calling = {.process = process};
@@ -126,7 +126,7 @@ int lode_process_function_(struct lode_process *process, const struct process_ca
 	vectors.all = (struct iovec){.iov_base = vectors.bytes, .iov_len = sizeof vectors.bytes};
 	if (ptrace(PTRACE_GETREGSET, calling.thread->tid, (void *)NT_X86_XSTATE, &vectors.all) != 0)
 		return -1;
-	result = enter(&calling, call) == 0 ? run(&calling) : -1;
+	result = enter(&calling, function) == 0 ? run(&calling) : -1;
 	if (ptrace(PTRACE_SETREGSET, calling.thread->tid, (void *)NT_X86_XSTATE, &vectors.all) != 0)
 		result = -1;
 	lode_process_calls_end_(process);
@@ -135,9 +135,9 @@ int lode_process_function_(struct lode_process *process, const struct process_ca
 
 int lode_process_migrate_(void *host, const struct lode_swap_move *move)
 {
-	const struct process_call call = {.number = (long)move->function,
+	const struct process_function function = {.addr = move->function,
 		.arguments = {move->now.addr, move->now.size, move->before.addr, move->before.size}};
 
 	lode_process_say_(host, "new value of a variable made by", move->function);
-	return lode_process_function_(host, &call);
+	return lode_process_function_(host, &function);
 }

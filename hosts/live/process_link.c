@@ -144,6 +144,16 @@ static int place(struct lode_process *process, struct lode_process_version *vers
 	return lode_link_place(&version->link, &there, why);
 }
 
+/* What does not fit the program says more than what comes of it. */
+static int plan(struct lode_process_version *version, struct lode_diag *why)
+{
+	int status = lode_link_plan(&version->link, why);
+
+	if (status == LODE_OK || lode_swap_check(&version->swap, NULL) != LODE_OK)
+		status = lode_swap_check(&version->swap, why);
+	return status;
+}
+
 int lode_process_link_(struct lode_process *process, struct lode_process_version *version, const struct process_objects *objects,
 	struct lode_diag *why)
 {
@@ -152,9 +162,7 @@ int lode_process_link_(struct lode_process *process, struct lode_process_version
 	if (status == LODE_OK)
 		status = lode_link_resolve(&version->link, why);
 	if (status == LODE_OK)
-		status = lode_link_plan(&version->link, why);
-	if (status == LODE_OK)
-		status = lode_swap_check(&version->swap, why);
+		status = plan(version, why);
 	if (status == LODE_OK)
 		status = place(process, version, objects, why);
 	if (status == LODE_OK)

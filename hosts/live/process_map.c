@@ -125,14 +125,15 @@ int lode_process_map_(struct lode_process *process, const struct lode_process_ve
 
 void lode_process_unmap_(struct lode_process *process, const struct lode_process_version *version)
 {
-	struct process_call call = unmap_call(version);
+	struct process_call calls[2] = {unmap_call(version),
+		{.number = SYS_munmap, .arguments = {version->frames_.addr, version->frames_.size}}};
 	enum lode_process_trouble trouble = process->trouble;
 	int64_t number = process->number;
 	struct process_hurry hurry;
 
 	lode_process_hurry_(&hurry);
 	if (lode_process_stop_one_(process) == 0) {
-		lode_process_calls_(process, &call, 1);
+		lode_process_calls_(process, calls, version->frames_.size > 0 ? 2 : 1);
 		lode_process_go_(process);
 	}
 	lode_process_calm_(&hurry);

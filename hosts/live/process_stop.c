@@ -5,12 +5,9 @@
 #include "process.h"
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -113,31 +110,6 @@ static struct process_thread *add(struct lode_process *process, pid_t tid)
 	return &stop->all[stop->count++];
 }
 
-/* What a thread is doing: R, S, D, T, t, Z, X; 0: it is no more. */
-static char state_of(const struct lode_process *process, pid_t tid)
-{
-	char path[64], text[512], *end;
-	ssize_t size;
-	int fd;
-
-	snprintf(path, sizeof path, "task/%d/stat", tid);
-	fd = openat(process->dir_, path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return 0;
-	size = read(fd, text, sizeof text - 1);
-	close(fd);
-	text[size > 0 ? size : 0] = '\0';
-	end = strrchr(text, ')');
-	return end && end[1] == ' ' ? end[2] : 0;
-}
-
-static bool has_ended(const struct lode_process *process, pid_t tid)
-{
-	char state = state_of(process, tid);
-
-	return state == 0 || state == 'Z' || state == 'X';
-}
-
 /* 0: it is ours, and runs; or it has ended. */
 static int seize(struct lode_process *process, pid_t tid)
 {
@@ -147,22 +119,12 @@ static int seize(struct lode_process *process, pid_t tid)
 	if (ptrace(PTRACE_SEIZE, tid, NULL, (void *)options) != 0) {
 		int error = errno;
 
-		if (error == ESRCH || has_ended(process, tid))
+		if (error == ESRCH || lode_process_task_ended_(process, tid))
 			return 0;
 		return lode_process_check_tracer_(process) != 0 ? -1 : lode_process_trouble_(process, LODE_PROCESS_DENIED, error);
 	}
 	thread = add(process, tid);
 	return thread ? 0 : -1;
-}
-
-static DIR *open_tasks(const struct lode_process *process)
-{
-	int fd = openat(process->dir_, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *tasks = fd >= 0 ? fdopendir(fd) : NULL;
-
-	if (fd >= 0 && !tasks)
-		close(fd);
-	return tasks;
 }
 
 /* Threads that are not known yet. */
@@ -211,20 +173,6 @@ static int any_stopped(struct lode_process *process)
 	return lode_process_trouble_(process, LODE_PROCESS_DIED, 0);
 }
 
-static pid_t in_state(const struct lode_process *process, DIR *tasks, char state)
-{
-	struct dirent *entry;
-
-	rewinddir(tasks);
-	while ((entry = readdir(tasks))) {
-		pid_t tid = (pid_t)strtol(entry->d_name, NULL, 10);
-
-		if (tid > 0 && state_of(process, tid) == state)
-			return tid;
-	}
-	return 0;
-}
-
 /* Who sleeps and cannot be interrupted (a parent of vfork, a file on a server that is gone) would keep all others waiting. */
 static int await_calm(struct lode_process *process, DIR *tasks)
 {
@@ -232,7 +180,7 @@ static int await_calm(struct lode_process *process, DIR *tasks)
 	uint64_t until = lode_process_now_() + PATIENCE_NS;
 	pid_t tid;
 
-	while ((tid = in_state(process, tasks, 'D')) != 0) {
+	while ((tid = lode_process_task_in_state_(process, tasks, 'D')) != 0) {
 		if (lode_process_now_() > until)
 			return lode_process_trouble_(process, LODE_PROCESS_STUCK, tid);
 		nanosleep(&pause, NULL);
@@ -263,7 +211,7 @@ static int stop_all(struct lode_process *process, DIR *tasks)
 
 int lode_process_stop_all_(struct lode_process *process)
 {
-	DIR *tasks = open_tasks(process);
+	DIR *tasks = lode_process_tasks_open_(process);
 	int result = begin(process);
 
 	if (result == 0)
@@ -278,32 +226,8 @@ int lode_process_stop_all_(struct lode_process *process)
 	return result;
 }
 
-/* One that waits in a system call is best: it is in the middle of nothing (a restartable sequence would not notice that it was). */
-static pid_t choose(const struct lode_process *process)
+int lode_process_stop_thread_(struct lode_process *process, pid_t tid)
 {
-	DIR *tasks = open_tasks(process);
-	struct dirent *entry;
-	pid_t any = 0;
-
-	while (tasks && (entry = readdir(tasks))) {
-		pid_t tid = (pid_t)strtol(entry->d_name, NULL, 10);
-		char state = tid > 0 ? state_of(process, tid) : 0;
-
-		if (state == 'S') {
-			any = tid;
-			break;
-		}
-		if (state == 'R' || state == 'T' || (state == 'D' && any == 0))
-			any = tid;
-	}
-	if (tasks)
-		closedir(tasks);
-	return any;
-}
-
-int lode_process_stop_one_(struct lode_process *process)
-{
-	pid_t tid = choose(process);
 	int result = begin(process);
 
 	if (result != 0)
@@ -317,6 +241,11 @@ int lode_process_stop_one_(struct lode_process *process)
 	if (result != 0)
 		lode_process_go_(process);
 	return result;
+}
+
+int lode_process_stop_one_(struct lode_process *process)
+{
+	return lode_process_stop_thread_(process, lode_process_waiting_task_(process));
 }
 
 static void let_go(const struct lode_process *process, struct process_thread *thread)

@@ -40,12 +40,15 @@ static int put_in(struct lode_process *process, struct lode_process_version *ver
 
 	if (lode_process_map_(process, version, taken) != 0)
 		return lode_process_fail_(why);
-	if (lode_process_fill_(process, version) != 0 || lode_process_batch_plan_(process, &version->swap, false) != 0)
+	if (lode_process_fill_(process, version) != 0 || lode_process_frames_tell_(process, version) != 0 ||
+		lode_process_batch_plan_(process, &version->swap, false) != 0)
 		status = lode_process_fail_(why);
 	else
 		status = lode_process_commit_(&commit, why);
 	process->account = version->swap.account;
 	if (status != LODE_OK)
+		lode_process_frames_withdraw_(process, version);
+	if (status != LODE_OK && version->nframed_ == 0)
 		lode_process_unmap_(process, version);
 	return status;
 }

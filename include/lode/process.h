@@ -37,6 +37,7 @@ extern "C" {
 	T(DIED, "ended meanwhile") \
 	T(REFUSED, "was refused memory by the kernel") /* errno */ \
 	T(NO_PLACE, "has no free addresses within 2 GiB of its program") \
+	T(FRAMES, "has no thread that could tell its unwinder of the new code, for exceptions: each is in a library or waits for a lock") \
 	T(DAMAGED, "has a record of replacements that does not make sense") /* its address */ \
 	T(HALFWAY, "was left halfway by a replacement that was interrupted: take that back first") /* the replacement */ \
 	T(OBJECT, "")  /* a file: errno */ \
@@ -82,6 +83,8 @@ struct lode_process_version {
 	struct lode_process *process_;
 	struct lode_link_host host_;
 	struct lode_range span_, record_; /* where they are in the process */
+	struct lode_range frames_;       /* what its unwinders keep of the code; size 0: nothing */
+	uint32_t nframed_;               /* how many of them know of it */
 	bool new_tls_;                   /* a thread-local variable that the program has not */
 	uint64_t room_;                  /* for the record, as far as is known that the addresses are free */
 	struct lode_store *stores_;      /* as the record has them */

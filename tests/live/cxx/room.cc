@@ -2,6 +2,8 @@
 /* The unit that stays: it keeps objects that old code has made, and calls whatever code there is. */
 #include "room.h"
 #include "shapes.h"
+#include <atomic>
+#include <chrono>
 #include <memory>
 #include <thread>
 #include <typeinfo>
@@ -24,7 +26,7 @@ static struct {
 	std::exception_ptr oops, secret;
 	int (Shape::*virtual_)() const;
 	int (Shape::*plain)() const;
-	int number_of_static, inline_static, shared, of_thread, alive;
+	int number_of_static, inline_static, shared, of_thread;
 } kept;
 
 int next_number()
@@ -50,7 +52,6 @@ void room_begin()
 	kept.inline_static = inline_static();
 	kept.shared = number_of_shared();
 	kept.of_thread = per_thread();
-	kept.alive = alive();
 }
 
 int room_virtual(int v)
@@ -154,16 +155,46 @@ int room_exceptions(int v)
 
 int room_threads()
 {
-	int other = 0, during = 0, before = alive();
+	int other = 0, during = 0, before = threads_alive();
 
 	MUST(per_thread() == kept.of_thread);
 	std::thread([&] {
 		other = per_thread();
 		if (other == per_thread())
-			during = alive();
+			during = threads_alive();
 	}).join();
-	MUST(other > kept.of_thread && during == before + 1 && alive() == before);
+	MUST(other > kept.of_thread && during == before + 1 && threads_alive() == before);
 	return 0;
+}
+
+static std::atomic<unsigned long> thrown;
+
+void room_throw()
+{
+	for (;;) {
+		try {
+			let_through(fail_here, 1);
+		} catch (const Oops &) {
+			thrown++;
+		}
+		std::this_thread::sleep_for(std::chrono::microseconds(100));
+	}
+}
+
+static int wait_here(int seconds)
+{
+	std::this_thread::sleep_for(std::chrono::seconds(seconds));
+	return 0;
+}
+
+void room_wait()
+{
+	let_through(wait_here, 3);
+}
+
+unsigned long room_thrown()
+{
+	return thrown;
 }
 
 int room_pointers(int v)

@@ -19,6 +19,12 @@ int room_exceptions(int v);
 int room_threads(void);
 int room_pointers(int v);
 
+/* Throws and catches for ever, through whatever code there is. */
+void room_throw(void);
+/* Is in the unit for three seconds. */
+void room_wait(void);
+unsigned long room_thrown(void);
+
 #ifdef __cplusplus
 }
 #endif

@@ -3,7 +3,9 @@
 #include "shapes.h"
 #include <typeinfo>
 
-static int globals, living;
+static int globals;
+static thread_local int living;
+static int threads;
 
 struct Global {
 	Global() { globals++; }
@@ -11,8 +13,8 @@ struct Global {
 static Global global;
 
 struct Thread {
-	Thread() : number(100 + next_number()) { living++; }
-	~Thread() { living--; }
+	Thread() : number(100 + next_number()) { __atomic_fetch_add(&threads, 1, __ATOMIC_RELAXED); }
+	~Thread() { __atomic_fetch_sub(&threads, 1, __ATOMIC_RELAXED); }
 	int number;
 };
 static thread_local Thread thread;
@@ -204,6 +206,11 @@ int catch_kept(const std::exception_ptr &kept)
 int alive()
 {
 	return living;
+}
+
+int threads_alive()
+{
+	return threads;
 }
 
 int per_thread()

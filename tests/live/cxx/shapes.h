@@ -112,6 +112,7 @@ std::exception_ptr keep_oops(int code);
 std::exception_ptr keep_hidden(int code);
 int catch_kept(const std::exception_ptr &kept);
 int alive();
+int threads_alive();
 int per_thread();
 int constructed_globals();
 

@@ -10,7 +10,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
-enum { GLOB_DAT = 6, JUMP_SLOT = 7, IRELATIVE = 37, NAME = 512 };
+enum { GLOB_DAT = 6, JUMP_SLOT = 7, IRELATIVE = 37, NAME = 512, JUMP = 6 };
 
 /* A file that is mapped in the process. */
 struct library {
@@ -187,6 +187,30 @@ static bool is_wanted(const struct library *program, const struct lode_symtab *s
 		is_named(&program->image, symbols, rel->symbol, search->symbol);
 }
 
+/* The program's own jump through a slot, as linked, or 0. */
+static uint64_t jump_through(const struct library *program, uint64_t slot)
+{
+	const struct lode_image *image = &program->image;
+
+	for (uint32_t i = 1; i < image->nsections; i++) {
+		const struct lode_section *section = &image->sections[i];
+		const unsigned char *bytes = (const unsigned char *)program->file.bytes + section->offset, *at = bytes, *end;
+
+		if (!(section->flags & LODE_SHF_EXECINSTR) || section->type == LODE_SHT_NOBITS)
+			continue;
+		end = bytes + section->size;
+		for (; end - at >= JUMP; at++) {
+			uint64_t addr = section->addr + (uint64_t)(at - bytes);
+			int32_t distance;
+
+			memcpy(&distance, at + 2, sizeof distance);
+			if (at[0] == 0xff && at[1] == 0x25 && addr + JUMP + (uint64_t)(int64_t)distance == slot)
+				return addr;
+		}
+	}
+	return 0;
+}
+
 static int look_in(struct lode_process *process, struct lode_link_answer *answer, const struct lode_section *section,
 	const struct search *search)
 {
@@ -204,9 +228,12 @@ static int look_in(struct lode_process *process, struct lode_link_answer *answer
 			continue;
 		if (lode_process_read_(process, &value, rel.offset + process->program_.bias, sizeof value) != 0)
 			return -1;
-		/* A symbol that was not called yet has the program's own stub in its slot. */
 		if (search->resolver != 0 || value - own >= process->index_.span.size)
 			return answer_with(process, answer, value);
+		/* It was not called yet: the dynamic linker is in its slot. Who jumps through that will find it. */
+		value = rel.type == JUMP_SLOT ? jump_through(program, rel.offset) : 0;
+		if (value != 0)
+			return answer_with(process, answer, value + process->program_.bias);
 	}
 	return -1;
 }

@@ -223,13 +223,13 @@ static int run_with(struct job *job, char *name, int count, char **separator)
 
 int link_words(char **words)
 {
-	static struct job job = {.entry = "main"};
+	static struct job of_words = {.entry = "main"};
 	int count = 0;
 
 	while (words[count])
 		count++;
-	lode_live_begin(&job.live, &(struct lode_live_options){.entry = job.entry});
-	return add_files(&job, words, 1) == 0 ? link_and_run(&job, count, words) : EXIT_FAILED;
+	lode_live_begin(&of_words.live, &(struct lode_live_options){.entry = of_words.entry});
+	return add_files(&of_words, words, 1) == 0 ? link_and_run(&of_words, count, words) : EXIT_FAILED;
 }
 
 /* 0, or the status of misuse. */

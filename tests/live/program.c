@@ -250,7 +250,35 @@ static void test_words(void)
 	CHECK(is_as_before());
 }
 
-enum { GENERATIONS = 200 };
+enum { GENERATIONS = 200, MOST_KIB = 512 };
+
+static long resident_kib(void)
+{
+	FILE *file = fopen("/proc/self/statm", "r");
+	long all = 0, pages = 0;
+
+	if (file && fscanf(file, "%ld %ld", &all, &pages) != 2)
+		pages = 0;
+	if (file)
+		fclose(file);
+	return pages * (sysconf(_SC_PAGESIZE) / 1024);
+}
+
+/** Code stays mapped for good, and what its tables need: as much for the last version as for the first. */
+static void test_memory(void)
+{
+	long before = 0, first = 0, last = 0;
+
+	for (int i = 0; i < 40; i++) {
+		before = resident_kib();
+		CHECK_EQ(replace(i % 2 ? "counter1" : "counter2"), LODE_OK);
+		last = resident_kib() - before;
+		first = i == 1 ? last : first;
+	}
+	CHECK(before > 0);
+	CHECK(last <= MOST_KIB);
+	CHECK(last <= 4 * first + 64);
+}
 
 static void test_generations(void)
 {
@@ -601,12 +629,17 @@ static void test_arrays(void)
 	CHECK_EQ(arrays_sum(), 2 * (1000 + 16 + 320));
 }
 
+/*
+ * What other systems lose or leave behind, and the case that looks for it here: static variables of functions (state, versions),
+ * code that is never given back (memory, generations), functions that never return (never_returns), pointers to functions that
+ * the program has copied (rollback), relocations that are wrong and silent (refused, arrays), what fails halfway (faults_*).
+ */
 static const struct {
 	const char *name;
 	void (*run)(void);
 } cases[] = {
 #define ONE(name) {#name, test_##name}
-	ONE(state), ONE(versions), ONE(rollback), ONE(words), ONE(generations), ONE(faults_there), ONE(faults_back),
+	ONE(state), ONE(versions), ONE(rollback), ONE(words), ONE(memory), ONE(generations), ONE(faults_there), ONE(faults_back),
 	ONE(callers_idle), ONE(callers_lazy), ONE(brief_threads), ONE(never_returns), ONE(never_returns_back), ONE(refused),
 	ONE(arrays),
 };

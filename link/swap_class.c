@@ -14,7 +14,7 @@ static bool begins(const struct lode_link_text *name, const char *with)
 {
 	size_t size = 0;
 
-	while (with[size] != '\0' && size < name->size && name->at[size] == with[size])
+	while (size < name->size && with[size] != '\0' && name->at[size] == with[size])
 		size++;
 	return with[size] == '\0';
 }

@@ -44,7 +44,7 @@ enum live_step lode_live_unwind_(struct live_frame *thread);
 struct live_stop {
 	uint64_t addrs[256];
 	uint32_t count;
-	uint64_t begun; /* ns */
+	uint64_t begun, halted; /* ns: a time, and how long it took */
 };
 /* 0, or an errno: EAGAIN if a thread did not come to a halt. */
 int lode_live_stop_all_(struct live_stop *stop, const struct lode_swap *swap);

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #define PATIENCE_NS UINT64_C(1000000000)
+#define RUNNING_NS UINT64_C(5000000000)
 enum { PAUSE_NS = 1000000 };
 
 #ifndef PTRACE_EVENT_STOP
@@ -66,12 +67,25 @@ int lode_process_wait_(pid_t tid, int *status, uint64_t until)
 	}
 }
 
+/* One that could run and has no processor will stop as soon as it has one. */
+static int await_stop(const struct lode_process *process, pid_t tid, int *status, uint64_t until)
+{
+	const uint64_t last = until + RUNNING_NS;
+
+	while (lode_process_wait_(tid, status, until) != 0) {
+		if (*status != 0 || until >= last || lode_process_task_state_(process, tid) != 'R')
+			return -1;
+		until += PATIENCE_NS;
+	}
+	return 0;
+}
+
 /* Signals that arrive before our own stop are delivered first: behind that stop nothing is under way. */
 static int await_halt(struct lode_process *process, struct process_thread *thread, uint64_t until)
 {
-	int status;
+	int status = -1;
 
-	while (lode_process_wait_(thread->tid, &status, until) == 0) {
+	while (await_stop(process, thread->tid, &status, until) == 0) {
 		if (status >> 16 == PTRACE_EVENT_STOP) {
 			thread->stopped = ptrace(PTRACE_GETREGS, thread->tid, NULL, &thread->regs) == 0;
 			return 0;

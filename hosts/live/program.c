@@ -17,6 +17,11 @@ static int read_self(void *host, void *dst, uint64_t addr, size_t size)
 {
 	const struct lode_live_program *self = host;
 
+	/* What was read when planning, which is mapped for good: a call of the kernel for each is what threads would wait for. */
+	if (self->stopped_) {
+		memcpy(dst, (const void *)(uintptr_t)addr, size);
+		return 0;
+	}
 	return pread(self->mem_, dst, size, (off_t)addr) == (ssize_t)size ? 0 : -1;
 }
 
@@ -127,6 +132,35 @@ struct turn {
 	bool back;
 };
 
+/* A page of the file becomes the process's own at its first write: a byte that stays as it is spares the threads that wait. */
+static void touch(const struct lode_swap *swap)
+{
+	const struct lode_swap_host *host = &swap->program->host;
+	const uint64_t page = lode_live_page_();
+	uint64_t last = 0;
+	unsigned char byte;
+
+	for (uint32_t i = 0; i < swap->nstores; i++) {
+		const struct lode_store *store = &swap->stores[i];
+
+		if (store->data || store->addr / page == last)
+			continue;
+		last = store->addr / page;
+		if (host->read(host->host, &byte, store->addr, 1) == 0)
+			host->write(host->host, store->addr, &byte, 1);
+	}
+}
+
+/* What is about to write is in use as well, if it is this program's own and is replaced itself. */
+static void add_own(struct live_stop *stop, const struct lode_swap *swap)
+{
+	const uint64_t own[] = {(uint64_t)(uintptr_t)lode_swap_commit + 1, (uint64_t)(uintptr_t)lode_swap_rollback + 1};
+
+	for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+		if (lode_swap_concerns(swap, own[i]) && stop->count < sizeof stop->addrs / sizeof *stop->addrs)
+			stop->addrs[stop->count++] = own[i];
+}
+
 /* Everything is decided; threads stand still while it is done. */
 static int with_threads_stopped(const struct turn *turn, struct lode_diag *why)
 {
@@ -134,12 +168,17 @@ static int with_threads_stopped(const struct turn *turn, struct lode_diag *why)
 	struct lode_swap_busy busy = {.addrs = stop.addrs, .policy = turn->policy};
 	int error, status;
 
+	turn->self->stopped_ = true;
 	error = lode_live_stop_all_(&stop, turn->swap);
+	turn->self->stopped_ = error == 0;
 	if (error != 0)
 		return fail(turn->self, error, why);
+	add_own(&stop, turn->swap);
 	busy.count = stop.count;
+	turn->self->halted_ns = stop.halted;
 	status = turn->back ? lode_swap_rollback(turn->swap, &busy, why) : lode_swap_commit(turn->swap, &busy, why);
 	turn->self->stopped_ns = lode_live_stop_end_(&stop);
+	turn->self->stopped_ = false;
 	return status;
 }
 
@@ -150,6 +189,8 @@ static int take_turn(const struct turn *turn, struct lode_diag *why)
 	struct lode_diag own;
 	int status;
 
+	if (!turn->back)
+		touch(turn->swap);
 	for (;;) {
 		status = with_threads_stopped(turn, &own);
 		if (status == LODE_OK || own.rule != LODE_RULE_SWAP_BUSY || now_ms() >= until)

@@ -16,7 +16,7 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-enum { THREADS = 1024, PATIENCE_MS = 5000, LOOK_AGAIN_MS = 10 };
+enum { THREADS = 1024, PATIENCE_MS = 5000, LOOK_AGAIN_MS = 10, SPIN_NS = 20000 };
 
 struct halt {
 	uint64_t regs[LODE_LIVE_REGS];
@@ -28,6 +28,7 @@ struct halt {
 static struct halt halts[THREADS];
 static uint32_t nhalts;
 static atomic_uint now_in, over;
+static atomic_uint arrived; /* how often a thread has come to a halt */
 
 static uint64_t now(void)
 {
@@ -57,6 +58,8 @@ static void stand_still(int signal, siginfo_t *info, void *context)
 	atomic_store(&halt->here, true);
 	if (halt->tid == stopping)
 		return;
+	atomic_fetch_add(&arrived, 1);
+	syscall(SYS_futex, &arrived, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 	for (unsigned last = atomic_load(&over); (int)(last - round) < 0; last = atomic_load(&over))
 		syscall(SYS_futex, &over, FUTEX_WAIT_PRIVATE, last, NULL, NULL, 0);
 	errno = error;
@@ -193,11 +196,14 @@ static bool are_all_here(bool look)
 	return all;
 }
 
+/* Those that have a processor are here at once; the others need this one. */
 static int wait_for_all(void)
 {
+	const struct timespec pause = {.tv_nsec = LOOK_AGAIN_MS * 1000000};
 	uint64_t begun = now(), look = begun;
+	unsigned seen = atomic_load(&arrived);
 
-	while (!are_all_here(false)) {
+	for (; !are_all_here(false); seen = atomic_load(&arrived)) {
 		uint64_t t = now();
 
 		if (t - begun > PATIENCE_MS * UINT64_C(1000000))
@@ -206,7 +212,8 @@ static int wait_for_all(void)
 			look = t;
 			are_all_here(true);
 		}
-		syscall(SYS_sched_yield);
+		if (t - begun > SPIN_NS && !are_all_here(false))
+			syscall(SYS_futex, &arrived, FUTEX_WAIT_PRIVATE, seen, &pause, NULL, 0);
 	}
 	return 0;
 }
@@ -356,6 +363,7 @@ int lode_live_stop_all_(struct live_stop *stop, const struct lode_swap *swap)
 		lode_live_stop_end_(stop);
 		return error;
 	}
+	stop->halted = now() - stop->begun;
 	stop->count = 0;
 	for (uint32_t i = 0; i < nhalts; i++)
 		if (atomic_load(&halts[i].here))
@@ -363,11 +371,15 @@ int lode_live_stop_all_(struct live_stop *stop, const struct lode_swap *swap)
 	return 0;
 }
 
-/* Processors must not go on with instructions that they have read before. */
+/* Processors must not go on with instructions that they have read before. (Who is woken may take this processor at once: then it is
+ * over.) */
 uint64_t lode_live_stop_end_(const struct live_stop *stop)
 {
+	uint64_t took;
+
 	syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE, 0, 0);
+	took = now() - stop->begun;
 	atomic_store(&over, atomic_load(&now_in));
 	syscall(SYS_futex, &over, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
-	return now() - stop->begun;
+	return took;
 }

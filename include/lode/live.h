@@ -157,12 +157,14 @@ struct lode_live_program {
 	struct lode_link_blame blame;     /* after a refusal by the linker */
 	struct lode_swap_account account; /* of the last replacement, done or refused */
 	uint64_t stopped_ns;              /* for how long threads stood still then */
+	uint64_t halted_ns;               /* the part of it until the last one did */
 	struct lode_live_version *newest;
 
 	struct lode_live_index index_;
 	struct lode_program program_;
 	uint64_t behind_; /* where the next version is tried to lie */
 	int mem_;
+	bool stopped_; /* all other threads stand still */
 	struct lode_live_version *refused_;
 };
 

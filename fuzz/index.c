@@ -34,6 +34,36 @@ static int read_into(struct lode_index *index, void **memory, const struct lode_
 	return lode_index_read(index, file, *memory, size, why);
 }
 
+static uint64_t sum_of_types(const struct lode_index *index)
+{
+	const struct lode_types *types = &index->types;
+	uint64_t sum = types->ntypes;
+
+	for (uint32_t i = 0; i < types->ntypes; i++) {
+		const struct lode_type *type = &types->types[i];
+
+		must(type->target < types->ntypes && type->nparts <= types->nparts && type->first <= types->nparts - type->nparts);
+		sum = (sum ^ type->kind ^ (uint64_t)type->detail << 8 ^ type->size << 16 ^ (uint64_t)type->target << 40) * 31;
+	}
+	for (uint32_t i = 0; i < types->nparts; i++) {
+		const struct lode_type_part *part = &types->parts[i];
+
+		must(part->type < types->ntypes);
+		for (uint32_t k = 0; k < part->length; k++)
+			sum = sum * 31 + (unsigned char)part->name[k];
+		sum = (sum ^ part->type ^ part->offset << 16 ^ part->bits << 48) * 31;
+	}
+	for (uint32_t i = 0; types->ntypes > 0 && i < index->nsymbols; i++) {
+		must(types->of[i] < types->ntypes);
+		sum = sum * 31 + types->of[i];
+	}
+	for (uint64_t i = 0; i < index->nuses; i++) {
+		must(index->uses[i].addr - index->span.addr < index->span.size);
+		sum = (sum ^ index->uses[i].addr ^ (uint64_t)index->uses[i].addend << 24) * 31 + index->uses[i].kind;
+	}
+	return sum;
+}
+
 static uint64_t sum_of(const struct lode_index *index)
 {
 	uint64_t sum = index->span.addr ^ index->code;
@@ -53,7 +83,7 @@ static uint64_t sum_of(const struct lode_index *index)
 		must(index->sites[i].addr - index->span.addr < index->span.size);
 		sum = (sum ^ index->sites[i].addr ^ (uint64_t)index->sites[i].addend << 24) * 31 + index->sites[i].kind;
 	}
-	return sum;
+	return sum ^ sum_of_types(index);
 }
 
 static void write_again(const struct lode_index *index)

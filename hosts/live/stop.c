@@ -171,7 +171,7 @@ static bool is_dead(pid_t tid)
 		digits[n++] = (char)('0' + tid % 10);
 	while (n > 0)
 		*at++ = digits[--n];
-	strcpy(at, "/stat");
+	memcpy(at, "/stat", sizeof "/stat");
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	size = fd < 0 ? 0 : read(fd, text, sizeof text - 1);
 	if (fd >= 0)
@@ -235,9 +235,12 @@ static void take_line(const char *line)
 {
 	uint64_t values[2] = {0, 0};
 
-	for (unsigned i = 0; i < 2; i++, line++)
+	for (unsigned i = 0; i < 2; i++, line++) {
 		for (; *line != '-' && *line != ' ' && *line != '\0'; line++)
 			values[i] = values[i] << 4 | (unsigned)(*line <= '9' ? *line - '0' : *line - 'a' + 10);
+		if (*line == '\0')
+			return;
+	}
 	if (maps.count < sizeof maps.all / sizeof maps.all[0] && line[0] == 'r')
 		maps.all[maps.count++] = (struct range){.begin = values[0], .end = values[1]};
 }
@@ -267,15 +270,24 @@ static void read_maps(void)
 		close(fd);
 }
 
-static uint64_t end_of_stack(uint64_t sp, bool again)
+static uint64_t end_in_maps(uint64_t sp)
 {
 	for (uint32_t i = 0; i < maps.count; i++)
 		if (sp >= maps.all[i].begin && sp < maps.all[i].end)
 			return maps.all[i].end;
-	if (!again)
-		return 0;
-	read_maps();
-	return end_of_stack(sp, false);
+	return 0;
+}
+
+/* Stacks that are newer than what is known; one that has grown. */
+static uint64_t end_of_stack(uint64_t sp)
+{
+	uint64_t end = end_in_maps(sp);
+
+	if (end == 0) {
+		read_maps();
+		end = end_in_maps(sp);
+	}
+	return end;
 }
 
 /* Behind an instruction that calls: e8 and a distance, or ff /2 with a register or an operand in memory. */
@@ -306,7 +318,7 @@ static void note(struct live_stop *stop, uint64_t addr)
  * and the segment of user code are behind that. */
 static void look_at_stack(struct live_stop *stop, const struct lode_swap *swap, uint64_t sp)
 {
-	uint64_t end = end_of_stack(sp, true), begin = (sp + 7) & ~UINT64_C(7);
+	uint64_t end = end_of_stack(sp), begin = (sp + 7) & ~UINT64_C(7);
 	const volatile uint64_t *words = (const volatile uint64_t *)(uintptr_t)begin;
 	uint64_t count = end > begin ? (end - begin) / sizeof *words : 0;
 
@@ -327,7 +339,7 @@ static void look_at_frames(struct live_stop *stop, const struct lode_swap *swap,
 	enum live_step step;
 
 	memcpy(frame.regs, halt->regs, sizeof frame.regs);
-	frame.high = end_of_stack(frame.low, true);
+	frame.high = end_of_stack(frame.low);
 	do {
 		if (lode_swap_concerns(swap, frame.regs[LODE_LIVE_RIP]))
 			note(stop, frame.regs[LODE_LIVE_RIP]);

@@ -3,13 +3,13 @@
 #
 #	include live.mk
 #	server: $(OBJECTS)
-#		$(CC) $(LODE_LIVE_LDFLAGS) -o $@ $^
+#		$(CC) $(LIVE_LDFLAGS) -o $@ $^
 #		$(lode-live-strip)
 #
 # writes server.lode as well. $(lode-live-index) instead leaves the symbols in the program.
 LODE ?= lode
 STRIP ?= strip
-LODE_LIVE_LDFLAGS = -Wl,-q
+LIVE_LDFLAGS = -Wl,-q
 
 # (A program without its index is not kept: make would take it for done.)
 define lode-live-index

@@ -4,6 +4,7 @@
  * KVM finds no page (EFAULT, vcpu.c); a thread of ours that looks at the guest's memory gets SIGBUS. One that runs the guest cannot
  * go on from there in its sandbox, and leaves; the first thread, which looks when all is over, finds zeros. */
 #include "hypervisor.h"
+#include "sandbox.h"
 
 #include <errno.h>
 #include <sys/mman.h>

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "explain.h"
+#include "sandbox.h"
 
 void lode_vmm_begun_(struct vmm *vm)
 {

@@ -9,7 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "vmm.h"
+#include "sandbox.h"
 
 static int fill(struct vmm *vm)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The main thread while the guest runs: input, devices' timers, signals, the time limit -> vm->end. */
 #include "hypervisor.h"
+#include "sandbox.h"
 
 #include <errno.h>
 #include <poll.h>

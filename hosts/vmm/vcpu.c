@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A processor's thread: enters the guest again and again, and does what it stopped for. */
 #include "hypervisor.h"
+#include "sandbox.h"
 
 #include <errno.h>
 #include <poll.h>

@@ -10,7 +10,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#include "vmm.h"
+#include "sandbox.h"
 
 #define MIB (UINT64_C(1) << 20)
 #define MEMORY (256 * MIB)

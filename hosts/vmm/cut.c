@@ -74,15 +74,27 @@ int lode_vmm_cut_watch_(struct vmm *vm)
 	return sigaction(SIGBUS, &action, NULL) == 0 ? 0 : lode_vmm_fail_(vm, errno, "watching the kernel's file");
 }
 
+/* Where the bytes that are the guest's end in the file; 0: there are none. The last page may pass the end of the file. */
+static uint64_t shared_end(const struct vmm *vm)
+{
+	uint64_t end = 0;
+
+	for (uint32_t i = 0; i < vm->kernel.plan.nruns; i++) {
+		const struct lode_run *run = &vm->kernel.plan.runs[i];
+
+		if (run->kind == LODE_RUN_SHARE && run->offset + run->size > end)
+			end = run->offset + run->size;
+	}
+	return end < vm->kernel_file.size ? end : vm->kernel_file.size;
+}
+
 /* A file that has its length again was written anew: then it counts that somebody missed a page. */
 static bool is_cut(const struct vmm *vm)
 {
-	off_t size;
+	off_t size = lseek(vm->kernel_file.fd, 0, SEEK_END); /* libc's fstat is another call, which the sandbox does not have */
 
-	if (!vm->kernel.shares)
-		return false;
-	size = lseek(vm->kernel_file.fd, 0, SEEK_END); /* libc's fstat is another call, which the sandbox does not have */
-	return __atomic_load_n(&vmm_kvm_of(vm)->cut, __ATOMIC_ACQUIRE) || (size >= 0 && (uint64_t)size < vm->kernel_file.size);
+	return __atomic_load_n(&vmm_kvm_of(vm)->cut, __ATOMIC_ACQUIRE) ||
+		(size >= 0 && (uint64_t)size < shared_end(vm));
 }
 
 /* What a guest does that has lost a part of its kernel is not its own doing. */

@@ -66,8 +66,8 @@ static void read_segments(struct show *show)
 		if (!read_fields(v, show, sizes, image->phoff + (uint64_t)i * image->phentsize))
 			return;
 		image->segments[i] = is_wide(show)
-			? (struct lode_segment){(uint32_t)v[0], (uint32_t)v[1], v[2], v[3], v[4], v[5], v[6], v[7], 0, 0}
-			: (struct lode_segment){(uint32_t)v[0], (uint32_t)v[6], v[1], v[2], v[3], v[4], v[5], v[7], 0, 0};
+			? (struct lode_segment){(uint32_t)v[0], (uint32_t)v[1], v[2], v[3], v[4], v[5], v[6], v[7], 0, 0, 0}
+			: (struct lode_segment){(uint32_t)v[0], (uint32_t)v[6], v[1], v[2], v[3], v[4], v[5], v[7], 0, 0, 0};
 	}
 }
 

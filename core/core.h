@@ -116,7 +116,7 @@ struct lode_diag lode_at_section_(const struct lode_image *image, uint32_t index
 	uint64_t limit);
 struct lode_diag lode_at_entry_(enum lode_field field, uint64_t index, uint64_t offset, uint64_t value, uint64_t limit);
 
-/* Sort by_vaddr and by_paddr of the loadable segments. */
+/* Sort by_vaddr and by_paddr of the loadable segments, and find what is needed to look one up by an address. */
 void lode_segments_sort_(struct lode_image *image);
 /* The k-th loadable segment by the addresses of a domain. */
 static inline uint32_t nth_load(const struct lode_image *image, enum lode_domain domain, uint32_t k)

@@ -145,9 +145,12 @@ static struct lode_range round_relro(const struct lode_planner_ *planner, const 
 /* The segment that holds all of RELRO. lld before 18 rounds its size up to the end of the segment's last page. */
 static const struct lode_segment *owner_of_relro(const struct lode_planner_ *planner, const struct lode_segment *relro)
 {
-	const struct lode_segment *owner = lode_segment_at(planner->image, relro->vaddr, 1);
+	const struct lode_segment *owner = lode_segment_at(planner->image, relro->vaddr, relro->memsz);
 	uint64_t padding;
 
+	if (owner)
+		return owner;
+	owner = lode_segment_at(planner->image, relro->vaddr, 1);
 	if (!owner)
 		return NULL;
 	padding = (0 - (owner->vaddr + owner->memsz)) & (planner->page - 1);

@@ -180,6 +180,7 @@ static struct lode_segment decode_segment(struct lode_cursor cursor)
 		segment.flags = lode_take32_(&cursor);
 	segment.align = lode_take_word_(&cursor);
 	segment.by_vaddr = segment.by_paddr = 0;
+	segment.reach = 0;
 	return segment;
 }
 

@@ -64,6 +64,36 @@ static void sort(const struct lode_image *image, enum lode_domain domain)
 	}
 }
 
+static const struct lode_segment *nth(const struct lode_image *image, uint32_t k)
+{
+	return &image->segments[image->segments[k].by_vaddr];
+}
+
+static uint64_t last_byte(const struct lode_segment *segment)
+{
+	return segment->vaddr + (segment->memsz - 1);
+}
+
+/* How many segments, n itself being the last, the n-th one's reach is of: the lowest bit of n, which counts from 1. */
+static uint32_t reach_width(uint32_t n)
+{
+	return n & (0 - n);
+}
+
+/* A tree of maxima (Fenwick's): each number is made of those of the segments before, in one pass. */
+static void find_reaches(const struct lode_image *image)
+{
+	for (uint32_t k = 0; k < image->nload; k++)
+		image->segments[k].reach = last_byte(nth(image, k));
+	for (uint32_t n = 1; n <= image->nload; n++) {
+		uint64_t above = (uint64_t)n + reach_width(n);
+
+		if (above <= image->nload)
+			image->segments[above - 1].reach =
+				max_u64(image->segments[above - 1].reach, image->segments[n - 1].reach);
+	}
+}
+
 void lode_segments_sort_(struct lode_image *image)
 {
 	image->nload = 0;
@@ -76,6 +106,7 @@ void lode_segments_sort_(struct lode_image *image)
 	}
 	sort(image, LODE_VIRTUAL);
 	sort(image, LODE_PHYSICAL);
+	find_reaches(image);
 }
 
 const struct lode_segment *lode_segment_find(const struct lode_image *image, uint32_t type)
@@ -93,34 +124,44 @@ uint32_t lode_segment_index(const struct lode_image *image, const struct lode_se
 	return (uint32_t)(segment - image->segments);
 }
 
-/* The last segment that begins at or below vaddr. */
-static const struct lode_segment *below(const struct lode_image *image, uint64_t vaddr)
+/* How many segments begin at or below vaddr. */
+static uint32_t count_below(const struct lode_image *image, uint64_t vaddr)
 {
 	uint32_t low = 0, high = image->nload;
 
 	while (low < high) {
 		uint32_t middle = low + (high - low) / 2;
 
-		if (image->segments[image->segments[middle].by_vaddr].vaddr <= vaddr)
+		if (nth(image, middle)->vaddr <= vaddr)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	return low == 0 ? NULL : &image->segments[image->segments[low - 1].by_vaddr];
+	return low;
 }
 
+/* From the last segment that begins early enough back to one that ends late enough. Those of a reach that is too short are passed
+ * over at once; inside one that is not there is one to be found, so no more than log n steps lead to the next shorter reach. */
 const struct lode_segment *lode_segment_at(const struct lode_image *image, uint64_t vaddr, uint64_t size)
 {
-	const struct lode_segment *segment = below(image, vaddr);
+	uint64_t last;
 
-	if (!segment || !within(vaddr - segment->vaddr, size, segment->memsz))
+	if (!add_ok(&last, vaddr, max_u64(size, 1) - 1))
 		return NULL;
-	return segment;
+	for (uint32_t n = count_below(image, vaddr); n > 0;) {
+		if (image->segments[n - 1].reach < last)
+			n -= reach_width(n);
+		else if (last_byte(nth(image, n - 1)) < last)
+			n--;
+		else
+			return nth(image, n - 1);
+	}
+	return NULL;
 }
 
 bool lode_vaddr_to_offset(uint64_t *offset, const struct lode_image *image, uint64_t vaddr, uint64_t size)
 {
-	const struct lode_segment *segment = below(image, vaddr);
+	const struct lode_segment *segment = lode_segment_at(image, vaddr, size);
 
 	if (!segment || !within(vaddr - segment->vaddr, size, segment->filesz))
 		return false;

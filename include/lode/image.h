@@ -32,7 +32,7 @@ struct lode_source {
 /** Exactly @size bytes at @offset of the source. Errors: source-past-end, source-read. */
 int lode_source_read(void *dst, const struct lode_source *source, uint64_t offset, size_t size, struct lode_diag *why);
 
-/** A program header, decoded. @by_vaddr, @by_paddr are the image's (see struct lode_image). */
+/** A program header, decoded. @by_vaddr, @by_paddr and @reach are the image's (see struct lode_image). */
 struct lode_segment {
 	uint32_t type;
 	uint32_t flags;
@@ -44,6 +44,7 @@ struct lode_segment {
 	uint64_t align;
 	uint32_t by_vaddr; /* segments[k].by_vaddr: index of the k-th PT_LOAD with memsz > 0, by ascending vaddr */
 	uint32_t by_paddr; /* the same by ascending paddr */
+	uint64_t reach;    /* segments[k].reach: largest last address of some by_vaddr up to the k-th: lode_segment_at's */
 };
 
 /** A section header, decoded. */
@@ -129,11 +130,15 @@ uint64_t lode_section_offset(const struct lode_image *image, uint32_t index, enu
 /**
  * lode_vaddr_to_offset - file bytes behind virtual addresses, by the PT_LOAD segments
  * @offset: file offset of @vaddr
- * True if [vaddr, vaddr + size) lies wholly inside the file part of one PT_LOAD: of those that lie over each other, the one that
- * begins last. O(log n).
+ * True if [vaddr, vaddr + size) lies wholly inside the file part of the segment that lode_segment_at finds. Time: as there.
  */
 bool lode_vaddr_to_offset(uint64_t *offset, const struct lode_image *image, uint64_t vaddr, uint64_t size);
-/** The PT_LOAD whose memory holds all of [vaddr, vaddr + size), or NULL; where two overlap, the one that begins last. O(log n). */
+/**
+ * lode_segment_at - the PT_LOAD whose memory holds all of [vaddr, vaddr + size), or NULL
+ * Of several that do the one that begins last, of those the one that stands last in the table. An empty range lies where its
+ * address does. Time O(log n); O(log^2 n) where segments lie over each other, however many do. Segments that were changed since
+ * open are not looked up rightly.
+ */
 const struct lode_segment *lode_segment_at(const struct lode_image *image, uint64_t vaddr, uint64_t size);
 
 /** A string table: bytes of a source, which is borrowed. */

@@ -308,6 +308,49 @@ static void test_segments(void)
 	CHECK(large < 40 * small);
 }
 
+/* Look up, in n segments of which each begins behind the last and ends before it, what only the first one holds, n times. */
+static double time_lookups(uint32_t n)
+{
+	struct mkelf_segment *segments =
+		(struct mkelf_segment *)(uintptr_t)many(n, (struct mkelf_segment){.type = PT_LOAD, .flags = PF_R, .align = 1});
+	struct mkelf elf = {.type = ET_EXEC, .segments = segments, .nsegments = n, .tables = MKELF_NOWHERE};
+	const struct hostile_wish wish = {.flags = 0};
+	struct hostile_image opened;
+	struct mkelf_out out = {0};
+	struct lode_source source;
+	double begun;
+
+	for (uint32_t i = 0; i < n; i++) {
+		segments[i].vaddr = 0x100000 + i;
+		segments[i].bss = 4 * (uint64_t)n - 2 * (uint64_t)i;
+	}
+	mkelf_write(&out, &elf);
+	source = (struct lode_source){.bytes = out.bytes, .size = out.size};
+	CHECK_EQ(hostile_open(&opened, &source, &wish), LODE_OK);
+	begun = seconds();
+	for (uint32_t i = 0; i < n; i++)
+		HOLDS(lode_segment_at(&opened.image, 0x100000 + 4 * (uint64_t)n - 1, 1) == &opened.image.segments[0]);
+	begun = seconds() - begun;
+	hostile_close(&opened);
+	mkelf_free(&out);
+	free(segments);
+	return begun;
+}
+
+static void test_lookups(void)
+{
+	double small = 1e9, large = 1e9;
+
+	for (int i = 0; i < 3; i++) {
+		double a = time_lookups(8000), b = time_lookups(64000);
+
+		small = a < small ? a : small;
+		large = b < large ? b : large;
+	}
+	printf("8,000 lookups in as many segments: %.2f ms, 64,000: %.2f ms\n", 1e3 * small, 1e3 * large);
+	CHECK(large < 40 * small);
+}
+
 /* The default of max_segments bounds the quadratic policy. */
 static void test_limit(void)
 {
@@ -341,6 +384,7 @@ int main(void)
 	CASE(test_names);
 	CASE(test_endless);
 	CASE(test_segments);
+	CASE(test_lookups);
 	CASE(test_limit);
 	return check_done();
 }

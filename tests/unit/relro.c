@@ -56,6 +56,17 @@ static void expect(struct layout l, uint64_t begin, uint64_t size)
 		CHECK_EQ(f.plan.relro.addr, begin + 0x500000);
 }
 
+/** What holds it all counts, not a segment that begins later, lies over its beginning and is too short. */
+static void test_covered(void)
+{
+	const struct lode_policy policy = lode_policy_process(PAGE);
+	const struct layout l = {0x20000, 0x5000, 0x21000, 0x2000, 0x21000};
+
+	CHECK_EQ(load(&l, &policy), LODE_OK);
+	CHECK_EQ(f.plan.relro.addr - f.plan.bias, 0x21000);
+	CHECK_EQ(f.plan.relro.size, 0x2000);
+}
+
 /** Inside a segment both ends go inwards. */
 static void test_inside(void)
 {
@@ -169,6 +180,7 @@ static void test_all_edges(void)
 
 int main(void)
 {
+	CASE(test_covered);
 	CASE(test_inside);
 	CASE(test_first_page);
 	CASE(test_last_page);

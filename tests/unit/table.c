@@ -319,6 +319,75 @@ static void test_addresses(void)
 	file_free(&f);
 }
 
+enum { OVERLAP_SPAN = 300 };
+
+/** The last in (address, place in the table) that holds all of the range, by looking at each. */
+static const struct lode_segment *holder(uint64_t vaddr, uint64_t size)
+{
+	const struct lode_segment *best = NULL;
+
+	for (uint32_t i = 0; i < f.image.nsegments; i++) {
+		const struct lode_segment *s = &f.segments[i];
+
+		if (s->memsz > 0 && vaddr >= s->vaddr && vaddr + size <= s->vaddr + s->memsz && (!best || s->vaddr >= best->vaddr))
+			best = s;
+	}
+	return best;
+}
+
+/** Segments that lie over each other: what holds a range is found behind those that begin later and are too short. */
+static void test_overlapping(void)
+{
+	static const struct mkelf_segment two[] = {
+		{.type = LODE_PT_LOAD, .vaddr = 0x10000, .align = 1, .size = 0x8000, .bss = 0x8000},
+		{.type = LODE_PT_LOAD, .vaddr = 0x11000, .align = 1, .size = 0x80, .bss = 0x80},
+	};
+	const struct mkelf elf = {.segments = two, .nsegments = 2, .tables = MKELF_NOWHERE};
+	uint64_t offset;
+
+	file_write(&f, &elf);
+	CHECK_EQ(file_open(&f, 0), LODE_OK);
+	CHECK(lode_segment_at(&f.image, 0x15000, 1) == &f.segments[0]);
+	CHECK(lode_vaddr_to_offset(&offset, &f.image, 0x15000, 0x3000) && offset == f.segments[0].offset + 0x5000);
+	CHECK(!lode_vaddr_to_offset(&offset, &f.image, 0x15000, 0x3001));
+	CHECK(lode_segment_at(&f.image, 0x11000, 0x100) == &f.segments[1]);
+	CHECK(lode_segment_at(&f.image, 0x11000, 0x101) == &f.segments[0]);
+	CHECK(lode_vaddr_to_offset(&offset, &f.image, 0x11000, 0x80) && offset == f.segments[1].offset);
+	CHECK(!lode_vaddr_to_offset(&offset, &f.image, 0x11000, 0x81)); /* its memory holds them, its file part does not */
+	CHECK(lode_vaddr_to_offset(&offset, &f.image, 0x11000, 0x101) && offset == f.segments[0].offset + 0x1000);
+	CHECK(lode_segment_at(&f.image, 0x1ffff, 1) == &f.segments[0]);
+	CHECK(lode_segment_at(&f.image, 0x1ffff, 2) == NULL);
+	CHECK(lode_segment_at(&f.image, 0x1ffff, 0) == &f.segments[0]);
+	CHECK(lode_segment_at(&f.image, 0x20000, 0) == NULL);
+	CHECK(lode_segment_at(&f.image, UINT64_MAX, 2) == NULL);
+	file_free(&f);
+}
+
+/** Tables of every size, every address, ranges of random size, beside a search through all segments. */
+static void test_random_overlaps(void)
+{
+	static struct mkelf_segment segments[FILE_ENTRIES];
+	uint64_t seed = 11;
+
+	for (uint32_t n = 0; n <= FILE_ENTRIES; n++) {
+		const struct mkelf elf = {.segments = segments, .nsegments = n, .tables = MKELF_NOWHERE};
+
+		for (uint32_t i = 0; i < n; i++)
+			segments[i] = (struct mkelf_segment){.type = LODE_PT_LOAD,
+				.vaddr = random_below(&seed, OVERLAP_SPAN),
+				.align = 1,
+				.bss = random_below(&seed, 4) ? random_below(&seed, 12) : random_below(&seed, OVERLAP_SPAN)};
+		file_write(&f, &elf);
+		CHECK_EQ(file_open(&f, 0), LODE_OK);
+		for (uint64_t vaddr = 0; vaddr < 2 * OVERLAP_SPAN; vaddr++) {
+			uint64_t size = 1 + random_below(&seed, random_below(&seed, 3) ? 8 : OVERLAP_SPAN);
+
+			CHECK(lode_segment_at(&f.image, vaddr, size) == holder(vaddr, size));
+		}
+	}
+	file_free(&f);
+}
+
 int main(void)
 {
 	CASE(test_strings);
@@ -331,5 +400,7 @@ int main(void)
 	CASE(test_mips64);
 	CASE(test_mips_relocations);
 	CASE(test_addresses);
+	CASE(test_overlapping);
+	CASE(test_random_overlaps);
 	return check_done();
 }

@@ -21,6 +21,11 @@ static int refuse_type(const struct lode_walk_ *walk, const struct lode_entry_ *
 	return lode_refuse_(why, rule, lode_at_reloc_(walk, entry, LODE_FIELD_REL_TYPE, entry->rel.type));
 }
 
+static bool is_thread_local(uint8_t op)
+{
+	return op >= LODE_OP_TPOFF;
+}
+
 /* Nobody knows it: weak symbols are 0 then, others are needed. */
 static int leave_undefined(const struct lode_walk_ *walk, uint64_t *value, const struct lode_entry_ *entry, struct lode_diag *why)
 {
@@ -48,7 +53,8 @@ static int resolve_elsewhere(const struct lode_walk_ *walk, uint64_t *value, con
 	return leave_undefined(walk, value, entry, why);
 }
 
-/* S: 0 for symbol 0; thread-local symbols give their offset in the block, absolute ones stay where they are. */
+/* S: 0 for symbol 0; thread-local symbols give their offset in the block, absolute ones stay where they are. What another module
+ * has for each thread is no address: it has a number of its own and lies nowhere that this image knows. */
 static int symbol_value(const struct lode_walk_ *walk, uint64_t *value, struct lode_entry_ *entry, struct lode_diag *why)
 {
 	int status;
@@ -61,6 +67,8 @@ static int symbol_value(const struct lode_walk_ *walk, uint64_t *value, struct l
 	status = lode_symbol_read(&entry->symbol, walk->image, &walk->dynamic.symbols, entry->rel.symbol, why);
 	if (status != LODE_OK)
 		return status;
+	if (entry->symbol.shndx == LODE_SHN_UNDEF && is_thread_local(entry->op))
+		return refuse_symbol(walk, entry, LODE_RULE_RELOC_TLS, why);
 	if (entry->symbol.shndx == LODE_SHN_UNDEF)
 		return resolve_elsewhere(walk, value, entry, why);
 	if (entry->symbol.reserved && entry->symbol.shndx != LODE_SHN_ABS)

@@ -13,7 +13,7 @@ enum lode_reloc_op {
 	LODE_OP_SYMBOL,    /* S + A */
 	LODE_OP_VALUE,     /* S: the addend is not used */
 	LODE_OP_IRELATIVE, /* what the resolver at B + A returns */
-	LODE_OP_TPOFF,     /* TP(S + A) */
+	LODE_OP_TPOFF,     /* TP(S + A); this and all that follow are thread-local */
 	LODE_OP_TPNEG,     /* A - TP(S) */
 	LODE_OP_DTPMOD,    /* the module's number */
 	LODE_OP_DTPOFF,    /* S + A inside the module's block */

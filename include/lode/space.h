@@ -57,8 +57,11 @@ enum lode_irelative {
 
 /** What relocation needs to know beyond the image; all zero is a good start. */
 struct lode_relocation {
-	/* Asked up to three times for a relocation: when checked, when applied, and again if ifuncs need a second pass. */
-	/** Address of an undefined symbol: 0 and *address set if it is known. NULL: none is. Weak ones that stay unknown are 0. */
+	/**
+	 * Address of an undefined symbol: 0 and *address set if it is known. NULL: none is. Weak ones that stay unknown are 0. Asked up
+	 * to three times for a relocation: when checked, when applied, and again if ifuncs need a second pass. Never asked for
+	 * thread-local relocations: they are refused (reloc-tls) if the image does not define the symbol.
+	 */
 	int (*resolve)(void *host, uint64_t *address, const char *name, const struct lode_symbol *symbol);
 	/** Value of an IRELATIVE or of an ifunc symbol: calls the resolver at @address. Required with LODE_IRELATIVE_CALL. */
 	int (*ifunc)(void *host, uint64_t *value, uint64_t address);

@@ -238,6 +238,32 @@ static void test_thread_local(void)
 	CHECK_STR(lode_rule_name(dyn.why.rule), "tls-too-large");
 }
 
+static int count_calls(void *host, uint64_t *address, const char *name, const struct lode_symbol *symbol)
+{
+	(void)name, (void)symbol;
+	++*(unsigned *)host;
+	*address = 0x1234;
+	return 0;
+}
+
+/** Thread-local relocations by the symbol of another module, weak or not: no address of it would be right. */
+static void test_foreign_thread_local(void)
+{
+	static const uint32_t types[] = {16, 17, 18}; /* DTPMOD64, DTPOFF64, TPOFF64 */
+	unsigned calls = 0;
+	const struct lode_relocation options = {.resolve = count_calls, .host = &calls, .static_tls = true};
+
+	for (unsigned i = 0; i < 6; i++) {
+		uint32_t symbol = i & 1 ? DYN_WEAK : DYN_UNDEFINED;
+
+		CHECK_EQ(place_one(types[i / 2], symbol, DYN_DATA, &options), LODE_ERR_POLICY);
+		check_why("reloc-tls", LODE_FIELD_REL_SYMBOL, symbol, "r_info");
+	}
+	CHECK_EQ(calls, 0);
+	CHECK_EQ(place_one(1, DYN_UNDEFINED, DYN_DATA, &options), LODE_OK);
+	CHECK(calls > 0);
+}
+
 /** R_RISCV_32: what fits 32 bits signed or unsigned. */
 static void test_values(void)
 {
@@ -323,6 +349,7 @@ int main(void)
 	CASE(test_resolve);
 	CASE(test_irelative);
 	CASE(test_thread_local);
+	CASE(test_foreign_thread_local);
 	CASE(test_values);
 	CASE(test_values_in_place);
 	file_free(&dyn);

@@ -84,8 +84,8 @@ static int check_tls(const struct lode_image *image, const struct lode_segment *
 static int find_tls(struct lode_planner_ *planner, struct lode_diag *why)
 {
 	const struct lode_segment *tls = lode_segment_find(planner->image, LODE_PT_TLS), *owner;
-	bool physical = planner->policy->domain == LODE_PHYSICAL;
 	struct lode_plan *plan = planner->plan;
+	uint64_t bias = plan->bias;
 	int status;
 
 	plan->has_tls = false;
@@ -95,11 +95,13 @@ static int find_tls(struct lode_planner_ *planner, struct lode_diag *why)
 	status = check_tls(planner->image, tls, is_process(planner) ? NULL : why);
 	if (status != LODE_OK)
 		return is_process(planner) ? LODE_OK : status;
-	owner = lode_segment_at(planner->image, tls->vaddr, 1);
+	owner = lode_segment_at(planner->image, tls->vaddr, tls->filesz);
+	if (owner && planner->policy->domain == LODE_PHYSICAL)
+		bias += owner->paddr - owner->vaddr;
 	plan->has_tls = true;
 	plan->tls = (struct lode_tls){
-		.addr = tls->vaddr + plan->bias + (physical && owner ? owner->paddr - owner->vaddr : 0),
-		.bias = plan->bias,
+		.addr = tls->vaddr + bias,
+		.bias = bias,
 		.offset = tls->offset,
 		.file_size = tls->filesz,
 		.mem_size = tls->memsz,

@@ -106,7 +106,7 @@ struct lode_fill {
 /** The initialisation image of thread-local storage. align is 1 at least. */
 struct lode_tls {
 	uint64_t addr;     /* in the destination */
-	uint64_t bias;     /* addr - bias is the address as linked, which decides where the block lies modulo align */
+	uint64_t bias;     /* addr - bias is p_vaddr, in both domains: it decides where the block lies modulo align */
 	uint64_t offset;   /* in the file */
 	uint64_t file_size;
 	uint64_t mem_size;

@@ -191,6 +191,7 @@ static void test_tls(void)
 		CHECK_EQ(file_load(&f, &policy), LODE_OK);
 		CHECK(f.plan.has_tls);
 		CHECK_EQ(f.plan.tls.addr, 0x12e40);
+		CHECK_EQ(f.plan.tls.bias, 0x10000);
 		CHECK_EQ(f.plan.tls.offset, f.segments[4].offset + 0x40);
 		CHECK_EQ(f.plan.tls.file_size, 0x20);
 		CHECK_EQ(f.plan.tls.mem_size, 0x60);
@@ -212,24 +213,37 @@ static void test_tls(void)
 	file_free(&f);
 }
 
-/** Where the template is loaded, if that is elsewhere than where it is linked. */
+/** Where the template is loaded, if that is elsewhere than where it is linked, and not a multiple of its alignment away. */
 static void test_physical_tls(void)
 {
 	struct lode_policy policy = kernel();
+	struct lode_tls_layout layout;
 
 	policy.domain = LODE_PHYSICAL;
 	file_sample(&f, "dynamic", LODE_CLASS64, LODE_DATA2LSB, 0);
 	CHECK_EQ(file_load(&f, &policy), LODE_OK);
 	for (uint32_t i = 0; i < f.image.nsegments; i++)
 		if (f.segments[i].type == LODE_PT_LOAD)
-			mkelf_set(&f.out, MKELF_PHDR, i, "p_paddr", 0x1000000 + f.segments[i].vaddr);
+			mkelf_set(&f.out, MKELF_PHDR, i, "p_paddr", 0x1000010 + f.segments[i].vaddr);
 	CHECK_EQ(file_load(&f, &policy), LODE_OK);
 	CHECK(f.plan.has_tls);
-	CHECK_EQ(f.plan.tls.addr, 0x1002e40);
+	CHECK_EQ(f.plan.tls.addr, 0x1002e50);
+	CHECK_EQ(f.plan.tls.bias, 0x1000010);
+	CHECK_EQ(lode_tls_layout(&layout, &f.plan.tls, LODE_EM_X86_64, &f.why), LODE_OK);
+	CHECK_EQ((layout.offset - 0x2e40) % 64, 0);
+	/* a segment that is loaded elsewhere and lies over the template's first half only is not where it is */
+	mkelf_set(&f.out, MKELF_PHDR, 8, "p_type", LODE_PT_LOAD);
+	mkelf_set(&f.out, MKELF_PHDR, 8, "p_vaddr", 0x2e40);
+	mkelf_set(&f.out, MKELF_PHDR, 8, "p_paddr", 0x7000000);
+	mkelf_set(&f.out, MKELF_PHDR, 8, "p_filesz", 0);
+	mkelf_set(&f.out, MKELF_PHDR, 8, "p_memsz", 0x10);
+	CHECK_EQ(file_load(&f, &policy), LODE_OK);
+	CHECK_EQ(f.plan.tls.addr, 0x1002e50);
 	set_tls("p_filesz", 0);
 	set_tls("p_vaddr", 0x7fffff00);
 	CHECK_EQ(file_load(&f, &policy), LODE_OK);
 	CHECK_EQ(f.plan.tls.addr, 0x7fffff00);
+	CHECK_EQ(f.plan.tls.bias, 0);
 	file_free(&f);
 }
 

@@ -11,9 +11,11 @@ static const struct vector {
 #include "tls_vectors.h"
 };
 
-static struct lode_tls tls_of(const struct vector *v)
+/** The template as linked, or moved by a bias that is no multiple of its alignment. */
+static struct lode_tls tls_of(const struct vector *v, uint64_t bias)
 {
-	return (struct lode_tls){.addr = v->vaddr, .file_size = v->filesz, .mem_size = v->memsz, .align = v->align};
+	return (struct lode_tls){
+		.addr = v->vaddr + bias, .bias = bias, .file_size = v->filesz, .mem_size = v->memsz, .align = v->align};
 }
 
 static bool below(uint16_t machine)
@@ -24,18 +26,22 @@ static bool below(uint16_t machine)
 static void test_linker(void)
 {
 	for (size_t i = 0; i < sizeof vectors / sizeof vectors[0]; i++) {
+		static const uint64_t biases[] = {0, 1, 0x1008, 0x540000, UINT64_C(0) - 0x7fff3000};
 		const struct vector *v = &vectors[i];
-		const struct lode_tls tls = tls_of(v);
-		struct lode_tls_layout layout;
 
 		if (i == 0 || v->machine != vectors[i - 1].machine)
 			check_case("offsets of the linker for machine %u", v->machine);
-		CHECK_EQ(lode_tls_layout(&layout, &tls, v->machine, NULL), LODE_OK);
-		CHECK_EQ(layout.offset + v->symbol, v->offset);
-		CHECK_EQ(layout.align, v->align);
-		CHECK_EQ(layout.size, below(v->machine) ? 0 - layout.offset : layout.offset + v->memsz);
-		/* a thread pointer aligned as wished puts the block congruent to its address in the image */
-		CHECK_EQ((layout.offset - v->vaddr) % v->align, 0);
+		for (size_t b = 0; b < sizeof biases / sizeof biases[0]; b++) {
+			const struct lode_tls tls = tls_of(v, biases[b]);
+			struct lode_tls_layout layout;
+
+			CHECK_EQ(lode_tls_layout(&layout, &tls, v->machine, NULL), LODE_OK);
+			CHECK_EQ(layout.offset + v->symbol, v->offset);
+			CHECK_EQ(layout.align, v->align);
+			CHECK_EQ(layout.size, below(v->machine) ? 0 - layout.offset : layout.offset + v->memsz);
+			/* a thread pointer aligned as wished puts the block congruent to its address in the image */
+			CHECK_EQ((layout.offset - v->vaddr) % v->align, 0);
+		}
 	}
 }
 

@@ -104,7 +104,8 @@ struct wanted {
 	struct lode_note *note;
 	const char *owner;
 	uint32_t type;
-	uint32_t seen; /* notes so far: ranges may lie over each other, but not multiply the work */
+	uint32_t seen; /* notes in the ranges so far: they may lie over each other, but not multiply the work */
+	uint32_t most; /* with those of this range, by the walk that saw more of them */
 };
 
 static int find_in_walk(struct wanted *wanted, struct lode_notes notes, struct lode_diag *why)
@@ -117,8 +118,8 @@ static int find_in_walk(struct wanted *wanted, struct lode_notes notes, struct l
 		if (more > 0 && wanted->note->type == wanted->type && same_owner(wanted->note, wanted->owner))
 			return 1;
 	} while (more > 0);
-	wanted->seen = notes.index;
-	return more == LODE_ERR_MALFORMED && wanted->seen < MAX_NOTES ? 0 : more;
+	wanted->most = (uint32_t)max_u64(wanted->most, notes.index);
+	return more == LODE_ERR_MALFORMED && notes.index < MAX_NOTES ? 0 : more;
 }
 
 static int find_in_extent(struct wanted *wanted, const struct lode_image *image, struct lode_extent extent, uint64_t align,
@@ -130,6 +131,7 @@ static int find_in_extent(struct wanted *wanted, const struct lode_image *image,
 		found = find_in_walk(wanted, walk(image, &extent, 8), why);
 	if (found == 0)
 		found = find_in_walk(wanted, walk(image, &extent, 4), why);
+	wanted->seen = wanted->most;
 	return found;
 }
 

@@ -50,7 +50,8 @@ int lode_note_next(struct lode_note *note, struct lode_notes *notes, struct lode
  * @owner: compared whole, its NUL included
  * Each range is walked with the alignment it claims, then with 4. Malformed ranges are passed over.
  * Returns 1 and fills @note, 0 if there is none, or a negative status; then @note holds what was looked at last.
- * Errors: source-*; note-count: more than 65536 notes in all ranges together.
+ * Errors: source-*; note-count: more than 65536 notes in all ranges together. A range counts once, by the alignment that gives
+ * more of them; one that lies in a segment and in a section, in both.
  */
 int lode_note_find(struct lode_note *note, const struct lode_image *image, const char *owner, uint32_t type, struct lode_diag *why);
 

@@ -6,7 +6,7 @@ enum { ROOM = 512 };
 
 static struct file f;
 
-/** A file with one PT_NOTE of @room zero bytes that claims @align, opened. Notes are then put into it. */
+/** A file with one PT_NOTE of @room bytes that claims @align, opened. Notes are then put into it. */
 static uint64_t blank(unsigned encoding, uint64_t align, uint64_t room)
 {
 	const struct mkelf_segment segments[] = {
@@ -266,6 +266,51 @@ static void test_sections(void)
 	file_free(&f);
 }
 
+enum { MOST = 65536, SMALLEST = 12 };
+
+/** Look for what is not there in n notes of 12 bytes, all 0: at 4 they are n, at 8 three for four of them. */
+static int find_nothing(uint32_t n, uint64_t align)
+{
+	uint64_t begin = blank(1, align, SMALLEST * (uint64_t)n);
+	struct lode_note note;
+
+	memset(f.out.bytes + begin, 0, SMALLEST * (size_t)n);
+	return lode_note_find(&note, &f.image, "GNU", 1, &f.why);
+}
+
+/** As many notes as the limit allows, and one more: a range that is walked with both alignments counts once, by the longer walk. */
+static void test_limit(void)
+{
+	for (uint64_t align = 4; align <= 8; align += 4) {
+		CHECK_EQ(find_nothing(MOST, align), 0);
+		CHECK_EQ(find_nothing(MOST + 1, align), LODE_ERR_MALFORMED);
+		CHECK_STR(lode_rule_name(f.why.rule), "note-count");
+	}
+	file_free(&f);
+}
+
+/** Two ranges over the same bytes count twice. What is laid out at 8 ends for a walk at 4 in the first note's padding. */
+static void test_limit_twice(void)
+{
+	static const unsigned char each[24] = {5, 0, 0, 0, 0, 0, 0, 0, 1, [20] = 0xff, 0xff, 0xff, 0xff};
+
+	for (uint32_t more = 0; more < 2; more++) {
+		uint64_t n = MOST / 2 + more, begin = blank(1, 8, n * sizeof each);
+		struct lode_note note;
+
+		for (uint64_t i = 0; i < n; i++)
+			memcpy(f.out.bytes + begin + i * sizeof each, each, sizeof each);
+		mkelf_set(&f.out, MKELF_PHDR, 0, "p_type", LODE_PT_NOTE);
+		mkelf_set(&f.out, MKELF_PHDR, 0, "p_offset", begin);
+		mkelf_set(&f.out, MKELF_PHDR, 0, "p_filesz", n * sizeof each);
+		mkelf_set(&f.out, MKELF_PHDR, 0, "p_align", 8);
+		CHECK_EQ(file_open(&f, 0), LODE_OK);
+		CHECK_EQ(lode_note_find(&note, &f.image, "GNU", 1, &f.why), more ? LODE_ERR_MALFORMED : 0);
+		CHECK(!more || f.why.rule == LODE_RULE_NOTE_COUNT);
+	}
+	file_free(&f);
+}
+
 /** Ranges that nobody proved: an end beyond 2^64 is cut, the source refuses what it has not. */
 static void test_wild_range(void)
 {
@@ -292,6 +337,8 @@ int main(void)
 	CASE(test_owner);
 	CASE(test_long_owner);
 	CASE(test_sections);
+	CASE(test_limit);
+	CASE(test_limit_twice);
 	CASE(test_wild_range);
 	return check_done();
 }

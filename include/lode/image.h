@@ -90,7 +90,9 @@ struct lode_image {
 
 enum {
 	LODE_OPEN_SECTIONS = 1, /* sections are wanted: read and check them. Without it the section table may be nonsense */
-	LODE_OPEN_NATIVE = 2,   /* class and byte order are @class_ and @data whatever the file says, as Linux does */
+	/* Class and byte order are @class_ and @data whatever the file says, and no version is looked at, neither EI_VERSION nor
+	 * e_version, as on Linux. */
+	LODE_OPEN_NATIVE = 2,
 };
 
 /** The caller's arrays and wishes. Zero-initialise, then set what is needed. */

@@ -17,7 +17,10 @@ extern "C" {
  * @bytes: the whole file in memory, or NULL if @read is to be used
  * @size: bytes of the file; with @read it may be LODE_SIZE_UNKNOWN (a pipe): reads past the end then fail
  * @read: copies exactly @size bytes from @offset to @dst; 0 if done, anything else if not. A read that would be short fails.
- *        open reads in ascending order unless the file's tables lie in another order, and no byte of a table twice.
+ *        open reads the ELF header, then the program headers, then the section headers if they are asked for, each table in ascending
+ *        order, and no byte of them twice. A number that does not fit the ELF header stands in section header 0, which is then read
+ *        before the program headers: e_phnum PN_XNUM, or, if sections are asked for, e_shnum 0 or e_shstrndx SHN_XINDEX. So a pipe
+ *        will do if the tables lie in that order and nothing stands in section header 0.
  * @host: handed to @read
  *
  * The source is borrowed: it must live as long as the image is used.

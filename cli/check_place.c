@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Fields of a file -> places for findings; its bytes, names and words that are searched for, within a budget of work. */
 #include "check.h"
-#include <stdlib.h>
 #include <string.h>
 
 struct check_place check_at(const char *structure, uint32_t index, const char *field, uint64_t value, uint64_t offset)
@@ -14,67 +13,21 @@ struct check_place check_at_file(uint64_t offset)
 	return (struct check_place){.structure = "file", .field = "", .index = LODE_NO_INDEX, .offset = offset};
 }
 
-/* Of the header's fields that findings name. */
-static uint64_t header_value(const struct lode_image *image, enum lode_field field)
-{
-	switch (field) {
-	case LODE_FIELD_EHDR_CLASS: return image->class_;
-	case LODE_FIELD_EHDR_TYPE: return image->type;
-	case LODE_FIELD_EHDR_MACHINE: return image->machine;
-	case LODE_FIELD_EHDR_ENTRY: return image->entry;
-	case LODE_FIELD_EHDR_PHOFF: return image->phoff;
-	case LODE_FIELD_EHDR_EHSIZE: return image->ehsize;
-	case LODE_FIELD_EHDR_PHNUM: return image->nsegments;
-	case LODE_FIELD_EHDR_SHNUM: return image->nsections;
-	default: abort(); /* a field that no finding points at */
-	}
-}
-
 struct check_place check_at_header(const struct check *c, enum lode_field field)
 {
-	return check_at(lode_field_structure(field), LODE_NO_INDEX, lode_field_name(field), header_value(&c->image, field),
+	return check_at(lode_field_structure(field), LODE_NO_INDEX, lode_field_name(field), lode_header_value(&c->image, field),
 		lode_header_offset(&c->image, field));
-}
-
-static uint64_t segment_value(const struct lode_segment *segment, enum lode_field field)
-{
-	switch (field) {
-	case LODE_FIELD_PHDR_FLAGS: return segment->flags;
-	case LODE_FIELD_PHDR_OFFSET: return segment->offset;
-	case LODE_FIELD_PHDR_VADDR: return segment->vaddr;
-	case LODE_FIELD_PHDR_PADDR: return segment->paddr;
-	case LODE_FIELD_PHDR_FILESZ: return segment->filesz;
-	case LODE_FIELD_PHDR_MEMSZ: return segment->memsz;
-	case LODE_FIELD_PHDR_ALIGN: return segment->align;
-	default: return segment->type;
-	}
 }
 
 struct check_place check_at_segment(const struct check *c, uint32_t index, enum lode_field field)
 {
-	uint64_t value = segment_value(&c->image.segments[index], field);
-
-	return check_at(lode_field_structure(field), index, lode_field_name(field), value, lode_segment_offset(&c->image, index,
-		field));
-}
-
-static uint64_t section_value(const struct lode_section *section, enum lode_field field)
-{
-	switch (field) {
-	case LODE_FIELD_SHDR_NAME: return section->name;
-	case LODE_FIELD_SHDR_TYPE: return section->type;
-	case LODE_FIELD_SHDR_FLAGS: return section->flags;
-	case LODE_FIELD_SHDR_SIZE: return section->size;
-	case LODE_FIELD_SHDR_LINK: return section->link;
-	case LODE_FIELD_SHDR_INFO: return section->info;
-	case LODE_FIELD_SHDR_ADDRALIGN: return section->addralign;
-	default: abort();
-	}
+	return check_at(lode_field_structure(field), index, lode_field_name(field), lode_segment_value(&c->image, index, field),
+		lode_segment_offset(&c->image, index, field));
 }
 
 struct check_place check_at_section(const struct check *c, uint32_t index, enum lode_field field)
 {
-	return check_at(lode_field_structure(field), index, lode_field_name(field), section_value(&c->image.sections[index], field),
+	return check_at(lode_field_structure(field), index, lode_field_name(field), lode_section_value(&c->image, index, field),
 		lode_section_offset(&c->image, index, field));
 }
 

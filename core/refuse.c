@@ -74,6 +74,31 @@ uint64_t lode_header_offset(const struct lode_image *image, enum lode_field fiel
 	return header_fields[field][image_wide(image)];
 }
 
+uint64_t lode_header_value(const struct lode_image *image, enum lode_field field)
+{
+	const uint64_t values[] = {
+		[LODE_FIELD_EHDR_MAGIC] = 0x7f454c46,
+		[LODE_FIELD_EHDR_CLASS] = image->class_,
+		[LODE_FIELD_EHDR_DATA] = image->data,
+		[LODE_FIELD_EHDR_IDENT_VERSION] = image->ident_version,
+		[LODE_FIELD_EHDR_TYPE] = image->type,
+		[LODE_FIELD_EHDR_MACHINE] = image->machine,
+		[LODE_FIELD_EHDR_VERSION] = image->version,
+		[LODE_FIELD_EHDR_ENTRY] = image->entry,
+		[LODE_FIELD_EHDR_PHOFF] = image->phoff,
+		[LODE_FIELD_EHDR_SHOFF] = image->shoff,
+		[LODE_FIELD_EHDR_FLAGS] = image->flags,
+		[LODE_FIELD_EHDR_EHSIZE] = image->ehsize,
+		[LODE_FIELD_EHDR_PHENTSIZE] = image->phentsize,
+		[LODE_FIELD_EHDR_PHNUM] = image->nsegments,
+		[LODE_FIELD_EHDR_SHENTSIZE] = image->shentsize,
+		[LODE_FIELD_EHDR_SHNUM] = image->nsections,
+		[LODE_FIELD_EHDR_SHSTRNDX] = image->shstrndx,
+	};
+
+	return field <= LODE_FIELD_EHDR_SHSTRNDX ? values[field] : 0;
+}
+
 struct lode_diag lode_at_header_(const struct lode_image *image, enum lode_field field, uint64_t value, uint64_t limit)
 {
 	struct lode_diag place = lode_nowhere_(field, value, limit);
@@ -112,8 +137,9 @@ uint64_t lode_segment_offset(const struct lode_image *image, uint32_t index, enu
 	return entry + segment_fields[field - LODE_FIELD_PHDR_TYPE][image_wide(image)];
 }
 
-static uint64_t segment_value(const struct lode_segment *segment, enum lode_field field)
+uint64_t lode_segment_value(const struct lode_image *image, uint32_t index, enum lode_field field)
 {
+	const struct lode_segment *segment = &image->segments[index];
 	const uint64_t values[] = {
 		[0] = segment->type,
 		[LODE_FIELD_PHDR_FLAGS - LODE_FIELD_PHDR_TYPE] = segment->flags,
@@ -125,12 +151,14 @@ static uint64_t segment_value(const struct lode_segment *segment, enum lode_fiel
 		[LODE_FIELD_PHDR_ALIGN - LODE_FIELD_PHDR_TYPE] = segment->align,
 	};
 
+	if (field < LODE_FIELD_PHDR_TYPE || field > LODE_FIELD_PHDR_ALIGN)
+		return 0;
 	return values[field - LODE_FIELD_PHDR_TYPE];
 }
 
 struct lode_diag lode_at_segment_(const struct lode_image *image, uint32_t index, enum lode_field field, uint64_t limit)
 {
-	struct lode_diag place = lode_nowhere_(field, segment_value(&image->segments[index], field), limit);
+	struct lode_diag place = lode_nowhere_(field, lode_segment_value(image, index, field), limit);
 
 	place.index = index;
 	place.offset = lode_segment_offset(image, index, field);
@@ -166,6 +194,27 @@ uint64_t lode_section_offset(const struct lode_image *image, uint32_t index, enu
 	if (field < LODE_FIELD_SHDR_NAME || field > LODE_FIELD_SHDR_ENTSIZE)
 		return LODE_NO_OFFSET;
 	return entry + section_fields[field - LODE_FIELD_SHDR_NAME][image_wide(image)];
+}
+
+uint64_t lode_section_value(const struct lode_image *image, uint32_t index, enum lode_field field)
+{
+	const struct lode_section *section = &image->sections[index];
+	const uint64_t values[] = {
+		[0] = section->name,
+		[LODE_FIELD_SHDR_TYPE - LODE_FIELD_SHDR_NAME] = section->type,
+		[LODE_FIELD_SHDR_FLAGS - LODE_FIELD_SHDR_NAME] = section->flags,
+		[LODE_FIELD_SHDR_OFFSET - LODE_FIELD_SHDR_NAME] = section->offset,
+		[LODE_FIELD_SHDR_ADDR - LODE_FIELD_SHDR_NAME] = section->addr,
+		[LODE_FIELD_SHDR_SIZE - LODE_FIELD_SHDR_NAME] = section->size,
+		[LODE_FIELD_SHDR_LINK - LODE_FIELD_SHDR_NAME] = section->link,
+		[LODE_FIELD_SHDR_INFO - LODE_FIELD_SHDR_NAME] = section->info,
+		[LODE_FIELD_SHDR_ADDRALIGN - LODE_FIELD_SHDR_NAME] = section->addralign,
+		[LODE_FIELD_SHDR_ENTSIZE - LODE_FIELD_SHDR_NAME] = section->entsize,
+	};
+
+	if (field < LODE_FIELD_SHDR_NAME || field > LODE_FIELD_SHDR_ENTSIZE)
+		return 0;
+	return values[field - LODE_FIELD_SHDR_NAME];
 }
 
 struct lode_diag lode_at_section_(const struct lode_image *image, uint32_t index, enum lode_field field, uint64_t value,

@@ -131,6 +131,12 @@ uint64_t lode_segment_offset(const struct lode_image *image, uint32_t index, enu
 uint64_t lode_header_offset(const struct lode_image *image, enum lode_field field);
 /** The same of the section header table's entry @index. */
 uint64_t lode_section_offset(const struct lode_image *image, uint32_t index, enum lode_field field);
+/** What a field holds, as it was decoded; 0 if the structure has no such field. Precondition: @index is an entry of the table. */
+uint64_t lode_segment_value(const struct lode_image *image, uint32_t index, enum lode_field field);
+/** The same of the ELF header; counts and indices that stand in section header 0 are resolved as in struct lode_image. */
+uint64_t lode_header_value(const struct lode_image *image, enum lode_field field);
+/** The same of a section header. Precondition: sections were asked for. */
+uint64_t lode_section_value(const struct lode_image *image, uint32_t index, enum lode_field field);
 
 /**
  * lode_vaddr_to_offset - file bytes behind virtual addresses, by the PT_LOAD segments

@@ -403,9 +403,44 @@ static void test_field_offsets(void)
 	file_free(&f);
 }
 
+/** Each field's value is what the file holds at its offset, however it is encoded; a field of another structure has none. */
+static void test_field_values(void)
+{
+	static const enum lode_field others[] = {
+		LODE_FIELD_NONE, LODE_FIELD_SPAN, LODE_FIELD_SECTION_INDEX, LODE_FIELD_NOTE_NAMESZ};
+	static struct file f;
+
+	for (unsigned k = 0; k < 4; k++) {
+		file_sample(&f, "dynamic", encoding_class(k), encoding_data(k), 0);
+		mkelf_set(&f.out, MKELF_EHDR, 0, "e_flags", 0x12345678);
+		mkelf_set(&f.out, MKELF_PHDR, 2, "p_paddr", 0x23456789);
+		for (unsigned i = 0; i < 2; i++) /* fields that are 0 in every good file */
+			mkelf_set(&f.out, MKELF_SHDR, 0, i ? "sh_flags" : "sh_entsize", 0x3456789a);
+		CHECK_EQ(file_open(&f, LODE_OPEN_SECTIONS), LODE_OK);
+		CHECK_EQ(lode_header_value(&f.image, LODE_FIELD_EHDR_MAGIC), 0x7f454c46);
+		for (unsigned field = LODE_FIELD_EHDR_CLASS; field <= LODE_FIELD_EHDR_SHSTRNDX; field++)
+			CHECK_EQ(lode_header_value(&f.image, field), mkelf_get(&f.out, MKELF_EHDR, 0, lode_field_name(field)));
+		for (uint32_t i = 0; i < f.image.nsegments; i++)
+			for (unsigned field = LODE_FIELD_PHDR_TYPE; field <= LODE_FIELD_PHDR_ALIGN; field++)
+				CHECK_EQ(lode_segment_value(&f.image, i, field),
+					mkelf_get(&f.out, MKELF_PHDR, i, lode_field_name(field)));
+		for (uint32_t i = 0; i < f.image.nsections; i++)
+			for (unsigned field = LODE_FIELD_SHDR_NAME; field <= LODE_FIELD_SHDR_ENTSIZE; field++)
+				CHECK_EQ(lode_section_value(&f.image, i, field),
+					mkelf_get(&f.out, MKELF_SHDR, i, lode_field_name(field)));
+	}
+	for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+		CHECK_EQ(lode_header_value(&f.image, others[i]), 0);
+		CHECK_EQ(lode_segment_value(&f.image, 2, others[i]), 0);
+		CHECK_EQ(lode_section_value(&f.image, 1, others[i]), 0);
+	}
+	file_free(&f);
+}
+
 int main(void)
 {
 	CASE(test_field_offsets);
+	CASE(test_field_values);
 	test_decoding();
 	CASE(test_order);
 	CASE(test_sorting);

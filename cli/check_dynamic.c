@@ -12,7 +12,7 @@ static bool string_at(const struct check *c, char *buf, size_t size, uint64_t in
 
 static struct check_place at_entry(const struct check *c, uint32_t index, const char *field, uint64_t value)
 {
-	uint64_t word = c->image.class_ == LODE_CLASS64 ? 8 : 4;
+	uint64_t word = lode_word_size(&c->image);
 
 	return check_at("dynamic entry", index, field, value, c->dynamic.offset + 2 * word * index);
 }
@@ -54,7 +54,7 @@ static void check_twice(struct check *c)
 static void check_end(struct check *c)
 {
 	const struct lode_segment *segment = lode_segment_find(&c->image, LODE_PT_DYNAMIC);
-	uint64_t size = c->image.class_ == LODE_CLASS64 ? 16 : 8;
+	uint64_t size = 2 * lode_word_size(&c->image);
 
 	if (segment->filesz / size <= c->dynamic.count)
 		check_add(c, CHECK_DYNAMIC_OPEN, check_at_segment(c, lode_segment_index(&c->image, segment),
@@ -163,7 +163,7 @@ static void check_count(struct check *c)
 {
 	for (uint32_t i = 1; c->has_sections && c->dynamic.counted && i < c->image.nsections; i++) {
 		const struct lode_section *section = &c->image.sections[i];
-		uint64_t size = c->image.class_ == LODE_CLASS64 ? 24 : 16, count = section->size / size;
+		uint64_t size = lode_symbol_size(&c->image), count = section->size / size;
 		bool fewer = c->dynamic.hash.size == 0 && c->dynamic.symbols.count <= count;
 
 		if (section->type == LODE_SHT_DYNSYM && section->offset == c->dynamic.symbols.offset &&

@@ -25,7 +25,7 @@ static void check_target(struct check *c)
 void check_header(struct check *c)
 {
 	uint16_t size = c->image.class_ == LODE_CLASS64 ? 64 : 52;
-	uint64_t word = c->image.class_ == LODE_CLASS64 ? 8 : 4;
+	uint64_t word = lode_word_size(&c->image);
 
 	check_target(c);
 	if (c->image.ehsize != size)

@@ -106,7 +106,7 @@ static void begin(struct search *search, struct check *c, uint64_t runpath)
 
 static void check_one(struct check *c, const struct search *search, uint32_t index, const struct lode_dyn *entry)
 {
-	uint64_t word = c->image.class_ == LODE_CLASS64 ? 8 : 4;
+	uint64_t word = lode_word_size(&c->image);
 	char name[NAME];
 
 	if (lode_string_read(name, sizeof name, &c->dynamic.symbols.strings, entry->value, NULL) != LODE_OK)

@@ -139,7 +139,6 @@ static bool open_table(struct check *c, struct table *table, struct lode_reltab 
 {
 	const struct lode_section *section = table->section;
 	bool rela = section->type == LODE_SHT_RELA;
-	uint64_t word = c->image.class_ == LODE_CLASS64 ? 8 : 4;
 
 	if (section->info == 0 || section->info >= c->image.nsections || section->link >= c->image.nsections) {
 		check_add(c, CHECK_OBJECT_RELOCATION_TARGET, check_at_section(c, table->index, LODE_FIELD_SHDR_INFO),
@@ -150,7 +149,7 @@ static bool open_table(struct check *c, struct table *table, struct lode_reltab 
 		return false;
 	check_section_name(table->name, sizeof table->name, c, table->index);
 	table->target = &c->image.sections[section->info];
-	table->entry = word * (rela ? 3 : 2);
+	table->entry = lode_rel_size(&c->image, rela);
 	*entries = (struct lode_reltab){.offset = section->offset, .size = section->size, .count = section->size / table->entry,
 		.rela = rela};
 	return true;
@@ -189,7 +188,7 @@ static void add_symbol(struct check *c, enum check_id id, const struct lode_symt
 static void check_symbol(struct check *c, const struct lode_symtab *table, uint32_t i, const struct lode_symbol *symbol,
 	uint32_t locals)
 {
-	uint64_t offset = table->offset + i * (uint64_t)(c->image.class_ == LODE_CLASS64 ? 24 : 16);
+	uint64_t offset = table->offset + (uint64_t)i * lode_symbol_size(&c->image);
 	char more[32];
 
 	snprintf(more, sizeof more, "sh_info is %u", locals);
@@ -210,7 +209,7 @@ static void check_symbol(struct check *c, const struct lode_symtab *table, uint3
 static void check_symtab(struct check *c, uint32_t index)
 {
 	const struct lode_section *section = &c->image.sections[index];
-	uint64_t size = c->image.class_ == LODE_CLASS64 ? 24 : 16;
+	uint64_t size = lode_symbol_size(&c->image);
 	struct lode_symtab table;
 	struct lode_symbol symbol;
 	struct lode_diag why;

@@ -4,11 +4,6 @@
 
 enum { ENTRY = 24 }; /* steps for a relocation: its size at the most */
 
-static uint32_t entry_size(const struct check *c, bool rela)
-{
-	return (c->image.class_ == LODE_CLASS64 ? 8u : 4u) * (rela ? 3u : 2u);
-}
-
 static uint32_t relative_type(uint16_t machine)
 {
 	switch (machine) {
@@ -46,7 +41,7 @@ static struct lode_diag at_entry(enum lode_rule rule, enum lode_field field, uin
 /* Every entry writes into the image's memory and names a symbol that exists. */
 static bool check_entry(struct check *c, const struct lode_reltab *table, uint64_t index, const struct lode_rel *rel)
 {
-	uint64_t offset = table->offset + index * entry_size(c, table->rela);
+	uint64_t offset = table->offset + index * lode_rel_size(&c->image, table->rela);
 	uint64_t symbols = c->dynamic.symbols.count;
 	struct lode_diag why;
 
@@ -86,11 +81,11 @@ static void check_table(struct check *c, const struct lode_reltab *table)
 			continue;
 		if (rel.type != 0 && rel.type == irelative_type(c->image.machine))
 			check_add(c, CHECK_IRELATIVE_KERNEL, check_at("relocation", i < LODE_NO_INDEX ? (uint32_t)i : LODE_NO_INDEX,
-				"r_info type", rel.type, table->offset + i * entry_size(c, table->rela)), NULL);
+				"r_info type", rel.type, table->offset + i * lode_rel_size(&c->image, table->rela)), NULL);
 		if (rel.type == 0 || c->dynamic.textrel || writable(c, rel.offset))
 			continue;
 		why = at_entry(LODE_RULE_RELOC_TEXT, LODE_FIELD_REL_OFFSET, rel.offset, i);
-		why.offset = table->offset + i * entry_size(c, table->rela);
+		why.offset = table->offset + i * lode_rel_size(&c->image, table->rela);
 		check_add_core(c, &why);
 	}
 }
@@ -117,7 +112,7 @@ static void check_count(struct check *c, const struct lode_reltab *table)
 /* Only the words of RELR that are addresses; what bitmaps name lies behind them. */
 static void check_relr(struct check *c)
 {
-	uint64_t word = c->image.class_ == LODE_CLASS64 ? 8 : 4;
+	uint64_t word = lode_word_size(&c->image);
 
 	for (uint64_t at = 0; at + word <= c->dynamic.relr.size && check_spend(c, word); at += word) {
 		uint64_t value;

@@ -51,7 +51,7 @@ static bool find_rel(struct lode_rel *rel, const struct check *c, uint64_t offse
 	const struct lode_reltab *const tables[] = {&c->dynamic.rel, &c->dynamic.rela, &c->dynamic.jmprel};
 
 	for (size_t i = 0; c->has_dynamic && i < sizeof tables / sizeof *tables; i++) {
-		uint64_t entry = (c->image.class_ == LODE_CLASS64 ? 8 : 4) * (tables[i]->rela ? 3u : 2u);
+		uint64_t entry = lode_rel_size(&c->image, tables[i]->rela);
 
 		if (offset >= tables[i]->offset && offset - tables[i]->offset < tables[i]->size)
 			return lode_rel_read(rel, &c->image, tables[i], (offset - tables[i]->offset) / entry, NULL) == LODE_OK;

@@ -97,7 +97,7 @@ int file_open(struct file *file, const char *name, uint32_t input_flags)
 
 bool image_read_word(uint64_t *word, const struct lode_image *image, uint64_t offset)
 {
-	unsigned size = image->class_ == LODE_CLASS64 ? 8 : 4;
+	unsigned size = lode_word_size(image);
 	unsigned char raw[8];
 
 	if (lode_source_read(raw, image->source, offset, size, NULL) != LODE_OK)

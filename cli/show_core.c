@@ -38,7 +38,7 @@ static struct core core_of(const struct show *show, const unsigned char *desc, s
 {
 	const struct lode_image *image = &show->file.image;
 
-	return (struct core){desc, size, image->class_ == LODE_CLASS64 ? 8 : 4, image->data == LODE_DATA2MSB};
+	return (struct core){desc, size, lode_word_size(image), image->data == LODE_DATA2MSB};
 }
 
 static uint64_t load(const struct core *core, size_t at, unsigned size)
@@ -157,12 +157,12 @@ static bool read_words(uint64_t *words, unsigned n, const struct show *show, con
 
 bool show_auxv_at(uint64_t entry[2], const struct show *show, const struct lode_note *note, uint64_t index)
 {
-	return read_words(entry, 2, show, note, index * (show->file.image.class_ == LODE_CLASS64 ? 16 : 8)) && entry[0] != 0;
+	return read_words(entry, 2, show, note, index * 2 * lode_word_size(&show->file.image)) && entry[0] != 0;
 }
 
 bool show_files_begin(struct show_files *files, const struct show *show, const struct lode_note *note)
 {
-	const uint64_t word = show->file.image.class_ == LODE_CLASS64 ? 8 : 4;
+	const uint64_t word = lode_word_size(&show->file.image);
 	uint64_t head[2];
 
 	*files = (struct show_files){.note = note};
@@ -176,7 +176,7 @@ bool show_files_begin(struct show_files *files, const struct show *show, const s
 
 bool show_files_next(struct show_mapping *mapping, struct show_files *files, const struct show *show)
 {
-	const uint64_t word = show->file.image.class_ == LODE_CLASS64 ? 8 : 4;
+	const uint64_t word = lode_word_size(&show->file.image);
 	const struct lode_strings names = {show->file.image.source, files->note->desc_offset, files->note->desc_size};
 	uint64_t words[3];
 

@@ -223,7 +223,7 @@ static void decode_xen(struct decode *decode)
 
 static void decode_stapsdt(struct decode *decode)
 {
-	size_t word = decode->show->file.image.class_ == LODE_CLASS64 ? 8 : 4, at = 3 * word;
+	size_t word = lode_word_size(&decode->show->file.image), at = 3 * word;
 
 	if (decode->out->note.type != 3 || decode->size < at + 3)
 		return;

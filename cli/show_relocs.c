@@ -63,7 +63,7 @@ void show_relocs_count(struct reloc_types *types, const struct show *show, const
 void show_relr_count(struct reloc_types *types, const struct show *show, const struct lode_extent *relr)
 {
 	const struct lode_image *image = &show->file.image;
-	unsigned size = image->class_ == LODE_CLASS64 ? 8 : 4;
+	unsigned size = lode_word_size(image);
 	const uint64_t most = show_allowance(show);
 
 	for (uint64_t at = 0; relr->size - at >= size; at += size) {
@@ -104,7 +104,7 @@ bool show_relocs_section(struct lode_reltab *table, const struct show *show, uin
 {
 	const struct lode_image *image = &show->file.image;
 	const struct lode_section *section = &image->sections[index];
-	uint64_t word = image->class_ == LODE_CLASS64 ? 8 : 4, entry = word * (section->type == LODE_SHT_RELA ? 3 : 2);
+	uint64_t entry = lode_rel_size(image, section->type == LODE_SHT_RELA);
 
 	if ((section->type != LODE_SHT_REL && section->type != LODE_SHT_RELA) || section->entsize != entry ||
 		section->size % entry != 0)

@@ -7,7 +7,7 @@
 /* Hex digits that the addresses of an image need. */
 static int digits(const struct show *show)
 {
-	return show->file.image.class_ == LODE_CLASS64 ? 16 : 8;
+	return (int)(2 * lode_word_size(&show->file.image));
 }
 
 static void put_type(const char *name, uint32_t type, int width)

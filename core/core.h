@@ -77,11 +77,6 @@ static inline bool image_wide(const struct lode_image *image)
 	return image->class_ == LODE_CLASS64;
 }
 
-static inline uint32_t image_word(const struct lode_image *image)
-{
-	return image_wide(image) ? 8 : 4;
-}
-
 /* (bytes is not const, or GCC at -O0 takes the cursor for a read of what is not there yet.) */
 static inline struct lode_cursor image_cursor(const struct lode_image *image, unsigned char *bytes)
 {
@@ -132,17 +127,6 @@ static inline enum lode_field addr_field(enum lode_domain domain)
 static inline uint64_t segment_addr(const struct lode_segment *segment, enum lode_domain domain)
 {
 	return domain == LODE_PHYSICAL ? segment->paddr : segment->vaddr;
-}
-
-/* Size of a symbol, a REL or a RELA entry of this class. */
-static inline uint32_t symbol_size(const struct lode_image *image)
-{
-	return image_wide(image) ? 24 : 16;
-}
-
-static inline uint32_t rel_size(const struct lode_image *image, bool rela)
-{
-	return image_word(image) * (rela ? 3u : 2u);
 }
 
 #endif

@@ -19,7 +19,7 @@ enum { TAG_GNU_HASH = NTAGS - 4, TAG_VERSYM, TAG_VERDEF, TAG_VERNEED };
 
 static uint32_t entry_size(const struct lode_image *image)
 {
-	return 2 * image_word(image);
+	return 2 * lode_word_size(image);
 }
 
 int lode_dynamic_entry(struct lode_dyn *entry, const struct lode_image *image, const struct lode_dynamic *dynamic, uint32_t index,
@@ -93,9 +93,10 @@ static int read_entries(struct tags *tags, uint64_t limit, struct lode_diag *why
 /* The entry that a tag came from is at fault. */
 static int refuse_tag(const struct tags *tags, enum lode_rule rule, uint32_t slot, uint64_t limit, struct lode_diag *why)
 {
-	uint64_t offset = tags->dynamic->offset + (uint64_t)tags->entry[slot] * entry_size(tags->image) + image_word(tags->image);
+	uint64_t entry = tags->dynamic->offset + (uint64_t)tags->entry[slot] * entry_size(tags->image);
 
-	return lode_refuse_(why, rule, lode_at_entry_(LODE_FIELD_DYN_VALUE, tags->entry[slot], offset, tags->value[slot], limit));
+	return lode_refuse_(why, rule, lode_at_entry_(LODE_FIELD_DYN_VALUE, tags->entry[slot], entry + lode_word_size(tags->image),
+		tags->value[slot], limit));
 }
 
 /* A table whose size nothing says: the rest of the file part of its segment. */
@@ -135,7 +136,8 @@ static int check_entry_sizes(const struct tags *tags, struct lode_diag *why)
 {
 	const struct lode_image *image = tags->image;
 	const uint32_t tag[4] = {LODE_DT_SYMENT, LODE_DT_RELENT, LODE_DT_RELAENT, LODE_DT_RELRENT};
-	const uint32_t size[4] = {symbol_size(image), rel_size(image, false), rel_size(image, true), image_word(image)};
+	const uint32_t size[4] = {lode_symbol_size(image), lode_rel_size(image, false), lode_rel_size(image, true),
+		lode_word_size(image)};
 
 	for (int i = 0; i < 4; i++)
 		if (tags->seen[tag[i]] && tags->value[tag[i]] != size[i])
@@ -147,7 +149,7 @@ static int locate_relocs(struct lode_reltab *table, const struct tags *tags, uin
 	struct lode_diag *why)
 {
 	struct lode_extent extent = {0};
-	uint32_t size = rel_size(tags->image, table->rela);
+	uint32_t size = lode_rel_size(tags->image, table->rela);
 	int status = locate_sized(&extent, tags, slot, size_slot, why);
 
 	if (status != LODE_OK)
@@ -165,8 +167,8 @@ static int locate_relr(const struct tags *tags, struct lode_diag *why)
 	struct lode_extent *relr = &tags->dynamic->relr;
 	int status = locate_sized(relr, tags, LODE_DT_RELR, LODE_DT_RELRSZ, why);
 
-	if (status == LODE_OK && (relr->size & (image_word(tags->image) - 1)))
-		return refuse_tag(tags, LODE_RULE_RELOC_TABLE, LODE_DT_RELRSZ, image_word(tags->image), why);
+	if (status == LODE_OK && (relr->size & (lode_word_size(tags->image) - 1)))
+		return refuse_tag(tags, LODE_RULE_RELOC_TABLE, LODE_DT_RELRSZ, lode_word_size(tags->image), why);
 	return status;
 }
 
@@ -179,7 +181,7 @@ static void cut_jmprel(struct lode_reltab *table, const struct lode_image *image
 	if (!within(before, jmprel->size, table->size) || table->size - before != jmprel->size)
 		return;
 	table->size = before;
-	table->count = lode_divide_(before, rel_size(image, table->rela));
+	table->count = lode_divide_(before, lode_rel_size(image, table->rela));
 }
 
 static int locate_relocations(const struct tags *tags, struct lode_diag *why)
@@ -221,7 +223,7 @@ static void bound_symbols(struct lode_symtab *symbols, const struct lode_image *
 {
 	if (symbols->strings.offset > symbols->offset)
 		size = min_u64(size, symbols->strings.offset - symbols->offset);
-	symbols->count = lode_divide_(size, symbol_size(image));
+	symbols->count = lode_divide_(size, lode_symbol_size(image));
 }
 
 static int locate_symbols(const struct tags *tags, struct lode_diag *why)
@@ -246,7 +248,7 @@ static int locate_symbols(const struct tags *tags, struct lode_diag *why)
 	dynamic->symbols.strings =
 		(struct lode_strings){.source = tags->image->source, .offset = strings.offset, .size = strings.size};
 	bound_symbols(&dynamic->symbols, tags->image, room.size);
-	return lode_hash_count_(dynamic, tags->image, lode_divide_(room.size, symbol_size(tags->image)), why);
+	return lode_hash_count_(dynamic, tags->image, lode_divide_(room.size, lode_symbol_size(tags->image)), why);
 }
 
 /* Called by address, but their words have bytes in the file. */

@@ -16,7 +16,7 @@ static uint32_t word_of(const struct lode_entry_ *entry, enum lode_field field)
 struct lode_diag lode_at_reloc_(const struct lode_walk_ *walk, const struct lode_entry_ *entry, enum lode_field field,
 	uint64_t value)
 {
-	uint64_t offset = entry->offset + word_of(entry, field) * image_word(walk->image);
+	uint64_t offset = entry->offset + word_of(entry, field) * lode_word_size(walk->image);
 
 	return lode_at_entry_(field, entry->index, offset, value, 0);
 }

@@ -129,9 +129,10 @@ static int gnu_count(uint64_t *count, const struct lode_image *image, const stru
 	if (status != LODE_OK)
 		return status;
 	room = table->size - GNU_HEADER;
-	bloom = (uint64_t)words[2] * image_word(image);
+	bloom = (uint64_t)words[2] * lode_word_size(image);
 	if (bloom > room)
-		return refuse_size(LODE_FIELD_HASH_BLOOM, table->offset + 8, words[2], lode_divide_(room, image_word(image)), why);
+		return refuse_size(LODE_FIELD_HASH_BLOOM, table->offset + 8, words[2], lode_divide_(room, lode_word_size(image)),
+			why);
 	if (words[0] > (room - bloom) >> 2)
 		return refuse_size(LODE_FIELD_HASH_NBUCKET, table->offset, words[0], (room - bloom) >> 2, why);
 	chain.offset = table->offset + GNU_HEADER + bloom;

@@ -26,7 +26,7 @@ int lode_property_next(struct lode_property *property, uint64_t *at, const struc
 	if (property->size > left)
 		return lode_refuse_(why, LODE_RULE_PROPERTY_PAST_END,
 			lode_at_entry_(LODE_FIELD_PROPERTY_SIZE, LODE_NO_INDEX, offset + WORD, property->size, left));
-	*at += HEADER + align_up(property->size, image_word(image));
+	*at += HEADER + align_up(property->size, lode_word_size(image));
 	if (property->size < WORD)
 		return 1;
 	cursor = image_cursor(image, raw);

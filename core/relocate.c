@@ -222,7 +222,7 @@ static int rel_one(struct lode_walk_ *walk, struct lode_entry_ *entry, struct lo
 static int walk_table(struct lode_walk_ *walk, const struct lode_reltab *table, struct lode_diag *why)
 {
 	for (uint64_t i = 0; i < table->count; i++) {
-		struct lode_entry_ entry = {.index = i, .offset = table->offset + i * rel_size(walk->image, table->rela)};
+		struct lode_entry_ entry = {.index = i, .offset = table->offset + i * lode_rel_size(walk->image, table->rela)};
 		int status = lode_rel_read(&entry.rel, walk->image, table, i, why);
 
 		if (status == LODE_OK)

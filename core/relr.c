@@ -31,7 +31,7 @@ static int relr_bitmap(struct lode_walk_ *walk, struct lode_entry_ *entry, uint6
 /* An even word is an address to relocate, an odd one a bitmap of the words behind it. */
 int lode_walk_relr_(struct lode_walk_ *walk, struct lode_diag *why)
 {
-	uint32_t word = image_word(walk->image);
+	uint32_t word = lode_word_size(walk->image);
 	struct lode_entry_ entry = {.width = (uint8_t)word};
 	uint64_t where = 0;
 	bool begun = false;

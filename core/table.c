@@ -67,7 +67,7 @@ int lode_symbol_read(struct lode_symbol *symbol, const struct lode_image *image,
 	struct lode_diag *why)
 {
 	unsigned char raw[SYM64];
-	uint32_t size = symbol_size(image);
+	uint32_t size = lode_symbol_size(image);
 	int status;
 
 	if (index >= table->count) {
@@ -102,7 +102,7 @@ static uint64_t find_extended_indices(const struct lode_image *image, uint32_t i
 int lode_symtab_of_section(struct lode_symtab *table, const struct lode_image *image, uint32_t index, struct lode_diag *why)
 {
 	const struct lode_section *section, *strings;
-	uint32_t size = symbol_size(image);
+	uint32_t size = lode_symbol_size(image);
 
 	if (index >= image->nsections)
 		return lode_refuse_(why, LODE_RULE_SECTION_INDEX, lode_nowhere_(LODE_FIELD_SECTION_INDEX, index, image->nsections));
@@ -159,7 +159,7 @@ int lode_rel_read(struct lode_rel *rel, const struct lode_image *image, const st
 	struct lode_diag *why)
 {
 	unsigned char raw[RELA64];
-	uint32_t size = rel_size(image, table->rela);
+	uint32_t size = lode_rel_size(image, table->rela);
 	int status;
 
 	if (index >= table->count)

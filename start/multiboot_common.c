@@ -142,7 +142,7 @@ static void put_section(struct lode_form_ *form, uint64_t at, const struct lode_
 {
 	const struct lode_section *s = &told->image->sections[index];
 	const uint64_t wide[] = {s->flags, address_of(told, index), s->offset, s->size};
-	uint32_t word = told->image->class_ == LODE_CLASS64 ? 8 : 4;
+	uint32_t word = lode_word_size(told->image);
 
 	lode_form_put_(form, at, 4, s->name);
 	lode_form_put_(form, at + 4, 4, s->type);

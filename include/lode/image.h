@@ -91,6 +91,24 @@ struct lode_image {
 	struct lode_section *sections; /* the caller's array, or NULL: not asked for */
 };
 
+/** Bytes of a word of the image's class (Elf_Addr, Elf_Off); a dynamic entry has two. */
+static inline uint32_t lode_word_size(const struct lode_image *image)
+{
+	return image->class_ == LODE_CLASS64 ? 8 : 4;
+}
+
+/** Bytes of an entry of its symbol tables. */
+static inline uint32_t lode_symbol_size(const struct lode_image *image)
+{
+	return image->class_ == LODE_CLASS64 ? 24 : 16;
+}
+
+/** Bytes of an entry of its REL or RELA tables. */
+static inline uint32_t lode_rel_size(const struct lode_image *image, bool rela)
+{
+	return lode_word_size(image) * (rela ? 3u : 2u);
+}
+
 enum {
 	LODE_OPEN_SECTIONS = 1, /* sections are wanted: read and check them. Without it the section table may be nonsense */
 	/* Class and byte order are @class_ and @data whatever the file says, and no version is looked at, neither EI_VERSION nor

@@ -403,6 +403,23 @@ static void test_field_offsets(void)
 	file_free(&f);
 }
 
+/** Words and table entries are as large as the class makes them. */
+static void test_sizes(void)
+{
+	static struct file f;
+
+	for (unsigned k = 0; k < 4; k++) {
+		file_sample(&f, "dynamic", encoding_class(k), encoding_data(k), 0);
+		CHECK_EQ(file_open(&f, 0), LODE_OK);
+		CHECK_EQ(lode_word_size(&f.image), f.image.class_ == LODE_CLASS64 ? 8 : 4);
+		CHECK_EQ(2 * lode_word_size(&f.image), f.out.parts[MKELF_DYN].entsize);
+		CHECK_EQ(lode_symbol_size(&f.image), f.out.parts[MKELF_SYM].entsize);
+		CHECK_EQ(lode_rel_size(&f.image, false), f.image.class_ == LODE_CLASS64 ? 16 : 8);
+		CHECK_EQ(lode_rel_size(&f.image, true), f.image.class_ == LODE_CLASS64 ? 24 : 12);
+	}
+	file_free(&f);
+}
+
 /** Each field's value is what the file holds at its offset, however it is encoded; a field of another structure has none. */
 static void test_field_values(void)
 {
@@ -441,6 +458,7 @@ int main(void)
 {
 	CASE(test_field_offsets);
 	CASE(test_field_values);
+	CASE(test_sizes);
 	test_decoding();
 	CASE(test_order);
 	CASE(test_sorting);

@@ -3,7 +3,7 @@
 #include "core.h"
 #include "dynamic.h"
 
-enum { DYN64 = 16, NTAGS = 42, MAX_DYNAMIC = 1 << 24 };
+enum { DYN64 = 16, NTAGS = 42, MAX_DYNAMIC = 1 << 20 };
 
 /* The table while it is decoded: values of the tags as the file has them, addresses not yet turned into offsets. */
 struct tags {
@@ -301,6 +301,20 @@ static int check_segment(const struct lode_image *image, const struct lode_segme
 	return LODE_OK;
 }
 
+/* All entries, or a refusal: none is passed over. A source that does not know its size may have no end. */
+static int read_table(struct tags *tags, const struct lode_segment *segment, struct lode_diag *why)
+{
+	const struct lode_image *image = tags->image;
+	uint64_t entries = lode_divide_(segment->filesz, entry_size(image));
+	int status = read_entries(tags, min_u64(entries, MAX_DYNAMIC + 1), why);
+
+	if (status == LODE_OK && tags->dynamic->count > MAX_DYNAMIC)
+		return lode_refuse_(why, LODE_RULE_DYNAMIC_LENGTH,
+			lode_at_segment_(image, lode_segment_index(image, segment), LODE_FIELD_PHDR_FILESZ,
+				(uint64_t)MAX_DYNAMIC * entry_size(image)));
+	return status;
+}
+
 int lode_dynamic_open(struct lode_dynamic *dynamic, const struct lode_image *image, struct lode_diag *why)
 {
 	const struct lode_segment *segment = lode_segment_find(image, LODE_PT_DYNAMIC);
@@ -313,7 +327,7 @@ int lode_dynamic_open(struct lode_dynamic *dynamic, const struct lode_image *ima
 	dynamic->offset = segment->offset;
 	status = check_segment(image, segment, why);
 	if (status == LODE_OK)
-		status = read_entries(&tags, min_u64(lode_divide_(segment->filesz, entry_size(image)), MAX_DYNAMIC), why);
+		status = read_table(&tags, segment, why);
 	if (status != LODE_OK)
 		return status;
 	take_scalars(&tags);

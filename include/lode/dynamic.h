@@ -44,7 +44,7 @@ struct lode_dynamic {
  * lode_dynamic_open - decode the table of the first PT_DYNAMIC
  * @dynamic: filled in; an image that has none leaves it empty: count 0, soname, rpath, runpath LODE_NO_OFFSET
  * Errors: dynamic-*, hash-*, reloc-table, segment-past-end, source-*. Unknown tags are passed over; of duplicate tags the last
- * counts, as in ld.so.
+ * counts, as in ld.so. More than 1048576 entries are refused.
  * Work is bounded by the file's size.
  * Ref: gABI-41 ch. 5 "Dynamic Section"; GNU hash: docs/refs.md.
  */

@@ -168,6 +168,23 @@ void rule_DYNAMIC_SIZE(struct bad *b)
 	bad_dynamic(b);
 }
 
+void rule_DYNAMIC_LENGTH(struct bad *b)
+{
+	uint64_t most = 1 << 20, entry = b->wide ? 16 : 8;
+	const struct mkelf_segment segments[] = {
+		{.type = LODE_PT_DYNAMIC, .vaddr = 0x10000, .align = 8, .size = (most + 1) * entry}};
+	const struct mkelf elf = {.class_ = encoding_class(b->encoding),
+		.data = encoding_data(b->encoding),
+		.segments = segments,
+		.nsegments = 1,
+		.tables = MKELF_NOWHERE};
+
+	file_write(&b->file, &elf);
+	bad_want(b, LODE_FIELD_PHDR_FILESZ, 0, (most + 1) * entry, mkelf_at(&b->file.out, MKELF_PHDR, 0, "p_filesz"));
+	b->want.limit = most * entry;
+	bad_dynamic(b);
+}
+
 /** A lie about the value of a tag. */
 static void value(struct bad *b, uint64_t tag, uint64_t number)
 {

@@ -372,6 +372,29 @@ static void test_half_named(void)
 	file_free(&f);
 }
 
+/** As many entries as are taken: those behind the last are not passed over but refused, DT_NULL there ends the table. */
+static void test_length(void)
+{
+	enum { MOST = 1 << 20, ENTRY = 16 };
+	const struct mkelf_segment segments[] = {
+		{.type = LODE_PT_DYNAMIC, .vaddr = 0x10000, .align = 8, .size = (MOST + 2) * ENTRY}};
+	const struct mkelf elf = {.segments = segments, .nsegments = 1, .tables = MKELF_NOWHERE};
+	uint64_t last;
+
+	file_write(&f, &elf);
+	CHECK_EQ(file_open(&f, 0), LODE_OK);
+	last = f.segments[0].offset + (uint64_t)MOST * ENTRY;
+	mkelf_poke(&f.out, last + ENTRY, 8, LODE_DT_TEXTREL);
+	CHECK_EQ(lode_dynamic_open(&dynamic, &f.image, &f.why), LODE_ERR_MALFORMED);
+	CHECK_STR(lode_rule_name(f.why.rule), "dynamic-length");
+	mkelf_poke(&f.out, last - ENTRY, 8, LODE_DT_TEXTREL);
+	mkelf_poke(&f.out, last, 8, LODE_DT_NULL);
+	CHECK_EQ(lode_dynamic_open(&dynamic, &f.image, &f.why), LODE_OK);
+	CHECK_EQ(dynamic.count, MOST);
+	CHECK(dynamic.textrel);
+	file_free(&f);
+}
+
 int main(void)
 {
 	CASE(test_program);
@@ -383,5 +406,6 @@ int main(void)
 	CASE(test_half_named);
 	CASE(test_relocation_tables);
 	CASE(test_failing_reads);
+	CASE(test_length);
 	return check_done();
 }

@@ -44,7 +44,10 @@ struct lode_space {
 	int (*protect)(void *host, uint64_t addr, uint64_t size, uint32_t prot);
 	/** All done: from here on nothing fails. NULL: nothing to do. */
 	void (*commit)(void *host);
-	/** Leave the destination as it was before begin. Called once after any failure that follows a successful begin. Required. */
+	/**
+	 * Leave the destination as it was before begin. Called once after any failure that follows a successful begin. Required. A space
+	 * that cannot bring back what it wrote over says what it leaves instead, as struct lode_array does.
+	 */
 	void (*abort)(void *host);
 };
 
@@ -123,7 +126,8 @@ int lode_tls_layout(struct lode_tls_layout *layout, const struct lode_tls *tls, 
 
 /**
  * struct lode_array - a flat array as destination: memory[0] is address @base
- * @undo: as large as @memory, or NULL. With it a failure restores every byte; without it the touched span is zeroed.
+ * @undo: as large as @memory, or NULL. With it a failure restores every byte. Without it abort leaves zeros in the span instead of
+ *        what was there: for memory that holds nothing yet.
  * Freestanding. No permissions, no sharing.
  */
 struct lode_array {

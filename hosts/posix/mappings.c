@@ -120,7 +120,7 @@ static int mappings_share(void *host, const struct lode_run *run)
 	return 0;
 }
 
-/** The kernel's pages of zeros; writable until protect. */
+/* The kernel's pages of zeros; writable until protect. */
 static int mappings_own(void *host, const struct lode_run *run)
 {
 	struct lode_mappings *mappings = host;

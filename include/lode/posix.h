@@ -18,7 +18,8 @@ extern "C" {
  * @span: of the placing under way, or done
  * @error: errno of the call that failed last
  *
- * Set @fd, zero the rest. After a failed lode_place nothing of it is mapped; what was reserved before is reserved still.
+ * Set @fd, zero the rest. After a failed lode_place nothing of it is mapped; what was reserved before is reserved still. Should the
+ * kernel have no memory to put the reservation back (mmap's errno is in @error then), what was placed there stays until release.
  */
 struct lode_mappings {
 	int fd;

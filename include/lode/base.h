@@ -16,7 +16,10 @@ extern "C" {
 #define LODE_VERSION_PATCH 0
 #define LODE_VERSION "0.1.0"
 
-/** Status of functions that can fail (those of lode/exec.h return a negative errno, of lode/vmm.h -1): LODE_OK, or one of the negative values; who is at fault decides which. */
+/**
+ * Status of functions that can fail (those of lode/exec.h return a negative errno, of lode/vmm.h -1): LODE_OK, or one of the
+ * negative values; who is at fault decides which.
+ */
 enum lode_status {
 	LODE_OK = 0,
 	LODE_ERR_MALFORMED = -1,   /* the image's bytes break its own specification */

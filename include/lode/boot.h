@@ -17,8 +17,8 @@ extern "C" {
 /**
  * struct lode_boot - a kernel on its way
  * @protocol: not LODE_PROTOCOL_NONE; from lode_protocol_find, or the caller's wish
- * @image, @source: from lode_open, and the file that it was opened from; borrowed until lode_boot_start has returned. image is NULL if
- *                  the file is no ELF file: then protocol is LINUX, MULTIBOOT or MULTIBOOT2
+ * @image, @source: from lode_open, and the file that it was opened from; borrowed until lode_boot_start has returned. image is NULL
+ *                  if the file is no ELF file: then protocol is LINUX, MULTIBOOT or MULTIBOOT2
  * @policy: filled in by lode_boot_read: how the image is to be planned, its base included; the caller may add flags
  * @found: filled in by lode_boot_read, the member of the protocol's name; none for LODE_PROTOCOL_ELF64
  */

@@ -155,7 +155,8 @@ struct lode_exec {
  * Returns 0, or a negative errno with *why (if given) filled in; then no mapping and no descriptor is left behind. What was read
  * from a pipe or socket is gone.
  * Errors: those that execve gives for the same file, arguments and limits (E2BIG, EACCES, ELIBBAD, ELOOP, ENOENT, ENOEXEC, ENOMEM,
- * ETXTBSY...); EINVAL for a source or flag that there is none; EPERM for privileges that only the kernel can grant, EBUSY for a vfork child, EFBIG for a pipe without end.
+ * ETXTBSY...); EINVAL for a source or flag that there is none; EPERM for privileges that only the kernel can grant, EBUSY for a
+ * vfork child, EFBIG for a pipe without end.
  * Of libc only memcpy, memset and memcmp are called: usable from any thread of any program, whatever its libc. Until commit no
  * thread may map anything over the new image's place or unmap it. Only one thread may be in commit at a time.
  * Whether the file is being written is asked by a read lease, held for a moment: a writer that comes in just then makes the kernel
@@ -177,8 +178,8 @@ void lode_exec_cancel(struct lode_exec *exec);
  * a thread that blocks every signal, signals that cannot be queued (RLIMIT_SIGPENDING), a leader that has exited or does not take
  * the signal within some seconds, and, if there are no other threads, memory shared with another process (a vfork child).
  * Other threads end where they are; the leader's thread goes on as the new program, with the caller's signal mask, if the caller is
- * not the leader itself: identities, groups, capabilities and filters must then be the leader's too (EPERM); namespaces, root and working
- * directory, scheduling and keyrings are the leader's. Signal 33 is used for that.
+ * not the leader itself: identities, groups, capabilities and filters must then be the leader's too (EPERM); namespaces, root and
+ * working directory, scheduling and keyrings are the leader's. Signal 33 is used for that.
  * Behind the point of no return a failure ends the process by SIGSEGV, as in the kernel: what prepare could try has been tried, but
  * the kernel may still refuse a step (identities, capabilities, limits, moving pages, rseq); with other threads also one that does
  * not end within about ten seconds (it waits in the kernel or has begun to block the signal), and memory shared with another

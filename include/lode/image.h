@@ -17,10 +17,10 @@ extern "C" {
  * @bytes: the whole file in memory, or NULL if @read is to be used
  * @size: bytes of the file; with @read it may be LODE_SIZE_UNKNOWN (a pipe): reads past the end then fail
  * @read: copies exactly @size bytes from @offset to @dst; 0 if done, anything else if not. A read that would be short fails.
- *        open reads the ELF header, then the program headers, then the section headers if they are asked for, each table in ascending
- *        order, and no byte of them twice. A number that does not fit the ELF header stands in section header 0, which is then read
- *        before the program headers: e_phnum PN_XNUM, or, if sections are asked for, e_shnum 0 or e_shstrndx SHN_XINDEX. So a pipe
- *        will do if the tables lie in that order and nothing stands in section header 0.
+ *        open reads the ELF header, then the program headers, then the section headers if they are asked for, each table in
+ *        ascending order, and no byte of them twice. A number that does not fit the ELF header stands in section header 0, which is
+ *        then read before the program headers: e_phnum PN_XNUM, or, if sections are asked for, e_shnum 0 or e_shstrndx SHN_XINDEX.
+ *        So a pipe will do if the tables lie in that order and nothing stands in section header 0.
  * @host: handed to @read
  *
  * The source is borrowed: it must live as long as the image is used.
@@ -181,8 +181,8 @@ struct lode_strings {
  * lode_string_read - a NUL-terminated string out of a string table
  * @buf, @size: destination
  * @index: byte of the table where the string begins
- * Errors: string-outside, string-unterminated, source-*; room-string: no NUL in the first @size bytes, which buf then holds; the limit is
- * how many the table has from @index on, which is always enough.
+ * Errors: string-outside, string-unterminated, source-*; room-string: no NUL in the first @size bytes, which buf then holds; the
+ * limit is how many the table has from @index on, which is always enough.
  */
 int lode_string_read(char *buf, size_t size, const struct lode_strings *table, uint64_t index, struct lode_diag *why);
 

@@ -44,8 +44,10 @@ struct lode_link_tls {
 	uint64_t offset;          /* block begins at thread pointer + offset, modulo 2^64: the host's answer */
 };
 
-/** A variable that an object defines, before it has a place: in a section that is written, common, or thread-local; or a constant that
- * holds addresses (.data.rel.ro). */
+/**
+ * A variable that an object defines, before it has a place: in a section that is written, common, or thread-local; or a constant
+ * that holds addresses (.data.rel.ro).
+ */
 struct lode_link_datum {
 	struct lode_link_text name;
 	struct lode_link_text source; /* the file that it is of (STT_FILE before it); of an object without such a name its own */
@@ -97,7 +99,8 @@ enum {
 
 /**
  * struct lode_link_options
- * @memory, @memory_size: work space at a multiple of 16, borrowed as long as the module is: symbols live there. LODE_LINK_MEMORY bytes are enough
+ * @memory, @memory_size: work space at a multiple of 16, borrowed as long as the module is: symbols live there.
+ *                        LODE_LINK_MEMORY bytes are enough
  * @names: namespace, or NULL: nobody else's symbols
  * @host: callbacks, or NULL
  * @page_size: regions of different permissions begin at its multiples; a power of two
@@ -115,8 +118,10 @@ struct lode_link_options {
 	uint16_t machine;
 };
 
-/** Work space that is enough for inputs of so many bytes, plus a fixed part, if size_t holds it. A file never makes more of its bytes
- * than this. */
+/**
+ * Work space that is enough for inputs of so many bytes, plus a fixed part, if size_t holds it. A file never makes more of its
+ * bytes than this.
+ */
 #define LODE_LINK_MEMORY(bytes_of_all_inputs) ((size_t)32 * (bytes_of_all_inputs) + 65536)
 
 /** Symbols: what lookups return. Names are borrowed from the inputs. */
@@ -247,7 +252,10 @@ int lode_link_add(struct lode_link *link, const char *name, const void *bytes, u
  */
 int lode_link_want(struct lode_link *link, const char *name, struct lode_diag *why);
 
-/** Take what is needed from archives, then find every symbol that is left: own, parents, demand, host. Errors: as add; link-undefined. */
+/**
+ * Take what is needed from archives, then find every symbol that is left: own, parents, demand, host. Errors: as add;
+ * link-undefined.
+ */
 int lode_link_resolve(struct lode_link *link, struct lode_diag *why);
 
 /**

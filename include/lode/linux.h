@@ -95,7 +95,7 @@ int lode_linux_read(struct lode_linux *linux_, const struct lode_source *source,
 /**
  * lode_start_linux - a bzImage by its 64-bit entry: its own code unpacks it
  * @linux_: from lode_linux_read
- * All modules together are the initrd. The system lies where it prefers to or, if it is relocatable, at the next place that it takes.
+ * All modules together are the initrd. The system lies where it prefers to or, if it is relocatable, at the next place it takes.
  * Errors: start-linux-low, start-linux-16bit (what has no 64-bit entry), start-linux-align, start-*, machine-*, room-*.
  */
 int lode_start_linux(struct lode_start *start, const struct lode_linux *linux_, const struct lode_machine *machine,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Object files and archives as part of the calling process: mapped, linked against what is loaded, started, taken away. For Linux. */
+/* Object files and archives as part of the calling process: mapped, linked against what is loaded, started, taken away. Linux. */
 #ifndef LODE_LIVE_H
 #define LODE_LIVE_H
 
@@ -24,7 +24,7 @@ struct lode_live_options {
 	const char *entry;            /* is taken from an archive although nothing refers to it, or NULL */
 	struct lode_swap *swap;       /* the module is new code for a program: its data and symbols are the program's */
 	bool no_frames;               /* leave .eh_frame out: nothing unwinds through the module */
-	bool gdb;                     /* debuggers that know GDB's JIT interface see the module: copies of its objects are kept for them */
+	bool gdb;                     /* debuggers with GDB's JIT interface see the module: copies of its objects are kept */
 	bool perf;                    /* its functions are added to /tmp/perf-PID.map, where profilers look for names */
 };
 
@@ -73,8 +73,8 @@ int lode_live_add(struct lode_live *live, const char *name);
  * After a failure nothing of the module is mapped but its files, which live->link.blame quotes: lode_live_end lets go of them.
  * Thread-local variables have their initial values in this thread and in those that begin later; other threads that run have there
  * what an earlier module left, or zeros.
- * Link the program that calls this from objects built with -fPIC: others have copies of variables of the C library (stdout, environ)
- * far from it, where code built with -fPIE cannot reach them.
+ * Link the program that calls this from objects built with -fPIC: others have copies of variables of the C library (stdout,
+ * environ) far from it, where code built with -fPIE cannot reach them.
  */
 int lode_live_link(struct lode_live *live, struct lode_diag *why);
 
@@ -172,7 +172,8 @@ struct lode_live_program {
  * lode_live_self - the running program, which was linked with -Wl,-q
  * @index: a file that `lode index` wrote, or NULL: the index is made from the program's file, or, if that was stripped, read from
  *         the file beside it whose name has .lode behind the program's
- * One for a process, which is never given back. Errors: header-*, section-*, swap-index, swap-file; LODE_ERR_IO without a rule: error.
+ * One for a process, which is never given back. Errors: header-*, section-*, swap-index, swap-file; LODE_ERR_IO without a rule:
+ * error.
  */
 int lode_live_self(struct lode_live_program *self, const char *index, struct lode_diag *why);
 

@@ -56,7 +56,9 @@ struct lode_framebuffer {
 	struct lode_colour red, green, blue;
 };
 
-/** The machine that the kernel will find. Zero-initialise, then set what is there; all is borrowed until the start state is built. */
+/**
+ * The machine that the kernel will find. Zero-initialise, then set what is there; all is borrowed until the start state is built.
+ */
 struct lode_machine {
 	const struct lode_memory_entry *memory; /* ascending, disjoint, none empty */
 	const struct lode_range *reserved; /* usable memory that nothing may be put into: the host's own tables */
@@ -76,7 +78,7 @@ struct lode_machine {
 	uint64_t tsc_hz;        /* 0: unknown */
 	bool x2apic;            /* the local APICs are in x2APIC mode when the kernel starts, if it allows that */
 	bool la57;              /* five levels of page tables may be used */
-	bool no_bios;           /* nobody ran before: kernels by Multiboot find what a BIOS leaves at 400h (sizes of low memory, COM1) */
+	bool no_bios;           /* nobody ran before: kernels by Multiboot find what a BIOS leaves at 400h (low memory, COM1) */
 };
 
 /*

@@ -146,7 +146,10 @@ bool lode_paging_query(struct lode_mapping *page, const struct lode_paging *pagi
 int lode_paging_walk(const struct lode_paging *paging, const struct lode_range *range,
 	int (*visit)(void *host, const struct lode_mapping *mapping), void *host, struct lode_diag *why);
 
-/** Addresses that the tables translate, in bytes: the lower part or the upper one; size 0: it has none. Of format alone: no root is needed. */
+/**
+ * Addresses that the tables translate, in bytes: the lower part or the upper one; size 0: it has none. Of format alone: no root is
+ * needed.
+ */
 struct lode_range lode_paging_half(const struct lode_paging *paging, bool upper);
 /** Addresses between the two: the canonical hole. For struct lode_intervals. Ref: Intel SDM volume 1, 3.3.7.1. */
 struct lode_range lode_paging_hole(const struct lode_paging *paging);

@@ -59,7 +59,7 @@ struct lode_policy {
 	enum lode_relocate relocate;
 	uint32_t flags;     /* LODE_PLAN_* */
 	uint64_t page_size; /* power of two, 4 KiB at least */
-	/* ET_DYN, virtual: address of the first page, at a distance from the linked one that is a multiple of the alignment. Else ignored */
+	/* ET_DYN, virtual: address of the first page, a multiple of the alignment away from the linked one. Else ignored */
 	uint64_t base;
 	uint64_t address_limit;  /* no byte at or above it; 0: the whole 64 bit (32 bit for ELFCLASS32) */
 	uint64_t max_size;       /* largest span, bytes; 0: no limit */
@@ -149,7 +149,10 @@ struct lode_span {
 	struct lode_range range; /* as linked, whole pages */
 	uint64_t align;
 };
-/** lode_plan_span - what the host needs to know to choose policy->base. Errors: as lode_plan's, but for room, base and ranges. Time O(n). */
+/**
+ * lode_plan_span - what the host needs to know to choose policy->base
+ * Errors: as lode_plan's, but for room, base and ranges. Time O(n).
+ */
 int lode_plan_span(struct lode_span *span, const struct lode_image *image, const struct lode_policy *policy, struct lode_diag *why);
 
 /**
@@ -172,8 +175,8 @@ int lode_plan_fit(uint64_t *base, const struct lode_image *image, const struct l
  * Errors: plan-*, room-runs, room-fills, header-type, and the segment-*, tls-*, relro-*, interp-*, entry-* rules.
  * Time O(n) for LODE_PAGE_UNION and LODE_PAGE_DENY, O(n^2) for LODE_PAGE_LAST, n = PT_LOAD segments: 65536 of a hostile file take
  * about ten seconds, 1170 (lode_policy_process) milliseconds. A caller of LODE_PAGE_LAST sets max_segments.
- * Ref: gABI-41 ch. 5 "Program Header", "Program Loading"; Linux-gABI for PT_GNU_STACK, PT_GNU_RELRO, PT_GNU_PROPERTY; Linux binfmt_elf for
- * LODE_USE_PROCESS.
+ * Ref: gABI-41 ch. 5 "Program Header", "Program Loading"; Linux-gABI for PT_GNU_STACK, PT_GNU_RELRO, PT_GNU_PROPERTY; Linux
+ * binfmt_elf for LODE_USE_PROCESS.
  */
 int lode_plan(struct lode_plan *plan, const struct lode_image *image, const struct lode_policy *policy, struct lode_diag *why);
 

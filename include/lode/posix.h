@@ -35,9 +35,9 @@ struct lode_mappings {
  * lode_mappings_reserve - let the kernel choose where a position-independent image goes
  * @base: for policy.base: begin of the reserved addresses
  * @span: from lode_plan_span
- * The addresses are mapped without any access. Returns LODE_OK; LODE_ERR_IO with mappings->error, an errno of mmap; or LODE_ERR_USE with
- * EINVAL if the span's alignment or size is no multiple of this machine's page size, EBUSY if addresses are reserved or an image is placed
- * already: release them first.
+ * The addresses are mapped without any access. Returns LODE_OK; LODE_ERR_IO with mappings->error, an errno of mmap; or LODE_ERR_USE
+ * with EINVAL if the span's alignment or size is no multiple of this machine's page size, EBUSY if addresses are reserved or an
+ * image is placed already: release them first.
  */
 int lode_mappings_reserve(struct lode_mappings *mappings, uint64_t *base, const struct lode_span *span);
 
@@ -46,8 +46,9 @@ int lode_mappings_reserve(struct lode_mappings *mappings, uint64_t *base, const 
  *
  * begin maps the span without access, at its exact addresses, and fails if anything lies there already. Pages between runs
  * stay without access. The machine's page size has to divide the plan's: spans, runs and permissions of parts of a page are refused
- * with EINVAL, a second image before the first is released with EBUSY. A file that has become shorter is found out by process_vm_readv(2),
- * where that is allowed, and refused with EFAULT; one that becomes shorter later raises SIGBUS where its pages are touched.
+ * with EINVAL, a second image before the first is released with EBUSY. A file that has become shorter is found out by
+ * process_vm_readv(2), where that is allowed, and refused with EFAULT; one that becomes shorter later raises SIGBUS where its pages
+ * are touched.
  * commit keeps all; lode_mappings_release takes it away.
  */
 struct lode_space lode_mappings_space(struct lode_mappings *mappings);

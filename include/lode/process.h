@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Another process that runs, and new objects for units of its program -> the new code in the old one's place, its data where they are;
- * what was done stands in the process's own memory, for the next who asks. For x86-64 Linux. */
+/* Another process that runs, and new objects for units of its program -> the new code in the old one's place, its data where they
+ * are; what was done stands in the process's own memory, for the next who asks. For x86-64 Linux. */
 #ifndef LODE_PROCESS_H
 #define LODE_PROCESS_H
 
@@ -24,7 +24,8 @@ extern "C" {
 	T(CAPABLE, "has capabilities that you lack: be root") \
 	T(NAMESPACE, "is in a user namespace where you have no rights: enter it (nsenter), or be root outside") \
 	T(UNDUMPABLE, "lets nobody trace it (PR_SET_DUMPABLE, or its file is not readable): be root") \
-	T(YAMA, "may only be traced by its ancestors (kernel.yama.ptrace_scope is 1): be root, or let it call prctl(PR_SET_PTRACER)") \
+	T(YAMA, "may only be traced by its ancestors (kernel.yama.ptrace_scope is 1): " \
+		"be root, or let it call prctl(PR_SET_PTRACER)") \
 	T(YAMA_ADMIN, "may only be traced by root (kernel.yama.ptrace_scope is 2)") \
 	T(YAMA_NONE, "may be traced by nobody until the next boot (kernel.yama.ptrace_scope is 3)") \
 	T(DENIED, "may not be traced: a security module or a container forbids it (CAP_SYS_PTRACE)") \

@@ -13,9 +13,10 @@ extern "C" {
  * lode_protocol_find - the protocol by which a file is best started
  * @image: opened, or NULL if the file is no ELF file
  * @source: the file
- * From what says most about itself to what says nothing: a bzImage's header; bootloader_api's configuration, Limine's tag or requests
- * (neither is searched for in Linux, which is large); a Multiboot 2 header, a Multiboot 1 header; a PVH note; any ELF64 program for x86-64 (not one with an
- * interpreter). A header that is there and wrong counts: the protocol's own function then says what is wrong.
+ * From what says most about itself to what says nothing: a bzImage's header; bootloader_api's configuration, Limine's tag or
+ * requests (neither is searched for in Linux, which is large); a Multiboot 2 header, a Multiboot 1 header; a PVH note; any ELF64
+ * program for x86-64 (not one with an interpreter). A header that is there and wrong counts: the protocol's own function then says
+ * what is wrong.
  * LODE_OK, or a status with *why; then @protocol is LODE_PROTOCOL_NONE.
  * Errors: start-none, source-*.
  * Ref: Linux boot 1.1 (header), PVH, Multiboot 3.1, Multiboot2 3.1, Limine, bootloader_api.

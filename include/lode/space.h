@@ -45,8 +45,8 @@ struct lode_space {
 	/** All done: from here on nothing fails. NULL: nothing to do. */
 	void (*commit)(void *host);
 	/**
-	 * Leave the destination as it was before begin. Called once after any failure that follows a successful begin. Required. A space
-	 * that cannot bring back what it wrote over says what it leaves instead, as struct lode_array does.
+	 * Leave the destination as it was before begin. Called once after any failure that follows a successful begin. Required. A
+	 * space that cannot bring back what it wrote over says what it leaves instead, as struct lode_array does.
 	 */
 	void (*abort)(void *host);
 };
@@ -61,9 +61,9 @@ enum lode_irelative {
 /** What relocation needs to know beyond the image; all zero is a good start. */
 struct lode_relocation {
 	/**
-	 * Address of an undefined symbol: 0 and *address set if it is known. NULL: none is. Weak ones that stay unknown are 0. Asked up
-	 * to three times for a relocation: when checked, when applied, and again if ifuncs need a second pass. Never asked for
-	 * thread-local relocations: they are refused (reloc-tls) if the image does not define the symbol.
+	 * Address of an undefined symbol: 0 and *address set if it is known. NULL: none is. Weak ones that stay unknown are 0.
+	 * Asked up to three times for a relocation: when checked, when applied, and again if ifuncs need a second pass. Never asked
+	 * for thread-local relocations: they are refused (reloc-tls) if the image does not define the symbol.
 	 */
 	int (*resolve)(void *host, uint64_t *address, const char *name, const struct lode_symbol *symbol);
 	/** Value of an IRELATIVE or of an ifunc symbol: calls the resolver at @address. Required with LODE_IRELATIVE_CALL. */

@@ -81,7 +81,8 @@ struct lode_stack_layout {
  * lode_stack_measure - how large the image will be and where everything will lie
  * @top: first address behind the stack; a multiple of 16
  * Errors: stack-too-large: would wrap, or does not fit the word. why->limit is the room, @top or for 4-byte words 2^32; why->value
- * the bytes needed below @top, or all that can be said of them: down to the part that did not fit; for a @top above 2^32 it is @top.
+ * the bytes needed below @top, or all that can be said of them: down to the part that did not fit; for a @top above 2^32 it is
+ * @top.
  */
 int lode_stack_measure(struct lode_stack_layout *layout, const struct lode_stack *stack, uint64_t top, struct lode_diag *why);
 /**

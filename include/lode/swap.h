@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A program that runs, and a new object for one of its units -> the stores that put the new code in the old one's place while the data
- * stays; committed or not, and taken back. x86-64. */
+/* A program that runs, and a new object for one of its units -> the stores that put the new code in the old one's place while the
+ * data stays; committed or not, and taken back. x86-64. */
 #ifndef LODE_SWAP_H
 #define LODE_SWAP_H
 
@@ -120,7 +120,8 @@ struct lode_index_bytes {
  * Every count, length and address is checked; whether the index is this program's the caller knows by @code. Errors: swap-file,
  * room-link.
  */
-int lode_index_read(struct lode_index *index, const struct lode_index_bytes *file, void *memory, size_t size, struct lode_diag *why);
+int lode_index_read(struct lode_index *index, const struct lode_index_bytes *file, void *memory, size_t size,
+	struct lode_diag *why);
 
 /** A variable of another size or type, whose new value a function of the new code makes of the old one. */
 struct lode_swap_move {
@@ -252,7 +253,9 @@ struct lode_swap_busy {
  */
 int lode_swap_commit(struct lode_swap *swap, const struct lode_swap_busy *busy, struct lode_diag *why);
 
-/** Know of a replacement that is committed already: after lode_link_place, with the stores that it made. Errors: swap-*, room-link. */
+/**
+ * Know of a replacement that is committed already: after lode_link_place, with the stores that it made. Errors: swap-*, room-link.
+ */
 int lode_swap_adopt(struct lode_swap *swap, struct lode_store *stores, uint32_t count, struct lode_diag *why);
 
 /**

@@ -41,8 +41,10 @@ struct lode_vmm_unpacked {
  * @memory: bytes, whole MiB. 0: 256 MiB
  * @unpack: called in the sandbox with the kernel file's bytes; unpacks them if they are packed as a whole or, if @direct, if they
  *          are a bzImage with a packed kernel in it. 0, or -1 with unpacked->why. NULL: files are taken as they are
- * @loaded: called when everything is in its place and nothing runs yet, in the process that has read the files (it may be another one)
- * @picture: writes the pixels to @fd, which is the empty file @screenshot, in the sandbox. 0 if it could. QEMU writes its own, a PNG
+ * @loaded: called when everything is in its place and nothing runs yet, in the process that has read the files (it may be another
+ *          one)
+ * @picture: writes the pixels to @fd, which is the empty file @screenshot, in the sandbox. 0 if it could. QEMU writes a PNG of its
+ *           own
  * @say: a line for the user, without its end. NULL: silence
  * @sha256: the digest that the kernel file must have, NULL: any. The file is then copied instead of mapped
  */
@@ -192,8 +194,8 @@ struct lode_vmm_error {
  * Everything is opened first; then the process gives up what it could do beyond that, for good, and reads the files.
  * Preconditions: a process of its own (on KVM it is confined afterwards), with one thread and descriptors 0 to 2 open.
  * 0 when a guest has ended, or a dry run has been told; -1 if nothing was booted or the engine failed.
- * Errors: those of lode_protocol_find, lode_boot_read, lode_open, lode_plan, lode_boot_start and lode_place_relocated, as why->diag; of
- * the operating system as why->error; else the text alone.
+ * Errors: those of lode_protocol_find, lode_boot_read, lode_open, lode_plan, lode_boot_start and lode_place_relocated, as
+ * why->diag; of the operating system as why->error; else the text alone.
  * Ref: docs/boot.md; those of lode_boot_read.
  */
 int lode_vmm_boot(struct lode_vmm_result *result, const struct lode_vmm_request *request, struct lode_vmm_error *why);

@@ -25,8 +25,8 @@ static bool is_vmlinux(const struct check *c)
 
 	if (c->image.type != LODE_ET_EXEC || lode_segment_find(&c->image, LODE_PT_INTERP))
 		return false;
-	for (uint32_t type = 0; type < 2; type++)
-		if (lode_note_find(&note, &c->image, "Linux", 0x100 + type, NULL) == 1)
+	for (uint32_t type = LODE_NT_LINUX_BUILD_SALT; type <= LODE_NT_LINUX_LTO_INFO; type++)
+		if (lode_note_find(&note, &c->image, "Linux", type, NULL) == 1)
 			return true;
 	return check_section(c, "__ksymtab") != NULL;
 }

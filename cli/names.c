@@ -66,12 +66,13 @@ const char *segment_type_name(uint32_t type)
 const char *section_type_name(uint32_t type)
 {
 	static const struct name names[] = {
-		{0, "NULL"}, {1, "PROGBITS"}, {2, "SYMTAB"}, {3, "STRTAB"}, {4, "RELA"}, {5, "HASH"}, {6, "DYNAMIC"},
-		{7, "NOTE"}, {8, "NOBITS"},
-		{9, "REL"}, {10, "SHLIB"}, {11, "DYNSYM"}, {14, "INIT_ARRAY"}, {15, "FINI_ARRAY"},
-		{16, "PREINIT_ARRAY"}, {17, "GROUP"},
-		{18, "SYMTAB_SHNDX"}, {19, "RELR"}, {0x6ffffff5, "GNU_ATTRIBUTES"}, {0x6ffffff6, "GNU_HASH"},
-		{0x6ffffff7, "GNU_LIBLIST"},
+		{LODE_SHT_NULL, "NULL"}, {LODE_SHT_PROGBITS, "PROGBITS"}, {LODE_SHT_SYMTAB, "SYMTAB"},
+		{LODE_SHT_STRTAB, "STRTAB"}, {LODE_SHT_RELA, "RELA"}, {LODE_SHT_HASH, "HASH"},
+		{LODE_SHT_DYNAMIC, "DYNAMIC"}, {LODE_SHT_NOTE, "NOTE"}, {LODE_SHT_NOBITS, "NOBITS"},
+		{LODE_SHT_REL, "REL"}, {LODE_SHT_SHLIB, "SHLIB"}, {LODE_SHT_DYNSYM, "DYNSYM"},
+		{LODE_SHT_INIT_ARRAY, "INIT_ARRAY"}, {LODE_SHT_FINI_ARRAY, "FINI_ARRAY"}, {LODE_SHT_PREINIT_ARRAY, "PREINIT_ARRAY"},
+		{LODE_SHT_GROUP, "GROUP"}, {LODE_SHT_SYMTAB_SHNDX, "SYMTAB_SHNDX"}, {LODE_SHT_RELR, "RELR"},
+		{0x6ffffff5, "GNU_ATTRIBUTES"}, {0x6ffffff6, "GNU_HASH"}, {0x6ffffff7, "GNU_LIBLIST"},
 		{0x6ffffffd, "VERDEF"}, {0x6ffffffe, "VERNEED"}, {0x6fffffff, "VERSYM"}, {0x6fff4c03, "LLVM_ADDRSIG"},
 	};
 

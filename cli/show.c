@@ -114,8 +114,8 @@ static uint64_t machine_page_size(const struct lode_image *image)
 {
 	switch (image->machine) {
 	case LODE_EM_PPC64: return LARGE_PAGE;
-	case 258: return 16384; /* LoongArch */
-	case 43: return 8192;   /* SPARC V9 */
+	case LODE_EM_LOONGARCH: return 16384;
+	case LODE_EM_SPARCV9: return 8192;
 	default: return PAGE;
 	}
 }

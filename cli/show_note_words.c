@@ -83,16 +83,16 @@ static void x86_property(struct decode *decode, uint32_t type, uint64_t value)
 		"x86", "x87", "MMX", "XMM", "YMM", "ZMM", "FXSR", "XSAVE", "XSAVEOPT", "XSAVEC", "TMM", "MASK"};
 
 	switch (type) {
-	case 0xc0000002:
+	case LODE_GNU_PROPERTY_X86_FEATURE_1_AND:
 		say(decode, "x86 features: ");
 		SAY_BITS(decode, value, feature);
 		return;
-	case 0xc0008002: case 0xc0010002:
-		say(decode, "x86 ISA %s: ", type == 0xc0008002 ? "needed" : "used");
+	case LODE_GNU_PROPERTY_X86_ISA_1_NEEDED: case LODE_GNU_PROPERTY_X86_ISA_1_USED:
+		say(decode, "x86 ISA %s: ", type == LODE_GNU_PROPERTY_X86_ISA_1_NEEDED ? "needed" : "used");
 		SAY_BITS(decode, value, isa);
 		return;
-	case 0xc0008001: case 0xc0010001:
-		say(decode, "x86 state %s: ", type == 0xc0008001 ? "needed" : "used");
+	case LODE_GNU_PROPERTY_X86_FEATURE_2_NEEDED: case LODE_GNU_PROPERTY_X86_FEATURE_2_USED:
+		say(decode, "x86 state %s: ", type == LODE_GNU_PROPERTY_X86_FEATURE_2_NEEDED ? "needed" : "used");
 		SAY_BITS(decode, value, used);
 		return;
 	default:
@@ -107,19 +107,20 @@ static void one_property(struct decode *decode, uint32_t type, uint64_t value)
 	static const char *const needed[] = {"indirect external access"};
 	uint16_t machine = decode->show->file.image.machine;
 
-	if (type == 1)
+	if (type == LODE_GNU_PROPERTY_STACK_SIZE)
 		say(decode, "stack size 0x%" PRIx64, value);
-	else if (type == 2)
+	else if (type == LODE_GNU_PROPERTY_NO_COPY_ON_PROTECTED)
 		say(decode, "no copy relocations against protected symbols");
-	else if (type == 0xb0008000) {
+	else if (type == LODE_GNU_PROPERTY_1_NEEDED) {
 		say(decode, "needs: ");
 		SAY_BITS(decode, value, needed);
-	} else if (type >= 0xc0000000 && type < 0xe0000000 && (machine == LODE_EM_X86_64 || machine == LODE_EM_386))
+	} else if (type >= LODE_GNU_PROPERTY_LOPROC && type <= LODE_GNU_PROPERTY_HIPROC &&
+		(machine == LODE_EM_X86_64 || machine == LODE_EM_386))
 		x86_property(decode, type, value);
-	else if (type == 0xc0000000 && machine == LODE_EM_AARCH64) {
+	else if (type == LODE_GNU_PROPERTY_AARCH64_FEATURE_1_AND && machine == LODE_EM_AARCH64) {
 		say(decode, "AArch64 features: ");
 		SAY_BITS(decode, value, aarch64);
-	} else if (type == 0xc0000000 && machine == LODE_EM_RISCV) {
+	} else if (type == LODE_GNU_PROPERTY_RISCV_FEATURE_1_AND && machine == LODE_EM_RISCV) {
 		say(decode, "RISC-V features: ");
 		SAY_BITS(decode, value, riscv);
 	} else

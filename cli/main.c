@@ -35,12 +35,18 @@ static void print_help(FILE *stream)
 		stream);
 }
 
-static int no_such(const char *what, const char *name)
+static bool is_help(const char *word)
 {
-	char word[64];
+	return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0;
+}
 
-	escape_bytes(word, sizeof word, name, strlen(name));
-	fprintf(stderr, "lode: %s '%s'; see lode --help\n", what, word);
+/* A word that is neither verb nor option. */
+static int unknown(const char *word)
+{
+	char safe[64];
+
+	escape_bytes(safe, sizeof safe, word, strlen(word));
+	fprintf(stderr, "lode: %s '%s'; see lode --help\n", word[0] == '-' ? "unknown option" : "no verb", safe);
 	return EXIT_MISUSE;
 }
 
@@ -49,13 +55,13 @@ static int help(int argc, char **argv)
 	const struct verb *verb;
 	char option[] = "--help";
 
-	if (argc < 2 || strcmp(argv[1], "help") == 0) {
+	if (argc < 2 || is_help(argv[1])) {
 		print_help(stdout);
 		return EXIT_DONE;
 	}
 	verb = find_verb(argv[1]);
 	if (!verb)
-		return no_such("no verb", argv[1]);
+		return unknown(argv[1]);
 	return verb->run(2, (char *[]){argv[1], option, NULL});
 }
 
@@ -76,7 +82,7 @@ int main(int argc, char **argv)
 		print_help(stderr);
 		return EXIT_MISUSE;
 	}
-	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0)
+	if (is_help(argv[1]))
 		return finish(help(argc - 1, argv + 1), EXIT_FAILED);
 	if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
 		puts("lode " LODE_VERSION);
@@ -84,7 +90,7 @@ int main(int argc, char **argv)
 	}
 	verb = find_verb(argv[1]);
 	if (!verb)
-		return no_such(argv[1][0] == '-' ? "unknown option" : "no verb", argv[1]);
+		return unknown(argv[1]);
 	/* Programs that these two become have the descriptors that lode was given. */
 	if (verb->run != cmd_exec && verb->run != cmd_run)
 		open_standard();

@@ -7,6 +7,14 @@
 
 enum { HELP_COLUMN = 26 };
 
+/* What every verb takes, behind the options of its own. */
+static const struct option help = {0, 'h', "help", NULL, "this text"};
+
+static const struct option *option_at(const struct command *command, size_t i)
+{
+	return i < command->noptions ? &command->options[i] : &help;
+}
+
 int misuse(const struct command *command, const char *format, ...)
 {
 	char text[256], safe[320];
@@ -65,12 +73,9 @@ static void print_option(const struct option *option)
 
 static void print_help(const struct command *command)
 {
-	static const struct option help = {0, 'h', "help", NULL, "this text"};
-
 	printf("usage: lode %s %s\n%s\n\noptions:\n", command->name, command->synopsis, command->summary);
-	for (size_t i = 0; i < command->noptions; i++)
-		print_option(&command->options[i]);
-	print_option(&help);
+	for (size_t i = 0; i <= command->noptions; i++)
+		print_option(option_at(command, i));
 	if (command->more)
 		printf("\n%s\n", command->more);
 }
@@ -86,8 +91,11 @@ static int leave(struct options *options, int status)
 	return OPTIONS_EXIT;
 }
 
-static int show_help(struct options *options)
+/* The option was found, with its value if it takes one. */
+static int taken(struct options *options, const struct option *option)
 {
+	if (option != &help)
+		return option->id;
 	print_help(options->command);
 	return leave(options, EXIT_DONE);
 }
@@ -101,51 +109,56 @@ static bool take_word(struct options *options)
 	return true;
 }
 
+static const struct option *find_name(const struct command *command, const char *name, size_t length)
+{
+	for (size_t i = 0; i <= command->noptions; i++) {
+		const struct option *option = option_at(command, i);
+
+		if (option->name && strlen(option->name) == length && memcmp(option->name, name, length) == 0)
+			return option;
+	}
+	return NULL;
+}
+
+static const struct option *find_letter(const struct command *command, char letter)
+{
+	for (size_t i = 0; i <= command->noptions; i++)
+		if (option_at(command, i)->letter == letter)
+			return option_at(command, i);
+	return NULL;
+}
+
 static int long_option(struct options *options, const char *word)
 {
-	const struct command *command = options->command;
 	size_t length = strcspn(word, "=");
+	const struct option *option = find_name(options->command, word, length);
 
-	for (size_t i = 0; i < command->noptions; i++) {
-		const struct option *option = &command->options[i];
-
-		if (!option->name || strlen(option->name) != length || memcmp(option->name, word, length) != 0)
-			continue;
-		if (!option->value && word[length] == '=')
-			return leave(options, misuse(command, "option --%s takes no value", option->name));
-		if (word[length] == '=')
-			options->value = word + length + 1;
-		else if (option->value && !take_word(options))
-			return leave(options, misuse(command, "option --%s needs %s", option->name, option->value));
-		return option->id;
-	}
-	if (strcmp(word, "help") == 0)
-		return show_help(options);
-	return leave(options, misuse(command, "unknown option '--%.*s'", (int)length, word));
+	if (!option)
+		return leave(options, misuse(options->command, "unknown option '--%.*s'", (int)length, word));
+	if (!option->value && word[length] == '=')
+		return leave(options, misuse(options->command, "option --%s takes no value", option->name));
+	if (word[length] == '=')
+		options->value = word + length + 1;
+	else if (option->value && !take_word(options))
+		return leave(options, misuse(options->command, "option --%s needs %s", option->name, option->value));
+	return taken(options, option);
 }
 
 static int short_option(struct options *options)
 {
-	const struct command *command = options->command;
 	char letter = *options->letters++;
+	const struct option *option = find_letter(options->command, letter);
 
-	for (size_t i = 0; i < command->noptions; i++) {
-		const struct option *option = &command->options[i];
-
-		if (option->letter != letter)
-			continue;
-		if (!option->value)
-			return option->id;
-		if (*options->letters != '\0')
-			options->value = options->letters;
-		else if (!take_word(options))
-			return leave(options, misuse(command, "option -%c needs %s", letter, option->value));
-		options->letters = NULL;
-		return option->id;
-	}
-	if (letter == 'h')
-		return show_help(options);
-	return leave(options, misuse(command, "unknown option '-%c'", letter));
+	if (!option)
+		return leave(options, misuse(options->command, "unknown option '-%c'", letter));
+	if (!option->value)
+		return taken(options, option);
+	if (*options->letters != '\0')
+		options->value = options->letters;
+	else if (!take_word(options))
+		return leave(options, misuse(options->command, "option -%c needs %s", letter, option->value));
+	options->letters = NULL;
+	return taken(options, option);
 }
 
 /* Everything that is left are operands; a NULL ends them, as it ends argv. */

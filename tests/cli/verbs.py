@@ -21,16 +21,19 @@ def misuse(name, *args):
 def help_and_misuse():
     top = lode("--help")
     case("help", equal(top.status, 0, "status"), equal(top.err, "", "stderr"), all(v in top.out for v in ("run", "boot", "show", "check", "exec")))
-    case("help is the same", equal(lode("help").out, top.out), equal(lode("-h").out, top.out))
+    case("help is the same", *[equal(lode(*words).out, top.out, words) for words in (("help",), ("-h",), ("help", "help"), ("help", "--help"), ("help", "-h"))])
     case("no verb: help on stderr, status 2", equal(lode().status, 2), equal(lode().err, top.out), equal(lode().out, ""))
     case("version", equal(lode("--version").out.split()[0], "lode"), equal(lode("--version").status, 0))
     for verb in ("run", "boot", "show", "check", "exec"):
         text = lode(verb, "--help")
         case("help of " + verb, equal(text.status, 0), equal(text.out, lode("help", verb).out), equal(lode(verb, "-h").out, text.out),
              text.out.startswith("usage: lode %s " % verb), "--help" in text.out)
+        valued = lode(verb, "--help=x")
+        case("help of %s takes no value" % verb, equal(valued.status, 2), equal(valued.err, "lode %s: option --help takes no value; see lode %s --help\n" % (verb, verb)))
     misuse("unknown verb", "frobnicate")
     misuse("unknown option of the command", "--frobnicate")
     misuse("help of an unknown verb", "help", "frobnicate")
+    case("help of an unknown option", equal(lode("help", "--frobnicate").err, "lode: unknown option '--frobnicate'; see lode --help\n"))
     misuse("unknown long option", "show", "--frobnicate", "/bin/true")
     misuse("unknown short option", "show", "-Z", "/bin/true")
     misuse("an escape in an option", "show", "--\x1b[31m", "/bin/true")

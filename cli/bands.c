@@ -146,7 +146,7 @@ static void label_sections(struct band *band, const struct show *show)
 			if (largest.index[k] > last && largest.index[k] < next)
 				next = largest.index[k];
 		last = next;
-		file_section_name(name, sizeof name, &show->file, next);
+		section_name(name, sizeof name, &show->file.image, next);
 		escape_bytes(safe, sizeof safe, name, strlen(name));
 		if (length + strlen(safe) + 1 < 44)
 			snprintf(text + length, sizeof text - length, "%s%.44s", length > 0 ? " " : "", safe);

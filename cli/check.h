@@ -93,7 +93,6 @@ struct check {
 	unsigned npatches;
 	struct lode_image image;
 	bool opened, has_sections;
-	struct lode_strings section_names;
 	struct lode_dynamic dynamic;
 	bool has_dynamic;           /* opened without an error */
 
@@ -159,8 +158,6 @@ static inline bool check_within(uint64_t offset, uint64_t size, uint64_t total)
 {
 	return size <= total && offset <= total - size;
 }
-/* Name of a section, cut to size, not escaped. */
-void check_section_name(char *buf, size_t size, const struct check *c, uint32_t index);
 /* First section of this name, or NULL. */
 const struct lode_section *check_section(const struct check *c, const char *name);
 /* Where pattern stands in [offset, end) of the file, as far as the budget goes, or LODE_NO_OFFSET. */

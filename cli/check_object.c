@@ -16,9 +16,9 @@ static void check_flags(struct check *c)
 
 	for (uint32_t i = 1; i < c->image.nsections; i++) {
 		const struct lode_section *section = &c->image.sections[i];
-		char name[64];
+		char name[sizeof c->findings->detail];
 
-		check_section_name(name, sizeof name, c, i);
+		section_name(name, sizeof name, &c->image, i);
 		if ((section->flags & wx) == wx)
 			check_add(c, CHECK_OBJECT_WX, check_at_section(c, i, LODE_FIELD_SHDR_FLAGS), "%s", name);
 		if ((section->addralign & (section->addralign - 1)) != 0)
@@ -147,7 +147,7 @@ static bool open_table(struct check *c, struct table *table, struct lode_reltab 
 	}
 	if (!open_symbols(c, table))
 		return false;
-	check_section_name(table->name, sizeof table->name, c, table->index);
+	section_name(table->name, sizeof table->name, &c->image, table->index);
 	table->target = &c->image.sections[section->info];
 	table->entry = lode_rel_size(&c->image, rela);
 	*entries = (struct lode_reltab){.offset = section->offset, .size = section->size, .count = section->size / table->entry,

@@ -101,9 +101,9 @@ bool check_open(struct check *c)
 	c->opened = true;
 	c->has_sections = (options.flags & LODE_OPEN_SECTIONS) && c->image.nsections > 0;
 	c->image.segments = options.segments;
-	c->image.sections = options.sections;
-	if (c->has_sections)
-		c->section_names = section_names(&c->image);
+	c->image.sections = c->has_sections ? options.sections : NULL;
+	if (!c->has_sections)
+		free(options.sections);
 	return true;
 }
 

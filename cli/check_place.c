@@ -47,24 +47,12 @@ bool check_read(const struct check *c, void *dst, uint64_t offset, size_t size)
 	return check_within(offset, size, c->source.size) && lode_source_read(dst, &c->source, offset, size, NULL) == LODE_OK;
 }
 
-void check_section_name(char *buf, size_t size, const struct check *c, uint32_t index)
-{
-	struct lode_diag why;
-
-	buf[0] = '\0';
-	if (c->section_names.size == 0)
-		return;
-	if (lode_string_read(buf, size, &c->section_names, c->image.sections[index].name, &why) != LODE_OK)
-		buf[0] = '\0';
-}
-
 const struct lode_section *check_section(const struct check *c, const char *name)
 {
 	char buf[64];
 
 	for (uint32_t i = 1; c->has_sections && i < c->image.nsections; i++) {
-		check_section_name(buf, sizeof buf, c, i);
-		if (strcmp(buf, name) == 0)
+		if (strcmp(section_name(buf, sizeof buf, &c->image, i), name) == 0)
 			return &c->image.sections[i];
 	}
 	return NULL;

@@ -29,7 +29,7 @@ bool check_symbol_name(char *buf, size_t size, const struct check *c, const stru
 	/* Symbols of sections are called as these are. */
 	if (symbol.type != LODE_STT_SECTION || symbol.reserved || !c->has_sections || symbol.shndx >= c->image.nsections)
 		return false;
-	check_section_name(buf, size, c, symbol.shndx);
+	section_name(buf, size, &c->image, symbol.shndx);
 	return buf[0] != '\0';
 }
 

@@ -185,7 +185,6 @@ struct file {
 	struct lode_image image;      /* with sections unless sections_why says why not */
 	struct lode_diag why;         /* if file_open failed after the input was read */
 	struct lode_diag sections_why; /* status LODE_OK: sections are there (image.sections may be NULL if the file has none) */
-	struct lode_strings names;    /* section name table, size 0: none */
 };
 
 /* 0, or -1: then file_error prints why. Section trouble is no failure: the image is opened without, sections_why is set. */
@@ -195,13 +194,11 @@ bool file_inside(const struct file *file);
 /* The error of a failed file_open in one line on stderr. */
 void file_error(const struct file *file);
 void file_close(struct file *file);
-/* Name of a section, not escaped; "" if there is none. The result is in buf. */
-const char *file_section_name(char *buf, size_t size, const struct file *file, uint32_t index);
 /* Arrays from malloc for the counts that open reported, which are proven to fit the file; false: no memory, and there are none. */
 bool tables_make_room(struct lode_open_options *options, const struct lode_image *image);
 void tables_free(struct lode_open_options *options);
-/* The section name table, size 0: none. */
-struct lode_strings section_names(const struct lode_image *image);
+/* Name of a section, cut to size, not escaped; "" if there is none, also where the image has no sections. The result is in buf. */
+const char *section_name(char *buf, size_t size, const struct lode_image *image, uint32_t index);
 /* Arrays from malloc, as large as any plan of the image can need; false: no memory. plan_free on both ways. */
 bool plan_make_room(struct lode_plan *plan, const struct lode_image *image);
 void plan_free(struct lode_plan *plan);

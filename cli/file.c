@@ -50,7 +50,7 @@ static bool concerns_sections(enum lode_rule rule)
 	       rule == LODE_RULE_SOURCE_READ;
 }
 
-struct lode_strings section_names(const struct lode_image *image)
+static struct lode_strings section_names(const struct lode_image *image)
 {
 	const struct lode_section *names;
 
@@ -60,6 +60,22 @@ struct lode_strings section_names(const struct lode_image *image)
 	if (names->type != LODE_SHT_STRTAB)
 		return (struct lode_strings){.size = 0};
 	return (struct lode_strings){image->source, names->offset, names->size};
+}
+
+const char *section_name(char *buf, size_t size, const struct lode_image *image, uint32_t index)
+{
+	const struct lode_strings names = section_names(image);
+	int status;
+
+	buf[0] = '\0';
+	if (names.size == 0 || index >= image->nsections)
+		return buf;
+	status = lode_string_read(buf, size, &names, image->sections[index].name, NULL);
+	if (status == LODE_ERR_ROOM)
+		buf[size - 1] = '\0';
+	else if (status != LODE_OK)
+		buf[0] = '\0';
+	return buf;
 }
 
 static int open_image(struct file *file)
@@ -83,7 +99,6 @@ static int open_image(struct file *file)
 	if (file->image.sections != options.sections)
 		free(options.sections);
 	file->why = none;
-	file->names = section_names(&file->image);
 	return 0;
 }
 
@@ -126,21 +141,6 @@ void file_close(struct file *file)
 	file->image.segments = NULL;
 	file->image.sections = NULL;
 	input_close(&file->input);
-}
-
-const char *file_section_name(char *buf, size_t size, const struct file *file, uint32_t index)
-{
-	int status;
-
-	buf[0] = '\0';
-	if (file->names.size == 0 || index >= file->image.nsections)
-		return buf;
-	status = lode_string_read(buf, size, &file->names, file->image.sections[index].name, NULL);
-	if (status == LODE_ERR_ROOM)
-		buf[size - 1] = '\0';
-	else if (status != LODE_OK)
-		buf[0] = '\0';
-	return buf;
 }
 
 bool plan_make_room(struct lode_plan *plan, const struct lode_image *image)

@@ -174,7 +174,7 @@ static struct kind of_object(const struct file *file)
 	char name[32];
 
 	for (uint32_t i = 1; file->image.sections && i < file->image.nsections; i++)
-		if (strcmp(file_section_name(name, sizeof name, file, i), ".modinfo") == 0)
+		if (strcmp(section_name(name, sizeof name, &file->image, i), ".modinfo") == 0)
 			return kind(KIND_MODULE, "a ", "Linux kernel module (relocatable object)");
 	return kind(KIND_OBJECT, "a ", "relocatable object");
 }

@@ -90,7 +90,7 @@ static void put_sections(struct json *json, const struct show *show)
 
 		json_object(json, NULL);
 		json_number(json, "index", i);
-		json_string(json, "name", file_section_name(name, sizeof name, &show->file, i));
+		json_string(json, "name", section_name(name, sizeof name, &show->file.image, i));
 		json_number(json, "type", s->type);
 		json_string(json, "type_name", section_type_name(s->type));
 		json_hex(json, "flags", s->flags);

@@ -87,7 +87,6 @@ static void read_sections(struct show *show)
 		image->sections[i] = (struct lode_section){(uint32_t)v[0], (uint32_t)v[1], v[2], v[3], v[4], v[5], (uint32_t)v[6],
 			(uint32_t)v[7], v[8], v[9]};
 	}
-	show->file.names = section_names(image);
 }
 
 /* Class and byte order are taken as the file says them; versions are not asked for. */

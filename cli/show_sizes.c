@@ -43,7 +43,7 @@ static unsigned section_kind(const struct show *show, uint32_t index, const uint
 	/* An object is loaded section by section. */
 	if ((section->flags & LODE_SHF_ALLOC) && show->file.image.type == LODE_ET_REL)
 		return BYTES_LOADED;
-	file_section_name(name, sizeof name, &show->file, index);
+	section_name(name, sizeof name, &show->file.image, index);
 	if (debug_name(name))
 		return BYTES_DEBUG;
 	if (strncmp(name, ".rel", 4) == 0 && debug_name(name + (name[4] == 'a' ? 5 : 4)))

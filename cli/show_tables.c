@@ -87,7 +87,7 @@ void show_sections_print(const struct show *show)
 		put_type(section_type_name(s->type), s->type, 12);
 		printf(" %-5s 0x%0*" PRIx64 " 0x%08" PRIx64 " 0x%08" PRIx64 " %4u %4u %5" PRIu64 "  ",
 			section_flags(flags, s->flags), digits(show), s->addr, s->offset, s->size, s->link, s->info, s->addralign);
-		put_name(stdout, file_section_name(name, sizeof name, &show->file, i));
+		put_name(stdout, section_name(name, sizeof name, &show->file.image, i));
 		putchar('\n');
 	}
 }

@@ -163,7 +163,7 @@ static const char *section_of(char *name, size_t size, const struct show *show, 
 		const struct lode_section *section = &image->sections[i];
 
 		if ((section->flags & LODE_SHF_ALLOC) && addr >= section->addr && addr - section->addr < section->size)
-			return file_section_name(name, size, &show->file, i);
+			return section_name(name, size, &show->file.image, i);
 	}
 	return name;
 }

@@ -5,7 +5,7 @@
 
 #include "bytes.h"
 #include "cli.h"
-#include "protocols.h"
+#include "kind.h"
 
 /* For whom a file is checked: bits of check->targets and of a rule's targets. */
 enum {
@@ -98,8 +98,8 @@ struct check {
 
 	uint32_t targets;
 	const char *guess;          /* why these targets, NULL: asked for */
-	struct protocols marks; /* of a program that may be a kernel */
-	bool program, library, debug_file, vmlinux, kernel_module;
+	struct kind kind;           /* what it offers is known of every program and library */
+	bool program, library;      /* execve would start it; it is there for others to use */
 	bool damaged;               /* a PT_LOAD is missing in the image because its fault was told */
 	bool bzimage;               /* the file is one; the image is its payload or was not found */
 
@@ -158,8 +158,6 @@ static inline bool check_within(uint64_t offset, uint64_t size, uint64_t total)
 {
 	return size <= total && offset <= total - size;
 }
-/* First section of this name, or NULL. */
-const struct lode_section *check_section(const struct check *c, const char *name);
 /* Where pattern stands in [offset, end) of the file, as far as the budget goes, or LODE_NO_OFFSET. */
 uint64_t check_search(struct check *c, const void *pattern, size_t size, uint64_t offset, uint64_t end);
 

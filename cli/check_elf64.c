@@ -28,7 +28,7 @@ void check_elf64(struct check *c)
 
 	if (c->image.type != LODE_ET_EXEC && c->image.type != LODE_ET_DYN)
 		return;
-	if (!c->vmlinux)
+	if (!c->kind.linux_kernel)
 		check_entry(c);
 	if (c->has_dynamic)
 		count = c->dynamic.rel.count + c->dynamic.rela.count + c->dynamic.jmprel.count + c->dynamic.relr.size / RELR;

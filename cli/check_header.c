@@ -32,9 +32,9 @@ void check_header(struct check *c)
 		check_add(c, CHECK_HEADER_EHSIZE, check_at_header(c, LODE_FIELD_EHDR_EHSIZE), "it should be %u", size);
 	if (c->image.nsegments > 0 && c->image.phoff % word != 0)
 		check_add(c, CHECK_HEADER_PHOFF_ALIGN, check_at_header(c, LODE_FIELD_EHDR_PHOFF), NULL);
-	if (c->debug_file)
+	if (c->kind.id == KIND_DEBUG)
 		check_add(c, CHECK_HEADER_DEBUG_FILE, check_at_file(LODE_NO_OFFSET), NULL);
-	if (c->program && c->image.entry == 0 && c->targets != FOR_PVH && !c->debug_file)
+	if (c->program && c->image.entry == 0 && c->targets != FOR_PVH && c->kind.id != KIND_DEBUG)
 		check_add(c, CHECK_ENTRY_ZERO, check_at_header(c, LODE_FIELD_EHDR_ENTRY), NULL);
 }
 
@@ -43,7 +43,7 @@ static void check_rwx(struct check *c, uint32_t index)
 {
 	struct check_place place = check_at_segment(c, index, LODE_FIELD_PHDR_FLAGS);
 
-	if (c->vmlinux)
+	if (c->kind.linux_kernel)
 		check_add(c, CHECK_LINUX_RWX, place, NULL);
 	else
 		check_add(c, CHECK_SEGMENT_RWX, place, NULL);
@@ -129,7 +129,7 @@ static void check_physical(struct check *c, uint32_t index)
 void check_segments(struct check *c)
 {
 	/* Segments of a core are what memory was: no linker made them. */
-	if (c->debug_file || c->image.type == LODE_ET_CORE)
+	if (c->kind.id == KIND_DEBUG || c->image.type == LODE_ET_CORE)
 		return;
 	for (uint32_t i = 0; i < c->image.nsegments; i++) {
 		if (c->image.segments[i].type != LODE_PT_LOAD)

@@ -74,6 +74,6 @@ void check_linux(struct check *c)
 {
 	if (!(c->targets & FOR_LINUX) || c->image.nload == 0)
 		return;
-	if (!c->bzimage && !c->marks.pvh)
+	if (!c->bzimage && !c->kind.offers.pvh)
 		check_add(c, CHECK_LINUX_NO_PVH, check_at_file(LODE_NO_OFFSET), NULL);
 }

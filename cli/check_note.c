@@ -88,7 +88,7 @@ void check_notes(struct check *c)
 {
 	struct lode_note note;
 
-	if (c->debug_file || c->image.nload == 0)
+	if (c->kind.id == KIND_DEBUG || c->image.nload == 0)
 		return;
 	check_ranges(c);
 	if (!(c->targets & FOR_PROCESS))

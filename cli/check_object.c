@@ -28,7 +28,7 @@ static void check_flags(struct check *c)
 
 static void check_stack(struct check *c)
 {
-	const struct lode_section *stack = check_section(c, ".note.GNU-stack");
+	const struct lode_section *stack = section_find(&c->image, ".note.GNU-stack");
 
 	if (!stack)
 		check_add(c, CHECK_OBJECT_STACK_MISSING, check_at_file(LODE_NO_OFFSET), NULL);
@@ -101,7 +101,7 @@ static void check_entry(struct check *c, const struct table *table, uint64_t i, 
 
 	if (highest != 0 && rel->type > highest)
 		add_entry(c, CHECK_OBJECT_RELOCATION, table, at_entry(table, i, "r_info type", rel->type), rel);
-	else if (c->kernel_module && c->image.machine == LODE_EM_X86_64 && (table->target->flags & LODE_SHF_ALLOC) &&
+	else if (c->kind.id == KIND_MODULE && c->image.machine == LODE_EM_X86_64 && (table->target->flags & LODE_SHF_ALLOC) &&
 		!linux_applies(rel->type))
 		add_entry(c, CHECK_MODULE_RELOCATION, table, at_entry(table, i, "r_info type", rel->type), rel);
 	if (!is_compressed(table) && !check_within(rel->offset, width_of(c->image.machine, rel->type), table->target->size))
@@ -242,9 +242,9 @@ static void check_symbols(struct check *c)
 
 static void check_module(struct check *c)
 {
-	if (!check_section(c, ".modinfo"))
+	if (!section_find(&c->image, ".modinfo"))
 		check_add(c, CHECK_MODULE_INFO, check_at_file(LODE_NO_OFFSET), NULL);
-	if (!check_section(c, ".gnu.linkonce.this_module"))
+	if (!section_find(&c->image, ".gnu.linkonce.this_module"))
 		check_add(c, CHECK_MODULE_THIS, check_at_file(LODE_NO_OFFSET), NULL);
 }
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A file that is refused at its first bytes -> what it is instead of an ELF file. */
 #include "check.h"
-#include "kind.h"
 
 /* False: nothing better can be said than that the magic number is missing. */
 static bool rule_of(enum check_id *id, enum kind_id kind)

@@ -85,7 +85,7 @@ static void check_order(struct check *c)
 
 		if (segment->type != LODE_PT_LOAD || segment->memsz == 0)
 			continue;
-		if (c->vmlinux && segment->vaddr == 0) {
+		if (c->kind.linux_kernel && segment->vaddr == 0) {
 			check_add(c, CHECK_LINUX_PERCPU, check_at_segment(c, i, LODE_FIELD_PHDR_VADDR), NULL);
 			continue;
 		}
@@ -117,7 +117,7 @@ static void check_limine_align(struct check *c)
 
 void check_pages(struct check *c)
 {
-	if (c->debug_file || c->image.type == LODE_ET_CORE)
+	if (c->kind.id == KIND_DEBUG || c->image.type == LODE_ET_CORE)
 		return;
 	check_order(c);
 	check_virtual(c);

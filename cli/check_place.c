@@ -47,17 +47,6 @@ bool check_read(const struct check *c, void *dst, uint64_t offset, size_t size)
 	return check_within(offset, size, c->source.size) && lode_source_read(dst, &c->source, offset, size, NULL) == LODE_OK;
 }
 
-const struct lode_section *check_section(const struct check *c, const char *name)
-{
-	char buf[64];
-
-	for (uint32_t i = 1; c->has_sections && i < c->image.nsections; i++) {
-		if (strcmp(section_name(buf, sizeof buf, &c->image, i), name) == 0)
-			return &c->image.sections[i];
-	}
-	return NULL;
-}
-
 /* size is small: pieces overlap by size - 1 bytes so that nothing is missed between two of them. A search is the cheapest step. */
 uint64_t check_search(struct check *c, const void *pattern, size_t size, uint64_t offset, uint64_t end)
 {

@@ -178,7 +178,7 @@ void check_plan(struct check *c)
 {
 	uint16_t type = c->image.type;
 
-	if ((type != LODE_ET_EXEC && type != LODE_ET_DYN) || c->debug_file)
+	if ((type != LODE_ET_EXEC && type != LODE_ET_DYN) || c->kind.id == KIND_DEBUG)
 		return;
 	if (c->targets & (FOR_KERNELS | FOR_ANY))
 		plan_kernel(c);

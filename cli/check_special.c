@@ -185,7 +185,7 @@ static void check_tls(struct check *c)
 
 void check_special(struct check *c)
 {
-	if (c->debug_file || c->image.nload == 0)
+	if (c->kind.id == KIND_DEBUG || c->image.nload == 0)
 		return;
 	check_counts(c);
 	check_late(c);

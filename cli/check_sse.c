@@ -291,7 +291,7 @@ void check_sse_kernel(struct check *c)
 {
 	struct sweep found;
 
-	if (!(c->targets & check_rule_at(LODE_RULE_COUNT_ + (uint32_t)CHECK_KERNEL_SSE).targets) || c->vmlinux ||
+	if (!(c->targets & check_rule_at(LODE_RULE_COUNT_ + (uint32_t)CHECK_KERNEL_SSE).targets) || c->kind.linux_kernel ||
 		c->image.machine != LODE_EM_X86_64 || c->image.type == LODE_ET_REL)
 		return;
 	if (find_vectors(c, &found) && !found.sets)

@@ -136,9 +136,9 @@ void check_start(struct check *c)
 {
 	bool image = c->image.type == LODE_ET_EXEC || c->image.type == LODE_ET_DYN;
 
-	if (!image || !(c->targets & FOR_KERNELS) || c->debug_file || c->damaged || c->image.nload == 0)
+	if (!image || !(c->targets & FOR_KERNELS) || c->kind.id == KIND_DEBUG || c->damaged || c->image.nload == 0)
 		return;
-	if (c->marks.partly) {
+	if (c->kind.offers.partly) {
 		c->exhausted = true;
 		return;
 	}
@@ -146,9 +146,9 @@ void check_start(struct check *c)
 		attempt(c, LODE_PROTOCOL_PVH);
 	if (c->targets & FOR_LIMINE)
 		attempt(c, LODE_PROTOCOL_LIMINE);
-	if ((c->targets & FOR_MULTIBOOT) && c->marks.multiboot)
+	if ((c->targets & FOR_MULTIBOOT) && c->kind.offers.multiboot)
 		attempt(c, LODE_PROTOCOL_MULTIBOOT);
-	if ((c->targets & FOR_MULTIBOOTS) && c->marks.multiboot2)
+	if ((c->targets & FOR_MULTIBOOTS) && c->kind.offers.multiboot2)
 		attempt(c, LODE_PROTOCOL_MULTIBOOT2);
 	if (c->targets & FOR_RUST)
 		attempt(c, LODE_PROTOCOL_RUST);

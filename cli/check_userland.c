@@ -46,13 +46,13 @@ static bool find_mark(struct check *c, struct check_place *place, char *buf, siz
 	return true;
 }
 
-/* Kernels that name an interpreter or need a library for show (FreeBSD's) bear the marks of a boot protocol. Those of Limine are
- * mere constants, which a boot loader's own tools hold as well. */
+/* Kernels that name an interpreter or need a library for show (FreeBSD's) bear the marks of a boot protocol; none of Limine does both. */
 static bool bears_marks(const struct check *c)
 {
+	const struct protocols *offers = &c->kind.offers;
 	bool both = lode_segment_find(&c->image, LODE_PT_INTERP) != NULL && c->has_dynamic && c->dynamic.needed > 0;
 
-	return c->marks.pvh || c->marks.multiboot || c->marks.multiboot2 || c->marks.rust || (!both && c->marks.limine);
+	return offers->pvh || offers->multiboot || offers->multiboot2 || offers->rust || (!both && offers->limine);
 }
 
 bool check_userland(struct check *c)
@@ -61,7 +61,7 @@ bool check_userland(struct check *c)
 	struct check_place place;
 	char detail[sizeof c->findings->detail];
 
-	if (!(c->targets & (FOR_KERNELS | FOR_MODULE)) || !image || c->debug_file || c->bzimage || c->vmlinux)
+	if (!(c->targets & (FOR_KERNELS | FOR_MODULE)) || !image || c->kind.id == KIND_DEBUG || c->bzimage || c->kind.linux_kernel)
 		return false;
 	if (!find_mark(c, &place, detail, sizeof detail) || bears_marks(c))
 		return false;

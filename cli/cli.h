@@ -199,6 +199,8 @@ bool tables_make_room(struct lode_open_options *options, const struct lode_image
 void tables_free(struct lode_open_options *options);
 /* Name of a section, cut to size, not escaped; "" if there is none, also where the image has no sections. The result is in buf. */
 const char *section_name(char *buf, size_t size, const struct lode_image *image, uint32_t index);
+/* First section of this name, or NULL. */
+const struct lode_section *section_find(const struct lode_image *image, const char *name);
 /* Arrays from malloc, as large as any plan of the image can need; false: no memory. plan_free on both ways. */
 bool plan_make_room(struct lode_plan *plan, const struct lode_image *image);
 void plan_free(struct lode_plan *plan);

@@ -78,6 +78,16 @@ const char *section_name(char *buf, size_t size, const struct lode_image *image,
 	return buf;
 }
 
+const struct lode_section *section_find(const struct lode_image *image, const char *name)
+{
+	char buf[64];
+
+	for (uint32_t i = 1; image->sections && i < image->nsections; i++)
+		if (strcmp(section_name(buf, sizeof buf, image, i), name) == 0)
+			return &image->sections[i];
+	return NULL;
+}
+
 static int open_image(struct file *file)
 {
 	struct lode_open_options options = {.flags = LODE_OPEN_SECTIONS};

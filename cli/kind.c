@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { LAST_XEN_NOTE = 20 };
+
 static bool text_byte(unsigned char byte)
 {
 	return byte >= 0x20 ? byte != 0x7f : byte == '\n' || byte == '\t' || byte == '\r' || byte == '\f' || byte == 0x1b;
@@ -148,16 +150,33 @@ bool kind_unpaged(const struct lode_image *image)
 	return false;
 }
 
-static void find_protocols(struct kind *result, const struct file *file)
+void kind_offers(struct protocols *offers, const struct lode_image *image)
+{
+	protocols_find(offers, image);
+	offers->limine = offers->limine && (image->type == LODE_ET_DYN || high_or_physical(image));
+}
+
+static bool has_note(const struct lode_image *image, const char *owner, uint32_t type)
 {
 	struct lode_note note;
 
-	protocols_find(&result->offers, &file->image);
-	result->offers.limine = result->offers.limine && (file->image.type == LODE_ET_DYN || high_or_physical(&file->image));
-	result->xen = lode_note_find(&note, &file->image, "Xen", LODE_NT_XEN_GUEST_OS, NULL) > 0;
-	result->linux_kernel = lode_note_find(&note, &file->image, "Linux", LODE_NT_LINUX_BUILD_SALT, NULL) > 0 ||
-			       lode_note_find(&note, &file->image, "Linux", LODE_NT_LINUX_LTO_INFO, NULL) > 0 ||
-			       strncmp(file->input.peeled, "bzImage", 7) == 0;
+	return lode_note_find(&note, image, owner, type, NULL) > 0;
+}
+
+/* Xen's own format: notes of owner "Xen", or the section of before. */
+static bool is_xen(const struct lode_image *image)
+{
+	for (uint32_t type = 0; type <= LAST_XEN_NOTE; type++)
+		if (has_note(image, "Xen", type))
+			return true;
+	return section_find(image, "__xen_guest") != NULL;
+}
+
+/* Linux marks its modules and its vDSO with these notes as well: neither is a program. */
+static bool is_linux(const struct lode_image *image, const char *peeled)
+{
+	return has_note(image, "Linux", LODE_NT_LINUX_BUILD_SALT) || has_note(image, "Linux", LODE_NT_LINUX_LTO_INFO) ||
+	       section_find(image, "__ksymtab") != NULL || strncmp(peeled, "bzImage", 7) == 0;
 }
 
 /* True if any of its marks was found. */
@@ -169,25 +188,20 @@ static bool is_kernel(const struct kind *kind)
 	       kind->linux_kernel;
 }
 
-static struct kind of_object(const struct file *file)
+static struct kind of_object(const struct lode_image *image)
 {
-	char name[32];
-
-	for (uint32_t i = 1; file->image.sections && i < file->image.nsections; i++)
-		if (strcmp(section_name(name, sizeof name, &file->image, i), ".modinfo") == 0)
-			return kind(KIND_MODULE, "a ", "Linux kernel module (relocatable object)");
-	return kind(KIND_OBJECT, "a ", "relocatable object");
+	return section_find(image, ".modinfo") || section_find(image, ".gnu.linkonce.this_module")
+		       ? kind(KIND_MODULE, "a ", "Linux kernel module (relocatable object)")
+		       : kind(KIND_OBJECT, "a ", "relocatable object");
 }
 
 /* Debug files keep the program headers but none of the bytes. */
-static bool debug_only(const struct file *file)
+static bool debug_only(const struct lode_image *image)
 {
 	bool text = false;
 
-	if (!file->image.sections)
-		return false;
-	for (uint32_t i = 1; i < file->image.nsections; i++) {
-		const struct lode_section *section = &file->image.sections[i];
+	for (uint32_t i = 1; image->sections && i < image->nsections; i++) {
+		const struct lode_section *section = &image->sections[i];
 
 		if ((section->flags & LODE_SHF_ALLOC) && section->type != LODE_SHT_NOBITS && section->type != LODE_SHT_NOTE)
 			return false;
@@ -221,9 +235,8 @@ static void kernel_words(struct kind *result)
 	}
 }
 
-static struct kind of_program(const struct file *file)
+static struct kind of_program(const struct lode_image *image)
 {
-	const struct lode_image *image = &file->image;
 	struct lode_dynamic dynamic;
 	bool has_dynamic = lode_dynamic_open(&dynamic, image, NULL) == LODE_OK && dynamic.count > 0;
 	bool interp = lode_segment_find(image, LODE_PT_INTERP) != NULL;
@@ -247,27 +260,30 @@ static struct kind of_program(const struct file *file)
 	return kind(KIND_STATIC_PIE, "a ", "position-independent program without interpreter");
 }
 
-struct kind kind_of_image(const struct file *file)
+struct kind kind_of_image(const struct lode_image *image, const char *peeled)
 {
 	struct kind result = {0};
 
-	if (file->image.type == LODE_ET_REL)
-		return of_object(file);
-	if (file->image.type == LODE_ET_CORE)
+	if (image->type == LODE_ET_REL)
+		return of_object(image);
+	if (image->type == LODE_ET_CORE)
 		return kind(KIND_CORE, "a ", "core dump");
-	if (file->image.type != LODE_ET_EXEC && file->image.type != LODE_ET_DYN)
+	if (image->type != LODE_ET_EXEC && image->type != LODE_ET_DYN)
 		return kind(KIND_ELF, "an ", "ELF file of unknown type");
-	if (debug_only(file))
+	if (debug_only(image))
 		return kind(KIND_DEBUG, "", "debug information for another file");
-	result = of_program(file);
+	result = of_program(image);
 	if (result.id != KIND_STATIC && result.id != KIND_STATIC_PIE)
 		return result;
-	find_protocols(&result, file);
-	if (is_kernel(&result) || high_or_physical(&file->image)) {
+	kind_offers(&result.offers, image);
+	result.xen = is_xen(image);
+	result.linux_kernel = is_linux(image, peeled);
+	if (is_kernel(&result) || high_or_physical(image)) {
 		result.id = KIND_KERNEL;
 		kernel_words(&result);
-	} else if (kind_unpaged(&file->image)) {
-		result = kind(KIND_KERNEL, "a ", "bare-metal image: firmware or a kernel");
+	} else if (kind_unpaged(image)) {
+		result.id = KIND_KERNEL;
+		snprintf(result.words, sizeof result.words, "bare-metal image: firmware or a kernel");
 	}
 	return result;
 }

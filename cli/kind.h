@@ -14,16 +14,19 @@ enum kind_id {
 
 struct kind {
 	enum kind_id id;
-	struct protocols offers; /* of a kernel */
-	bool xen, linux_kernel;
+	struct protocols offers; /* of what may be a kernel: programs without interpreter */
+	bool xen, linux_kernel;  /* likewise */
 	const char *article; /* of the words: "a ", "an ", "" */
 	char words[160]; /* "position-independent program, dynamically linked" */
 };
 
 /* Of bytes that are no ELF file. */
 struct kind kind_of_bytes(const struct lode_source *source);
-/* Of an opened ELF file. */
-struct kind kind_of_image(const struct file *file);
+/* Of an opened ELF file. peeled: what was taken off to get at it, as struct input has it. */
+struct kind kind_of_image(const struct lode_image *image, const char *peeled);
+/* The boot protocols whose marks an image bears. Those of Limine are mere constants, which tools of a boot loader hold as well: they count
+ * where a kernel of Limine can lie. */
+void kind_offers(struct protocols *offers, const struct lode_image *image);
 /* Linked without pages in mind, to be copied to its place, as firmware is: no system with pages could map it. */
 bool kind_unpaged(const struct lode_image *image);
 

@@ -83,7 +83,7 @@ static void look_inside(struct kind *kind, const char *name)
 	char words[sizeof kind->words];
 
 	if (file_open(&file, name, 0) == 0) {
-		inside = kind_of_image(&file);
+		inside = kind_of_image(&file.image, file.input.peeled);
 		snprintf(words, sizeof words, "%.40s with a %.100s in it", kind->words, inside.words);
 		if (job_of(&file, &inside) == JOB_BOOT || job_of(&file, &inside) == JOB_NONE)
 			kind->id = inside.id;
@@ -149,7 +149,7 @@ static enum job judge(const char *name, bool verbose)
 	if (file_open(&file, name, INPUT_RAW) != 0) {
 		job = judge_other(&file, name, verbose);
 	} else {
-		kind = kind_of_image(&file);
+		kind = kind_of_image(&file.image, file.input.peeled);
 		job = say(file.input.name, &kind, job_of(&file, &kind), verbose);
 	}
 	file_close(&file);

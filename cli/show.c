@@ -171,7 +171,7 @@ static void make_plan(struct show *show)
 
 static void look(struct show *show)
 {
-	show->kind = kind_of_image(&show->file);
+	show->kind = kind_of_image(&show->file.image, show->file.input.peeled);
 	if (lode_dynamic_open(&show->dynamic, &show->file.image, &show->dynamic_why) == LODE_OK || show->kind.id == KIND_DEBUG)
 		show->dynamic_why = (struct lode_diag){.status = LODE_OK};
 	if (show->dynamic_why.status == LODE_OK && show->kind.id == KIND_DEBUG)

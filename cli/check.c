@@ -122,7 +122,7 @@ static void examine(struct check *c)
 		check_image(c);
 	} else if (c->targets == 0) {
 		c->targets = FOR_ANY;
-		c->guess = "nothing can be read of it";
+		c->guess = c->npatches == CHECK_PATCHES ? "too much is wrong with its headers" : "nothing can be read of it";
 	}
 	if (c->exhausted)
 		check_add(c, CHECK_WORK_LIMIT, check_at_file(LODE_NO_OFFSET), NULL);

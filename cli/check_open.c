@@ -39,6 +39,23 @@ static bool patch(struct check *c, uint64_t offset, uint32_t size, uint32_t valu
 	return true;
 }
 
+/* The rest of the file is looked at without its sections; false if it was already. */
+static bool drop_sections(uint32_t *flags)
+{
+	bool had = (*flags & LODE_OPEN_SECTIONS) != 0;
+
+	*flags &= ~(uint32_t)LODE_OPEN_SECTIONS;
+	return had;
+}
+
+static bool patch_section(struct check *c, uint64_t offset, uint32_t size, uint32_t value, uint32_t *flags)
+{
+	if (patch(c, offset, size, value))
+		return true;
+	check_seen(c, "sections were not looked at: too much is wrong with them");
+	return drop_sections(flags);
+}
+
 /* Make the fault go away; false if nothing can be read behind it. */
 static bool repair(struct check *c, const struct lode_diag *why, uint32_t *flags)
 {
@@ -53,17 +70,13 @@ static bool repair(struct check *c, const struct lode_diag *why, uint32_t *flags
 		c->damaged = true;
 		return patch(c, image->phoff + (uint64_t)why->index * image->phentsize, 4, LODE_PT_NULL);
 	case LODE_RULE_SECTION_PAST_END:
-		return patch(c, image->shoff + (uint64_t)why->index * image->shentsize + 4, 4, LODE_SHT_NULL);
+		return patch_section(c, image->shoff + (uint64_t)why->index * image->shentsize + 4, 4, LODE_SHT_NULL, flags);
 	case LODE_RULE_HEADER_SHSTRNDX:
-		return patch(c, why->offset, 2, LODE_SHN_UNDEF);
+		return patch_section(c, why->offset, 2, LODE_SHN_UNDEF, flags);
 	case LODE_RULE_HEADER_SHENTSIZE:
 	case LODE_RULE_HEADER_SHTABLE:
-	case LODE_RULE_SECTION_INDEX: {
-		bool had = (*flags & LODE_OPEN_SECTIONS) != 0;
-
-		*flags &= ~(uint32_t)LODE_OPEN_SECTIONS;
-		return had;
-	}
+	case LODE_RULE_SECTION_INDEX:
+		return drop_sections(flags);
 	default:
 		return false;
 	}

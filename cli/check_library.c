@@ -12,7 +12,8 @@ enum { ASKED = 1024 /* of the budget, for each look at the file system */, NAME 
 /* What is looked through for each name. */
 struct search {
 	char origin[PATH_MAX]; /* directory of the program */
-	char path[4096];       /* run path */
+	char path[4096];       /* run path, "" if there is none */
+	bool unread;           /* it cannot be read, or is longer than that: anything may be found there */
 	char *cache;
 	size_t cache_size;
 };
@@ -55,7 +56,8 @@ static bool in_defaults(const char *name)
 	return false;
 }
 
-/* One element of the run path, n bytes of it, with $ORIGIN replaced. Others of ld.so's tokens are taken for found. */
+/* One element of the run path, n bytes of it, with $ORIGIN replaced. Others of ld.so's tokens are taken for found. An empty one is the
+ * current directory. */
 static bool in_element(const struct search *search, const char *element, size_t n, const char *name)
 {
 	static const char *const tokens[] = {"$ORIGIN", "${ORIGIN}"};
@@ -71,13 +73,17 @@ static bool in_element(const struct search *search, const char *element, size_t 
 	}
 	if (memchr(element, '$', n))
 		return true;
-	snprintf(path, sizeof path, "%.*s/%s", (int)n, element, name);
+	snprintf(path, sizeof path, "%.*s%s%s", (int)n, element, n > 0 ? "/" : "", name);
 	return access(path, F_OK) == 0;
 }
 
 static bool in_path(struct check *c, const struct search *search, const char *name)
 {
-	for (const char *p = search->path; *p != '\0';) {
+	const char *p = search->path;
+
+	if (search->unread || p[0] == '\0')
+		return search->unread;
+	for (;; p++) {
 		size_t n = strcspn(p, ":");
 
 		if (!check_spend(c, ASKED))
@@ -85,10 +91,9 @@ static bool in_path(struct check *c, const struct search *search, const char *na
 		if (n < PATH_MAX && in_element(search, p, n, name))
 			return true;
 		p += n;
-		if (*p == ':')
-			p++;
+		if (*p == '\0')
+			return false;
 	}
-	return false;
 }
 
 static void begin(struct search *search, struct check *c, uint64_t runpath)
@@ -98,9 +103,8 @@ static void begin(struct search *search, struct check *c, uint64_t runpath)
 	*search = (struct search){.cache = NULL};
 	snprintf(search->origin, sizeof search->origin, "%s", real ? dirname(real) : ".");
 	free(real);
-	if (runpath != LODE_NO_OFFSET &&
-	    lode_string_read(search->path, sizeof search->path, &c->dynamic.symbols.strings, runpath, NULL) != LODE_OK)
-		search->path[0] = '\0';
+	search->unread = runpath != LODE_NO_OFFSET &&
+		lode_string_read(search->path, sizeof search->path, &c->dynamic.symbols.strings, runpath, NULL) != LODE_OK;
 	read_cache(search);
 }
 

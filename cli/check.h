@@ -136,6 +136,9 @@ struct check_place check_at_header(const struct check *c, enum lode_field field)
 struct check_place check_at_segment(const struct check *c, uint32_t index, enum lode_field field);
 struct check_place check_at_section(const struct check *c, uint32_t index, enum lode_field field);
 struct check_place check_at(const char *structure, uint32_t index, const char *field, uint64_t value, uint64_t offset);
+/* Field of an entry of a relocation table. */
+struct check_place check_at_relocation(const struct check *c, const struct lode_reltab *table, uint64_t index, enum lode_field field,
+	uint64_t value);
 /* A core rule at a place that the core did not name itself. */
 void check_add_rule(struct check *c, enum lode_rule rule, enum lode_field field, struct check_place place, uint64_t limit);
 

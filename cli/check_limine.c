@@ -297,8 +297,8 @@ static void check_table(struct check *c, const struct lode_reltab *table)
 		if (rel.has_addend && applied(rel.type))
 			continue;
 		check_reloc_text(text, sizeof text, c, &c->dynamic.symbols, &rel);
-		check_add(c, CHECK_LIMINE_RELOCATION, check_at("relocation", (uint32_t)i, "r_info type", rel.type,
-			table->offset + i * 24), "%s", text);
+		check_add(c, CHECK_LIMINE_RELOCATION, check_at_relocation(c, table, i, LODE_FIELD_REL_TYPE, rel.type), "%s",
+			text);
 	}
 }
 

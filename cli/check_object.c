@@ -70,15 +70,9 @@ struct table {
 	const struct lode_section *section, *target;
 	struct lode_symtab symbols;
 	uint32_t symbols_of; /* section that they are of, 0: none yet */
-	uint64_t entry;
+	struct lode_reltab entries;
 	char name[64];
 };
-
-static struct check_place at_entry(const struct table *table, uint64_t i, const char *field, uint64_t value)
-{
-	return check_at("relocation", i < LODE_NO_INDEX ? (uint32_t)i : LODE_NO_INDEX, field, value,
-		table->section->offset + i * table->entry);
-}
 
 /* Relocations of a compressed section, or of an older .zdebug one, are places of its bytes as they were. */
 static bool is_compressed(const struct table *table)
@@ -86,35 +80,38 @@ static bool is_compressed(const struct table *table)
 	return (table->target->flags & LODE_SHF_COMPRESSED) != 0 || strstr(table->name, ".zdebug_") != NULL;
 }
 
-static void add_entry(struct check *c, enum check_id id, const struct table *table, struct check_place place,
-	const struct lode_rel *rel)
+/* An entry, with its index. */
+struct entry {
+	uint64_t index;
+	struct lode_rel rel;
+};
+
+static void add_entry(struct check *c, enum check_id id, const struct table *table, const struct entry *entry, enum lode_field field)
 {
+	uint64_t value = field == LODE_FIELD_REL_OFFSET ? entry->rel.offset : entry->rel.type;
 	char text[CHECK_RELOC_TEXT];
 
-	check_reloc_text(text, sizeof text, c, &table->symbols, rel);
-	check_add(c, id, place, "in section %u, %s: %s", table->index, table->name, text);
+	check_reloc_text(text, sizeof text, c, &table->symbols, &entry->rel);
+	check_add(c, id, check_at_relocation(c, &table->entries, entry->index, field, value), "in section %u, %s: %s", table->index,
+		table->name, text);
 }
 
-static void check_entry(struct check *c, const struct table *table, uint64_t i, const struct lode_rel *rel)
+static void check_entry(struct check *c, const struct table *table, const struct entry *entry)
 {
 	uint32_t highest = highest_type(c->image.machine);
+	const struct lode_rel *rel = &entry->rel;
 
 	if (highest != 0 && rel->type > highest)
-		add_entry(c, CHECK_OBJECT_RELOCATION, table, at_entry(table, i, "r_info type", rel->type), rel);
+		add_entry(c, CHECK_OBJECT_RELOCATION, table, entry, LODE_FIELD_REL_TYPE);
 	else if (c->kind.id == KIND_MODULE && c->image.machine == LODE_EM_X86_64 && (table->target->flags & LODE_SHF_ALLOC) &&
 		!linux_applies(rel->type))
-		add_entry(c, CHECK_MODULE_RELOCATION, table, at_entry(table, i, "r_info type", rel->type), rel);
+		add_entry(c, CHECK_MODULE_RELOCATION, table, entry, LODE_FIELD_REL_TYPE);
 	if (!is_compressed(table) && !check_within(rel->offset, width_of(c->image.machine, rel->type), table->target->size))
-		add_entry(c, CHECK_OBJECT_RELOCATION_RANGE, table, at_entry(table, i, "r_offset", rel->offset), rel);
-	if (rel->symbol >= table->symbols.count && rel->symbol != 0) {
-		struct lode_diag why = lode_diag_of(LODE_RULE_SYMBOL_INDEX, LODE_FIELD_REL_SYMBOL, rel->symbol,
+		add_entry(c, CHECK_OBJECT_RELOCATION_RANGE, table, entry, LODE_FIELD_REL_OFFSET);
+	if (rel->symbol >= table->symbols.count && rel->symbol != 0)
+		check_add_rule(c, LODE_RULE_SYMBOL_INDEX, LODE_FIELD_REL_SYMBOL,
+			check_at_relocation(c, &table->entries, entry->index, LODE_FIELD_REL_SYMBOL, rel->symbol),
 			table->symbols.count);
-
-		why.index = i < LODE_NO_INDEX ? (uint32_t)i : LODE_NO_INDEX;
-		why.offset = table->section->offset + i * table->entry;
-
-		check_add_core(c, &why);
-	}
 }
 
 /* Looking for a table's extended indices takes as long as there are sections. */
@@ -135,10 +132,11 @@ static bool open_symbols(struct check *c, struct table *table)
 	return true;
 }
 
-static bool open_table(struct check *c, struct table *table, struct lode_reltab *entries)
+static bool open_table(struct check *c, struct table *table)
 {
 	const struct lode_section *section = table->section;
 	bool rela = section->type == LODE_SHT_RELA;
+	uint64_t size = lode_rel_size(&c->image, rela);
 
 	if (section->info == 0 || section->info >= c->image.nsections || section->link >= c->image.nsections) {
 		check_add(c, CHECK_OBJECT_RELOCATION_TARGET, check_at_section(c, table->index, LODE_FIELD_SHDR_INFO),
@@ -149,8 +147,7 @@ static bool open_table(struct check *c, struct table *table, struct lode_reltab 
 		return false;
 	section_name(table->name, sizeof table->name, &c->image, table->index);
 	table->target = &c->image.sections[section->info];
-	table->entry = lode_rel_size(&c->image, rela);
-	*entries = (struct lode_reltab){.offset = section->offset, .size = section->size, .count = section->size / table->entry,
+	table->entries = (struct lode_reltab){.offset = section->offset, .size = section->size, .count = section->size / size,
 		.rela = rela};
 	return true;
 }
@@ -160,18 +157,17 @@ static void check_tables(struct check *c)
 	struct table table = {.symbols_of = 0};
 
 	for (uint32_t i = 1; i < c->image.nsections && !c->exhausted; i++) {
-		struct lode_reltab entries;
-		struct lode_rel rel;
+		struct entry entry = {.index = 0};
 
 		table.index = i;
 		table.section = &c->image.sections[i];
-		if (!is_relocation(table.section) || (table.section->flags & LODE_SHF_ALLOC) || !open_table(c, &table, &entries))
+		if (!is_relocation(table.section) || (table.section->flags & LODE_SHF_ALLOC) || !open_table(c, &table))
 			continue;
 		if (table.target->type == LODE_SHT_NOBITS)
 			continue;
-		for (uint64_t k = 0; k < entries.count && check_spend(c, ENTRY); k++)
-			if (lode_rel_read(&rel, &c->image, &entries, k, NULL) == LODE_OK)
-				check_entry(c, &table, k, &rel);
+		for (; entry.index < table.entries.count && check_spend(c, ENTRY); entry.index++)
+			if (lode_rel_read(&entry.rel, &c->image, &table.entries, entry.index, NULL) == LODE_OK)
+				check_entry(c, &table, &entry);
 	}
 }
 
@@ -185,25 +181,27 @@ static void add_symbol(struct check *c, enum check_id id, const struct lode_symt
 	check_add(c, id, place, "%s%s%s", name, named && *more != '\0' ? ", " : "", more);
 }
 
+/* Where fields of a symbol stand. Ref: gABI-41 "Symbol Table". */
+static const struct symbol_layout {
+	uint32_t info, shndx;
+} layouts[2] = {{12, 14}, {4, 6}};
+
 static void check_symbol(struct check *c, const struct lode_symtab *table, uint32_t i, const struct lode_symbol *symbol,
 	uint32_t locals)
 {
+	const struct symbol_layout *layout = &layouts[c->image.class_ == LODE_CLASS64];
 	uint64_t offset = table->offset + (uint64_t)i * lode_symbol_size(&c->image);
 	char more[32];
 
 	snprintf(more, sizeof more, "sh_info is %u", locals);
 	if (i != 0 && (i < locals) != (symbol->bind == LODE_STB_LOCAL))
-		add_symbol(c, CHECK_OBJECT_LOCALS, table, check_at("symbol", i, "st_info", symbol->bind, offset), more);
+		add_symbol(c, CHECK_OBJECT_LOCALS, table, check_at("symbol", i, "st_info", symbol->bind, offset + layout->info), more);
 	if (symbol->reserved && symbol->shndx == LODE_SHN_COMMON)
-		add_symbol(c, CHECK_MODULE_COMMON, table, check_at("symbol", i, "st_shndx", symbol->shndx, offset), "");
-	if (!symbol->reserved && symbol->shndx >= c->image.nsections) {
-		struct lode_diag why = lode_diag_of(LODE_RULE_SECTION_INDEX, LODE_FIELD_SYM_SHNDX, symbol->shndx,
-			c->image.nsections);
-
-		why.index = i;
-		why.offset = offset;
-		check_add_core(c, &why);
-	}
+		add_symbol(c, CHECK_MODULE_COMMON, table, check_at("symbol", i, "st_shndx", symbol->shndx, offset + layout->shndx),
+			"");
+	if (!symbol->reserved && symbol->shndx >= c->image.nsections)
+		check_add_rule(c, LODE_RULE_SECTION_INDEX, LODE_FIELD_SYM_SHNDX,
+			check_at("", i, "", symbol->shndx, offset + layout->shndx), c->image.nsections);
 }
 
 static void check_symtab(struct check *c, uint32_t index)
@@ -226,10 +224,8 @@ static void check_symtab(struct check *c, uint32_t index)
 		check_symbol(c, &table, (uint32_t)k, &symbol, section->info);
 		if (symbol.name == 0 || symbol.name < table.strings.size)
 			continue;
-		why = lode_diag_of(LODE_RULE_STRING_OUTSIDE, LODE_FIELD_SYM_NAME, symbol.name, table.strings.size);
-		why.index = (uint32_t)k;
-		why.offset = table.offset + k * size;
-		check_add_core(c, &why);
+		check_add_rule(c, LODE_RULE_STRING_OUTSIDE, LODE_FIELD_SYM_NAME,
+			check_at("", (uint32_t)k, "", symbol.name, table.offset + k * size), table.strings.size);
 	}
 }
 

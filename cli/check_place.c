@@ -31,6 +31,17 @@ struct check_place check_at_section(const struct check *c, uint32_t index, enum 
 		lode_section_offset(&c->image, index, field));
 }
 
+/* Addends of REL entries stand elsewhere. */
+struct check_place check_at_relocation(const struct check *c, const struct lode_reltab *table, uint64_t index, enum lode_field field,
+	uint64_t value)
+{
+	uint64_t word = c->image.class_ == LODE_CLASS64 ? 8 : 4, words = table->rela ? 3 : 2;
+	uint64_t before = field == LODE_FIELD_REL_OFFSET ? 0 : field == LODE_FIELD_REL_ADDEND ? 2 : 1;
+
+	return check_at(lode_field_structure(field), index < LODE_NO_INDEX ? (uint32_t)index : LODE_NO_INDEX, lode_field_name(field),
+		value, table->offset + (index * words + before) * word);
+}
+
 bool check_spend(struct check *c, uint64_t n)
 {
 	if (n <= c->budget) {

@@ -29,35 +29,21 @@ static uint32_t irelative_type(uint16_t machine)
 	}
 }
 
-/* The caller says where the entry stands. */
-static struct lode_diag at_entry(enum lode_rule rule, enum lode_field field, uint64_t value, uint64_t index)
-{
-	struct lode_diag why = lode_diag_of(rule, field, value, 0);
-
-	why.index = index < LODE_NO_INDEX ? (uint32_t)index : LODE_NO_INDEX;
-	return why;
-}
-
 /* Every entry writes into the image's memory and names a symbol that exists. */
 static bool check_entry(struct check *c, const struct lode_reltab *table, uint64_t index, const struct lode_rel *rel)
 {
-	uint64_t offset = table->offset + index * lode_rel_size(&c->image, table->rela);
 	uint64_t symbols = c->dynamic.symbols.count;
-	struct lode_diag why;
 
 	if (rel->type == 0)
 		return true;
 	if (!lode_segment_at(&c->image, rel->offset, c->image.class_ == LODE_CLASS64 ? 4 : 1)) {
-		why = at_entry(LODE_RULE_RELOC_RANGE, LODE_FIELD_REL_OFFSET, rel->offset, index);
-		why.offset = offset;
-		check_add_core(c, &why);
+		check_add_rule(c, LODE_RULE_RELOC_RANGE, LODE_FIELD_REL_OFFSET,
+			check_at_relocation(c, table, index, LODE_FIELD_REL_OFFSET, rel->offset), 0);
 		return false;
 	}
 	if (c->dynamic.counted && c->dynamic.hash.size > 0 && rel->symbol >= symbols && rel->symbol != 0) {
-		why = at_entry(LODE_RULE_SYMBOL_INDEX, LODE_FIELD_REL_SYMBOL, rel->symbol, index);
-		why.limit = symbols;
-		why.offset = offset;
-		check_add_core(c, &why);
+		check_add_rule(c, LODE_RULE_SYMBOL_INDEX, LODE_FIELD_REL_SYMBOL,
+			check_at_relocation(c, table, index, LODE_FIELD_REL_SYMBOL, rel->symbol), symbols);
 		return false;
 	}
 	return true;
@@ -75,18 +61,14 @@ static void check_table(struct check *c, const struct lode_reltab *table)
 	struct lode_rel rel;
 
 	for (uint64_t i = 0; i < table->count && check_spend(c, ENTRY); i++) {
-		struct lode_diag why;
-
-		if (lode_rel_read(&rel, &c->image, table, i, &why) != LODE_OK || !check_entry(c, table, i, &rel))
+		if (lode_rel_read(&rel, &c->image, table, i, NULL) != LODE_OK || !check_entry(c, table, i, &rel))
 			continue;
 		if (rel.type != 0 && rel.type == irelative_type(c->image.machine))
-			check_add(c, CHECK_IRELATIVE_KERNEL, check_at("relocation", i < LODE_NO_INDEX ? (uint32_t)i : LODE_NO_INDEX,
-				"r_info type", rel.type, table->offset + i * lode_rel_size(&c->image, table->rela)), NULL);
+			check_add(c, CHECK_IRELATIVE_KERNEL, check_at_relocation(c, table, i, LODE_FIELD_REL_TYPE, rel.type), NULL);
 		if (rel.type == 0 || c->dynamic.textrel || writable(c, rel.offset))
 			continue;
-		why = at_entry(LODE_RULE_RELOC_TEXT, LODE_FIELD_REL_OFFSET, rel.offset, i);
-		why.offset = table->offset + i * lode_rel_size(&c->image, table->rela);
-		check_add_core(c, &why);
+		check_add_rule(c, LODE_RULE_RELOC_TEXT, LODE_FIELD_REL_OFFSET,
+			check_at_relocation(c, table, i, LODE_FIELD_REL_OFFSET, rel.offset), 0);
 	}
 }
 
@@ -115,16 +97,15 @@ static void check_relr(struct check *c)
 	uint64_t word = lode_word_size(&c->image);
 
 	for (uint64_t at = 0; at + word <= c->dynamic.relr.size && check_spend(c, word); at += word) {
-		uint64_t value;
-		struct lode_diag why;
+		struct check_place place = check_at("", at / word < LODE_NO_INDEX ? (uint32_t)(at / word) : LODE_NO_INDEX, "", 0,
+			c->dynamic.relr.offset + at);
 
-		if (!image_read_word(&value, &c->image, c->dynamic.relr.offset + at))
+		if (!image_read_word(&place.value, &c->image, place.offset))
 			return;
-		why = at_entry(at == 0 && (value & 1) ? LODE_RULE_RELR_ORDER : LODE_RULE_RELOC_RANGE, LODE_FIELD_RELR_ENTRY, value,
-			at / word);
-		why.offset = c->dynamic.relr.offset + at;
-		if ((value & 1) ? at == 0 : !lode_segment_at(&c->image, value, word))
-			check_add_core(c, &why);
+		if (at == 0 && (place.value & 1))
+			check_add_rule(c, LODE_RULE_RELR_ORDER, LODE_FIELD_RELR_ENTRY, place, 0);
+		else if (!(place.value & 1) && !lode_segment_at(&c->image, place.value, word))
+			check_add_rule(c, LODE_RULE_RELOC_RANGE, LODE_FIELD_RELR_ENTRY, place, 0);
 	}
 }
 

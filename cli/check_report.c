@@ -75,19 +75,6 @@ void check_add(struct check *c, enum check_id id, struct check_place place, cons
 	va_end(args);
 }
 
-static void add_core(struct check *c, enum lode_rule rule, struct check_place place, uint64_t limit, const char *text)
-{
-	struct check_finding *finding = append(c, (uint32_t)rule, place);
-	size_t used;
-
-	if (!finding)
-		return;
-	used = (size_t)snprintf(finding->detail, sizeof finding->detail, "%s", text);
-	if (limit != 0 && used < sizeof finding->detail)
-		snprintf(finding->detail + used, sizeof finding->detail - used, "%scompared with 0x%llx", used > 0 ? ", " : "",
-			(unsigned long long)limit);
-}
-
 void check_add_core(struct check *c, const struct lode_diag *why)
 {
 	struct check_place place = {
@@ -98,10 +85,16 @@ void check_add_core(struct check *c, const struct lode_diag *why)
 		.value = why->value,
 		.offset = why->offset,
 	};
-	char text[CHECK_RELOC_TEXT];
+	struct check_finding *finding = append(c, (uint32_t)why->rule, place);
+	size_t used;
 
-	check_diag_text(text, sizeof text, c, why);
-	add_core(c, why->rule, place, why->limit, text);
+	if (!finding)
+		return;
+	check_diag_text(finding->detail, sizeof finding->detail, c, why);
+	used = strlen(finding->detail);
+	if (why->limit != 0)
+		snprintf(finding->detail + used, sizeof finding->detail - used, "%scompared with 0x%llx", used > 0 ? ", " : "",
+			(unsigned long long)why->limit);
 }
 
 void check_add_start(struct check *c, const struct lode_diag *why, const char *protocol)
@@ -120,9 +113,11 @@ void check_add_start(struct check *c, const struct lode_diag *why, const char *p
 
 void check_add_rule(struct check *c, enum lode_rule rule, enum lode_field field, struct check_place place, uint64_t limit)
 {
-	place.structure = lode_field_structure(field);
-	place.field = lode_field_name(field);
-	add_core(c, rule, place, limit, "");
+	struct lode_diag why = lode_diag_of(rule, field, place.value, limit);
+
+	why.index = place.index;
+	why.offset = place.offset;
+	check_add_core(c, &why);
 }
 
 void check_seen(struct check *c, const char *format, ...)

@@ -4,9 +4,7 @@
 #include <lode/multiboot2.h>
 #include <string.h>
 
-enum { KNOWN_DEMANDS = LODE_MULTIBOOT_PAGE_ALIGN | LODE_MULTIBOOT_MEMORY | LODE_MULTIBOOT_VIDEO, LAST_TAG = LODE_MB2_RELOCATABLE };
-
-/* One version of the header. */
+/* One version of the header, as it is searched for where the library does not look. */
 struct version {
 	uint32_t magic;
 	uint32_t area, align;
@@ -27,24 +25,11 @@ static bool sums(const unsigned char *p, uint32_t words)
 	return sum == 0;
 }
 
-/* A header as loaders look for it. LODE_NO_OFFSET: none. */
-static uint64_t find(struct check *c, const struct version *kind)
-{
-	unsigned char raw[16];
-	uint64_t end = c->source.size < kind->area ? c->source.size : kind->area, size = 4 * (uint64_t)kind->words;
-
-	for (uint64_t at = 0; size <= end && at <= end - size; at += kind->align)
-		if (check_read(c, raw, at, (size_t)size) && le32(raw) == kind->magic && sums(raw, kind->words))
-			return at;
-	return LODE_NO_OFFSET;
-}
-
 /* Where loaders do not look: at any offset of the file. */
 static uint64_t find_anywhere(struct check *c, const struct version *kind, bool valid)
 {
 	const unsigned char pattern[4] = {(unsigned char)kind->magic, (unsigned char)(kind->magic >> 8),
-		(unsigned char)(kind->magic >> 16),
-					  (unsigned char)(kind->magic >> 24)};
+		(unsigned char)(kind->magic >> 16), (unsigned char)(kind->magic >> 24)};
 	unsigned char raw[16];
 	uint64_t size = 4 * (uint64_t)kind->words, at = 0;
 
@@ -127,88 +112,70 @@ static void check_addresses(struct check *c, uint64_t offset)
 		return;
 	header = le32(raw), load = le32(raw + 4), load_end = le32(raw + 8);
 	bss_end = le32(raw + 12), entry = le32(raw + 16);
-	wrong = header < load || header - load > offset || (load_end != 0 && load_end < load) || (bss_end != 0 &&
-		bss_end < load_end) || entry < load ||
-		(load_end != 0 && entry >= load_end);
+	wrong = header < load || header - load > offset || (load_end != 0 && load_end < load) ||
+		(bss_end != 0 && bss_end < load_end) || entry < load || (load_end != 0 && entry >= load_end);
 	if (wrong)
 		check_add(c, CHECK_MULTIBOOT_ADDRESS_RANGE, at(&kinds[0], "load_addr", load, offset + 16),
 			  "header 0x%x, load 0x%x to 0x%x, bss to 0x%x, entry 0x%x", header, load, load_end, bss_end, entry);
 }
 
-static void check_first(struct check *c, uint64_t offset)
+static void check_first(struct check *c, const struct lode_multiboot *header, const struct lode_diag *why)
 {
-	unsigned char raw[12];
-	uint32_t flags;
+	uint64_t flags_at = header->offset + LODE_MULTIBOOT_FLAGS;
 
-	if (!check_read(c, raw, offset, sizeof raw))
-		return;
-	flags = le32(raw + 4);
-	check_seen(c, "Multiboot 1 header at file offset 0x%llx, flags 0x%x", (unsigned long long)offset, flags);
-	if (flags & LODE_MULTIBOOT_DEMANDS & ~(uint32_t)KNOWN_DEMANDS)
-		check_add(c, CHECK_MULTIBOOT_FLAGS, at(&kinds[0], "flags", flags, offset + 4), NULL);
-	if (flags & LODE_MULTIBOOT_VIDEO)
-		check_add(c, CHECK_MULTIBOOT_VIDEO, at(&kinds[0], "flags", flags, offset + 4), NULL);
+	check_seen(c, "Multiboot 1 header at file offset 0x%llx, flags 0x%x", (unsigned long long)header->offset, header->flags);
+	if (why->rule == LODE_RULE_START_MULTIBOOT_DEMAND)
+		check_add(c, CHECK_MULTIBOOT_FLAGS, at(&kinds[0], "flags", header->flags, flags_at), NULL);
+	if (header->flags & LODE_MULTIBOOT_VIDEO)
+		check_add(c, CHECK_MULTIBOOT_VIDEO, at(&kinds[0], "flags", header->flags, flags_at), NULL);
 	if (c->image.class_ == LODE_CLASS64)
-		check_add(c, CHECK_MULTIBOOT_ELF64, at(&kinds[0], "magic", LODE_MULTIBOOT_MAGIC, offset), NULL);
-	if (flags & LODE_MULTIBOOT_ADDRESSES)
-		check_addresses(c, offset);
+		check_add(c, CHECK_MULTIBOOT_ELF64, at(&kinds[0], "magic", LODE_MULTIBOOT_MAGIC, header->offset), NULL);
+	if (header->flags & LODE_MULTIBOOT_ADDRESSES)
+		check_addresses(c, header->offset);
 	else
 		check_entry(c);
 }
 
-/* True if a tag takes the place of e_entry. */
-static bool check_tags(struct check *c, uint64_t offset, uint64_t length)
+/* What the values of a tag do wrong is left to the start state. */
+static void check_second(struct check *c, const struct lode_multiboot2 *header, const struct lode_diag *why)
 {
-	uint64_t end = length > 16 ? offset + length : offset + 16;
-	bool entry = false;
+	bool of_tag = why->field == LODE_FIELD_MULTIBOOT2_TAG;
 
-	for (uint64_t tag = offset + 16; tag <= end && end - tag >= 8 && check_spend(c, 8);) {
-		unsigned char raw[8];
-		uint32_t type, size;
-
-		if (!check_read(c, raw, tag, sizeof raw))
-			break;
-		type = le16(raw), size = le32(raw + 4);
-		if (type == 0 && size == 8)
-			return entry;
-		if (size < 8 || size > end - tag)
-			break;
-		if (type > LAST_TAG && !(le16(raw + 2) & 1))
-			check_add(c, CHECK_MULTIBOOT2_DEMAND, at(&kinds[1], "tag type", type, tag), NULL);
-		entry |= type == 3;
-		tag += ((uint64_t)size + 7) & ~UINT64_C(7);
-	}
-	check_add(c, CHECK_MULTIBOOT2_TAG, at(&kinds[1], "header_length", length, offset + 8), NULL);
-	return entry;
+	check_seen(c, "Multiboot 2 header at file offset 0x%llx, %u bytes", (unsigned long long)header->offset, header->length);
+	if (why->rule == LODE_RULE_START_MACHINE)
+		check_add_core(c, why);
+	else if (why->rule == LODE_RULE_START_MULTIBOOT2_TAG && !of_tag)
+		check_add(c, CHECK_MULTIBOOT2_TAG, at(&kinds[1], lode_field_name(why->field), why->value, why->offset), NULL);
+	else if (why->rule == LODE_RULE_START_MULTIBOOT_DEMAND && of_tag)
+		check_add(c, CHECK_MULTIBOOT2_DEMAND, at(&kinds[1], lode_field_name(why->field), why->value, why->offset), NULL);
+	else if (why->rule == LODE_RULE_NONE && !header->has_entry)
+		check_entry(c);
 }
 
-static void check_second(struct check *c, uint64_t offset)
+/* Whatever is wrong with it. */
+static bool is_there(int status, const struct lode_diag *why)
 {
-	unsigned char raw[16];
-
-	if (!check_read(c, raw, offset, sizeof raw))
-		return;
-	check_seen(c, "Multiboot 2 header at file offset 0x%llx, %u bytes", (unsigned long long)offset, le32(raw + 8));
-	if (!check_tags(c, offset, le32(raw + 8)))
-		check_entry(c);
+	return status == LODE_OK || (why->rule != LODE_RULE_START_MULTIBOOT_NONE && why->status != LODE_ERR_IO);
 }
 
 void check_multiboot(struct check *c)
 {
-	uint64_t first = LODE_NO_OFFSET, second;
-	bool either = (c->targets & FOR_MULTIBOOT) != 0;
+	struct lode_diag first_why = {.rule = LODE_RULE_NONE}, second_why = {.rule = LODE_RULE_NONE};
+	bool either = (c->targets & FOR_MULTIBOOT) != 0, has_first = false, has_second;
+	struct lode_multiboot first;
+	struct lode_multiboot2 second;
 
 	if (!(c->targets & FOR_MULTIBOOTS))
 		return;
 	if (either)
-		first = find(c, &kinds[0]);
-	second = find(c, &kinds[1]);
-	if (second == LODE_NO_OFFSET && (first == LODE_NO_OFFSET || (c->targets & FOR_MULTIBOOT2)))
-		tell_missing(c, either && first == LODE_NO_OFFSET);
-	if (first != LODE_NO_OFFSET)
-		check_first(c, first);
-	else if (second != LODE_NO_OFFSET)
-		check_add(c, CHECK_MULTIBOOT2_ONLY, at(&kinds[1], "magic", LODE_MULTIBOOT2_MAGIC, second), NULL);
-	if (second != LODE_NO_OFFSET)
-		check_second(c, second);
+		has_first = is_there(lode_multiboot_find(&first, &c->source, &first_why), &first_why);
+	has_second = is_there(lode_multiboot2_find(&second, &c->source, &second_why), &second_why);
+	if (!has_second && (!has_first || (c->targets & FOR_MULTIBOOT2)))
+		tell_missing(c, either && !has_first);
+	if (has_first)
+		check_first(c, &first, &first_why);
+	else if (has_second)
+		check_add(c, CHECK_MULTIBOOT2_ONLY, at(&kinds[1], "magic", LODE_MULTIBOOT2_MAGIC, second.offset), NULL);
+	if (has_second)
+		check_second(c, &second, &second_why);
 }

@@ -100,6 +100,7 @@ struct lode_multiboot {
  * lode_multiboot_find - the first header whose three words add up to 0
  * Errors: start-multiboot-none, start-multiboot-demand (a flag below 16 that this version does not define), start-multiboot-load,
  * source-*.
+ * Where there is a header that is refused, @offset and @flags are its all the same.
  */
 int lode_multiboot_find(struct lode_multiboot *multiboot, const struct lode_source *source, struct lode_diag *why);
 

@@ -73,6 +73,7 @@ struct lode_multiboot2 {
  * What belongs to EFI alone is passed over, as are optional tags that are not known.
  * Errors: start-multiboot-none, start-multiboot2-tag (a tag that does not lie in the header, or is too small),
  * start-multiboot-demand (a tag or information that is demanded and not known), start-multiboot-load, source-*.
+ * Where there is a header that is refused, @offset and @length are its all the same.
  */
 int lode_multiboot2_find(struct lode_multiboot2 *multiboot, const struct lode_source *source, struct lode_diag *why);
 

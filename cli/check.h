@@ -114,8 +114,8 @@ struct check {
 };
 
 /* check_report.c */
-void check_add(struct check *c, enum check_id id, struct check_place place, const char *format, ...) __attribute__((format(printf,
-	4, 5)));
+void check_add(struct check *c, enum check_id id, struct check_place place, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
 void check_add_core(struct check *c, const struct lode_diag *why);
 /* The same of what was found on the way of lode boot, by the protocol of this name. */
 void check_add_start(struct check *c, const struct lode_diag *why, const char *protocol);
@@ -137,7 +137,7 @@ struct check_place check_at_segment(const struct check *c, uint32_t index, enum 
 struct check_place check_at_section(const struct check *c, uint32_t index, enum lode_field field);
 struct check_place check_at(const char *structure, uint32_t index, const char *field, uint64_t value, uint64_t offset);
 /* Field of an entry of a relocation table. */
-struct check_place check_at_relocation(const struct check *c, const struct lode_reltab *table, uint64_t index, enum lode_field field,
+struct check_place check_at_rel(const struct check *c, const struct lode_reltab *table, uint64_t index, enum lode_field field,
 	uint64_t value);
 /* A core rule at a place that the core did not name itself. */
 void check_add_rule(struct check *c, enum lode_rule rule, enum lode_field field, struct check_place place, uint64_t limit);

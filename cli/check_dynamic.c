@@ -57,9 +57,9 @@ static void check_end(struct check *c)
 	uint64_t size = 2 * lode_word_size(&c->image);
 
 	if (segment->filesz / size <= c->dynamic.count)
-		check_add(c, CHECK_DYNAMIC_OPEN, check_at_segment(c, lode_segment_index(&c->image, segment),
-			LODE_FIELD_PHDR_FILESZ), "%u entries",
-			  c->dynamic.count);
+		check_add(c, CHECK_DYNAMIC_OPEN,
+			check_at_segment(c, lode_segment_index(&c->image, segment), LODE_FIELD_PHDR_FILESZ), "%u entries",
+			c->dynamic.count);
 }
 
 static bool needed_before(const struct check *c, uint64_t value, uint32_t end)
@@ -169,8 +169,8 @@ static void check_count(struct check *c)
 		if (section->type == LODE_SHT_DYNSYM && section->offset == c->dynamic.symbols.offset &&
 			count != c->dynamic.symbols.count && !fewer)
 			check_add(c, CHECK_SYMBOL_COUNT, check_at_section(c, i, LODE_FIELD_SHDR_SIZE),
-				"sections say %llu, the hash table %llu",
-				  (unsigned long long)count, (unsigned long long)c->dynamic.symbols.count);
+				"sections say %llu, the hash table %llu", (unsigned long long)count,
+				(unsigned long long)c->dynamic.symbols.count);
 	}
 }
 

@@ -73,7 +73,7 @@ static void check_zeros(struct check *c, uint32_t index)
 		check_add(c, CHECK_SEGMENT_ZEROS_READONLY, check_at_segment(c, index, LODE_FIELD_PHDR_FLAGS), NULL);
 	else
 		check_add(c, CHECK_SEGMENT_BSS_READONLY, check_at_segment(c, index, LODE_FIELD_PHDR_MEMSZ), "p_filesz is 0x%llx",
-			  (unsigned long long)segment->filesz);
+			(unsigned long long)segment->filesz);
 }
 
 static void check_align(struct check *c, uint32_t index)
@@ -90,8 +90,7 @@ static void check_align(struct check *c, uint32_t index)
 		check_add(c, CHECK_SEGMENT_ALIGN_LARGE, place, NULL);
 	if (segment->filesz > 0 && (differ & (PAGE - 1)) == 0 && (differ & (align - 1)) != 0)
 		check_add(c, CHECK_SEGMENT_CONGRUENCE_ALIGN, place, "p_offset 0x%llx, p_vaddr 0x%llx",
-			(unsigned long long)segment->offset,
-			  (unsigned long long)segment->vaddr);
+			(unsigned long long)segment->offset, (unsigned long long)segment->vaddr);
 }
 
 static void check_empty(struct check *c, uint32_t index)

@@ -56,8 +56,8 @@ static bool in_defaults(const char *name)
 	return false;
 }
 
-/* One element of the run path, n bytes of it, with $ORIGIN replaced. Others of ld.so's tokens are taken for found. An empty one is the
- * current directory. */
+/* One element of the run path, n bytes of it, with $ORIGIN replaced. Others of ld.so's tokens are taken for found. An empty
+ * one is the current directory. */
 static bool in_element(const struct search *search, const char *element, size_t n, const char *name)
 {
 	static const char *const tokens[] = {"$ORIGIN", "${ORIGIN}"};

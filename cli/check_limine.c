@@ -4,7 +4,6 @@
 #include <lode/limine.h>
 #include <string.h>
 
-
 enum { MAX_MARKS = 128, NO_SSE_SINCE = 5, RSDP_PHYSICAL = 3 };
 
 struct id {
@@ -205,9 +204,9 @@ static bool check_markers(struct check *c, uint64_t *from, uint64_t *to)
 	if (ends.count > 0)
 		*to = ends.mark[0].vaddr;
 	if (starts.count != 1 || ends.count != 1 || *to < *from)
-		check_add(c, CHECK_LIMINE_MARKERS, at_mark("Limine marker", "", 0, starts.count > 0 ? &starts.mark[0]
-			: &ends.mark[0]),
-			  "%u start, %u end%s", starts.count, ends.count, *to < *from ? ", the end before the start" : "");
+		check_add(c, CHECK_LIMINE_MARKERS,
+			at_mark("Limine marker", "", 0, starts.count > 0 ? &starts.mark[0] : &ends.mark[0]),
+			"%u start, %u end%s", starts.count, ends.count, *to < *from ? ", the end before the start" : "");
 	return true;
 }
 
@@ -229,7 +228,7 @@ static void check_request(struct check *c, const struct marks *marks, unsigned i
 	for (unsigned i = 0; i < index; i++)
 		if (marks->mark[i].low == mark->low && marks->mark[i].high == mark->high)
 			check_add(c, CHECK_LIMINE_TWICE, place, "%s, first at file offset 0x%llx", name ? name : "unknown",
-				  (unsigned long long)marks->mark[i].offset);
+				(unsigned long long)marks->mark[i].offset);
 }
 
 /* "Limine requests: memory map, HHDM" */
@@ -261,8 +260,7 @@ static void check_requests(struct check *c, const struct marks *marks)
 		check_request(c, marks, i);
 		if (bounded && mark->loaded && (mark->vaddr < from || mark->vaddr >= to))
 			check_add(c, CHECK_LIMINE_OUTSIDE, at_mark("Limine request", "id", mark->low, mark), "%s at 0x%llx",
-				name ? name : "unknown",
-				  (unsigned long long)mark->vaddr);
+				name ? name : "unknown", (unsigned long long)mark->vaddr);
 	}
 }
 
@@ -297,7 +295,7 @@ static void check_table(struct check *c, const struct lode_reltab *table)
 		if (rel.has_addend && applied(rel.type))
 			continue;
 		check_reloc_text(text, sizeof text, c, &c->dynamic.symbols, &rel);
-		check_add(c, CHECK_LIMINE_RELOCATION, check_at_relocation(c, table, i, LODE_FIELD_REL_TYPE, rel.type), "%s",
+		check_add(c, CHECK_LIMINE_RELOCATION, check_at_rel(c, table, i, LODE_FIELD_REL_TYPE, rel.type), "%s",
 			text);
 	}
 }

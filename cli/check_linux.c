@@ -23,8 +23,8 @@ static void check_length(struct check *c, const unsigned char *head)
 	/* syssize counts paragraphs: the last one need not be full. */
 	if (setup > size || (system > 15 && system - 15 > size - setup))
 		check_add(c, CHECK_BZIMAGE_TRUNCATED, at("syssize", le32(head + LODE_LINUX_SYSSIZE), LODE_LINUX_SYSSIZE),
-			"setup and system need 0x%llx bytes, the file has 0x%llx",
-			  (unsigned long long)(setup + system), (unsigned long long)size);
+			"setup and system need 0x%llx bytes, the file has 0x%llx", (unsigned long long)(setup + system),
+			(unsigned long long)size);
 	else if (le16(head + LODE_LINUX_VERSION) >= V208 && length > 0 && !check_within(payload, length, size - setup))
 		check_add(c, CHECK_BZIMAGE_TRUNCATED, at("payload_length", length, LODE_LINUX_PAYLOAD_SIZE), NULL);
 }
@@ -40,8 +40,7 @@ static void check_payload(struct check *c, const unsigned char *head)
 	if (check_read(c, magic, payload, sizeof magic) && !packed_name(magic, sizeof magic) &&
 		memcmp(magic, "\177ELF", 4) != 0)
 		check_add(c, CHECK_BZIMAGE_PAYLOAD, at("payload_offset", le32(head + LODE_LINUX_PAYLOAD), payload),
-			"it begins with %02x %02x %02x %02x",
-			  magic[0], magic[1], magic[2], magic[3]);
+			"it begins with %02x %02x %02x %02x", magic[0], magic[1], magic[2], magic[3]);
 }
 
 /* The source is the file itself here, not what was unpacked from it. */

@@ -116,7 +116,7 @@ static void check_addresses(struct check *c, uint64_t offset)
 		(bss_end != 0 && bss_end < load_end) || entry < load || (load_end != 0 && entry >= load_end);
 	if (wrong)
 		check_add(c, CHECK_MULTIBOOT_ADDRESS_RANGE, at(&kinds[0], "load_addr", load, offset + 16),
-			  "header 0x%x, load 0x%x to 0x%x, bss to 0x%x, entry 0x%x", header, load, load_end, bss_end, entry);
+			"header 0x%x, load 0x%x to 0x%x, bss to 0x%x, entry 0x%x", header, load, load_end, bss_end, entry);
 }
 
 static void check_first(struct check *c, const struct lode_multiboot *header, const struct lode_diag *why)

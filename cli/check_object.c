@@ -86,13 +86,14 @@ struct entry {
 	struct lode_rel rel;
 };
 
-static void add_entry(struct check *c, enum check_id id, const struct table *table, const struct entry *entry, enum lode_field field)
+static void add_entry(struct check *c, enum check_id id, const struct table *table, const struct entry *entry,
+	enum lode_field field)
 {
 	uint64_t value = field == LODE_FIELD_REL_OFFSET ? entry->rel.offset : entry->rel.type;
 	char text[CHECK_RELOC_TEXT];
 
 	check_reloc_text(text, sizeof text, c, &table->symbols, &entry->rel);
-	check_add(c, id, check_at_relocation(c, &table->entries, entry->index, field, value), "in section %u, %s: %s", table->index,
+	check_add(c, id, check_at_rel(c, &table->entries, entry->index, field, value), "in section %u, %s: %s", table->index,
 		table->name, text);
 }
 
@@ -110,7 +111,7 @@ static void check_entry(struct check *c, const struct table *table, const struct
 		add_entry(c, CHECK_OBJECT_RELOCATION_RANGE, table, entry, LODE_FIELD_REL_OFFSET);
 	if (rel->symbol >= table->symbols.count && rel->symbol != 0)
 		check_add_rule(c, LODE_RULE_SYMBOL_INDEX, LODE_FIELD_REL_SYMBOL,
-			check_at_relocation(c, &table->entries, entry->index, LODE_FIELD_REL_SYMBOL, rel->symbol),
+			check_at_rel(c, &table->entries, entry->index, LODE_FIELD_REL_SYMBOL, rel->symbol),
 			table->symbols.count);
 }
 
@@ -190,18 +191,18 @@ static void check_symbol(struct check *c, const struct lode_symtab *table, uint3
 	uint32_t locals)
 {
 	const struct symbol_layout *layout = &layouts[c->image.class_ == LODE_CLASS64];
-	uint64_t offset = table->offset + (uint64_t)i * lode_symbol_size(&c->image);
+	uint64_t offset = table->offset + (uint64_t)i * lode_symbol_size(&c->image), shndx_at = offset + layout->shndx;
 	char more[32];
 
 	snprintf(more, sizeof more, "sh_info is %u", locals);
 	if (i != 0 && (i < locals) != (symbol->bind == LODE_STB_LOCAL))
-		add_symbol(c, CHECK_OBJECT_LOCALS, table, check_at("symbol", i, "st_info", symbol->bind, offset + layout->info), more);
+		add_symbol(c, CHECK_OBJECT_LOCALS, table, check_at("symbol", i, "st_info", symbol->bind, offset + layout->info),
+			more);
 	if (symbol->reserved && symbol->shndx == LODE_SHN_COMMON)
-		add_symbol(c, CHECK_MODULE_COMMON, table, check_at("symbol", i, "st_shndx", symbol->shndx, offset + layout->shndx),
-			"");
+		add_symbol(c, CHECK_MODULE_COMMON, table, check_at("symbol", i, "st_shndx", symbol->shndx, shndx_at), "");
 	if (!symbol->reserved && symbol->shndx >= c->image.nsections)
 		check_add_rule(c, LODE_RULE_SECTION_INDEX, LODE_FIELD_SYM_SHNDX,
-			check_at("", i, "", symbol->shndx, offset + layout->shndx), c->image.nsections);
+			check_at("", i, "", symbol->shndx, shndx_at), c->image.nsections);
 }
 
 static void check_symtab(struct check *c, uint32_t index)

@@ -91,8 +91,7 @@ static void check_order(struct check *c)
 		}
 		if (segment->vaddr < before)
 			check_add(c, CHECK_SEGMENT_DESCENDING, check_at_segment(c, i, LODE_FIELD_PHDR_VADDR),
-				"the one before begins at 0x%llx",
-				  (unsigned long long)before);
+				"the one before begins at 0x%llx", (unsigned long long)before);
 		before = segment->vaddr;
 	}
 }
@@ -110,8 +109,7 @@ static void check_limine_align(struct check *c)
 			continue;
 		if ((last_byte(segment) | (align - 1)) >= next->vaddr)
 			check_add(c, CHECK_LIMINE_ALIGN_COVERS, check_at_segment(c, index, LODE_FIELD_PHDR_ALIGN),
-				"the next segment begins at 0x%llx",
-				  (unsigned long long)next->vaddr);
+				"the next segment begins at 0x%llx", (unsigned long long)next->vaddr);
 	}
 }
 

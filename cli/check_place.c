@@ -32,10 +32,10 @@ struct check_place check_at_section(const struct check *c, uint32_t index, enum 
 }
 
 /* Addends of REL entries stand elsewhere. */
-struct check_place check_at_relocation(const struct check *c, const struct lode_reltab *table, uint64_t index, enum lode_field field,
+struct check_place check_at_rel(const struct check *c, const struct lode_reltab *table, uint64_t index, enum lode_field field,
 	uint64_t value)
 {
-	uint64_t word = c->image.class_ == LODE_CLASS64 ? 8 : 4, words = table->rela ? 3 : 2;
+	uint64_t word = lode_word_size(&c->image), words = table->rela ? 3 : 2;
 	uint64_t before = field == LODE_FIELD_REL_OFFSET ? 0 : field == LODE_FIELD_REL_ADDEND ? 2 : 1;
 
 	return check_at(lode_field_structure(field), index < LODE_NO_INDEX ? (uint32_t)index : LODE_NO_INDEX, lode_field_name(field),

@@ -30,8 +30,7 @@ static bool can_go_on(const struct lode_diag *why, const struct lode_image *imag
 		why->rule == LODE_RULE_PLAN_ALIGN_LIMIT)
 		return true;
 	return why->index < image->nsegments && image->segments[why->index].type != LODE_PT_LOAD &&
-		why->field >= LODE_FIELD_PHDR_TYPE &&
-	       why->field <= LODE_FIELD_PHDR_ALIGN;
+		why->field >= LODE_FIELD_PHDR_TYPE && why->field <= LODE_FIELD_PHDR_ALIGN;
 }
 
 /* A segment whose bytes were taken out cannot hold the entry any more, and that is no fault of the file. */

@@ -38,12 +38,12 @@ static bool check_entry(struct check *c, const struct lode_reltab *table, uint64
 		return true;
 	if (!lode_segment_at(&c->image, rel->offset, c->image.class_ == LODE_CLASS64 ? 4 : 1)) {
 		check_add_rule(c, LODE_RULE_RELOC_RANGE, LODE_FIELD_REL_OFFSET,
-			check_at_relocation(c, table, index, LODE_FIELD_REL_OFFSET, rel->offset), 0);
+			check_at_rel(c, table, index, LODE_FIELD_REL_OFFSET, rel->offset), 0);
 		return false;
 	}
 	if (c->dynamic.counted && c->dynamic.hash.size > 0 && rel->symbol >= symbols && rel->symbol != 0) {
 		check_add_rule(c, LODE_RULE_SYMBOL_INDEX, LODE_FIELD_REL_SYMBOL,
-			check_at_relocation(c, table, index, LODE_FIELD_REL_SYMBOL, rel->symbol), symbols);
+			check_at_rel(c, table, index, LODE_FIELD_REL_SYMBOL, rel->symbol), symbols);
 		return false;
 	}
 	return true;
@@ -64,11 +64,11 @@ static void check_table(struct check *c, const struct lode_reltab *table)
 		if (lode_rel_read(&rel, &c->image, table, i, NULL) != LODE_OK || !check_entry(c, table, i, &rel))
 			continue;
 		if (rel.type != 0 && rel.type == irelative_type(c->image.machine))
-			check_add(c, CHECK_IRELATIVE_KERNEL, check_at_relocation(c, table, i, LODE_FIELD_REL_TYPE, rel.type), NULL);
+			check_add(c, CHECK_IRELATIVE_KERNEL, check_at_rel(c, table, i, LODE_FIELD_REL_TYPE, rel.type), NULL);
 		if (rel.type == 0 || c->dynamic.textrel || writable(c, rel.offset))
 			continue;
 		check_add_rule(c, LODE_RULE_RELOC_TEXT, LODE_FIELD_REL_OFFSET,
-			check_at_relocation(c, table, i, LODE_FIELD_REL_OFFSET, rel.offset), 0);
+			check_at_rel(c, table, i, LODE_FIELD_REL_OFFSET, rel.offset), 0);
 	}
 }
 
@@ -77,18 +77,17 @@ static void check_count(struct check *c, const struct lode_reltab *table)
 {
 	uint32_t relative = relative_type(c->image.machine);
 	uint64_t count = c->dynamic.relacount, i = 0;
+	const char *tag = table->rela ? "DT_RELACOUNT" : "DT_RELCOUNT";
 	struct lode_rel rel;
 
 	if (count == 0 || relative == 0 || table->count == 0)
 		return;
-	while (i < count && i < table->count && check_spend(c, ENTRY) && lode_rel_read(&rel, &c->image, table, i,
-		NULL) == LODE_OK &&
-		rel.type == relative)
+	while (i < count && i < table->count && check_spend(c, ENTRY) &&
+		lode_rel_read(&rel, &c->image, table, i, NULL) == LODE_OK && rel.type == relative)
 		i++;
 	if (i < count && !c->exhausted)
-		check_add(c, CHECK_RELACOUNT_HIGH, check_at("dynamic entry", LODE_NO_INDEX, table->rela ? "DT_RELACOUNT"
-			: "DT_RELCOUNT", count, c->dynamic.offset),
-			  "%llu relocations are RELATIVE at the beginning", (unsigned long long)i);
+		check_add(c, CHECK_RELACOUNT_HIGH, check_at("dynamic entry", LODE_NO_INDEX, tag, count, c->dynamic.offset),
+			"%llu relocations are RELATIVE at the beginning", (unsigned long long)i);
 }
 
 /* Only the words of RELR that are addresses; what bitmaps name lies behind them. */

@@ -15,7 +15,7 @@ static void check_table(struct check *c, const struct lode_reltab *table)
 		if (rel.has_addend && rel.type == RELATIVE && rel.symbol == 0)
 			continue;
 		check_reloc_text(text, sizeof text, c, &c->dynamic.symbols, &rel);
-		check_add(c, CHECK_RUST_RELOCATION, check_at_relocation(c, table, i, LODE_FIELD_REL_TYPE, rel.type), "%s",
+		check_add(c, CHECK_RUST_RELOCATION, check_at_rel(c, table, i, LODE_FIELD_REL_TYPE, rel.type), "%s",
 			text);
 	}
 }

@@ -46,7 +46,8 @@ static bool find_mark(struct check *c, struct check_place *place, char *buf, siz
 	return true;
 }
 
-/* Kernels that name an interpreter or need a library for show (FreeBSD's) bear the marks of a boot protocol; none of Limine does both. */
+/* Kernels that name an interpreter or need a library for show (FreeBSD's) bear the marks of a boot protocol; none of Limine does
+ * both. */
 static bool bears_marks(const struct check *c)
 {
 	const struct protocols *offers = &c->kind.offers;

@@ -44,7 +44,6 @@ static void put_header(struct json *json, const struct show *show)
 
 static void put_prot(struct json *json, const char *key, uint32_t prot)
 {
-
 	json_string(json, key, prot_name(prot));
 }
 

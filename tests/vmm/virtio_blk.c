@@ -40,7 +40,6 @@ static void begin(bool read_only)
 
 static void end(void)
 {
-
 	CHECK(driver_zones_whole(&d));
 	CHECK_EQ(lseek(disk.fd, 0, SEEK_END), SECTORS * SECTOR);
 	close(disk.fd);

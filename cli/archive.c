@@ -10,7 +10,7 @@
 /* Files of /proc and /sys have no size, and reading them may have effects. */
 #define THIN_OTHER "the archive is thin, and this member is no regular file with bytes: not looked at"
 
-enum { HEADER = 60, NAME = 16, SIZE_AT = 48, SIZE_LENGTH = 10 };
+enum { HEADER = 60, NAME_LENGTH = 16, SIZE_AT = 48, SIZE_LENGTH = 10 };
 
 bool archive_begin(struct archive_walk *walk, const struct input *input)
 {
@@ -51,7 +51,7 @@ static bool long_name(struct archive_member *member, const struct archive_walk *
 	size_t length = sizeof member->name - 1, end = 0;
 	uint64_t at;
 
-	if (!decimal(&at, digits, NAME - 1) || at >= walk->names_size)
+	if (!decimal(&at, digits, NAME_LENGTH - 1) || at >= walk->names_size)
 		return false;
 	if (length > walk->names_size - at)
 		length = (size_t)(walk->names_size - at);
@@ -71,7 +71,7 @@ static bool bsd_name(struct archive_member *member, const struct archive_walk *w
 	uint64_t length;
 	size_t keep;
 
-	if (!decimal(&length, digits, NAME - 3) || length > member->size)
+	if (!decimal(&length, digits, NAME_LENGTH - 3) || length > member->size)
 		return false;
 	keep = length < sizeof member->name - 1 ? (size_t)length : sizeof member->name - 1;
 	if (!input_exact(walk->input, member->name, member->offset, keep))
@@ -88,9 +88,9 @@ static bool take_name(struct archive_member *member, struct archive_walk *walk, 
 		return bsd_name(member, walk, raw + 3);
 	if (raw[0] == '/' && raw[1] >= '0' && raw[1] <= '9')
 		return long_name(member, walk, raw + 1);
-	memcpy(member->name, raw, NAME);
+	memcpy(member->name, raw, NAME_LENGTH);
 	if (raw[0] == '/') {
-		end_name(member->name, NAME, " ");
+		end_name(member->name, NAME_LENGTH, " ");
 		member->table = true;
 		if (strcmp(member->name, "//") == 0) {
 			walk->names = member->offset;
@@ -98,7 +98,7 @@ static bool take_name(struct archive_member *member, struct archive_walk *walk, 
 		}
 		return true;
 	}
-	end_name(member->name, NAME, "/");
+	end_name(member->name, NAME_LENGTH, "/");
 	for (size_t end = strlen(member->name); end > 0 && member->name[end - 1] == ' ';)
 		member->name[--end] = '\0';
 	return true;

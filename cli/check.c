@@ -325,7 +325,7 @@ static void check_kernel(struct run *run, const char *name, struct input *input)
 		c->inside = input->peeled;
 		examine(c);
 	} else {
-		check_seen(c, "the image inside was not looked at: %s", input->error);
+		check_add_seen(c, "the image inside was not looked at: %s", input->error);
 	}
 	end(run, c);
 }

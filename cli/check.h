@@ -119,7 +119,8 @@ void check_add(struct check *c, enum check_id id, struct check_place place, cons
 void check_add_core(struct check *c, const struct lode_diag *why);
 /* The same of what was found on the way of lode boot, by the protocol of this name. */
 void check_add_start(struct check *c, const struct lode_diag *why, const char *protocol);
-void check_seen(struct check *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* One of the words about what was recognised, or was not looked at. */
+void check_add_seen(struct check *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
 enum check_severity check_worst(const struct check *c, bool strict, bool *clean);
 /* What of the findings is printed. strict: hints count for the exit status, and so in the last line even where they are not
  * shown. */

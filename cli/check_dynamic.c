@@ -3,7 +3,7 @@
 #include "check.h"
 #include <string.h>
 
-enum { NAME = 4096, MAX_NEEDED = 4096 };
+enum { LONGEST_STRING = 4096, MAX_NEEDED = 4096 };
 
 static bool string_at(const struct check *c, char *buf, size_t size, uint64_t index)
 {
@@ -74,7 +74,7 @@ static bool needed_before(const struct check *c, uint64_t value, uint32_t end)
 
 static void check_needed(struct check *c)
 {
-	char name[NAME];
+	char name[LONGEST_STRING];
 
 	for (uint32_t i = 0, seen = 0; i < c->dynamic.count && seen < MAX_NEEDED; i++) {
 		struct lode_dyn entry;
@@ -118,7 +118,7 @@ static void check_path(struct check *c, const char *path, const char *tag)
 
 static void check_paths(struct check *c)
 {
-	char path[NAME];
+	char path[LONGEST_STRING];
 
 	if (c->dynamic.rpath != LODE_NO_OFFSET && c->dynamic.runpath == LODE_NO_OFFSET)
 		check_add(c, CHECK_RPATH_USED, check_at("dynamic entry", LODE_NO_INDEX, "DT_RPATH", c->dynamic.rpath,
@@ -132,7 +132,7 @@ static void check_paths(struct check *c)
 static void check_soname(struct check *c)
 {
 	const char *base = strrchr(c->name, '/') ? strrchr(c->name, '/') + 1 : c->name;
-	char name[NAME];
+	char name[LONGEST_STRING];
 
 	if (c->dynamic.soname == LODE_NO_OFFSET) {
 		if (c->library && strncmp(base, "lib", 3) == 0 && strstr(base, ".so"))

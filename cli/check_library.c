@@ -7,7 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { ASKED = 1024 /* of the budget, for each look at the file system */, NAME = 1024, MAX_CACHE = 1 << 24, MAX_NEEDED = 256 };
+enum { LIBRARY_NAME = 1024, MAX_CACHE = 1 << 24, MAX_NEEDED = 256 };
+enum { ASKED = 1024 }; /* of the budget, for each look at the file system */
 
 /* What is looked through for each name. */
 struct search {
@@ -34,7 +35,7 @@ static void read_cache(struct search *search)
 static bool in_cache(const struct search *search, const char *name)
 {
 	size_t size = strlen(name) + 2;
-	char pattern[NAME + 2] = "";
+	char pattern[LIBRARY_NAME + 2] = "";
 
 	if (!search->cache || size > sizeof pattern)
 		return false;
@@ -46,7 +47,7 @@ static bool in_defaults(const char *name)
 {
 	static const char *const directories[] = {"/lib", "/usr/lib", "/lib64", "/usr/lib64", "/lib/x86_64-linux-gnu",
 		"/usr/lib/x86_64-linux-gnu"};
-	char path[NAME + 64];
+	char path[LIBRARY_NAME + 64];
 
 	for (size_t i = 0; i < sizeof directories / sizeof *directories; i++) {
 		snprintf(path, sizeof path, "%s/%s", directories[i], name);
@@ -61,7 +62,7 @@ static bool in_defaults(const char *name)
 static bool in_element(const struct search *search, const char *element, size_t n, const char *name)
 {
 	static const char *const tokens[] = {"$ORIGIN", "${ORIGIN}"};
-	char path[2 * PATH_MAX + NAME];
+	char path[2 * PATH_MAX + LIBRARY_NAME];
 
 	for (size_t i = 0; i < 2; i++) {
 		size_t size = strlen(tokens[i]);
@@ -111,7 +112,7 @@ static void begin(struct search *search, struct check *c, uint64_t runpath)
 static void check_one(struct check *c, const struct search *search, uint32_t index, const struct lode_dyn *entry)
 {
 	uint64_t word = lode_word_size(&c->image);
-	char name[NAME];
+	char name[LIBRARY_NAME];
 
 	if (lode_string_read(name, sizeof name, &c->dynamic.symbols.strings, entry->value, NULL) != LODE_OK)
 		return;

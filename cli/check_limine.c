@@ -177,7 +177,7 @@ static uint64_t check_base(struct check *c, bool requests_there)
 		return 0;
 	}
 	revision = tags.mark[0].low;
-	check_seen(c, "Limine base revision %llu", (unsigned long long)revision);
+	check_add_seen(c, "Limine base revision %llu", (unsigned long long)revision);
 	if (revision > LODE_LIMINE_NEWEST)
 		check_add(c, CHECK_LIMINE_BASE_UNSUPPORTED, at_mark("Limine base tag", "revision", revision, &tags.mark[0]), NULL);
 	else if (revision < LODE_LIMINE_NEWEST)
@@ -244,7 +244,7 @@ static void list_requests(struct check *c, const struct marks *marks)
 			: "unknown");
 	}
 	if (used > 0)
-		check_seen(c, "Limine requests: %s", list);
+		check_add_seen(c, "Limine requests: %s", list);
 }
 
 static void check_requests(struct check *c, const struct marks *marks)

@@ -53,7 +53,7 @@ void check_bzimage(struct check *c)
 		return;
 	version = le16(head + LODE_LINUX_VERSION);
 	xloadflags = le16(head + LODE_LINUX_XLOADFLAGS);
-	check_seen(c, "Linux boot protocol %u.%02u, %s", version >> 8, version & 0xff,
+	check_add_seen(c, "Linux boot protocol %u.%02u, %s", version >> 8, version & 0xff,
 		version >= V212 && (xloadflags & LODE_LINUX_KERNEL_64) ? "64-bit entry" : "no 64-bit entry");
 	check_length(c, head);
 	if (!(head[LODE_LINUX_LOADFLAGS] & LODE_LINUX_LOADED_HIGH))

@@ -123,7 +123,8 @@ static void check_first(struct check *c, const struct lode_multiboot *header, co
 {
 	uint64_t flags_at = header->offset + LODE_MULTIBOOT_FLAGS;
 
-	check_seen(c, "Multiboot 1 header at file offset 0x%llx, flags 0x%x", (unsigned long long)header->offset, header->flags);
+	check_add_seen(c, "Multiboot 1 header at file offset 0x%llx, flags 0x%x", (unsigned long long)header->offset,
+		header->flags);
 	if (why->rule == LODE_RULE_START_MULTIBOOT_DEMAND)
 		check_add(c, CHECK_MULTIBOOT_FLAGS, at(&kinds[0], "flags", header->flags, flags_at), NULL);
 	if (header->flags & LODE_MULTIBOOT_VIDEO)
@@ -141,7 +142,7 @@ static void check_second(struct check *c, const struct lode_multiboot2 *header, 
 {
 	bool of_tag = why->field == LODE_FIELD_MULTIBOOT2_TAG;
 
-	check_seen(c, "Multiboot 2 header at file offset 0x%llx, %u bytes", (unsigned long long)header->offset, header->length);
+	check_add_seen(c, "Multiboot 2 header at file offset 0x%llx, %u bytes", (unsigned long long)header->offset, header->length);
 	if (why->rule == LODE_RULE_START_MACHINE)
 		check_add_core(c, why);
 	else if (why->rule == LODE_RULE_START_MULTIBOOT2_TAG && !of_tag)

@@ -52,7 +52,7 @@ static bool patch_section(struct check *c, uint64_t offset, uint32_t size, uint3
 {
 	if (patch(c, offset, size, value))
 		return true;
-	check_seen(c, "sections were not looked at: too much is wrong with them");
+	check_add_seen(c, "sections were not looked at: too much is wrong with them");
 	return drop_sections(flags);
 }
 

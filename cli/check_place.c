@@ -38,8 +38,8 @@ struct check_place check_at_rel(const struct check *c, const struct lode_reltab 
 	uint64_t word = lode_word_size(&c->image), words = table->rela ? 3 : 2;
 	uint64_t before = field == LODE_FIELD_REL_OFFSET ? 0 : field == LODE_FIELD_REL_ADDEND ? 2 : 1;
 
-	return check_at(lode_field_structure(field), index < LODE_NO_INDEX ? (uint32_t)index : LODE_NO_INDEX, lode_field_name(field),
-		value, table->offset + (index * words + before) * word);
+	return check_at(lode_field_structure(field), index < LODE_NO_INDEX ? (uint32_t)index : LODE_NO_INDEX,
+		lode_field_name(field), value, table->offset + (index * words + before) * word);
 }
 
 bool check_spend(struct check *c, uint64_t n)

@@ -152,7 +152,7 @@ void check_pvh(struct check *c)
 		check_add(c, CHECK_PVH_MISSING, check_at_file(LODE_NO_OFFSET), NULL);
 		return;
 	}
-	check_seen(c, "PVH entry 0x%llx in %s", (unsigned long long)first->entry, first->segment != LODE_NO_INDEX ? "PT_NOTE"
+	check_add_seen(c, "PVH entry 0x%llx in %s", (unsigned long long)first->entry, first->segment != LODE_NO_INDEX ? "PT_NOTE"
 		: "a section");
 	check_entry(c, first);
 	check_hits(c, &hits, first);

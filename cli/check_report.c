@@ -120,7 +120,7 @@ void check_add_rule(struct check *c, enum lode_rule rule, enum lode_field field,
 	check_add_core(c, &why);
 }
 
-void check_seen(struct check *c, const char *format, ...)
+void check_add_seen(struct check *c, const char *format, ...)
 {
 	va_list args;
 

@@ -3,7 +3,7 @@
 #include "check.h"
 #include <string.h>
 
-enum { NAME = 120 };
+enum { SYMBOL_NAME = 120 };
 
 /* A name that is too long ends in "...". */
 static bool read_string(char *buf, size_t size, const struct lode_strings *strings, uint64_t index)
@@ -36,7 +36,7 @@ bool check_symbol_name(char *buf, size_t size, const struct check *c, const stru
 void check_reloc_text(char *buf, size_t size, const struct check *c, const struct lode_symtab *table, const struct lode_rel *rel)
 {
 	const char *type = reloc_name(c->image.machine, rel->type);
-	char name[NAME], number[24];
+	char name[SYMBOL_NAME], number[24];
 
 	snprintf(number, sizeof number, "type %u", rel->type);
 	if (check_symbol_name(name, sizeof name, c, table, rel->symbol))

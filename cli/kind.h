@@ -24,8 +24,8 @@ struct kind {
 struct kind kind_of_bytes(const struct lode_source *source);
 /* Of an opened ELF file. peeled: what was taken off to get at it, as struct input has it. */
 struct kind kind_of_image(const struct lode_image *image, const char *peeled);
-/* The boot protocols whose marks an image bears. Those of Limine are mere constants, which tools of a boot loader hold as well: they
- * count where a kernel of Limine can lie. */
+/* The boot protocols whose marks an image bears. Those of Limine are mere constants, which tools of a boot loader hold as
+ * well: they count where a kernel of Limine can lie. */
 void kind_offers(struct protocols *offers, const struct lode_image *image);
 /* Linked without pages in mind, to be copied to its place, as firmware is: no system with pages could map it. */
 bool kind_unpaged(const struct lode_image *image);

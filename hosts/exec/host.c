@@ -47,13 +47,13 @@ static int note_vma(struct exec_host *host, const struct lode_range *range, cons
 	return 0;
 }
 
-/* A query of one mapping; name is a buffer of NAME bytes or NULL. */
-enum { NAME = 64 };
+/* A query of one mapping; name is a buffer of MAPPING_NAME bytes or NULL. */
+enum { MAPPING_NAME = 64 };
 
 static int64_t query(struct kernel_procmap *map, int64_t fd, uint64_t addr, uint64_t flags, char *name)
 {
 	*map = (struct kernel_procmap){.size = sizeof *map, .flags = flags, .addr = addr, .name = address(name),
-		.name_size = name ? NAME : 0};
+		.name_size = name ? MAPPING_NAME : 0};
 	if (name)
 		name[0] = 0;
 	return call3(NR_ioctl, (uint64_t)fd, PROCMAP_QUERY, address(map));
@@ -75,7 +75,7 @@ static int64_t query_next_code(struct kernel_procmap *map, int64_t fd, uint64_t 
 static int query_code(struct exec_host *host, int64_t fd)
 {
 	struct kernel_procmap map;
-	char name[NAME];
+	char name[MAPPING_NAME];
 	uint64_t addr = 0;
 	int64_t result;
 
@@ -93,7 +93,7 @@ static int query_code(struct exec_host *host, int64_t fd)
 static int query_below_vdso(struct exec_host *host, int64_t fd)
 {
 	struct kernel_procmap map;
-	char name[NAME];
+	char name[MAPPING_NAME];
 	uint64_t addr = host->vdso.addr;
 
 	name[0] = 0;
@@ -141,7 +141,7 @@ static int note_line(struct exec_host *host, const char *line, uint64_t inside)
 /* Kernels before 6.11: read the text. A line longer than the buffer is cut, which harms none that matters. */
 static int read_maps(struct exec_host *host, int64_t fd, uint64_t inside)
 {
-	char buf[1024], line[NAME + 128] = {0};
+	char buf[1024], line[MAPPING_NAME + 128] = {0};
 	uint32_t length = 0;
 	int64_t size;
 

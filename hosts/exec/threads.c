@@ -3,7 +3,8 @@
 #include "state.h"
 
 /* STOP: libcs use it themselves, so that their sigprocmask does not block it. */
-enum { SIG_IGN_VALUE = 1, STOP = 33, SA_INFO = 4, SA_RESTORE = 0x04000000, SA_ALTSTACK = 0x08000000, CODE_QUEUE = -1, NAME = 64 };
+enum { SIG_IGN_VALUE = 1, STOP = 33, SA_INFO = 4, SA_RESTORE = 0x04000000, SA_ALTSTACK = 0x08000000, CODE_QUEUE = -1 };
+enum { PROC_TEXT = 64 }; /* of a path below /proc, and of the beginning of such a file */
 
 /* The kernel's siginfo of a queued signal. */
 struct queued {
@@ -31,7 +32,7 @@ _Noreturn void lode_exec_die_(void)
 /* Pages of address space that the parent has; 0 if it is not to be seen. */
 static uint64_t parent_pages(void)
 {
-	char path[NAME], text[NAME];
+	char path[PROC_TEXT], text[PROC_TEXT];
 	int64_t fd, n;
 
 	memcpy(path, "/proc/", 6);
@@ -136,7 +137,7 @@ static int each_thread(struct exec_state *state, int (*visit)(struct exec_state 
 
 static int read_status(char value[STATUS_VALUE], const struct exec_state *state, uint64_t tid, const char *field)
 {
-	char path[NAME];
+	char path[PROC_TEXT];
 
 	memcpy(path, "/proc/self/task/", 16);
 	memcpy(put_decimal(path + 16, tid), "/status", 8);

@@ -10,7 +10,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
-enum { GLOB_DAT = 6, JUMP_SLOT = 7, IRELATIVE = 37, NAME = 512, JUMP = 6 };
+enum { GLOB_DAT = 6, JUMP_SLOT = 7, IRELATIVE = 37, LONGEST_SYMBOL = 512, JUMP = 6 };
 
 /* A file that is mapped in the process. */
 struct library {
@@ -165,7 +165,7 @@ static bool is_named(const struct lode_image *image, const struct lode_symtab *t
 	const struct lode_link_symbol *symbol)
 {
 	struct lode_symbol entry;
-	char name[NAME];
+	char name[LONGEST_SYMBOL];
 
 	return lode_symbol_read(&entry, image, table, index, NULL) == LODE_OK && entry.name != 0 &&
 		lode_string_read(name, sizeof name, &table->strings, entry.name, NULL) == LODE_OK &&

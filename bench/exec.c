@@ -158,7 +158,7 @@ static void bench_chain(const char *const *programs, const char *image)
 				each[i][round] = (all - rest) / CHAIN;
 		}
 	printf("Exec in place: a static program without libc becomes itself %d times in one process (%d rounds of each, "
-	       "interleaved)\n\n",
+		"interleaved)\n\n",
 		CHAIN, CHAIN_ROUNDS);
 	printf("  %-24s %8s %8s %8s\n", "us for one exec", "median", "p10", "p90");
 	for (int i = 0; i < NCHAINS; i++) {

@@ -83,7 +83,7 @@ static unsigned char *map_program(int fd)
 		unsigned char *at = base + (run->addr - plan.span.addr);
 		bool share = run->kind == LODE_RUN_SHARE;
 		int prot = (run->prot & LODE_PF_R ? PROT_READ : 0) | (run->prot & LODE_PF_W ? PROT_WRITE : 0) |
-			   (run->prot & LODE_PF_X ? PROT_EXEC : 0);
+			(run->prot & LODE_PF_X ? PROT_EXEC : 0);
 		int flags = MAP_PRIVATE | MAP_FIXED_NOREPLACE | (share ? 0 : MAP_ANONYMOUS);
 
 		if (mmap(at, (size_t)run->size, prot, flags, share ? fd : -1, share ? (off_t)run->offset : 0) != at)
@@ -145,7 +145,7 @@ int main(int argc, char **argv)
 	}
 	qsort(each, ROUNDS, sizeof *each, by_value);
 	printf("The system calls and page faults that an exec of that static-PIE from inside a process needs, and nothing else:\n"
-	       "  median %.1f us, p10 %.1f, p90 %.1f\n\n",
+		"  median %.1f us, p10 %.1f, p90 %.1f\n\n",
 		each[ROUNDS / 2], each[ROUNDS / 10], each[ROUNDS * 9 / 10]);
 	return 0;
 }

@@ -202,8 +202,8 @@ int main(void)
 		return 1;
 	memset(memory, 0, (size_t)FRAMES * 4096);
 	printf("Page tables for 1 GiB, x86-64: processor time in us, medians of %d, interleaved. A walk from the root for each "
-	       "page, written\n"
-	       "for this host (a) and through a host's callbacks (b), against lode_paging_map; (c) is (b) with small pages\n\n",
+		"page, written\n"
+		"for this host (a) and through a host's callbacks (b), against lode_paging_map; (c) is (b) with small pages\n\n",
 		ROUNDS);
 	printf("  %-8s %10s %10s %10s %9s %9s %11s %10s %10s\n", "pages", "walks (a)", "walks (b)", "map", "a / map", "b / map",
 		"c / map", "protect", "unmap");

@@ -63,7 +63,7 @@ static int write_kernel(int fd, uint64_t size)
 	};
 
 	return ftruncate(fd, (off_t)(0x200000 + size)) || pwrite(fd, &header, sizeof header, 0) != sizeof header ||
-	       pwrite(fd, segments, sizeof segments, sizeof header) != sizeof segments;
+		pwrite(fd, segments, sizeof segments, sizeof header) != sizeof segments;
 }
 
 static void must(int status, const struct lode_diag *why)

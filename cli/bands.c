@@ -186,7 +186,7 @@ static void label_marks(struct band *band, const struct show *show)
 			plan->relro.addr + plan->relro.size);
 	if (plan->has_tls && holds(band, plan->tls.addr))
 		label(band, MARK_TLS, plan->tls.addr, "TLS template %s + %s of zeros", show_size(size, plan->tls.file_size),
-		      show_size(zero, plan->tls.mem_size - plan->tls.file_size));
+			show_size(zero, plan->tls.mem_size - plan->tls.file_size));
 	if (dynamic && show->policy.domain == LODE_VIRTUAL && holds(band, dynamic->vaddr + plan->bias))
 		label(band, MARK_OTHER, dynamic->vaddr + plan->bias, "dynamic table 0x%" PRIx64, dynamic->vaddr + plan->bias);
 	if (plan->has_phdr && holds(band, plan->phdr))
@@ -198,9 +198,9 @@ static void label_shared_pages(struct band *band, const struct show *show)
 {
 	for (uint32_t i = 1; i < band->nsegments; i++) {
 		const struct lode_segment *low = &show->file.image.segments[band->segments[i - 1]],
-					  *high = &show->file.image.segments[band->segments[i]];
+			*high = &show->file.image.segments[band->segments[i]];
 		uint64_t last = segment_addr(show, low) + low->memsz - 1,
-			 page = segment_addr(show, high) & ~(show->policy.page_size - 1);
+			page = segment_addr(show, high) & ~(show->policy.page_size - 1);
 
 		if (last >= page && holds(band, page))
 			label(band, MARK_WARN, page, "segments %u and %u share page 0x%" PRIx64, band->segments[i - 1],

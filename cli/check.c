@@ -11,17 +11,17 @@ enum { OPT_FOR = 1, OPT_JSON, OPT_STRICT, OPT_NO_HINTS, OPT_EXPLAIN, OPT_LIST, O
 
 static const struct option options[] = {
 	{OPT_FOR, 'f', "for", "TARGET[,TARGET]", "whom the file is for; may be given several times. Without it the file is\n"
-	 "looked at, and the first line says what was guessed.\n"
-	 "linux-process  execve and ld.so\n"
-	 "pvh            VMMs that start a kernel by its PVH note\n"
-	 "limine         boot loaders of the Limine protocol\n"
-	 "multiboot      GRUB and others, Multiboot 1 and 2\n"
-	 "multiboot2     the same, version 2 only\n"
-	 "linux-kernel   a bzImage or vmlinux\n"
-	 "rust           boot loaders for bootloader_api 0.11\n"
-	 "elf64          VMMs that enter any ELF64 kernel in 64-bit mode\n"
-	 "module         a Linux kernel module\n"
-	 "any            what holds for every loader"},
+		"looked at, and the first line says what was guessed.\n"
+		"linux-process  execve and ld.so\n"
+		"pvh            VMMs that start a kernel by its PVH note\n"
+		"limine         boot loaders of the Limine protocol\n"
+		"multiboot      GRUB and others, Multiboot 1 and 2\n"
+		"multiboot2     the same, version 2 only\n"
+		"linux-kernel   a bzImage or vmlinux\n"
+		"rust           boot loaders for bootloader_api 0.11\n"
+		"elf64          VMMs that enter any ELF64 kernel in 64-bit mode\n"
+		"module         a Linux kernel module\n"
+		"any            what holds for every loader"},
 	OPTION_JSON(OPT_JSON),
 	{OPT_STRICT, 0, "strict", NULL, "hints count for the exit status"},
 	{OPT_VERBOSE, 'v', "verbose", NULL, "which specification each rule is from"},
@@ -36,7 +36,7 @@ static const struct command command = {
 	.name = "check",
 	.synopsis = "[OPTIONS] FILE...\n       lode check [--json] --explain=RULE | --list",
 	.summary = "What is wrong or unwise in FILE (an ELF file, archive, member lib.a:member.o, bzImage), for whom, and how to\n"
-		   "mend it.",
+		"mend it.",
 	.options = options,
 	.noptions = sizeof options / sizeof *options,
 	.more = "severities: malformed (breaks its specification), refused (a loader of the target will not start it),\n"

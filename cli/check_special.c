@@ -119,7 +119,7 @@ static void check_phdr(struct check *c)
 		return;
 	if (phdr->offset != c->image.phoff || phdr->vaddr != vaddr)
 		check_add(c, CHECK_PHDR_WRONG, check_at_segment(c, lode_segment_index(&c->image, phdr), LODE_FIELD_PHDR_VADDR),
-			  "the program headers stand at 0x%llx", (unsigned long long)vaddr);
+			"the program headers stand at 0x%llx", (unsigned long long)vaddr);
 }
 
 static void check_stack(struct check *c)
@@ -141,8 +141,7 @@ static void check_relro_page(struct check *c, const struct lode_segment *relro)
 
 	if (owner && end % PAGE != 0 && end - owner->vaddr < owner->memsz)
 		check_add(c, CHECK_RELRO_PAGE, check_at_segment(c, lode_segment_index(&c->image, relro), LODE_FIELD_PHDR_MEMSZ),
-			"it ends at 0x%llx",
-			  (unsigned long long)end);
+			"it ends at 0x%llx", (unsigned long long)end);
 }
 
 static void check_relro(struct check *c)

@@ -281,9 +281,9 @@ void check_sse(struct check *c, uint64_t revision)
 	if (!find_vectors(c, &found))
 		return;
 	check_add(c, CHECK_LIMINE_SSE, check_at("code", LODE_NO_INDEX, "base revision", revision, found.first),
-		  "%llu instructions of a linear sweep, the first one at this offset; whether they run before the kernel "
-		  "sets the bit was not looked at",
-		  (unsigned long long)found.count);
+		"%llu instructions of a linear sweep, the first one at this offset; whether they run before the kernel "
+		"sets the bit was not looked at",
+		(unsigned long long)found.count);
 }
 
 /* A Linux kernel knows what it does. */

@@ -36,10 +36,10 @@ static const struct option option_table[] = {
 static const struct command command = {
 	.name = "exec",
 	.synopsis = "[OPTIONS] PROG [ARGS]\n"
-		    "       lode exec [OPTIONS] - [ARGS] <PROG\n"
-		    "       lode exec [OPTIONS] --fd=N [ARGS]",
+		"       lode exec [OPTIONS] - [ARGS] <PROG\n"
+		"       lode exec [OPTIONS] --fd=N [ARGS]",
 	.summary = "Replace this process by a program, without execve.\n"
-		   "PROG is searched in PATH; - is standard input, also a pipe.",
+		"PROG is searched in PATH; - is standard input, also a pipe.",
 	.options = option_table,
 	.noptions = sizeof option_table / sizeof *option_table,
 	.more = "Exit status: the program's own; 126 if it cannot be executed, 127 if it or the interpreter\n"
@@ -84,8 +84,8 @@ static int report(const char *path, const struct lode_exec_error *why)
 	snprintf(step, sizeof step, "%s%s%s", other && why->step == LODE_EXEC_STEP_SCRIPT ? "script interpreter" :
 		lode_exec_step_name(why->step), other ? " " : "", other ? other : "");
 	complain(other || !why->file[0] ? path : why->file, "%s: %s (%s)%s%s%s%s", step,
-		   *symbol ? lode_exec_errno_text(why->error) : strerror(why->error),
-		   *symbol ? symbol : "errno", *place ? ": " : "", place, *reason ? ": " : "", reason);
+		*symbol ? lode_exec_errno_text(why->error) : strerror(why->error),
+		*symbol ? symbol : "errno", *place ? ": " : "", place, *reason ? ": " : "", reason);
 	return why->error == ENOENT && (other || why->step == LODE_EXEC_STEP_OPEN) ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE;
 }
 

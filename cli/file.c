@@ -46,8 +46,8 @@ static int open_with_room(struct file *file, struct lode_open_options *options, 
 static bool concerns_sections(enum lode_rule rule)
 {
 	return rule == LODE_RULE_SECTION_PAST_END || rule == LODE_RULE_SECTION_INDEX || rule == LODE_RULE_HEADER_SHENTSIZE ||
-	       rule == LODE_RULE_HEADER_SHTABLE || rule == LODE_RULE_HEADER_SHSTRNDX || rule == LODE_RULE_SOURCE_PAST_END ||
-	       rule == LODE_RULE_SOURCE_READ;
+		rule == LODE_RULE_HEADER_SHTABLE || rule == LODE_RULE_HEADER_SHSTRNDX || rule == LODE_RULE_SOURCE_PAST_END ||
+		rule == LODE_RULE_SOURCE_READ;
 }
 
 static struct lode_strings section_names(const struct lode_image *image)

@@ -176,7 +176,7 @@ static bool is_xen(const struct lode_image *image)
 static bool is_linux(const struct lode_image *image, const char *peeled)
 {
 	return has_note(image, "Linux", LODE_NT_LINUX_BUILD_SALT) || has_note(image, "Linux", LODE_NT_LINUX_LTO_INFO) ||
-	       section_find(image, "__ksymtab") != NULL || strncmp(peeled, "bzImage", 7) == 0;
+		section_find(image, "__ksymtab") != NULL || strncmp(peeled, "bzImage", 7) == 0;
 }
 
 /* True if any of its marks was found. */
@@ -185,14 +185,14 @@ static bool is_kernel(const struct kind *kind)
 	const struct protocols *offers = &kind->offers;
 
 	return offers->pvh || offers->multiboot || offers->multiboot2 || offers->limine || offers->rust || kind->xen ||
-	       kind->linux_kernel;
+		kind->linux_kernel;
 }
 
 static struct kind of_object(const struct lode_image *image)
 {
 	return section_find(image, ".modinfo") || section_find(image, ".gnu.linkonce.this_module")
-		       ? kind(KIND_MODULE, "a ", "Linux kernel module (relocatable object)")
-		       : kind(KIND_OBJECT, "a ", "relocatable object");
+		? kind(KIND_MODULE, "a ", "Linux kernel module (relocatable object)")
+		: kind(KIND_OBJECT, "a ", "relocatable object");
 }
 
 /* Debug files keep the program headers but none of the bytes. */
@@ -243,13 +243,13 @@ static struct kind of_program(const struct lode_image *image)
 
 	if (image->type == LODE_ET_EXEC)
 		return interp ? kind(KIND_PROGRAM, "a ", "program at a fixed address, dynamically linked")
-			      : kind(KIND_STATIC, "a ", "program at a fixed address, statically linked");
+			: kind(KIND_STATIC, "a ", "program at a fixed address, statically linked");
 	if (has_dynamic && dynamic.soname != LODE_NO_OFFSET && !(dynamic.flags_1 & LODE_DF_1_PIE)) {
 		if (interp)
 			return kind(KIND_LIBRARY, "a ", "shared library that is a program too");
 		return dynamic.needed == 0 && image->entry != 0
-			       ? kind(KIND_INTERPRETER, "a ", "shared library with an entry: a program interpreter")
-			       : kind(KIND_LIBRARY, "a ", "shared library");
+			? kind(KIND_INTERPRETER, "a ", "shared library with an entry: a program interpreter")
+			: kind(KIND_LIBRARY, "a ", "shared library");
 	}
 	if (interp)
 		return kind(KIND_PROGRAM, "a ", "position-independent program, dynamically linked");

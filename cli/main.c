@@ -26,12 +26,12 @@ static const struct verb *find_verb(const char *name)
 static void print_help(FILE *stream)
 {
 	fputs("usage: lode VERB [OPTIONS] FILE [ARGS]\n"
-	      "Lode loads ELF images and starts them.\n\nverbs:\n", stream);
+		"Lode loads ELF images and starts them.\n\nverbs:\n", stream);
 	for (size_t i = 0; i < NVERBS; i++)
 		fprintf(stream, "  %-7s %s\n", verbs[i].name, verbs[i].help);
 	fputs("\n  lode VERB --help    options of a verb\n"
-	      "  lode --version      version\n"
-	      "\nExit status: 0 done, 1 refused or failed, 2 misuse; exec, link, run and boot pass on the program's own.\n",
+		"  lode --version      version\n"
+		"\nExit status: 0 done, 1 refused or failed, 2 misuse; exec, link, run and boot pass on the program's own.\n",
 		stream);
 }
 

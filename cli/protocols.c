@@ -11,7 +11,7 @@
 static bool is_there(int status, const struct lode_diag *why, enum lode_rule none)
 {
 	return status == LODE_OK ||
-	       (why->rule != none && why->rule != LODE_RULE_START_MACHINE && why->status != LODE_ERR_IO);
+		(why->rule != none && why->rule != LODE_RULE_START_MACHINE && why->status != LODE_ERR_IO);
 }
 
 /* Marks that may stand anywhere in memory are looked for in what a kernel may be. */

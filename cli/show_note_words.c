@@ -245,9 +245,9 @@ static void decode_fdo(struct decode *decode)
 {
 	uint32_t type = decode->out->note.type;
 
-	decode->out->type_name = type == 0xcafe1a7e   ? "NT_FDO_PACKAGING_METADATA"
-				 : type == 0x407c0c0a ? "NT_FDO_DLOPEN_METADATA"
-						      : NULL;
+	decode->out->type_name = type == 0xcafe1a7e ? "NT_FDO_PACKAGING_METADATA"
+		: type == 0x407c0c0a ? "NT_FDO_DLOPEN_METADATA"
+		: NULL;
 	if (decode->out->type_name)
 		say_string(decode, 0);
 }

@@ -31,8 +31,8 @@ struct parts {
 static bool debug_name(const char *name)
 {
 	return strncmp(name, ".debug", 6) == 0 || strncmp(name, ".zdebug", 7) == 0 || strcmp(name, ".gdb_index") == 0 ||
-	       strcmp(name, ".stab") == 0 || strcmp(name, ".stabstr") == 0 || strncmp(name, ".gnu.debuglto_", 14) == 0 ||
-	       strcmp(name, ".gnu_debugdata") == 0;
+		strcmp(name, ".stab") == 0 || strcmp(name, ".stabstr") == 0 || strncmp(name, ".gnu.debuglto_", 14) == 0 ||
+		strcmp(name, ".gnu_debugdata") == 0;
 }
 
 static unsigned section_kind(const struct show *show, uint32_t index, const uint8_t *symbol_strings)

@@ -245,7 +245,7 @@ static void print_scalars(const struct show *show)
 		puts("not in memory");
 	if (plan->has_tls)
 		printf("  TLS template at 0x%" PRIx64 ", %" PRIu64 " bytes of the file, %" PRIu64 " in memory, alignment %" PRIu64
-		       "\n",
+			"\n",
 			plan->tls.addr, plan->tls.file_size, plan->tls.mem_size, plan->tls.align);
 	if (plan->relro.size > 0)
 		printf("  read-only once relocated: 0x%" PRIx64 "-0x%" PRIx64 "\n", plan->relro.addr,

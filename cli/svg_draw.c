@@ -43,24 +43,24 @@ static const char *prot_class(uint32_t prot)
 static void put_style(const struct svg *svg)
 {
 	fputs("<style>\n"
-	      "text{font-family:ui-sans-serif,system-ui,'DejaVu Sans',sans-serif;font-size:13px;fill:#1f2328}\n"
-	      ".mono{font-family:ui-monospace,'DejaVu Sans Mono',monospace;font-size:12px}\n"
-	      ".title{font-size:21px;font-weight:600}.head{font-weight:600}.dim{fill:#656d76}\n"
-	      ".end{text-anchor:end}.mid{text-anchor:middle}\n"
-	      ".bg{fill:#fff}.frame{fill:none;stroke:#8c959f;stroke-width:1}.gap{fill:none;stroke:#8c959f;stroke-dasharray:3 4}\n"
-	      ".rest{fill:#e7eaee}.idle{fill:#d0d7de}.r{fill:#4f83e3}.x{fill:#2f9e64}.w{fill:#e09b20}.wx{fill:#d1453b}.n{fill:#"
-	      "8c959f}\n"
-	      ".ribbon{opacity:.2}.zero{opacity:.28}.hatch{stroke:#fff;stroke-width:2.5}.lead{fill:none;stroke:#8c959f;stroke-"
-	      "width:1}\n"
-	      ".b0{fill:#17768a}.b1{fill:#b07aa1}.b2{fill:#76b7b2}.b3{fill:#9c755f}.b4{fill:#ff9da7}.b5{fill:#7f8fa6}\n"
-	      ".entry{fill:#14804a}.relro{fill:#2f5fc4}.tls{fill:#8a3ffc}.warn{fill:#cf222e}.file{fill:#656d76}\n"
-	      "@media (prefers-color-scheme:dark){text{fill:#e6edf3}.bg{fill:#0d1117}.dim,.file{fill:#9198a1}.rest{fill:#2a313a}"
-	      ".idle{fill:#3d444d}.hatch{stroke:#0d1117}\n"
-	      ".entry{fill:#4cc38a}.relro{fill:#79a7ff}.tls{fill:#be95ff}.warn{fill:#ff7b72}}\n"
-	      "</style>\n"
-	      "<defs><pattern id=\"hatch\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\" "
-	      "patternTransform=\"rotate(45)\">"
-	      "<line class=\"hatch\" x1=\"0\" y1=\"0\" x2=\"0\" y2=\"7\"/></pattern></defs>\n",
+		"text{font-family:ui-sans-serif,system-ui,'DejaVu Sans',sans-serif;font-size:13px;fill:#1f2328}\n"
+		".mono{font-family:ui-monospace,'DejaVu Sans Mono',monospace;font-size:12px}\n"
+		".title{font-size:21px;font-weight:600}.head{font-weight:600}.dim{fill:#656d76}\n"
+		".end{text-anchor:end}.mid{text-anchor:middle}\n"
+		".bg{fill:#fff}.frame{fill:none;stroke:#8c959f;stroke-width:1}.gap{fill:none;stroke:#8c959f;stroke-dasharray:3 4}\n"
+		".rest{fill:#e7eaee}.idle{fill:#d0d7de}.r{fill:#4f83e3}.x{fill:#2f9e64}.w{fill:#e09b20}.wx{fill:#d1453b}.n{fill:#"
+		"8c959f}\n"
+		".ribbon{opacity:.2}.zero{opacity:.28}.hatch{stroke:#fff;stroke-width:2.5}.lead{fill:none;stroke:#8c959f;stroke-"
+		"width:1}\n"
+		".b0{fill:#17768a}.b1{fill:#b07aa1}.b2{fill:#76b7b2}.b3{fill:#9c755f}.b4{fill:#ff9da7}.b5{fill:#7f8fa6}\n"
+		".entry{fill:#14804a}.relro{fill:#2f5fc4}.tls{fill:#8a3ffc}.warn{fill:#cf222e}.file{fill:#656d76}\n"
+		"@media (prefers-color-scheme:dark){text{fill:#e6edf3}.bg{fill:#0d1117}.dim,.file{fill:#9198a1}.rest{fill:#2a313a}"
+		".idle{fill:#3d444d}.hatch{stroke:#0d1117}\n"
+		".entry{fill:#4cc38a}.relro{fill:#79a7ff}.tls{fill:#be95ff}.warn{fill:#ff7b72}}\n"
+		"</style>\n"
+		"<defs><pattern id=\"hatch\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\" "
+		"patternTransform=\"rotate(45)\">"
+		"<line class=\"hatch\" x1=\"0\" y1=\"0\" x2=\"0\" y2=\"7\"/></pattern></defs>\n",
 		svg->out);
 }
 
@@ -79,7 +79,7 @@ static void put_title(const struct svg *svg)
 	fprintf(svg->out, "<text class=\"title\" x=\"24\" y=\"40\" style=\"font-size:%zupx\">",
 		letters <= 75    ? 21
 		: letters >= 175 ? 9
-				 : 21 * 75 / letters);
+			: 21 * 75 / letters);
 	put_text(svg, show->file.input.name);
 	fprintf(svg->out, "</text>\n<text class=\"dim\" x=\"24\" y=\"63\">%s, ELF%d %s, %s", show->kind.words,
 		image->class_ == LODE_CLASS64 ? 64 : 32, machine ? machine : "of another machine",

@@ -46,8 +46,8 @@ bool is_harmless(uint32_t code)
 	if (code < 0x20 || (code >= 0x7f && code < 0xa0))
 		return false;
 	return !((code >= 0x200b && code <= 0x200f) || (code >= 0x2028 && code <= 0x202e) || (code >= 0x2060 && code <= 0x206f) ||
-		 (code >= 0xfff9 && code <= 0xfffb) || (code >= 0xe0000 && code <= 0xe007f) || code == 0xad || code == 0x180e ||
-		 code == 0xfeff || code == 0x61c || (code & 0xfffe) == 0xfffe);
+		(code >= 0xfff9 && code <= 0xfffb) || (code >= 0xe0000 && code <= 0xe007f) || code == 0xad || code == 0x180e ||
+		code == 0xfeff || code == 0x61c || (code & 0xfffe) == 0xfffe);
 }
 
 /* A character, whole or not at all; behind one that does not fit nothing fits. */

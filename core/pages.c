@@ -89,7 +89,7 @@ static bool extends(const struct lode_plan *plan, uint64_t addr, uint64_t offset
 		return false;
 	last = &plan->fills[plan->nfills - 1];
 	return offset != LODE_FILL_ZEROS && last->offset != LODE_FILL_ZEROS && last->addr + last->size == addr &&
-	       last->offset + last->size == offset;
+		last->offset + last->size == offset;
 }
 
 static int add_fill(struct lode_planner_ *planner, uint64_t begin, uint64_t size, uint64_t offset, struct lode_diag *why)

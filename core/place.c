@@ -22,10 +22,10 @@ int lode_space_cannot_(enum lode_field field, uint64_t value, struct lode_diag *
 
 int lode_place_check_(const struct lode_space *space, const struct lode_plan *plan, struct lode_diag *why)
 {
-	enum lode_field missing = !space->own     ? LODE_FIELD_SPACE_OWN
-				  : !space->write ? LODE_FIELD_SPACE_WRITE
-				  : !space->abort ? LODE_FIELD_SPACE_ABORT
-						  : LODE_FIELD_NONE;
+	enum lode_field missing = !space->own ? LODE_FIELD_SPACE_OWN
+		: !space->write ? LODE_FIELD_SPACE_WRITE
+		: !space->abort ? LODE_FIELD_SPACE_ABORT
+		: LODE_FIELD_NONE;
 
 	if (missing != LODE_FIELD_NONE)
 		return lode_space_cannot_(missing, 0, why);

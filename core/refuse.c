@@ -184,7 +184,7 @@ struct lode_diag lode_past_end_(const struct lode_image *image, uint32_t index)
 	uint64_t size = image->source->size, offset = image->segments[index].offset;
 
 	return offset < size ? lode_at_segment_(image, index, LODE_FIELD_PHDR_FILESZ, size - offset)
-			     : lode_at_segment_(image, index, LODE_FIELD_PHDR_OFFSET, size);
+		: lode_at_segment_(image, index, LODE_FIELD_PHDR_OFFSET, size);
 }
 
 uint64_t lode_section_offset(const struct lode_image *image, uint32_t index, enum lode_field field)

@@ -128,7 +128,7 @@ static uint64_t covered(const struct lode_range *range)
 		const struct lode_mapping *m = &model.at[i];
 		uint64_t begin = m->addr > range->addr ? m->addr : range->addr;
 		uint64_t last_a = m->addr + (m->size - 1), last_b = range->addr + (range->size - 1),
-			 last = last_a < last_b ? last_a : last_b;
+			last = last_a < last_b ? last_a : last_b;
 
 		if (begin <= last)
 			sum += last - begin + 1;

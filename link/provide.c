@@ -217,7 +217,7 @@ static inline bool is_plain(const struct link_table *table, const unsigned char 
 	uint32_t symbol = le32(rela + 12);
 
 	return need > NEED_NOTHING && need <= NEED_CALL && within(le64(rela), type & 15, room) && symbol < table->unit->nsymbols &&
-	       table->unit->kinds[symbol] == KIND_PLAIN;
+		table->unit->kinds[symbol] == KIND_PLAIN;
 }
 
 static int scan_table(const struct link_table *table, struct lode_diag *why)

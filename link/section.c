@@ -74,7 +74,7 @@ static bool is_slim(const struct lode_link_section *mine, const struct lode_link
 	const unsigned char *bytes = mine->unit->source.bytes;
 
 	return TEXT_BEGINS(name, ".gnu.lto_.lto.") && section->type == LODE_SHT_PROGBITS && section->size > SLIM_AT &&
-	       bytes[section->offset + SLIM_AT] != 0;
+		bytes[section->offset + SLIM_AT] != 0;
 }
 
 static int load(struct lode_link *link, struct lode_link_section *mine, struct lode_diag *why)

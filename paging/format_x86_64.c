@@ -70,7 +70,7 @@ static uint32_t attr_of(uint64_t entry, uint32_t level)
 		attr = LODE_PF_R | (entry & W ? LODE_PF_W : 0) | (entry & NX ? 0 : LODE_PF_X);
 	attr |= (entry & U ? LODE_PAGE_USER : 0u) | (entry & G ? LODE_PAGE_GLOBAL : 0u) | (entry & OWNED ? LODE_PAGE_OWNED : 0u);
 	return attr |
-	       LODE_PAGE_TYPE((entry & PWT ? 1 : 0) | (entry & PCD ? 2 : 0) | (entry & (level ? LARGE_PAT : SMALL_PAT) ? 4 : 0));
+		LODE_PAGE_TYPE((entry & PWT ? 1 : 0) | (entry & PCD ? 2 : 0) | (entry & (level ? LARGE_PAT : SMALL_PAT) ? 4 : 0));
 }
 
 static bool is_table(uint64_t entry)

@@ -76,7 +76,7 @@ static inline uint64_t little(uint64_t value)
 	const unsigned char *b = (const unsigned char *)&value;
 
 	return (uint64_t)b[0] | (uint64_t)b[1] << 8 | (uint64_t)b[2] << 16 | (uint64_t)b[3] << 24 | (uint64_t)b[4] << 32 |
-	       (uint64_t)b[5] << 40 | (uint64_t)b[6] << 48 | (uint64_t)b[7] << 56;
+		(uint64_t)b[5] << 40 | (uint64_t)b[6] << 48 | (uint64_t)b[7] << 56;
 }
 
 /* Volatile: a processor may walk the table at any moment, so each is one access, in this order. */

@@ -8,7 +8,7 @@ static bool keeps(const struct lode_entries_ *e, uint32_t attr)
 	uint32_t owned = e->format->attr(e->value, e->level) & LODE_PAGE_OWNED;
 
 	return attr != LODE_ANY_ATTR_ && lode_page_again_(e, e->format->frame(e->value, e->level),
-						 (attr & ~(uint32_t)LODE_PAGE_OWNED) | owned, e->level) == e->value;
+		(attr & ~(uint32_t)LODE_PAGE_OWNED) | owned, e->level) == e->value;
 }
 
 /* An end of a range, and an address of the range beside it. */

@@ -133,7 +133,7 @@ bool lode_is_linux_(const struct lode_image *image)
 	struct lode_note note;
 
 	return lode_note_find(&note, image, "Linux", LODE_NT_LINUX_BUILD_SALT, NULL) > 0 ||
-	       lode_note_find(&note, image, "Linux", LODE_NT_LINUX_LTO_INFO, NULL) > 0;
+		lode_note_find(&note, image, "Linux", LODE_NT_LINUX_LTO_INFO, NULL) > 0;
 }
 
 uint32_t lode_e820_type_(enum lode_memory_type type)

@@ -69,7 +69,7 @@ static bool too_big(const struct exec_state *state)
 	limit = limit > ARGS_LARGEST ? ARGS_LARGEST : limit;
 	limit = limit < ARGS_SMALLEST ? ARGS_SMALLEST : limit;
 	if (!add_strings(&size, state->argv, state->argc) || !add_strings(&size, state->envp, state->envc) ||
-	    !add_strings(&size, &state->execfn, 1))
+		!add_strings(&size, &state->execfn, 1))
 		return true;
 	return limit <= pointers || size > limit - pointers;
 }

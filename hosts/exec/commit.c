@@ -126,7 +126,7 @@ static void clear_flags(void)
 	enum { AC = 1 << 18, ID = 1 << 21 };
 
 	__asm__ volatile("sub $128, %%rsp\n\tpushfq\n\tandq %0, (%%rsp)\n\tpopfq\n\tadd $128, %%rsp"
-			 : : "i"(~(AC | ID)) : "cc", "memory");
+		: : "i"(~(AC | ID)) : "cc", "memory");
 }
 
 /* The running thread is the last one, and all signals are blocked. */

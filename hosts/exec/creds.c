@@ -78,7 +78,7 @@ static int set_id(struct exec_state *state, const char *name)
 static bool has_file_caps(const struct exec_state *state)
 {
 	return state->program.file.fd >= 0 &&
-	       call4(NR_fgetxattr, (uint64_t)state->program.file.fd, address("security.capability"), 0, 0) > 0;
+		call4(NR_fgetxattr, (uint64_t)state->program.file.fd, address("security.capability"), 0, 0) > 0;
 }
 
 /* Capabilities of a process that is not root shrink to the ambient set. */

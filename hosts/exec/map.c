@@ -106,7 +106,7 @@ static int plan_and_place(struct exec_object *object, uint64_t base, const char 
 static int no_room(struct exec_object *object, int status, const char *name)
 {
 	return status == -EEXIST ? lode_exec_fail_(object->state, ENOMEM, LODE_EXEC_STEP_MAP, name, "no free place for the image")
-				  : status;
+		: status;
 }
 
 /* The kernel has put the arena where the mmap area begins to be free: right below it there is room as a rule. */
@@ -169,8 +169,8 @@ static bool meets_kept(const struct exec_state *state, const struct lode_run *ru
 		if (overlap(run->addr, run->size, host->special[i].addr, host->special[i].size))
 			return true;
 	return overlap(run->addr, run->size, state->arena.addr, state->arena.size) ||
-	       overlap(run->addr, run->size, state->code, CODE_SIZE) ||
-	       overlap(run->addr, run->size, host->stack.addr - STACK_ROOM, host->stack.size + STACK_ROOM);
+		overlap(run->addr, run->size, state->code, CODE_SIZE) ||
+		overlap(run->addr, run->size, host->stack.addr - STACK_ROOM, host->stack.size + STACK_ROOM);
 }
 
 static bool any_meets_kept(const struct exec_object *object)

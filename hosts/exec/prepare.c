@@ -264,7 +264,7 @@ static bool is_known(const struct lode_exec_request *request)
 	const uint32_t known = LODE_EXEC_NO_ASLR | LODE_EXEC_OWN_EXE | LODE_EXEC_FRESH | LODE_EXEC_NO_SETID;
 
 	return (request->from == LODE_EXEC_PATH || request->from == LODE_EXEC_FD || request->from == LODE_EXEC_MEMORY) &&
-	       (request->flags & ~known) == 0;
+		(request->flags & ~known) == 0;
 }
 
 int lode_exec_prepare(struct lode_exec *exec, const struct lode_exec_request *request, struct lode_exec_error *why)

@@ -52,7 +52,7 @@ static void give_up(const struct robust_head *head, uint64_t entry, bool pending
 		return;
 	while ((value & FUTEX_TID) == tid)
 		if (__atomic_compare_exchange_n(word, &value, (value & FUTEX_WAITERS) | FUTEX_OWNER_DIED, false, __ATOMIC_SEQ_CST,
-			    __ATOMIC_SEQ_CST)) {
+			__ATOMIC_SEQ_CST)) {
 			if (!pi && (value & FUTEX_WAITERS))
 				wake_one(futex);
 			break;

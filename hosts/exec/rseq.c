@@ -34,7 +34,7 @@ static bool try_area(struct lode_exec_rseq *rseq, uint64_t area, uint32_t announ
 	uint32_t rounded = (announced + AREA_ALIGN - 1) & ~(uint32_t)(AREA_ALIGN - 1);
 
 	return is_it(rseq, area, AREA_ALIGN, signature) || is_it(rseq, area, announced, signature) ||
-	       is_it(rseq, area, rounded, signature);
+		is_it(rseq, area, rounded, signature);
 }
 
 static bool scan(struct lode_exec_rseq *rseq, uint64_t tp)
@@ -43,7 +43,7 @@ static bool scan(struct lode_exec_rseq *rseq, uint64_t tp)
 
 	for (uint64_t distance = 0; distance < SCAN; distance += AREA_ALIGN)
 		if (is_it(rseq, middle + distance, AREA_ALIGN, GLIBC_SIGNATURE) ||
-		    is_it(rseq, middle - distance, AREA_ALIGN, GLIBC_SIGNATURE))
+			is_it(rseq, middle - distance, AREA_ALIGN, GLIBC_SIGNATURE))
 			return true;
 	return false;
 }

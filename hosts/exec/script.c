@@ -108,7 +108,7 @@ int lode_exec_scripts_(struct exec_state *state)
 	const unsigned char *head = state->program.file.head;
 	const struct lode_exec_request *request = state->request;
 	const char *path = request->from == LODE_EXEC_PATH ? request->path :
-			   request->from == LODE_EXEC_FD ? state->fd_name : state->execfn;
+		request->from == LODE_EXEC_FD ? state->fd_name : state->execfn;
 
 	for (int depth = 0; head[0] == '#' && head[1] == '!'; depth++) {
 		int status;

@@ -127,7 +127,7 @@ static int each_thread(struct exec_state *state, int (*visit)(struct exec_state 
 	if (failed(fd))
 		return refuse(state, -fd, "the process's threads cannot be listed");
 	while (status == 0 &&
-	       (size = call3(NR_getdents64, (uint64_t)fd, address(scratch->entries), sizeof scratch->entries)) > 0)
+		(size = call3(NR_getdents64, (uint64_t)fd, address(scratch->entries), sizeof scratch->entries)) > 0)
 		status = visit_entries(state, size, visit);
 	linux_close(fd);
 	if (status == 0 && size < 0)

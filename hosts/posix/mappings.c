@@ -115,7 +115,7 @@ static int mappings_share(void *host, const struct lode_run *run)
 	if (!whole_pages(run->addr, run->size) || !whole_pages(offset, 0))
 		return failed(mappings, EINVAL);
 	if (mmap(pointer(run->addr), (size_t)run->size, protection(run->prot), MAP_PRIVATE | MAP_FIXED, mappings->fd,
-		    (off_t)offset) == MAP_FAILED)
+		(off_t)offset) == MAP_FAILED)
 		return failed(mappings, errno);
 	return 0;
 }

@@ -33,7 +33,7 @@ void lode_vmm_picture_(struct vmm *vm, const unsigned char *pixels)
 	if (!vm->machine.framebuffer || !pixels)
 		lode_vmm_say_(vm, "%s: no picture, the kernel has asked for no framebuffer", request->screenshot);
 	else if (ftruncate(vm->picture_fd, 0) != 0 || lseek(vm->picture_fd, 0, SEEK_SET) != 0 ||
-		 request->picture(request->host, vm->picture_fd, vm->machine.framebuffer, pixels) != 0)
+		request->picture(request->host, vm->picture_fd, vm->machine.framebuffer, pixels) != 0)
 		lode_vmm_say_(vm, "%s: the picture could not be written", request->screenshot);
 }
 

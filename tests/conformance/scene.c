@@ -38,8 +38,8 @@ static int flaky_read(void *host, void *dst, uint64_t offset, size_t size)
 		return -1;
 	memcpy(bytes, flaky->file->bytes + offset, size);
 	for (size_t i = 0; now && i < size; i++)
-		bytes[i] = flaky->spoil == SPOIL_ZEROS  ? 0
-			   : flaky->spoil == SPOIL_ONES ? 0xff
+		bytes[i] = flaky->spoil == SPOIL_ZEROS ? 0
+			: flaky->spoil == SPOIL_ONES ? 0xff
 							: bytes[i] ^ (unsigned char)(1u << (i + offset) % 8);
 	return 0;
 }

@@ -74,7 +74,7 @@ static bool same_beside(struct subject *subject, const struct lode_range *span)
 	const struct arena_state *state = subject->state;
 
 	return blank(subject, state->whole.addr, span->addr) &&
-	       blank(subject, span->addr + span->size, state->whole.addr + state->whole.size);
+		blank(subject, span->addr + span->size, state->whole.addr + state->whole.size);
 }
 
 static void close_arena(struct subject *subject)

@@ -273,7 +273,7 @@ static int refused_commit(void)
 	pthread_t threads[3];
 
 	if (pthread_create(&threads[0], NULL, tick, NULL) || pthread_create(&threads[1], NULL, commit_meanwhile, NULL) ||
-	    pthread_create(&threads[2], NULL, set_identity, NULL))
+		pthread_create(&threads[2], NULL, set_identity, NULL))
 		return SURPRISE;
 	if (vfork() == 0) {
 		nanosleep(&(struct timespec){.tv_sec = 20}, NULL);
@@ -455,7 +455,7 @@ static bool add_empty_segment(const char *path)
 		if (pread(fd, &type, sizeof type, at) == sizeof type && type == NOTE)
 			break;
 	return phnum && pwrite(fd, load, sizeof load, at) == sizeof load &&
-	       pwrite(fd, rest, sizeof rest, at + 8) == sizeof rest && close(fd) == 0;
+		pwrite(fd, rest, sizeof rest, at + 8) == sizeof rest && close(fd) == 0;
 }
 
 static const char *static_host; /* host.c at a fixed address */

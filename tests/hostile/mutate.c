@@ -100,7 +100,7 @@ static void one_pair(struct hostile_seed *seed, const struct mutate_place *a, co
 	uint64_t of_a[MUTATE_VALUES], of_b[MUTATE_VALUES];
 	uint64_t old_a = mkelf_peek(&seed->out, a->offset, a->width), old_b = mkelf_peek(&seed->out, b->offset, b->width);
 	unsigned na = mutate_values(of_a, old_a, seed->out.size, a->width),
-		 nb = mutate_values(of_b, old_b, seed->out.size, b->width);
+		nb = mutate_values(of_b, old_b, seed->out.size, b->width);
 
 	for (unsigned i = 0; i < na; i++) {
 		mkelf_poke(&seed->out, a->offset, a->width, of_a[i]);
@@ -131,7 +131,7 @@ static void pairs(struct hostile_seed *seed)
 static bool may_fail(const char *name)
 {
 	return strstr(name, "object") != NULL || strncmp(name, "kernel", 6) == 0 || strncmp(name, "dynamic", 7) == 0 ||
-	       strncmp(name, "extended", 8) == 0;
+		strncmp(name, "extended", 8) == 0;
 }
 
 /* Without a mutation what the seeds are made for goes well, else the rest shows little. */

@@ -47,7 +47,7 @@ static bool compile(const char *dir, const struct recipe *recipe)
 	snprintf(command, sizeof command, "cd %s && ${CC:-cc} -O1 -nostdlib -fno-stack-protector -w %s -o out x.c >/dev/null 2>&1",
 		dir, recipe->flags);
 	return write_text(dir, "x.c", recipe->source) && write_text(dir, "V", "SMALL_1 { global: shown; local: *; };\n") &&
-	       system(command) == 0;
+		system(command) == 0;
 }
 
 static bool load(struct hostile_seed *seed, const char *dir)

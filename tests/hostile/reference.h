@@ -59,7 +59,7 @@ static inline uint64_t ref_get(const struct ref_file *file, uint64_t offset, uns
 
 #define REF_FIELD(file, base, kind, field)                                                                                  \
 	((file)->wide ? ref_get(file, (base) + offsetof(Elf64_##kind, field), sizeof(((Elf64_##kind *)0)->field))           \
-		      : ref_get(file, (base) + offsetof(Elf32_##kind, field), sizeof(((Elf32_##kind *)0)->field)))
+		: ref_get(file, (base) + offsetof(Elf32_##kind, field), sizeof(((Elf32_##kind *)0)->field)))
 
 static inline void ref_decode_segment(struct ref_segment *s, const struct ref_file *file, uint64_t at)
 {

@@ -121,7 +121,7 @@ bool mutate_pair(struct mutate_place *a, struct mutate_place *b, const struct mk
 {
 	for (size_t p = 0; p < sizeof pairs / sizeof *pairs; p++) {
 		const struct mkelf_field *fa = mkelf_field(pairs[p].structure, pairs[p].a),
-					 *fb = mkelf_field(pairs[p].structure, pairs[p].b);
+			*fb = mkelf_field(pairs[p].structure, pairs[p].b);
 		uint32_t n = entries(out, fa);
 
 		if (index >= n) {

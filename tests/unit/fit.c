@@ -27,7 +27,7 @@ static bool good(struct lode_policy policy, const struct lode_range *window, uin
 {
 	policy.base = base;
 	return file_plan(&f, &policy) == LODE_OK && base >= window->addr && f.plan.span.size <= window->size &&
-	       base - window->addr <= window->size - f.plan.span.size;
+		base - window->addr <= window->size - f.plan.span.size;
 }
 
 static void compare(const struct lode_policy *policy, const struct lode_range *window)

@@ -234,7 +234,7 @@ static void test_wide(void)
 		LODE_OK);
 	CHECK_EQ(addr, UINT64_C(0x123456789abcd000));
 	CHECK_EQ(lode_intervals_take_random(&addr, &all, &(struct lode_interval){.size = PAGE, .align = UINT64_C(1) << 63},
-			 UINT64_MAX, NULL),
+		UINT64_MAX, NULL),
 		LODE_OK);
 	CHECK_EQ(addr, UINT64_C(1) << 63);
 	CHECK_EQ(take(0, UINT64_C(0x1000000000000000), 0, 0, 1), LODE_OK);

@@ -39,7 +39,7 @@ static bool map_segment(const struct model_segment *s, int fd)
 	if (s->filesz && s->memsz > s->filesz && (s->flags & LODE_PF_W))
 		memset((void *)(arena + (uintptr_t)file_end), 0, (size_t)(zero - file_end));
 	if (end > zero && map(zero, end - zero, PROT_READ | PROT_WRITE | (s->flags & LODE_PF_X ? PROT_EXEC : 0), MAP_ANONYMOUS, -1,
-				  0) == MAP_FAILED)
+		0) == MAP_FAILED)
 		return false;
 	return true;
 }

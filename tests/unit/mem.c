@@ -89,7 +89,7 @@ static void test_memcmp(void)
 
 					ours[a + at] = old ^ changes[at % sizeof changes];
 					if (!CHECK_EQ(sign(rt_memcmp(ours + a, theirs + b, size)),
-						    sign(memcmp(ours + a, theirs + b, size))))
+						sign(memcmp(ours + a, theirs + b, size))))
 						return;
 					ours[a + at] = old;
 				}

@@ -224,7 +224,7 @@ static inline void model_execute(struct model *m, const struct lode_plan *plan, 
 	for (uint32_t i = 0; i < plan->nfills; i++) {
 		const struct lode_fill *fill = &plan->fills[i];
 		const struct lode_run *run = lode_plan_run_at(plan, fill->addr, 1),
-				      *last = lode_plan_run_at(plan, fill->addr + fill->size - 1, 1);
+			*last = lode_plan_run_at(plan, fill->addr + fill->size - 1, 1);
 
 		CHECK(fill->size > 0 && run != NULL && last != NULL);
 		for (const struct lode_run *r = run; r != NULL && last != NULL && r <= last; r++)

@@ -120,9 +120,9 @@ static void test_sorting(void)
 
 			members += s[k].by_vaddr;
 			CHECK(k == 0 || s[s[k - 1].by_vaddr].vaddr < s[s[k].by_vaddr].vaddr ||
-			      (s[s[k - 1].by_vaddr].vaddr == s[s[k].by_vaddr].vaddr && s[k - 1].by_vaddr < s[k].by_vaddr));
+				(s[s[k - 1].by_vaddr].vaddr == s[s[k].by_vaddr].vaddr && s[k - 1].by_vaddr < s[k].by_vaddr));
 			CHECK(k == 0 || s[s[k - 1].by_paddr].paddr < s[s[k].by_paddr].paddr ||
-			      (s[s[k - 1].by_paddr].paddr == s[s[k].by_paddr].paddr && s[k - 1].by_paddr < s[k].by_paddr));
+				(s[s[k - 1].by_paddr].paddr == s[s[k].by_paddr].paddr && s[k - 1].by_paddr < s[k].by_paddr));
 		}
 		CHECK_EQ(members, (uint64_t)n * (n ? n - 1 : 0) / 2);
 	}

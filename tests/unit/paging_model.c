@@ -110,7 +110,7 @@ static bool agree_along(uint32_t i)
 	uint64_t size = points[i + 1] - points[i], middle = random_below(&seed, size >> 12) << 12, last = size - 0x1000;
 
 	return agree(points[i], s, s->frame) && agree(points[i] + middle, s, s->frame + middle) &&
-	       agree(points[i] + last, s, s->frame + last);
+		agree(points[i] + last, s, s->frame + last);
 }
 
 static void check_everywhere(void)
@@ -239,7 +239,7 @@ static struct op random_op(void)
 
 	choose(&op.first, &op.last, op.kind);
 	op.frame = UINT64_C(0x100000000) + random_below(&seed, 64) * GIB + (points[op.first] & (GIB - 1)) +
-		   shifts[random_below(&seed, 5)];
+		shifts[random_below(&seed, 5)];
 	op.max_page = max_pages[random_below(&seed, 6)];
 	/* small pages only where there are enough frames for their tables */
 	if (points[op.last] - points[op.first] > 16 * MIB2 && op.max_page == 0x1000)

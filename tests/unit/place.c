@@ -88,8 +88,8 @@ static void test_order(void)
 			CHECK_EQ(recorder.addr[i], f.runs[run].addr);
 			CHECK_EQ(recorder.prot[i], f.runs[run].prot);
 			CHECK_EQ(recorder.calls[i], f.runs[run].kind == LODE_RUN_SHARE ? SHARE
-						    : f.runs[run].kind == LODE_RUN_OWN ? OWN
-										   : ZERO);
+				: f.runs[run].kind == LODE_RUN_OWN ? OWN
+				: ZERO);
 			run++;
 		}
 		CHECK_EQ(run, f.plan.nruns);

@@ -99,8 +99,8 @@ static void one(const struct type *t, uint8_t data, bool rela)
 {
 	bool wide = t->machine != LODE_EM_386;
 	uint32_t symbol = t->formula == NOTHING || t->formula == B_A || t->formula == RESOLVED ? 0
-			  : thread_local_type(t)                                               ? DYN_VAR
-											       : DYN_OWN;
+		: thread_local_type(t) ? DYN_VAR
+		: DYN_OWN;
 	uint64_t s = symbol == DYN_VAR ? 0x14 : symbol == DYN_OWN ? DYN_BIAS + DYN_LINKED + 0x1230 : 0;
 	const struct mkelf_reloc relocs[] = {{DYN_DATA + 0x10, t->type, symbol, -0x28}, {DYN_DATA + 0x33, t->type, 0, 0x1008},
 		{DYN_BSS + 0x1f8, t->type, symbol, 0}};

@@ -86,11 +86,11 @@ static void test_layouts(void)
 
 				memcpy(&value, pixels + y * screen->pitch + x * bytes, bytes);
 				CHECK_EQ(got[0], (value >> screen->red.shift & ((1u << screen->red.size) - 1)) * 255 /
-							 ((1u << screen->red.size) - 1));
+					((1u << screen->red.size) - 1));
 				CHECK_EQ(got[1], (value >> screen->green.shift & ((1u << screen->green.size) - 1)) * 255 /
-							 ((1u << screen->green.size) - 1));
+					((1u << screen->green.size) - 1));
 				CHECK_EQ(got[2], (value >> screen->blue.shift & ((1u << screen->blue.size) - 1)) * 255 /
-							 ((1u << screen->blue.size) - 1));
+					((1u << screen->blue.size) - 1));
 			}
 	}
 }

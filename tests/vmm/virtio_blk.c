@@ -94,7 +94,7 @@ static bool disk_is(uint64_t offset, const unsigned char *bytes, uint32_t size)
 	unsigned char there[4096];
 
 	return size <= sizeof there && pread(disk.fd, there, size, (off_t)offset) == (ssize_t)size &&
-	       memcmp(there, bytes, size) == 0;
+		memcmp(there, bytes, size) == 0;
 }
 
 static void test_config(void)

@@ -34,9 +34,9 @@ enum { NSTRUCTURES = sizeof structures / sizeof *structures };
 static void usage(FILE *to)
 {
 	fputs("usage: mkelf [--class 32|64] [--data little|big] [--machine NUMBER] [--set STRUCT[INDEX].FIELD=VALUE]... SAMPLE -o "
-	      "FILE\n"
-	      "       mkelf --all DIR     every sample in both classes and byte orders\n"
-	      "       mkelf --fields      every field that --set knows\n\nSamples:\n",
+		"FILE\n"
+		"       mkelf --all DIR     every sample in both classes and byte orders\n"
+		"       mkelf --fields      every field that --set knows\n\nSamples:\n",
 		to);
 	for (size_t i = 0; i < mkelf_nsamples; i++)
 		fprintf(to, "  %-12s %s\n", mkelf_samples[i].name, mkelf_samples[i].text);

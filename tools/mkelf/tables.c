@@ -316,7 +316,7 @@ static void write_dynamic(struct mkelf_out *out, const struct mkelf *elf, const 
 static bool wants_dynamic(const struct mkelf *elf)
 {
 	return elf->dynamic || elf->nsymbols || elf->nrel || elf->nrela || elf->njmprel || elf->nrelr || elf->nrelr_words ||
-	       elf->ndyns || elf->nneeded || elf->soname || elf->nneeds || elf->ndefs;
+		elf->ndyns || elf->nneeded || elf->soname || elf->nneeds || elf->ndefs;
 }
 
 static void set_addresses(struct mkelf_out *out, uint64_t bias, bool mapped)

@@ -435,7 +435,8 @@ static int tell_rules(const struct run *run, int nfiles)
 
 int cmd_check(int argc, char **argv)
 {
-	struct run run = {.view = {.hints = true, .colour = wants_colour(stdout, WHEN_AUTO), .width = terminal_width()}};
+	struct run run = {.view = {.hints = true, .colour = wants_colour(stdout, WHEN_AUTO), .width = terminal_width(),
+		.line = line_width()}};
 	struct options words;
 	int option, status;
 

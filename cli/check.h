@@ -126,8 +126,9 @@ enum check_severity check_worst(const struct check *c, bool strict, bool *clean)
  * shown. */
 struct check_view {
 	bool hints, strict, verbose, colour;
-	int width; /* columns of a line */
+	int width, line; /* columns of reasons and remedies, and of findings, which programs read line by line */
 };
+/* check_print.c */
 void check_print(const struct check *c, const struct check_view *view);
 void check_print_json(struct json *json, const struct check *c, const struct check_view *view);
 

@@ -116,6 +116,8 @@ void put_characters(FILE *stream, const char *name, size_t length);
 void open_standard(void);
 /* Columns of standard output: as COLUMNS or the terminal says, or a usual number. */
 int terminal_width(void);
+/* The same of lines that programs read: INT_MAX if neither says anything. */
+int line_width(void);
 enum { TEXT_MOST = 768 }; /* bytes of a diagnosis, or of a text that is wrapped */
 /* Text of at most TEXT_MOST bytes, escaped, in lines of width columns to standard output: the first has at columns already, the
  * others begin at indent. No newline follows. */

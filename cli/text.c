@@ -3,6 +3,7 @@
 #include "cli.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -115,7 +116,7 @@ void put_name(FILE *stream, const char *name)
 }
 
 /* What the environment says goes before what the terminal says, as for other tools. */
-int terminal_width(void)
+static int width_or(int none)
 {
 	const char *columns = getenv("COLUMNS");
 	struct winsize size;
@@ -124,8 +125,18 @@ int terminal_width(void)
 	if (!columns || !parse_size(&number, columns) || number == 0)
 		number = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
 	if (number == 0)
-		return NO_TERMINAL;
+		return none;
 	return number < NARROWEST ? NARROWEST : number > WIDEST ? WIDEST : (int)number;
+}
+
+int terminal_width(void)
+{
+	return width_or(NO_TERMINAL);
+}
+
+int line_width(void)
+{
+	return width_or(INT_MAX);
 }
 
 /* Bytes of a text that take at most room columns, up to a blank where there is one. */

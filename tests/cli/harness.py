@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: MIT
 # Cases of a test script -> a line for each failure, and last `N passed, N failed[, N skipped]`.
+import fcntl
 import json
 import os
+import pty
 import resource
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
 
 LODE = os.path.abspath(sys.argv[1])
 passed = failed = skipped = 0
@@ -38,6 +42,27 @@ def lode(*args, stdin=b"", env=None, timeout=300):
     full = {**os.environ, "LC_ALL": "C.UTF-8", **(env or {})}
     done = subprocess.run([LODE, *args], input=stdin, capture_output=True, env=full, timeout=timeout)
     return Result(done.returncode, done.stdout, done.stderr)
+
+
+def terminal(env, *words, columns=0):
+    """Standard output of `lode show /bin/true`, or of other words, on a terminal."""
+    main, side = pty.openpty()
+    if columns:
+        fcntl.ioctl(side, termios.TIOCSWINSZ, struct.pack("HHHH", 25, columns, 0, 0))
+    process = subprocess.Popen([LODE, *(words or ("show", "/bin/true"))], stdout=side, stdin=subprocess.DEVNULL, env={**os.environ, "LC_ALL": "C.UTF-8", **env})
+    os.close(side)
+    out = b""
+    while True:
+        try:
+            piece = os.read(main, 65536)
+        except OSError:
+            break
+        if not piece:
+            break
+        out += piece
+    process.wait()
+    os.close(main)
+    return out
 
 
 def cpu(work):

@@ -1,16 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 # The command line: verbs, help, misuse, exit status, and what `lode run` makes of every kind of file.
-import fcntl
 import gzip
 import os
-import pty
 import shutil
 import struct
 import subprocess
-import termios
 import harness
-from harness import LODE, case, cpu, done, equal, lode, one_line_error, path, show_json, skip, write
+from harness import LODE, case, cpu, done, equal, lode, one_line_error, path, show_json, skip, terminal, write
 
 
 def misuse(name, *args):
@@ -203,60 +200,12 @@ def run_names():
     case("run names: member", equal(member.status, 1), "relocatable object" in member.err)
 
 
-def terminal(env, *words, columns=0):
-    """Standard output of `lode show /bin/true`, or of other words, on a terminal."""
-    main, side = pty.openpty()
-    if columns:
-        fcntl.ioctl(side, termios.TIOCSWINSZ, struct.pack("HHHH", 25, columns, 0, 0))
-    process = subprocess.Popen([LODE, *(words or ("show", "/bin/true"))], stdout=side, stdin=subprocess.DEVNULL, env={**os.environ, "LC_ALL": "C.UTF-8", **env})
-    os.close(side)
-    out = b""
-    while True:
-        try:
-            piece = os.read(main, 65536)
-        except OSError:
-            break
-        if not piece:
-            break
-        out += piece
-    process.wait()
-    os.close(main)
-    return out
-
-
 def colours():
     clean = {k: "" for k in ("NO_COLOR",)}
     case("colours on a terminal", b"\x1b[" in terminal({**clean, "TERM": "xterm"}))
     case("no colours with NO_COLOR", b"\x1b" not in terminal({"NO_COLOR": "1", "TERM": "xterm"}))
     case("no colours on a dumb terminal", b"\x1b" not in terminal({**clean, "TERM": "dumb"}))
     case("no colours in a pipe", "\x1b" not in lode("show", "/bin/true", env={"TERM": "xterm"}).out)
-
-
-def wrapping():
-    """Lists and sentences fit the line: COLUMNS, else the terminal, else 100; tables and JSON stay as they are."""
-    source = write("wide.c", b"int wide(void) { return 1; }\n")
-    names = ["lib%s-that-has-a-long-name.so" % number for number in ("one", "two", "three", "four", "five")]
-    for name in names:
-        harness.tool("cc", "-shared", "-nostdlib", "-Wl,-soname," + name, "-o", path(name), source)
-    flags = ["now", "nodelete", "initfirst", "interpose", "nodefaultlib", "origin", "nodlopen", "loadfltr"]
-    harness.tool("cc", "-shared", "-nostdlib", "-o", path("wide.so"), source, "-Wl,--no-as-needed", *["-Wl,-z," + f for f in flags], *map(path, names))
-    data = bytearray(harness.read(path("wide.so")))
-    data[40:48] = b"\xff" * 8
-    write("wide.so", bytes(data))
-
-    def lists(text):
-        """What may be wrapped, line by line: the values at the top and the findings."""
-        parts = text.replace("\r", "").split("\n\n")
-        return [line for part in parts[:1] + [p for p in parts if p.startswith("Findings")] for line in part.splitlines() if not line.startswith("/")]
-    shown = {columns: lists(lode("show", path("wide.so"), env={"COLUMNS": str(columns)}).out) for columns in (60, 80, 100, 400)}
-    words = {columns: " ".join(lines).split() for columns, lines in shown.items()}
-    case("lines fit", *[(max(map(len, lines)) <= columns, (columns, max(lines, key=len))) for columns, lines in shown.items()], len(shown[60]) > len(shown[400]) + 4)
-    case("nothing is lost", *[equal(words[columns], words[60]) for columns in words], all(name in words[60] for name in names), "initialise" in words[60])
-    case("no terminal: 100", equal(lists(lode("show", path("wide.so"), env={"COLUMNS": ""}).out), shown[100]))
-    show = ("show", "--color=never", path("wide.so"))
-    case("the terminal's width", equal(lists(terminal({"COLUMNS": ""}, *show, columns=80).decode()), shown[80]), equal(lists(terminal({"COLUMNS": ""}, *show, columns=20).decode()), shown[60]))
-    case("COLUMNS goes before it", equal(lists(terminal({"COLUMNS": "60"}, *show, columns=80).decode()), shown[60]))
-    case("JSON is not wrapped", equal(lode("show", "-j", path("wide.so"), env={"COLUMNS": "60"}).out, lode("show", "-j", path("wide.so"), env={"COLUMNS": "400"}).out))
 
 
 def elf_of_one_load(size):
@@ -347,7 +296,6 @@ errors()
 run_programs()
 run_names()
 colours()
-wrapping()
 speed()
 own_files()
 done()

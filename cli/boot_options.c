@@ -37,7 +37,7 @@ static const struct command command = {
 	.name = "boot",
 	.synopsis = "[OPTIONS] KERNEL",
 	.summary = "Boot a kernel file in a virtual machine, its console on this terminal.\n"
-		   "Ctrl-A x ends it; Ctrl-A Ctrl-A is one Ctrl-A for the guest.",
+		"Ctrl-A x ends it; Ctrl-A Ctrl-A is one Ctrl-A for the guest.",
 	.options = option_table,
 	.noptions = sizeof option_table / sizeof *option_table,
 	.more = "Exit status: 0 when the guest powers off; what it says by isa-debug-exit (2 * value + 1);\n"

@@ -112,8 +112,8 @@ void lode_process_calls_end_(struct lode_process *process);
 /* If our stop made a system call end that would have gone on waiting, it is begun anew. */
 void lode_process_call_again_(const struct lode_process *process, struct process_thread *thread);
 
-/* process_function.c: a function of the process, by a thread that is stopped: to its end, within a second. -1: it did not come to it.
- * The thread calls it on a stack that ends at @stack; 0: on its own. */
+/* process_function.c: a function of the process, by a thread that is stopped: to its end, within a second. -1: it did not come to
+ * that. The thread calls it on a stack that ends at @stack; 0: on its own. */
 struct process_function {
 	uint64_t addr, arguments[4], stack;
 };

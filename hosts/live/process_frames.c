@@ -160,7 +160,8 @@ static int call_one(struct lode_process *process, const struct lode_process_vers
 	uint32_t i)
 {
 	const struct process_function function = {.addr = unwinders->functions[i],
-		.arguments = {version->link.eh_frame.addr, version->frames_.addr + i * OBJECT}, .stack = version->frames_.addr + AREA};
+		.arguments = {version->link.eh_frame.addr, version->frames_.addr + i * OBJECT},
+		.stack = version->frames_.addr + AREA};
 
 	if (lode_process_function_(process, &function) == 0)
 		return 0;

@@ -38,7 +38,8 @@ extern "C" {
 	T(DIED, "ended meanwhile") \
 	T(REFUSED, "was refused memory by the kernel") /* errno */ \
 	T(NO_PLACE, "has no free addresses within 2 GiB of its program") \
-	T(FRAMES, "has no thread that could tell its unwinder of the new code, for exceptions: each is in a library or waits for a lock") \
+	T(FRAMES, "has no thread that could tell its unwinder of the new code, for exceptions: each is in a library or waits for a " \
+		"lock") \
 	T(DAMAGED, "has a record of replacements that does not make sense") /* its address */ \
 	T(HALFWAY, "was left halfway by a replacement that was interrupted: take that back first") /* the replacement */ \
 	T(OBJECT, "")  /* a file: errno */ \
@@ -152,8 +153,8 @@ struct lode_process {
 
 /**
  * lode_process_open - look at a process, check every permission, make its program's index and read what was replaced already
- * @index: a file that `lode index` wrote for the program, or NULL: the index is made of the program that runs, or, if that was stripped,
- *         read from the file beside it whose name has .lode behind the program's
+ * @index: a file that `lode index` wrote for the program, or NULL: the index is made of the program that runs, or, if that was
+ *         stripped, read from the file beside it whose name has .lode behind the program's
  * The program was linked with -Wl,-q. The process does not notice.
  * Errors: header-*, section-*, swap-index, swap-file; LODE_ERR_IO without a rule: process->trouble. Close it in any case.
  */

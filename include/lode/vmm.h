@@ -133,8 +133,8 @@ enum lode_vmm_mode { LODE_VMM_MODE_16, LODE_VMM_MODE_32, LODE_VMM_MODE_64 };
  * struct lode_vmm_state - what a processor was when the guest ended, and why that probably was so
  * @known: false: the engine could not tell, or nothing failed; all else is 0
  * @processor: the one that failed, else the first
- * @lost: the engine has not kept them; they are as they were @before ns earlier, when the processor last came out of the guest. @before
- *        0: it never did, and they are 0
+ * @lost: the engine has not kept them; they are as they were @before ns earlier, when the processor last came out of the guest.
+ *        @before 0: it never did, and they are 0
  * @handlers: there is an interrupt table for exceptions
  * @code: the first @ncode bytes at rip, by the guest's page tables
  * @symbol: the image's symbol that rip belongs to, @symbol_offset bytes behind it. "": none

@@ -38,8 +38,7 @@ extern "C" {
 	T(DIED, "ended meanwhile") \
 	T(REFUSED, "was refused memory by the kernel") /* errno */ \
 	T(NO_PLACE, "has no free addresses within 2 GiB of its program") \
-	T(FRAMES, "has no thread that could tell its unwinder of the new code, for exceptions: each is in a library or waits for a " \
-		"lock") \
+	T(FRAMES, "has no thread that can tell its unwinder of the new code, for exceptions: all are in libraries or want a lock") \
 	T(DAMAGED, "has a record of replacements that does not make sense") /* its address */ \
 	T(HALFWAY, "was left halfway by a replacement that was interrupted: take that back first") /* the replacement */ \
 	T(OBJECT, "")  /* a file: errno */ \

@@ -159,8 +159,11 @@ static struct lode_swap_host real;
 static int writes_left, migrations;
 static bool refuse_migration;
 
+/* Those before the stop only make pages the process's own. */
 static int failing_write(void *host, uint64_t addr, const void *src, size_t size)
 {
+	if (!self.stopped_)
+		return real.write(host, addr, src, size);
 	return writes_left >= 0 && writes_left-- == 0 ? -1 : real.write(host, addr, src, size);
 }
 

@@ -288,16 +288,20 @@ static void take_scalars(const struct tags *tags)
 	dynamic->debug = tags->seen[LODE_DT_DEBUG];
 }
 
+static int refuse_size(const struct lode_image *image, const struct lode_segment *segment, enum lode_rule rule, uint64_t limit,
+	struct lode_diag *why)
+{
+	return lode_refuse_(why, rule,
+		lode_at_segment_(image, lode_segment_index(image, segment), LODE_FIELD_PHDR_FILESZ, limit));
+}
+
 /* The segment that holds the table is there and can be one. */
 static int check_segment(const struct lode_image *image, const struct lode_segment *segment, struct lode_diag *why)
 {
-	uint32_t index = lode_segment_index(image, segment);
-
 	if (!within(segment->offset, segment->filesz, image->source->size))
-		return lode_refuse_(why, LODE_RULE_SEGMENT_PAST_END, lode_past_end_(image, index));
+		return lode_refuse_(why, LODE_RULE_SEGMENT_PAST_END, lode_past_end_(image, lode_segment_index(image, segment)));
 	if (segment->filesz & (entry_size(image) - 1))
-		return lode_refuse_(why, LODE_RULE_DYNAMIC_SIZE,
-			lode_at_segment_(image, index, LODE_FIELD_PHDR_FILESZ, entry_size(image)));
+		return refuse_size(image, segment, LODE_RULE_DYNAMIC_SIZE, entry_size(image), why);
 	return LODE_OK;
 }
 
@@ -309,9 +313,7 @@ static int read_table(struct tags *tags, const struct lode_segment *segment, str
 	int status = read_entries(tags, min_u64(entries, MAX_DYNAMIC + 1), why);
 
 	if (status == LODE_OK && tags->dynamic->count > MAX_DYNAMIC)
-		return lode_refuse_(why, LODE_RULE_DYNAMIC_LENGTH,
-			lode_at_segment_(image, lode_segment_index(image, segment), LODE_FIELD_PHDR_FILESZ,
-				(uint64_t)MAX_DYNAMIC * entry_size(image)));
+		return refuse_size(image, segment, LODE_RULE_DYNAMIC_LENGTH, (uint64_t)MAX_DYNAMIC * entry_size(image), why);
 	return status;
 }
 

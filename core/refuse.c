@@ -74,31 +74,6 @@ uint64_t lode_header_offset(const struct lode_image *image, enum lode_field fiel
 	return header_fields[field][image_wide(image)];
 }
 
-uint64_t lode_header_value(const struct lode_image *image, enum lode_field field)
-{
-	const uint64_t values[] = {
-		[LODE_FIELD_EHDR_MAGIC] = 0x7f454c46,
-		[LODE_FIELD_EHDR_CLASS] = image->class_,
-		[LODE_FIELD_EHDR_DATA] = image->data,
-		[LODE_FIELD_EHDR_IDENT_VERSION] = image->ident_version,
-		[LODE_FIELD_EHDR_TYPE] = image->type,
-		[LODE_FIELD_EHDR_MACHINE] = image->machine,
-		[LODE_FIELD_EHDR_VERSION] = image->version,
-		[LODE_FIELD_EHDR_ENTRY] = image->entry,
-		[LODE_FIELD_EHDR_PHOFF] = image->phoff,
-		[LODE_FIELD_EHDR_SHOFF] = image->shoff,
-		[LODE_FIELD_EHDR_FLAGS] = image->flags,
-		[LODE_FIELD_EHDR_EHSIZE] = image->ehsize,
-		[LODE_FIELD_EHDR_PHENTSIZE] = image->phentsize,
-		[LODE_FIELD_EHDR_PHNUM] = image->nsegments,
-		[LODE_FIELD_EHDR_SHENTSIZE] = image->shentsize,
-		[LODE_FIELD_EHDR_SHNUM] = image->nsections,
-		[LODE_FIELD_EHDR_SHSTRNDX] = image->shstrndx,
-	};
-
-	return field <= LODE_FIELD_EHDR_SHSTRNDX ? values[field] : 0;
-}
-
 struct lode_diag lode_at_header_(const struct lode_image *image, enum lode_field field, uint64_t value, uint64_t limit)
 {
 	struct lode_diag place = lode_nowhere_(field, value, limit);
@@ -194,27 +169,6 @@ uint64_t lode_section_offset(const struct lode_image *image, uint32_t index, enu
 	if (field < LODE_FIELD_SHDR_NAME || field > LODE_FIELD_SHDR_ENTSIZE)
 		return LODE_NO_OFFSET;
 	return entry + section_fields[field - LODE_FIELD_SHDR_NAME][image_wide(image)];
-}
-
-uint64_t lode_section_value(const struct lode_image *image, uint32_t index, enum lode_field field)
-{
-	const struct lode_section *section = &image->sections[index];
-	const uint64_t values[] = {
-		[0] = section->name,
-		[LODE_FIELD_SHDR_TYPE - LODE_FIELD_SHDR_NAME] = section->type,
-		[LODE_FIELD_SHDR_FLAGS - LODE_FIELD_SHDR_NAME] = section->flags,
-		[LODE_FIELD_SHDR_OFFSET - LODE_FIELD_SHDR_NAME] = section->offset,
-		[LODE_FIELD_SHDR_ADDR - LODE_FIELD_SHDR_NAME] = section->addr,
-		[LODE_FIELD_SHDR_SIZE - LODE_FIELD_SHDR_NAME] = section->size,
-		[LODE_FIELD_SHDR_LINK - LODE_FIELD_SHDR_NAME] = section->link,
-		[LODE_FIELD_SHDR_INFO - LODE_FIELD_SHDR_NAME] = section->info,
-		[LODE_FIELD_SHDR_ADDRALIGN - LODE_FIELD_SHDR_NAME] = section->addralign,
-		[LODE_FIELD_SHDR_ENTSIZE - LODE_FIELD_SHDR_NAME] = section->entsize,
-	};
-
-	if (field < LODE_FIELD_SHDR_NAME || field > LODE_FIELD_SHDR_ENTSIZE)
-		return 0;
-	return values[field - LODE_FIELD_SHDR_NAME];
 }
 
 struct lode_diag lode_at_section_(const struct lode_image *image, uint32_t index, enum lode_field field, uint64_t value,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A diagnosis comes in, words go out. No other file of the core needs this one. */
+/* A diagnosis comes in, words go out; a field comes in, its value goes out. No other file of the core needs this one. */
 #include "core.h"
 
 struct rule_words {
@@ -175,4 +175,50 @@ size_t lode_diag_format(char *buf, size_t size, const struct lode_diag *why)
 	if (size > 0)
 		buf[text.length < size ? text.length : size - 1] = '\0';
 	return text.length;
+}
+
+uint64_t lode_header_value(const struct lode_image *image, enum lode_field field)
+{
+	const uint64_t values[] = {
+		[LODE_FIELD_EHDR_MAGIC] = 0x7f454c46,
+		[LODE_FIELD_EHDR_CLASS] = image->class_,
+		[LODE_FIELD_EHDR_DATA] = image->data,
+		[LODE_FIELD_EHDR_IDENT_VERSION] = image->ident_version,
+		[LODE_FIELD_EHDR_TYPE] = image->type,
+		[LODE_FIELD_EHDR_MACHINE] = image->machine,
+		[LODE_FIELD_EHDR_VERSION] = image->version,
+		[LODE_FIELD_EHDR_ENTRY] = image->entry,
+		[LODE_FIELD_EHDR_PHOFF] = image->phoff,
+		[LODE_FIELD_EHDR_SHOFF] = image->shoff,
+		[LODE_FIELD_EHDR_FLAGS] = image->flags,
+		[LODE_FIELD_EHDR_EHSIZE] = image->ehsize,
+		[LODE_FIELD_EHDR_PHENTSIZE] = image->phentsize,
+		[LODE_FIELD_EHDR_PHNUM] = image->nsegments,
+		[LODE_FIELD_EHDR_SHENTSIZE] = image->shentsize,
+		[LODE_FIELD_EHDR_SHNUM] = image->nsections,
+		[LODE_FIELD_EHDR_SHSTRNDX] = image->shstrndx,
+	};
+
+	return field <= LODE_FIELD_EHDR_SHSTRNDX ? values[field] : 0;
+}
+
+uint64_t lode_section_value(const struct lode_image *image, uint32_t index, enum lode_field field)
+{
+	const struct lode_section *section = &image->sections[index];
+	const uint64_t values[] = {
+		[0] = section->name,
+		[LODE_FIELD_SHDR_TYPE - LODE_FIELD_SHDR_NAME] = section->type,
+		[LODE_FIELD_SHDR_FLAGS - LODE_FIELD_SHDR_NAME] = section->flags,
+		[LODE_FIELD_SHDR_OFFSET - LODE_FIELD_SHDR_NAME] = section->offset,
+		[LODE_FIELD_SHDR_ADDR - LODE_FIELD_SHDR_NAME] = section->addr,
+		[LODE_FIELD_SHDR_SIZE - LODE_FIELD_SHDR_NAME] = section->size,
+		[LODE_FIELD_SHDR_LINK - LODE_FIELD_SHDR_NAME] = section->link,
+		[LODE_FIELD_SHDR_INFO - LODE_FIELD_SHDR_NAME] = section->info,
+		[LODE_FIELD_SHDR_ADDRALIGN - LODE_FIELD_SHDR_NAME] = section->addralign,
+		[LODE_FIELD_SHDR_ENTSIZE - LODE_FIELD_SHDR_NAME] = section->entsize,
+	};
+
+	if (field < LODE_FIELD_SHDR_NAME || field > LODE_FIELD_SHDR_ENTSIZE)
+		return 0;
+	return values[field - LODE_FIELD_SHDR_NAME];
 }

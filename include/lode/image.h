@@ -151,7 +151,10 @@ uint64_t lode_header_offset(const struct lode_image *image, enum lode_field fiel
 uint64_t lode_section_offset(const struct lode_image *image, uint32_t index, enum lode_field field);
 /** What a field holds, as it was decoded; 0 if the structure has no such field. Precondition: @index is an entry of the table. */
 uint64_t lode_segment_value(const struct lode_image *image, uint32_t index, enum lode_field field);
-/** The same of the ELF header; counts and indices that stand in section header 0 are resolved as in struct lode_image. */
+/**
+ * The same of the ELF header; counts and indices that stand in section header 0 are resolved as in struct lode_image. This and the
+ * next live in core/words.c: the loader itself never calls them.
+ */
 uint64_t lode_header_value(const struct lode_image *image, enum lode_field field);
 /** The same of a section header. Precondition: sections were asked for. */
 uint64_t lode_section_value(const struct lode_image *image, uint32_t index, enum lode_field field);

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /*
@@ -148,6 +149,17 @@ static void withdraw_objects(struct lode_live *live)
  * Profilers: a line of text for each function.
  */
 
+/* Whoever reads a line takes what is behind the second blank for the name, and prints it. */
+static void write_name(FILE *file, const struct lode_link_text *name)
+{
+	for (size_t i = 0; i < name->size; i++) {
+		unsigned char c = (unsigned char)name->at[i];
+
+		fputc(c > ' ' && c != 0x7f ? c : '?', file);
+	}
+	fputc('\n', file);
+}
+
 static void write_functions(FILE *file, const struct lode_link *link)
 {
 	struct lode_link_object object = {.size = 0};
@@ -155,13 +167,28 @@ static void write_functions(FILE *file, const struct lode_link *link)
 	while (lode_link_next_object(&object, link)) {
 		struct lode_link_function function = {.addr = 0};
 
-		while (lode_link_next_function(&function, link, &object))
-			fprintf(file, "%llx %llx %.*s\n", (unsigned long long)function.addr, (unsigned long long)function.size,
-				(int)function.name.size, function.name.at);
+		while (lode_link_next_function(&function, link, &object)) {
+			fprintf(file, "%llx %llx ", (unsigned long long)function.addr, (unsigned long long)function.size);
+			write_name(file, &function.name);
+		}
 	}
 }
 
 /* Everybody may write into /tmp: no link is followed, and no file of somebody else's is written to. */
+static int open_map(const char *path)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+	struct stat st;
+
+	if (fd < 0)
+		return -1;
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid() && st.st_nlink == 1)
+		return fd;
+	close(fd);
+	errno = EPERM;
+	return -1;
+}
+
 static int write_map(const struct lode_link *link)
 {
 	char path[32];
@@ -169,7 +196,7 @@ static int write_map(const struct lode_link *link)
 	int fd;
 
 	snprintf(path, sizeof path, "/tmp/perf-%d.map", (int)getpid());
-	fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+	fd = open_map(path);
 	if (fd < 0)
 		return errno;
 	file = fdopen(fd, "a");

@@ -39,6 +39,12 @@ def case(name, *wanted):
     passed, failed = passed + good, failed + (not good)
 
 
+def skip(name, reason):
+    global skipped
+    print("SKIP %s: %s" % (name, reason))
+    skipped += 1
+
+
 def compile_(folder, *flags):
     for name, text in (("main", MAIN), ("inner", INNER)):
         with open(os.path.join(folder, name + ".c"), "wb") as file:
@@ -68,6 +74,29 @@ def profiler(folder):
         case("a profiler's map that is a link", file.read() == "kept", out == "", "symbolic links" in err, child.returncode == 1)
 
 
+    script = ': >/tmp/perf-$$.map; chown 65534 /tmp/perf-$$.map; chmod 666 /tmp/perf-$$.map; exec "$0" link --perf main.o lib.a'
+    if os.geteuid() == 0:
+        child = subprocess.Popen(["sh", "-c", script, LODE], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        out, err = child.communicate()
+        path = "/tmp/perf-%d.map" % child.pid
+        case("a profiler's map of somebody else", os.path.getsize(path) == 0, out == "", "not permitted" in err, child.returncode == 1)
+        os.unlink(path)
+    plain, forged = b"f_7f0000000000_10_evil_X31m", b"f\n7f0000000000 10 evil\033[31m"
+    with open(os.path.join(folder, "forged.c"), "wb") as file:
+        file.write(b"int %s(void) { return 0; }\nint main(void) { return %s(); }\n" % (plain, plain))
+    subprocess.run(["cc", "-c", "forged.c"], cwd=folder, check=True)
+    with open(os.path.join(folder, "forged.o"), "rb") as file:
+        data = file.read().replace(plain, forged[:len(plain)])
+    with open(os.path.join(folder, "forged.o"), "wb") as file:
+        file.write(data)
+    child = subprocess.Popen([LODE, "link", "--perf", "forged.o"], cwd=folder, stdout=subprocess.PIPE)
+    child.communicate()
+    with open("/tmp/perf-%d.map" % child.pid, "rb") as file:
+        text = file.read()
+    os.unlink("/tmp/perf-%d.map" % child.pid)
+    case("names that forge lines", text.count(b"\n") == 2, b"\033" not in text, b" f?7f0000000000?10?evil?[31m\n" in text)
+
+
 def debug(folder, *options):
     commands = ["set breakpoint pending on", "break twice", "run", "backtrace", "up", "print sum + n * 0 == sum", "print n", "delete", "continue"]
     words = [word for command in commands for word in ("-ex", command)]
@@ -85,7 +114,6 @@ def debugger(folder):
 
 
 def main():
-    global skipped
     with tempfile.TemporaryDirectory() as folder:
         for flags in ((), ("-ffunction-sections", "-fno-pie"), ("-mcmodel=large",)):
             compile_(folder, *flags)
@@ -93,8 +121,7 @@ def main():
             if shutil.which("gdb"):
                 debugger(folder)
         if not shutil.which("gdb"):
-            print("SKIP debugger: gdb is not installed")
-            skipped += 1
+            skip("debugger", "gdb is not installed")
     print("%d passed, %d failed%s" % (passed, failed, ", %d skipped" % skipped if skipped else ""))
     return failed != 0
 

@@ -74,6 +74,7 @@ struct lode_link_unit {
 	uint32_t nsymbols, nlocals;
 	uint32_t symtab;   /* its section, 0: none */
 	uint64_t budget;   /* characters of names that may still be read */
+	uint64_t room;     /* bytes that loaded sections and relocation tables may still have: they do not overlap */
 	uint8_t features;  /* bits of the GNU property that all objects must share to have them */
 };
 

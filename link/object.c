@@ -106,6 +106,7 @@ int lode_link_object_(struct lode_link *link, const struct link_input *input, st
 	unit->member = input->member;
 	unit->source = (struct lode_source){.bytes = input->bytes, .size = input->size};
 	unit->budget = lode_unit_budget_(input->size);
+	unit->room = input->size;
 	link->blame.file = unit->file;
 	link->blame.member = unit->member;
 	status = open_image(link, unit, why);

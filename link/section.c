@@ -41,6 +41,20 @@ static int check_loaded(struct lode_link *link, const struct lode_link_section *
 	return LODE_OK;
 }
 
+/* Sections could share their bytes, and be loaded as often as there are headers. */
+static int take_bytes(struct lode_link *link, const struct lode_link_section *mine, struct lode_diag *why)
+{
+	const struct lode_section *section = &mine->unit->image.sections[mine->index];
+
+	if (section->type == LODE_SHT_NOBITS)
+		return LODE_OK;
+	if (section->size > mine->unit->room)
+		return refuse(link, mine,
+			lode_diag_of(LODE_RULE_LINK_OVERLAP, LODE_FIELD_SHDR_SIZE, section->size, mine->unit->room), why);
+	mine->unit->room -= section->size;
+	return LODE_OK;
+}
+
 /* What the code was built for: a module has only the features that all its objects have. */
 static int read_property(struct lode_link *link, const struct lode_link_section *mine, struct lode_diag *why)
 {
@@ -95,6 +109,8 @@ static int load(struct lode_link *link, struct lode_link_section *mine, struct l
 	if (mine->class_ == CLASS_NONE)
 		return LODE_OK;
 	status = check_loaded(link, mine, why);
+	if (status == LODE_OK)
+		status = take_bytes(link, mine, why);
 	if (status != LODE_OK)
 		return status;
 	if (mine->class_ >= CLASS_PREINIT_ARRAY && mine->class_ <= CLASS_FINI_ARRAY)
@@ -114,7 +130,7 @@ static int attach_table(struct lode_link *link, struct lode_link_section *mine, 
 			lode_diag_of(LODE_RULE_LINK_RELOCS, LODE_FIELD_SHDR_INFO, target, image->nsections), why);
 	mine->relas = mine->unit->sections[target].relas;
 	mine->unit->sections[target].relas = mine;
-	return LODE_OK;
+	return take_bytes(link, mine, why);
 }
 
 static int note_section(struct lode_link *link, struct lode_link_section *mine, struct lode_diag *why)

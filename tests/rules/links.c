@@ -232,6 +232,21 @@ void rule_LINK_STRINGS(struct bad *b)
 	link_bytes(b, object.bytes, object.size);
 }
 
+/** A section that is the whole object, and another one. */
+void rule_LINK_OVERLAP(struct bad *b)
+{
+	uint32_t other;
+
+	begin();
+	other = object_zeros(&object, ".text.other", OBJECT_AX, 8);
+	object_end(&object);
+	object_put(object.bytes + object_shdr_at(&object, TEXT, 24), 0, 8);
+	object_put(object.bytes + object_shdr_at(&object, TEXT, 32), object.size, 8);
+	want_section(b, other, LODE_FIELD_SHDR_SIZE, 8);
+	b->want.limit = 0;
+	link_bytes(b, object.bytes, object.size);
+}
+
 void rule_LINK_SYMBOL(struct bad *b)
 {
 	begin();

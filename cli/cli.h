@@ -196,6 +196,9 @@ bool file_inside(const struct file *file);
 /* The error of a failed file_open in one line on stderr. */
 void file_error(const struct file *file);
 void file_close(struct file *file);
+/* Whether output may be written over what a path names: nothing, an empty file, no regular file, or one that begins with one of n
+ * strings (of 16 bytes at most). */
+bool output_may_replace(const char *path, const char *const *begins, size_t n);
 /* Arrays from malloc for the counts that open reported, which are proven to fit the file; false: no memory, and there are none. */
 bool tables_make_room(struct lode_open_options *options, const struct lode_image *image);
 void tables_free(struct lode_open_options *options);

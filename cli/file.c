@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 void tables_free(struct lode_open_options *options)
 {
@@ -151,6 +152,25 @@ void file_close(struct file *file)
 	file->image.segments = NULL;
 	file->image.sections = NULL;
 	input_close(&file->input);
+}
+
+bool output_may_replace(const char *path, const char *const *begins, size_t n)
+{
+	unsigned char head[16];
+	struct input input;
+	struct stat st;
+	size_t have;
+	bool good = false;
+
+	if (stat(path, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size == 0)
+		return true;
+	if (input_open(&input, path, INPUT_RAW) == 0) {
+		have = input_peek(&input, head, 0, sizeof head);
+		for (size_t i = 0; i < n; i++)
+			good = good || (have >= strlen(begins[i]) && memcmp(head, begins[i], strlen(begins[i])) == 0);
+	}
+	input_close(&input);
+	return good;
 }
 
 bool plan_make_room(struct lode_plan *plan, const struct lode_image *image)

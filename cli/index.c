@@ -68,6 +68,14 @@ static int write_file(const char *name, const void *bytes, size_t size)
 	return error;
 }
 
+/* -o with the program's own name would cost the program. */
+static bool may_take(const char *name)
+{
+	static const char *const begins[] = {"LODEIDX\n"};
+
+	return output_may_replace(name, begins, 1);
+}
+
 static int write_index(const struct lode_live_index *index, const char *name)
 {
 	size_t size = lode_index_write(NULL, 0, &index->index);
@@ -100,6 +108,7 @@ static int index_program(const char *program, const char *output, bool verbose)
 	struct lode_diag why = {.status = LODE_OK};
 	struct lode_live_index index;
 	char *beside = NULL;
+	const char *name;
 	int status;
 
 	if (lode_live_index_make(&index, program, &why) != LODE_OK) {
@@ -109,7 +118,12 @@ static int index_program(const char *program, const char *output, bool verbose)
 	}
 	if (!output && asprintf(&beside, "%s.lode", program) < 0)
 		beside = NULL;
-	status = write_index(&index, output ? output : beside ? beside : "");
+	name = output ? output : beside ? beside : "";
+	status = EXIT_FAILED;
+	if (may_take(name))
+		status = write_index(&index, name);
+	else
+		complain(name, "is no index: the index does not take its place");
 	if (verbose && status == EXIT_DONE)
 		tell(&index.index);
 	free(beside);

@@ -363,6 +363,8 @@ int cmd_show(int argc, char **argv)
 	}
 	if (id == OPTIONS_EXIT)
 		return walk.status;
+	if (walk.noperands == 0 && show.wishes.svg)
+		return misuse(&command, "FILE is missing: --svg took %s as its own, to write to", show.wishes.svg);
 	if (walk.noperands != 1)
 		return misuse(&command, walk.noperands == 0 ? "FILE is missing" : "one FILE at a time");
 	show.ascii |= show.wishes.ascii;

@@ -176,13 +176,12 @@ static void place_parts(struct svg *svg)
 		svg->tops[i] = TOP + (svg->tops[i] - TOP) * svg->stretch;
 }
 
-/* The file to be shown must not be written over. */
-static bool is_shown(const struct show *show, const char *path)
+/* An ELF file that is named where a picture belongs is what was to be shown. */
+static bool may_take(const char *path)
 {
-	struct stat shown, picture;
+	static const char *const begins[] = {"<svg", "<?xml"};
 
-	return fstat(show->file.input.fd, &shown) == 0 && S_ISREG(shown.st_mode) && stat(path, &picture) == 0 &&
-		shown.st_dev == picture.st_dev && shown.st_ino == picture.st_ino;
+	return output_may_replace(path, begins, sizeof begins / sizeof *begins);
 }
 
 int show_svg_write(const struct show *show, const char *path)
@@ -199,8 +198,8 @@ int show_svg_write(const struct show *show, const char *path)
 		complain_diag(show->file.input.name, &show->plan_why, file_inside(&show->file));
 		return -1;
 	}
-	if (is_shown(show, path)) {
-		complain(path, "the picture would take the place of the file that is shown");
+	if (!may_take(path)) {
+		complain(path, "is no SVG: the picture does not take its place");
 		return -1;
 	}
 	if (!collect_bands(&svg) || !collect_pieces(&svg) || !collect_parts(&svg)) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Paths of the request -> open descriptors and sizes. Nothing of the files is read. */
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -86,6 +87,61 @@ int lode_vmm_files_open_(struct vmm *vm)
 		if (open_file(vm, &vm->disks[i], &request->disks[i], true) != 0)
 			return -1;
 	return 0;
+}
+
+static bool is_core(const unsigned char *head)
+{
+	return memcmp(head, ELFMAG, SELFMAG) == 0 && head[EI_NIDENT] == ET_CORE && head[EI_NIDENT + 1] == 0;
+}
+
+static bool is_png(const unsigned char *head)
+{
+	return memcmp(head, "\x89PNG\r\n\x1a\n", 8) == 0;
+}
+
+static bool is_same(const struct vmm_file *file, const struct stat *other)
+{
+	struct stat status;
+
+	return fstat(file->fd, &status) == 0 && status.st_dev == other->st_dev && status.st_ino == other->st_ino;
+}
+
+static bool is_input(const struct vmm *vm, const struct stat *status)
+{
+	bool same = is_same(&vm->kernel_file, status);
+
+	for (uint32_t i = 0; i < vm->nmodules; i++)
+		same = same || is_same(&vm->modules[i], status);
+	for (uint32_t i = 0; i < vm->ndisks; i++)
+		same = same || is_same(&vm->disks[i], status);
+	return same;
+}
+
+/* What stands under the name already may be what an earlier run left, and nothing else. */
+static int check_output(struct vmm *vm, const char *path, bool (*is_own)(const unsigned char *head))
+{
+	unsigned char head[EI_NIDENT + 2] = {0};
+	struct stat status;
+	int fd;
+
+	if (!path || stat(path, &status) != 0)
+		return 0;
+	if (is_input(vm, &status))
+		return lode_vmm_fail_file_(vm, 0, path, "it is an input, and cannot be the output too");
+	if (!S_ISREG(status.st_mode) || status.st_size == 0)
+		return 0;
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (fd < 0)
+		return lode_vmm_fail_file_(vm, errno, path, "looking at what would be written over");
+	if (pread(fd, head, sizeof head, 0) < 0)
+		head[0] = 0;
+	close(fd);
+	return is_own(head) ? 0 : lode_vmm_fail_file_(vm, 0, path, "what is in it is of another kind, and stays");
+}
+
+int lode_vmm_files_check_(struct vmm *vm)
+{
+	return check_output(vm, vm->request->screenshot, is_png) || check_output(vm, vm->request->core, is_core) ? -1 : 0;
 }
 
 static void close_files(struct vmm_file *files, uint32_t n)

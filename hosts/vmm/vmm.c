@@ -124,7 +124,7 @@ static int run(struct vmm *vm)
 static int boot(struct vmm *vm)
 {
 	if (check_request(vm) != 0 || lode_vmm_inherited_(vm) != 0 || lode_vmm_files_open_(vm) != 0 ||
-		lode_vmm_picture_open_(vm) != 0 || choose_engine(vm) != 0)
+		lode_vmm_files_check_(vm) != 0 || lode_vmm_picture_open_(vm) != 0 || choose_engine(vm) != 0)
 		return -1;
 	if (lode_vmm_ram_create_(vm, vm->memory_size, vm->engine->elsewhere) != 0 || lode_vmm_machine_make_(vm) != 0)
 		return -1;

@@ -213,6 +213,8 @@ struct vmm_file {
 /** What the guest gets as module @index: initrds come first. */
 const struct lode_vmm_file *lode_vmm_module_(const struct lode_vmm_request *request, uint32_t index);
 int lode_vmm_files_open_(struct vmm *vm);
+/** Refuse outputs that would be written over an input, or over a file of another kind than theirs. */
+int lode_vmm_files_check_(struct vmm *vm);
 void lode_vmm_files_close_(struct vmm *vm);
 /** 0 or an errno; a file that has become shorter is EIO. */
 int lode_vmm_file_read_(void *bytes, const struct vmm_file *file, uint64_t offset, uint64_t size);

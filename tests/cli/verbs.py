@@ -238,6 +238,12 @@ def own_files():
     case("a picture over its own file", equal(refused.status, 1), one_line_error(refused), equal(harness.read(program), harness.read("/bin/true")))
     os.link(program, path("other-name"))
     case("a picture over its own file by another name", equal(lode("show", "--svg=" + path("other-name"), program).status, 1))
+    for name, data, status in (("other", harness.read("/bin/ls"), 1), ("text", b"my notes\n", 1), ("empty", b"", 0), ("old.svg", b"<svg", 0), ("older.svg", b"<?xml", 0)):
+        file = write(name, data)
+        got = lode("show", "--svg", file, program)
+        case("a picture over " + name, equal(got.status, status), equal(harness.read(file) == data, status == 1), equal(name in got.err, status == 1))
+    alone = lode("show", "--svg", program)
+    case("--svg took the only FILE", equal(alone.status, 2), one_line_error(alone), ("--svg took " + program in alone.err, alone.err))
     library = next((f for f in ("/lib/x86_64-linux-gnu/libz.so.1", "/lib/x86_64-linux-gnu/libm.so.6", "/usr/lib64/libm.so.6") if os.path.exists(f)), None)
     if library:
         piped = lode("run", "-", stdin=harness.read(library))

@@ -19,6 +19,13 @@ static void say(void *host, const char *line)
 	complain(NULL, "%s", line);
 }
 
+static int refuse_packed(const struct boot *boot, struct lode_vmm_unpacked *unpacked)
+{
+	snprintf(unpacked->why, sizeof unpacked->why, "%s%s", boot->unpacked.error,
+		boot->bzimage ? "; without --direct its own code is entered, which unpacks it" : "");
+	return -1;
+}
+
 /* A bzImage stays one, unless what is in it is to be entered directly. */
 static int unpack(void *host, struct lode_vmm_unpacked *unpacked, const struct lode_source *file, bool direct)
 {
@@ -29,16 +36,13 @@ static int unpack(void *host, struct lode_vmm_unpacked *unpacked, const struct l
 
 	*input = (struct input){.name = boot->request.kernel.path, .fd = -1, .source = *file, .file_size = file->size,
 		.own_size = file->size};
+	if (input_peel(input) != 0)
+		return refuse_packed(boot, unpacked);
 	have = input_peek(input, head, 0, sizeof head);
 	boot->bzimage = is_bzimage(head, have);
-	if (boot->bzimage && !direct)
-		return 0;
-	if (input_unpack(input) != 0) {
-		snprintf(unpacked->why, sizeof unpacked->why, "%s%s", input->error,
-			boot->bzimage ? "; without --direct its own code is entered, which unpacks it" : "");
-		return -1;
-	}
-	unpacked->bytes = input->memory;
+	if ((!boot->bzimage || direct) && input_unpack(input) != 0)
+		return refuse_packed(boot, unpacked);
+	unpacked->bytes = input->memory ? input->source.bytes : NULL;
 	unpacked->size = input->memory ? input->source.size : 0;
 	return 0;
 }

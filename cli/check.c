@@ -308,7 +308,8 @@ static void check_members(struct run *run, const struct input *input, struct arc
 /* The file itself is looked at for its setup header, then what is inside of it. */
 static void check_kernel(struct run *run, const char *name, struct input *input)
 {
-	struct check *c = begin(run, name, "", &input->source);
+	bool packed = input->peeled[0] != '\0';
+	struct check *c = begin(run, name, input->peeled, &input->source);
 
 	if (!c)
 		return;
@@ -319,13 +320,13 @@ static void check_kernel(struct run *run, const char *name, struct input *input)
 		c->guess = "it is a bzImage";
 	}
 	check_bzimage(c);
-	c->outside = c->nfindings;
+	c->outside = packed ? 0 : c->nfindings; /* offsets in what was unpacked are none of the file */
 	if (input_unpack(input) == 0) {
 		c->base = input->source;
-		c->inside = input->peeled;
 		examine(c);
 	} else {
 		check_add_seen(c, "the image inside was not looked at: %s", input->error);
+		c->inside = packed ? c->inside : "";
 	}
 	end(run, c);
 }
@@ -339,7 +340,11 @@ static bool begins_bzimage(const struct input *input)
 
 static void check_unpacked(struct run *run, const char *name, struct input *input)
 {
-	if (input_unpack(input) == 0)
+	if (input_peel(input) != 0)
+		fail(run, name, input->error);
+	else if (begins_bzimage(input))
+		check_kernel(run, name, input);
+	else if (input_unpack(input) == 0)
 		check_source(run, name, input->peeled, &input->source);
 	else
 		fail(run, name, input->error);

@@ -50,7 +50,10 @@ bool is_zboot(const unsigned char *head, size_t have);
 /* Name of the compressed format that begins here, known even if this build cannot unpack it; NULL: none. */
 const char *packed_name(const unsigned char *head, size_t have);
 
-/* Unpack a bzImage's payload or a compressed file, if the input is one (unpack.c). 0 also if there is nothing to unpack. */
+/* Unpack a file that is compressed as a whole, if the input is one (unpack.c): an ELF image or a bzImage remains. 0 also if there
+ * is nothing to unpack. */
+int input_peel(struct input *input);
+/* The same, and then a bzImage's payload: an ELF image remains. */
 int input_unpack(struct input *input);
 
 /* Growing output of an unpacker, bounded by limit. */

@@ -176,7 +176,7 @@ static bool is_xen(const struct lode_image *image)
 static bool is_linux(const struct lode_image *image, const char *peeled)
 {
 	return has_note(image, "Linux", LODE_NT_LINUX_BUILD_SALT) || has_note(image, "Linux", LODE_NT_LINUX_LTO_INFO) ||
-		section_find(image, "__ksymtab") != NULL || strncmp(peeled, "bzImage", 7) == 0;
+		section_find(image, "__ksymtab") != NULL || strstr(peeled, "bzImage") != NULL;
 }
 
 /* True if any of its marks was found. */

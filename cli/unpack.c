@@ -33,9 +33,9 @@ static void replace(struct input *input, const struct output *output)
 	input->source = (struct lode_source){.bytes = output->bytes, .size = output->size};
 }
 
-static bool holds_elf(const struct output *output)
+static bool begins_elf(const unsigned char *head, size_t have)
 {
-	return output->size >= 4 && memcmp(output->bytes, "\177ELF", 4) == 0;
+	return have >= 4 && memcmp(head, "\177ELF", 4) == 0;
 }
 
 static int refuse(struct input *input, const struct packed_format *format, struct output *output, const char *wrong)
@@ -45,13 +45,15 @@ static int refuse(struct input *input, const struct packed_format *format, struc
 		packed_format_name(format), wrong);
 }
 
+/* size bytes at offset: an ELF image, or what is in a whole file, where a bzImage will do. */
 static int unpack(struct input *input, const struct packed_format *format, uint64_t offset, uint64_t size)
 {
 	struct output output;
 	const char *wrong = unpack_bytes(&output, input, format, offset, size);
+	bool whole = size == input->source.size;
 
-	if (!wrong && !holds_elf(&output))
-		wrong = "no ELF image in it";
+	if (!wrong && !begins_elf(output.bytes, output.size) && !(whole && is_bzimage(output.bytes, output.size)))
+		wrong = whole ? "no ELF image in it, and no bzImage" : "no ELF image in it";
 	if (wrong)
 		return refuse(input, format, &output, wrong);
 	replace(input, &output);
@@ -79,7 +81,7 @@ static int unpack_zboot(struct input *input, const unsigned char *header)
 		input_note(input, "EFI zboot");
 		return refuse(input, format, &output, wrong);
 	}
-	if (!holds_elf(&output)) {
+	if (!begins_elf(output.bytes, output.size)) {
 		free(output.bytes);
 		return 0;
 	}
@@ -123,18 +125,14 @@ static int unpack_bzimage(struct input *input, const unsigned char *header)
 	return 0;
 }
 
-int input_unpack(struct input *input)
+int input_peel(struct input *input)
 {
 	unsigned char header[INPUT_HEAD];
 	size_t have = input_peek(input, header, 0, sizeof header);
 	const struct packed_format *format;
 
-	if (have >= 4 && memcmp(header, "\177ELF", 4) == 0)
+	if (begins_elf(header, have) || is_bzimage(header, have) || is_zboot(header, have))
 		return 0;
-	if (is_bzimage(header, have))
-		return unpack_bzimage(input, header);
-	if (is_zboot(header, have))
-		return unpack_zboot(input, header);
 	format = find_format(input, 0, input->source.size);
 	if (!format)
 		return 0;
@@ -142,4 +140,19 @@ int input_unpack(struct input *input)
 		return -1;
 	input_note(input, "%s", packed_format_name(format));
 	return 0;
+}
+
+int input_unpack(struct input *input)
+{
+	unsigned char header[INPUT_HEAD];
+	size_t have;
+
+	if (input_peel(input) != 0)
+		return -1;
+	have = input_peek(input, header, 0, sizeof header);
+	if (begins_elf(header, have))
+		return 0;
+	if (is_bzimage(header, have))
+		return unpack_bzimage(input, header);
+	return is_zboot(header, have) ? unpack_zboot(input, header) : 0;
 }

@@ -31,9 +31,10 @@ enum { STEP_GO_ON = 0, STEP_END = 1, STEP_DAMAGED = -1, STEP_NO_MEMORY = -2, STE
 /* One step of a stream decoder: takes from *in, writes to out; returns STEP_*. Both counts become what is left. */
 typedef int unpack_step(void *state, const unsigned char *in, size_t *nin, unsigned char *out, size_t *nout);
 
-static bool may_be_elf(const struct output *output)
+/* What is neither an ELF image nor a bzImage is not unpacked to its end. */
+static bool may_be_kept(const struct output *output)
 {
-	return output->size < 4 || memcmp(output->bytes, "\177ELF", 4) == 0;
+	return output->size < INPUT_HEAD || memcmp(output->bytes, "\177ELF", 4) == 0 || is_bzimage(output->bytes, output->size);
 }
 
 /* Move what is left of the piece to its front and fill it up; false: the bytes cannot be read. */
@@ -71,7 +72,7 @@ __attribute__((unused)) static const char *run_steps(struct output *output, stru
 		output->size += room - left;
 		if (end < 0)
 			return end == STEP_NO_MEMORY ? UNPACK_NO_MEMORY : end == STEP_WINDOW ? WINDOW : UNPACK_DAMAGED;
-		if (!may_be_elf(output))
+		if (!may_be_kept(output))
 			return NULL;
 		/* No progress and nothing more to give: the stream wants bytes that are not there. */
 		if (end == 0 && taken == packed->have && left == room && (packed->left == 0 || taken > 0))
@@ -344,7 +345,7 @@ static const char *unpack_parts(struct output *output, struct packed *packed, co
 
 	for (unsigned parts = 0; parts < PARTS; parts++) {
 		wrong = format->unpack(output, packed);
-		if (wrong || !may_be_elf(output) || !goes_on(packed, format))
+		if (wrong || !may_be_kept(output) || !goes_on(packed, format))
 			return wrong;
 	}
 	return TOO_MANY;

@@ -99,6 +99,14 @@ def packed_files():
     for size in (2, 3):
         refused("bzImage, magic behind a payload of %d bytes" % size, write("bz.few", bzimage(b"\x02\x21\x4c\x18" + bytes([255] * 8), length=size)), words="a payload of unknown kind")
     refused("bzImage of something else", write("bz.else", bzimage(b"nothing that anybody knows" * 9)), words="unknown kind")
+    large = ELF + os.urandom(1 << 20)
+    case("a large bzImage that is packed itself", equal(show_json(write("bz.large.gz", gzip.compress(bzimage(gzip.compress(large)))))["file"]["image_size"], len(large)))
+    twice = gzip.compress(bzimage(lzma.compress(ELF, check=lzma.CHECK_CRC32)))
+    same("a bzImage that is packed itself", show_json(write("bz.gz", twice)), "gzip, bzImage 2.15, xz payload")
+    same("a bzImage that is packed itself, without compression inside", show_json(write("bz.plain.gz", gzip.compress(bzimage(ELF)))), "gzip, bzImage 2.15, payload not compressed")
+    refused("a packed bzImage of something else", write("bz.else.gz", gzip.compress(bzimage(b"nothing that anybody knows" * 9))), words="gzip, bzImage 2.15: a payload of unknown kind")
+    checked = lode("check", path("bz.gz"))
+    case("check: a bzImage that is packed itself", checked.status != 4, ("gzip, bzImage 2.15" in checked.out and "bzImage" in checked.out, checked.out + checked.err))
     refused("gzip of no ELF", write("no.gz", gzip.compress(b"text " * 1000)), words="no ELF image")
 
 

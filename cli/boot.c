@@ -129,12 +129,30 @@ static void tell_json(const struct lode_vmm_result *result, int status)
 	json_end(&json);
 }
 
-static void report(const char *name, const struct lode_vmm_error *why)
+/* Sizes of what has no place, in MiB; "" where more memory is no remedy. */
+static void memory_text(char buf[160], const struct lode_vmm_request *request, const struct lode_diag *why)
 {
-	const char *file = why->file ? why->file : name;
+	uint64_t memory = request->memory != 0 ? request->memory : LODE_VMM_MEMORY;
+	unsigned long long has = memory >> 20, needs = (why->value >> 20) + ((why->value & 0xfffff) != 0);
 
+	buf[0] = '\0';
+	if (why->rule == LODE_RULE_START_NO_PLACE)
+		snprintf(buf, 160, "; it needs %llu MiB in one piece, the machine has %llu in all: -m gives it more", needs, has);
+	else if (why->rule == LODE_RULE_START_OUTSIDE && why->value >= memory)
+		snprintf(buf, 160, "; it begins at %llu MiB, the machine has %llu: -m gives it more", needs, has);
+	else if (why->rule == LODE_RULE_START_OUTSIDE && why->limit > why->value && why->limit > 1 << 20 && why->value >= 1 << 20)
+		snprintf(buf, 160, "; it begins below the end of memory and ends behind it, the machine has %llu MiB: -m gives it more", has);
+}
+
+static void report(const struct lode_vmm_request *request, const struct lode_vmm_error *why)
+{
+	const char *file = why->file ? why->file : request->kernel.path;
+	char text[TEXT_MOST], memory[160];
+
+	diag_text(text, &why->diag, false);
+	memory_text(memory, request, &why->diag);
 	if (why->diag.rule != LODE_RULE_NONE)
-		complain_diag(file, &why->diag, false);
+		complain(file, "%s%s", text, memory);
 	else
 		complain(file, "%s%s%s", why->text, why->error ? ": " : "", why->error ? strerror(why->error) : "");
 }
@@ -156,7 +174,7 @@ static int start(struct boot *boot)
 	/* in the sandbox stdio can no longer ask what standard output is */
 	setvbuf(stdout, buffer, isatty(STDOUT_FILENO) ? _IOLBF : _IOFBF, sizeof buffer);
 	if (lode_vmm_boot(&result, &boot->request, &why) != 0) {
-		report(name, &why);
+		report(&boot->request, &why);
 		if (boot->json && result.end == LODE_VMM_ERROR)
 			tell_json(&result, 125);
 		else

@@ -56,7 +56,8 @@ int lode_put_initrd_(struct lode_builder_ *b, const struct lode_wish_ *wish)
 		return status;
 	whole.addr = machine->modules[0].addr;
 	if (whole.addr == LODE_ANYWHERE && !lode_find_(&whole, b, wish))
-		return lode_start_refuse_(b->why, LODE_RULE_START_NO_PLACE, lode_place_of_(whole.what, whole.size, wish->last));
+		return lode_start_refuse_(b->why, LODE_RULE_START_NO_PLACE,
+			lode_place_of_(whole.what, whole.size, lode_usable_last_(machine, wish->last)));
 	if (beyond_(whole.addr, whole.size, wish->last))
 		return lode_start_refuse_(b->why, LODE_RULE_START_TOO_HIGH, lode_place_of_(whole.what, whole.addr, wish->last));
 	for (uint32_t i = 0; status == LODE_OK && i < machine->nmodules; i++)

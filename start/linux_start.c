@@ -33,7 +33,8 @@ static int find_system(struct lode_part *part, const struct lode_builder_ *b, co
 	part->addr = l->pref_address;
 	if (!l->relocatable || lode_fits_(b, part->addr, part->size) || lode_find_(part, b, &wish))
 		return LODE_OK;
-	return lode_start_refuse_(b->why, LODE_RULE_START_NO_PLACE, lode_place_of_(part->what, part->size, wish.last));
+	return lode_start_refuse_(b->why, LODE_RULE_START_NO_PLACE,
+		lode_place_of_(part->what, part->size, lode_usable_last_(b->machine, wish.last)));
 }
 
 /* The system as the file has it, and behind it the memory in which it unpacks itself. */

@@ -111,6 +111,30 @@ uint64_t lode_usable_end_(const struct lode_machine *machine, uint64_t addr)
 	return addr;
 }
 
+uint64_t lode_usable_last_(const struct lode_machine *machine, uint64_t last)
+{
+	uint64_t found = 0;
+
+	for (uint32_t i = 0; i < machine->nmemory; i++) {
+		const struct lode_memory_entry *memory = &machine->memory[i];
+
+		if (memory->type == LODE_MEMORY_USABLE && memory->addr <= last)
+			found = end_of(memory) - 1 < last ? end_of(memory) - 1 : last;
+	}
+	return found;
+}
+
+/* Where the usable memory ends in which addr lies; or else where the next begins; or else where the last ends. */
+static uint64_t bound_of(const struct lode_machine *machine, uint64_t addr)
+{
+	uint64_t end = lode_usable_end_(machine, addr);
+
+	for (uint32_t i = 0; end == addr && i < machine->nmemory; i++)
+		if (machine->memory[i].type == LODE_MEMORY_USABLE && machine->memory[i].addr > addr)
+			end = machine->memory[i].addr;
+	return end != addr ? end : lode_usable_last_(machine, UINT64_MAX) + 1;
+}
+
 /* Something that lies in the way. */
 struct obstacle {
 	uint64_t addr, size;
@@ -175,7 +199,7 @@ int lode_take_(struct lode_builder_ *b, const struct lode_part *part)
 
 	place.index = part->index;
 	if (!usable(b, part->addr, part->size)) {
-		place.limit = lode_usable_end_(b->machine, part->addr);
+		place.limit = bound_of(b->machine, part->addr);
 		return lode_start_refuse_(b->why, LODE_RULE_START_OUTSIDE, place);
 	}
 	if (in_the_way(&o, b, part->addr, part->size)) {
@@ -273,7 +297,7 @@ bool lode_find_(struct lode_part *part, const struct lode_builder_ *b, const str
 int lode_put_(struct lode_part *part, struct lode_builder_ *b, const struct lode_wish_ *wish)
 {
 	if (!lode_find_(part, b, wish)) {
-		struct lode_diag place = lode_place_of_(part->what, part->size, wish->last);
+		struct lode_diag place = lode_place_of_(part->what, part->size, lode_usable_last_(b->machine, wish->last));
 
 		place.index = part->index;
 		return lode_start_refuse_(b->why, LODE_RULE_START_NO_PLACE, place);

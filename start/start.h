@@ -107,6 +107,8 @@ void lode_patch_(struct lode_builder_ *b, uint64_t addr, uint64_t value);
 int lode_put_modules_(struct lode_builder_ *b, const struct lode_wish_ *wish);
 /* The end of usable memory that begins at addr. */
 uint64_t lode_usable_end_(const struct lode_machine *machine, uint64_t addr);
+/* The last usable byte that is not behind last; 0: there is none. */
+uint64_t lode_usable_last_(const struct lode_machine *machine, uint64_t last);
 
 /* A planned image in physical addresses, moved by a constant (modulo 2^64). */
 int lode_take_image_(struct lode_builder_ *b, const struct lode_plan *plan, uint64_t move);

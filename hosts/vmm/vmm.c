@@ -13,7 +13,6 @@
 #include "sandbox.h"
 
 #define MIB (UINT64_C(1) << 20)
-#define MEMORY (256 * MIB)
 #define MEMORY_LEAST (2 * MIB)
 #define MEMORY_MOST (UINT64_C(1) << 44)
 
@@ -84,6 +83,15 @@ void lode_vmm_started_(struct vmm *vm)
 	vm->passed_over[0] = '\0';
 }
 
+void lode_vmm_waiting_(const struct vmm *vm)
+{
+	const char *where = vm->request->gdb;
+	bool local = strncmp(where, "unix:", 5) == 0;
+
+	lode_vmm_say_(vm, "waiting for a debugger: gdb -ex 'target remote %s%s' %s", local ? "" : ":", local ? where + 5 : where,
+		vm->kernel_file.path);
+}
+
 static bool is_place(const char *gdb)
 {
 	char *rest;
@@ -99,7 +107,7 @@ static int check_request(struct vmm *vm)
 {
 	const struct lode_vmm_request *request = vm->request;
 
-	vm->memory_size = request->memory == 0 ? MEMORY : request->memory;
+	vm->memory_size = request->memory == 0 ? LODE_VMM_MEMORY : request->memory;
 	if (vm->memory_size % MIB != 0 || vm->memory_size < MEMORY_LEAST || vm->memory_size > MEMORY_MOST)
 		return lode_vmm_fail_(vm, 0, "memory must be a whole number of MiB from 2 to 16777216");
 	if (request->cpus > VMM_CPUS_MOST)

@@ -326,6 +326,8 @@ int lode_vmm_fail_file_(struct vmm *vm, int error, const char *file, const char 
 int lode_vmm_fail_diag_(struct vmm *vm, const struct lode_diag *why);
 /** The guest begins now: which engine it got, if that is not the first choice. */
 void lode_vmm_started_(struct vmm *vm);
+/** It begins when a debugger says so: how to be one. */
+void lode_vmm_waiting_(const struct vmm *vm);
 /** A line for the user. */
 void lode_vmm_say_(const struct vmm *vm, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -20,6 +20,9 @@ enum {
 	LODE_VMM_READ_ONLY = 1, /* of a disk */
 };
 
+/** RAM of a request that names no size. */
+#define LODE_VMM_MEMORY (UINT64_C(256) << 20)
+
 /** A file that the guest gets: opened before anything of it is read. */
 struct lode_vmm_file {
 	const char *path;

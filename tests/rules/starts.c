@@ -155,7 +155,7 @@ void rule_START_NO_PLACE(struct bad *b)
 
 	l.init_size = 0x8000000;
 	bad_want(b, LODE_FIELD_PART_KERNEL_SIZE, LODE_NO_INDEX, 0x8000000, LODE_NO_OFFSET);
-	b->want.limit = UINT32_MAX;
+	b->want.limit = 0x7ffffff; /* where memory ends */
 	start_linux(b, &l, &machine);
 }
 

@@ -152,7 +152,7 @@ int lode_vmm_gdb_open_(struct vmm *vm, struct vmm_kvm *kvm)
 	listener = lode_gdb_take_word_(&path, "unix:") ? listen_local(path) : listen_port(where);
 	if (listener < 0)
 		return lode_vmm_fail_(vm, errno, "listening for a debugger at %s", where);
-	lode_vmm_say_(vm, "waiting for a debugger: target remote %s%s", path == where ? "localhost:" : "", path);
+	lode_vmm_waiting_(vm);
 	kvm->gdb->fd = wait_for_debugger(kvm, listener);
 	close(listener);
 	return kvm->gdb->fd < 0 ? lode_vmm_fail_(vm, errno, "waiting for a debugger at %s", where) : 0;

@@ -145,10 +145,12 @@ static int enter_guest(struct vmm *vm, struct vmm_qemu *qemu)
 {
 	if (qemu->child <= 0 && start_qemu(vm, qemu) != 0)
 		return -1;
-	if (vm->request->gdb)
+	if (vm->request->gdb) {
 		lode_vmm_started_(vm);
-	else
+		lode_vmm_waiting_(vm);
+	} else {
 		lode_vmm_qemu_tell_(qemu, "{\"execute\":\"cont\"}\n");
+	}
 	return 0;
 }
 

@@ -127,11 +127,24 @@ static void add_devices(struct words *words, const struct vmm *vm)
 	}
 }
 
+/* A signal to the whole group is this process's to act on: QEMU would begin a line of its own about it. */
+static void block_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
 int lode_vmm_qemu_exec_(struct vmm *vm, const struct vmm_qemu *qemu)
 {
 	struct words words = {.n = 0};
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	block_signals();
 	add(&words, "%s", qemu->program);
 	add(&words, "-nodefaults");
 	add(&words, "-no-user-config");

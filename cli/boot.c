@@ -96,8 +96,27 @@ static int status_of(const struct lode_vmm_result *result)
 	return result->end == LODE_VMM_EXIT ? (int)((result->status << 1 | 1) & 0xff) : statuses[result->end];
 }
 
+/* Linux waits for ever when it has panicked, unless it has pvpanic: what it said of it last, up to the line's end. NULL: nothing. */
+static const char *panic_of(int *length, const struct lode_vmm_result *result)
+{
+	static const char words[] = "Kernel panic - not syncing: ";
+	const char *at = memmem(result->tail, result->ntail, words, sizeof words - 1), *from;
+	size_t left;
+
+	if (!at || (result->end != LODE_VMM_TIME && result->end != LODE_VMM_ESCAPE && result->end != LODE_VMM_HALT))
+		return NULL;
+	from = at + sizeof words - 1;
+	left = (size_t)(result->tail + result->ntail - from);
+	for (*length = 0; (size_t)*length < left && from[*length] != '\r' && from[*length] != '\n';)
+		++*length;
+	return from;
+}
+
 static void tell(const char *name, const struct lode_vmm_result *result, int status)
 {
+	int length = 0;
+	const char *panic = panic_of(&length, result);
+
 	static const char *const words[] = {
 		[LODE_VMM_POWER_OFF] = "the guest powered off",
 		[LODE_VMM_EXIT] = "the guest ended by isa-debug-exit",
@@ -110,7 +129,9 @@ static void tell(const char *name, const struct lode_vmm_result *result, int sta
 		[LODE_VMM_ERROR] = "the engine failed",
 	};
 
-	if (result->end != LODE_VMM_NONE)
+	if (panic)
+		complain(name, "the kernel had panicked (%.*s); %s (status %d)", length, panic, words[result->end], status);
+	else if (result->end != LODE_VMM_NONE)
 		complain(name, "%s (status %d)", words[result->end], status);
 }
 

@@ -55,6 +55,8 @@ static int open_modules(struct vmm *vm)
 	for (uint32_t i = 0; i < vm->nmodules; i++) {
 		if (open_file(vm, &vm->modules[i], lode_vmm_module_(request, i), false) != 0)
 			return -1;
+		if (i < request->ninitrds && vm->modules[i].size == 0)
+			return lode_vmm_fail_file_(vm, 0, vm->modules[i].path, "it is empty, and no initrd");
 	}
 	return 0;
 }
@@ -83,9 +85,12 @@ int lode_vmm_files_open_(struct vmm *vm)
 		return lode_vmm_fail_(vm, ENOMEM, "listing the files");
 	if (open_file(vm, &vm->kernel_file, &request->kernel, false) != 0 || open_modules(vm) != 0)
 		return -1;
-	for (uint32_t i = 0; i < vm->ndisks; i++)
+	for (uint32_t i = 0; i < vm->ndisks; i++) {
 		if (open_file(vm, &vm->disks[i], &request->disks[i], true) != 0)
 			return -1;
+		if (vm->disks[i].size == 0)
+			return lode_vmm_fail_file_(vm, 0, vm->disks[i].path, "it is empty, and no disk: truncate -s gives it a size");
+	}
 	return 0;
 }
 
@@ -160,6 +165,36 @@ void lode_vmm_files_close_(struct vmm *vm)
 		close(vm->kernel_file.fd);
 	vm->modules = vm->disks = NULL;
 	vm->kernel_file.fd = -1;
+}
+
+/* What Linux unpacks as its first files. Zeros in front are passed over there, and not judged here. Ref: Linux init/initramfs.c,
+ * lib/decompress.c. */
+static bool may_be_initrd(const unsigned char *head, size_t have)
+{
+	static const struct {
+		size_t length;
+		const char *bytes;
+	} begins[] = {
+		{1, "\0"}, {6, "070701"}, {6, "070702"}, {2, "\037\213"}, {2, "\037\236"}, {2, "\102\132"}, {2, "\135\0"}, {2, "\3757"},
+		{2, "\211\114"}, {2, "\002\041"}, {2, "\050\265"},
+	};
+
+	for (size_t i = 0; i < sizeof begins / sizeof *begins; i++)
+		if (have >= begins[i].length && memcmp(head, begins[i].bytes, begins[i].length) == 0)
+			return true;
+	return false;
+}
+
+void lode_vmm_initrds_tell_(const struct vmm *vm)
+{
+	unsigned char head[6];
+
+	for (uint32_t i = 0; i < vm->request->ninitrds; i++) {
+		ssize_t have = pread(vm->modules[i].fd, head, sizeof head, 0);
+
+		if (have > 0 && !may_be_initrd(head, (size_t)have))
+			lode_vmm_say_(vm, "%s: neither a cpio archive nor packed: Linux will find no files in it", vm->modules[i].path);
+	}
 }
 
 /* How many bytes of a part's front are pages of zeros. */

@@ -16,6 +16,8 @@ static int fill(struct vmm *vm)
 	if (lode_vmm_fill_(vm) != 0 || (vm->engine->prepare && vm->engine->prepare(vm) != 0))
 		return -1;
 	lode_vmm_begun_(vm);
+	if (vm->kernel.protocol == LODE_PROTOCOL_LINUX && !vm->request->dry_run)
+		lode_vmm_initrds_tell_(vm);
 	if (vm->request->loaded)
 		vm->request->loaded(vm->request->host, &vm->machine, &vm->kernel.start);
 	return 0;

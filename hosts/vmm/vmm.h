@@ -215,6 +215,8 @@ const struct lode_vmm_file *lode_vmm_module_(const struct lode_vmm_request *requ
 int lode_vmm_files_open_(struct vmm *vm);
 /** Refuse outputs that would be written over an input, or over a file of another kind than theirs. */
 int lode_vmm_files_check_(struct vmm *vm);
+/** Say which initrds Linux will not take for any. */
+void lode_vmm_initrds_tell_(const struct vmm *vm);
 void lode_vmm_files_close_(struct vmm *vm);
 /** 0 or an errno; a file that has become shorter is EIO. */
 int lode_vmm_file_read_(void *bytes, const struct vmm_file *file, uint64_t offset, uint64_t size);

@@ -153,7 +153,7 @@ static const char *judge(const struct probe *probe)
 	uint32_t answer;
 
 	if (state->exit_reason == KVM_EXIT_INTERNAL_ERROR)
-		return "it cannot emulate an instruction";
+		return "this machine's KVM emulates processors in software, and not all that a 64-bit kernel needs";
 	if (state->exit_reason == KVM_EXIT_SHUTDOWN)
 		return "the guest got a triple fault";
 	if (state->exit_reason == KVM_EXIT_FAIL_ENTRY)

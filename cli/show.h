@@ -113,6 +113,8 @@ struct show_files {
 bool show_files_begin(struct show_files *files, const struct show *show, const struct lode_note *note);
 /* False at the end, or where the note is broken: then index < count. */
 bool show_files_next(struct show_mapping *mapping, struct show_files *files, const struct show *show);
+/* The mapping that holds an address, by the core's NT_FILE; false: none does. */
+bool show_core_place(struct show_mapping *mapping, const struct show *show, uint64_t addr);
 /* The first bytes of the descriptor of a note of a type. */
 struct show_desc {
 	uint32_t type;

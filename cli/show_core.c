@@ -192,3 +192,16 @@ bool show_files_next(struct show_mapping *mapping, struct show_files *files, con
 	mapping->offset = words[2] * files->page;
 	return true;
 }
+
+bool show_core_place(struct show_mapping *mapping, const struct show *show, uint64_t addr)
+{
+	struct show_files files;
+	struct lode_note note;
+
+	if (lode_note_find(&note, &show->file.image, "CORE", CORE_FILES, NULL) != 1 || !show_files_begin(&files, show, &note))
+		return false;
+	while (show_files_next(mapping, &files, show))
+		if (addr >= mapping->begin && addr < mapping->end)
+			return true;
+	return false;
+}

@@ -2,6 +2,7 @@
 /* Facts about a file -> the first lines of `lode show`: what it is, and the small words that all its tables use. */
 #include "show.h"
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { VALUES = 16 }; /* column where values begin */
@@ -183,23 +184,47 @@ static void print_entry(const struct show *show)
 	putchar('\n');
 }
 
-static void print_core_note(const struct show *show, const char *title, uint32_t type)
+enum { CORE_DESC = 1024 };
+
+/* The first bytes of the descriptor of the core's first note of a type; how many there are, 0: there is none. */
+static size_t read_core_note(unsigned char desc[CORE_DESC], const struct show *show, uint32_t type)
 {
-	unsigned char desc[1024];
-	char words[256] = "";
 	struct lode_note note;
-	size_t size;
 
 	if (lode_note_find(&note, &show->file.image, "CORE", type, NULL) != 1)
-		return;
-	size = note.desc_size < sizeof desc ? note.desc_size : sizeof desc;
-	size = input_peek(&show->file.input, desc, note.desc_offset, size);
+		return 0;
+	return input_peek(&show->file.input, desc, note.desc_offset, note.desc_size < CORE_DESC ? note.desc_size : CORE_DESC);
+}
+
+static void print_core_note(const struct show *show, const char *title, uint32_t type)
+{
+	unsigned char desc[CORE_DESC];
+	char words[256] = "";
+	size_t size = read_core_note(desc, show, type);
+
 	show_core_words(words, sizeof words, show, &(struct show_desc){type, desc, size});
 	if (words[0] == '\0')
 		return;
 	line(title);
 	put_wrapped(words, show->width, VALUES, VALUES);
 	putchar('\n');
+}
+
+/* Where the first thread's program counter is in a file: the offset is that of the byte in it. */
+static void print_core_place(const struct show *show)
+{
+	unsigned char desc[CORE_DESC];
+	size_t size = read_core_note(desc, show, CORE_PRSTATUS);
+	struct show_mapping *mapping = malloc(sizeof *mapping);
+	struct show_thread thread;
+
+	if (mapping && show_core_thread(&thread, show, desc, size) && thread.has_registers &&
+		show_core_place(mapping, show, thread.pc)) {
+		line("stood in");
+		put_name(stdout, mapping->name);
+		printf(", file offset 0x%" PRIx64 "\n", mapping->offset + (thread.pc - mapping->begin));
+	}
+	free(mapping);
 }
 
 /* The thread that died is the first one. */
@@ -209,6 +234,7 @@ static void print_core(const struct show *show)
 		return;
 	print_core_note(show, "command", CORE_PRPSINFO);
 	print_core_note(show, "ended by", CORE_PRSTATUS);
+	print_core_place(show);
 }
 
 void show_identity_print(const struct show *show)

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Cores of Linux, made field by field and dumped by the kernel: what `lode show` says of signal, process, auxiliary vector and mappings.
 import os
+import re
 import resource
 import struct
 import subprocess
@@ -79,6 +80,7 @@ def made():
              "    SIGSEGV, code 1, address 0x1234\n" in text.out, "    AT_PAGESZ            0x1000\n" in text.out, "    AT_PLATFORM          0x7000 x86_64\n" in text.out,
              "    AT_EXECFN            0x7007 ./crash\n" in text.out, "    9999                 0x7\n" in text.out,
              "    0x401000-0x403000 file 0x1000 /tmp/crash\n" in text.out, "    0x7f0000-0x7f1000 file 0x3000 /lib/\\x1b[31mred.so\n" in text.out)
+        case("core of %s: where it stood" % name, equal("  stood in      /tmp/crash, file offset 0x1136\n" in text.out, bool(where)))
         thread = {"id": 4321, "signal": 11, "signal_name": "SIGSEGV", **({"program_counter": "0x401136", "stack_pointer": "0xbffe00"} if where else {})}
         case("core of %s: JSON" % name, equal(notes[1]["thread"], thread), equal(notes[1]["text"], "thread 4321, SIGSEGV" + where),
              equal(notes[3]["process"], {"command": "crash", "arguments": "./crash a b", "id": 4321, "parent": 4000, "user": 1000, "group": 100}),
@@ -155,6 +157,10 @@ def real():
     shown = show_json(path("dump/" + found[0]))
     notes = {n["type"]: n for n in shown["notes"]}
     auxv = {e["name"]: e for e in notes[6]["auxv"]}
+    stood = re.search(r"  stood in      (.*), file offset 0x([0-9a-f]+)\n", lode("show", "-q", path("dump/" + found[0])).out)
+    at, size, count = struct.unpack("<Q", harness.read(path("dump/crash"))[32:40])[0], 56, struct.unpack("<H", harness.read(path("dump/crash"))[56:58])[0]
+    code = [struct.unpack_from("<IIQQQQQ", harness.read(path("dump/crash")), at + size * i) for i in range(count)]
+    case("where it stood: in a segment of its code", stood and equal(stood[1], path("dump/crash")), stood and any(p[0] == 1 and p[1] & 1 and p[2] <= int(stood[2], 16) < p[2] + p[5] for p in code))
     checked = lode("check", path("dump/" + found[0]))
     case("check: a core of this machine", equal(checked.status, 0), (checked.out.endswith(": clean\n"), checked.out))
     case("a core of this machine", equal(notes[1]["thread"]["id"], process.pid), equal(notes[1]["thread"]["signal_name"], "SIGSEGV"), equal(notes[3]["process"]["command"], "crash"),

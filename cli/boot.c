@@ -96,7 +96,8 @@ static int status_of(const struct lode_vmm_result *result)
 	return result->end == LODE_VMM_EXIT ? (int)((result->status << 1 | 1) & 0xff) : statuses[result->end];
 }
 
-/* Linux waits for ever when it has panicked, unless it has pvpanic: what it said of it last, up to the line's end. NULL: nothing. */
+/* Linux waits for ever when it has panicked, unless it has pvpanic. Of what it said last of it, the rest of the line; NULL: it said
+ * nothing. */
 static const char *panic_of(int *length, const struct lode_vmm_result *result)
 {
 	static const char words[] = "Kernel panic - not syncing: ";
@@ -150,6 +151,9 @@ static void tell_json(const struct lode_vmm_result *result, int status)
 	json_end(&json);
 }
 
+#define HOLE UINT64_C(0x80000000) /* from here to 4 GiB there may be none, however much it is */
+enum { TABLES = 1 << 20 };        /* at the end of memory, at most */
+
 /* Sizes of what has no place, in MiB; "" where more memory is no remedy. */
 static void memory_text(char buf[160], const struct lode_vmm_request *request, const struct lode_diag *why)
 {
@@ -159,10 +163,10 @@ static void memory_text(char buf[160], const struct lode_vmm_request *request, c
 	buf[0] = '\0';
 	if (why->rule == LODE_RULE_START_NO_PLACE)
 		snprintf(buf, 160, "; it needs %llu MiB in one piece, the machine has %llu in all: -m gives it more", needs, has);
-	else if (why->rule == LODE_RULE_START_OUTSIDE && why->value >= memory)
+	else if (why->rule == LODE_RULE_START_OUTSIDE && why->value >= memory && (why->value < HOLE || why->value >> 32 != 0))
 		snprintf(buf, 160, "; it begins at %llu MiB, the machine has %llu: -m gives it more", needs, has);
-	else if (why->rule == LODE_RULE_START_OUTSIDE && why->limit > why->value && why->limit > 1 << 20 && why->value >= 1 << 20)
-		snprintf(buf, 160, "; it begins below the end of memory and ends behind it, the machine has %llu MiB: -m gives it more", has);
+	else if (why->rule == LODE_RULE_START_OUTSIDE && why->limit > why->value && why->limit > memory - TABLES)
+		snprintf(buf, 160, "; it ends behind the end of memory, the machine has %llu MiB: -m gives it more", has);
 }
 
 static void report(const struct lode_vmm_request *request, const struct lode_vmm_error *why)

@@ -22,7 +22,7 @@ static const struct option options[] = {
 		"plan physical addresses (p_paddr): the default for kernels\nwhose boot protocol loads them there"},
 	{VIRTUAL, 0, "virtual", NULL, "plan virtual addresses (p_vaddr)"},
 	{VERBOSE, 'v', "verbose", NULL, "all tables: -p -S -s -d"},
-	{QUIET, 'q', "quiet", NULL, "only what FILE is: the first lines, and what is wrong with it"},
+	{QUIET, 'q', "quiet", NULL, "only what FILE is, what is wrong with it, and the tables that\nare asked for"},
 	OPTION_JSON(JSON),
 	{SVG, 0, "svg", "FILE", "write the memory picture to FILE ('-': standard output)"},
 	{RAW, 0, "raw", NULL, "unpack nothing: take the bytes as they are"},
@@ -211,14 +211,19 @@ static void print_findings(const struct show *show)
 
 static void print_tables(const struct show *show)
 {
-	if (show->plan_why.status == LODE_OK)
+	bool all = !show->wishes.quiet;
+
+	if (all && show->plan_why.status == LODE_OK)
 		picture_print(show);
-	show_segments_print(show);
+	if (all)
+		show_segments_print(show);
 	if (show->wishes.plan)
 		show_plan_print(show);
-	show_notes_print(show);
-	show_relocs_print(show);
-	show_sizes_print(show);
+	if (all) {
+		show_notes_print(show);
+		show_relocs_print(show);
+		show_sizes_print(show);
+	}
 	if (show->wishes.sections)
 		show_sections_print(show);
 	if (show->wishes.symbols)
@@ -230,8 +235,7 @@ static void print_tables(const struct show *show)
 static void print_text(const struct show *show)
 {
 	show_identity_print(show);
-	if (!show->wishes.quiet)
-		print_tables(show);
+	print_tables(show);
 	print_findings(show);
 }
 

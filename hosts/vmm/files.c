@@ -89,7 +89,8 @@ int lode_vmm_files_open_(struct vmm *vm)
 		if (open_file(vm, &vm->disks[i], &request->disks[i], true) != 0)
 			return -1;
 		if (vm->disks[i].size == 0)
-			return lode_vmm_fail_file_(vm, 0, vm->disks[i].path, "it is empty, and no disk: truncate -s gives it a size");
+			return lode_vmm_fail_file_(vm, 0, vm->disks[i].path,
+				"it is empty, and no disk: truncate -s gives it a size");
 	}
 	return 0;
 }
@@ -175,8 +176,8 @@ static bool may_be_initrd(const unsigned char *head, size_t have)
 		size_t length;
 		const char *bytes;
 	} begins[] = {
-		{1, "\0"}, {6, "070701"}, {6, "070702"}, {2, "\037\213"}, {2, "\037\236"}, {2, "\102\132"}, {2, "\135\0"}, {2, "\3757"},
-		{2, "\211\114"}, {2, "\002\041"}, {2, "\050\265"},
+		{1, "\0"}, {6, "070701"}, {6, "070702"}, {2, "\037\213"}, {2, "\037\236"}, {2, "\102\132"}, {2, "\135\0"},
+		{2, "\3757"}, {2, "\211\114"}, {2, "\002\041"}, {2, "\050\265"},
 	};
 
 	for (size_t i = 0; i < sizeof begins / sizeof *begins; i++)
@@ -193,7 +194,8 @@ void lode_vmm_initrds_tell_(const struct vmm *vm)
 		ssize_t have = pread(vm->modules[i].fd, head, sizeof head, 0);
 
 		if (have > 0 && !may_be_initrd(head, (size_t)have))
-			lode_vmm_say_(vm, "%s: neither a cpio archive nor packed: Linux will find no files in it", vm->modules[i].path);
+			lode_vmm_say_(vm, "%s: neither a cpio archive nor packed: Linux will find no files in it",
+				vm->modules[i].path);
 	}
 }
 

@@ -58,6 +58,9 @@ def alike():
          equal(lode("check", "-q", "/bin/true").out, lode("check", "--no-hints", "/bin/true").out), equal(lode("check", "--quiet", "/bin/true").out, lode("check", "-q", "/bin/true").out),
          equal(lode("show", "-v", "/bin/true").out, lode("show", "-pSsd", "/bin/true").out))
     brief, whole = lode("show", "-q", "/bin/true").out, lode("show", "/bin/true").out
+    for option in ("--plan", "--sections", "--dynamic-symbols"):
+        asked, table = lode("show", "-q", option, "/bin/true").out, lode("show", option, "/bin/true").out
+        case("-q with " + option, asked.startswith(brief), len(asked) > len(brief), asked[len(brief):] in table, equal("Notes" in asked, False))
     case("show -q", whole.startswith(brief), "\n\n" not in brief, brief.count("\n") > 3)
     case("check -v", ("             ref: gABI-41" in lode("check", "-v", write("cut", harness.read("/bin/true")[:9000])).out), "ref:" not in lode("check", path("cut")).out)
     for verb, wanted in (("run", "lode: /bin/true: position-independent program"), ("exec", "open: /bin/true")):

@@ -340,11 +340,11 @@ static bool begins_bzimage(const struct input *input)
 
 static void check_unpacked(struct run *run, const char *name, struct input *input)
 {
-	if (input_peel(input) != 0)
-		fail(run, name, input->error);
-	else if (begins_bzimage(input))
+	bool peeled = input_peel(input) == 0;
+
+	if (peeled && begins_bzimage(input))
 		check_kernel(run, name, input);
-	else if (input_unpack(input) == 0)
+	else if (peeled && input_unpack(input) == 0)
 		check_source(run, name, input->peeled, &input->source);
 	else
 		fail(run, name, input->error);

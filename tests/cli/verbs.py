@@ -245,6 +245,11 @@ def own_files():
         file = write(name, data)
         got = lode("show", "--svg", file, program)
         case("a picture over " + name, equal(got.status, status), equal(harness.read(file) == data, status == 1), equal(name in got.err, status == 1))
+    harness.tool("cc", "-Wl,-q", "-o", path("relocs"), write("relocs.c", b"int main(void) { return 0; }\n"))
+    built = harness.read(path("relocs"))
+    over, beside, again = lode("index", "-o", path("relocs"), path("relocs")), lode("index", path("relocs")), lode("index", path("relocs"))
+    case("an index over its program", equal(over.status, 1), one_line_error(over), ("is no index" in over.err, over.err), equal(harness.read(path("relocs")) == built, True),
+         equal(beside.status, 0, beside.err), equal(again.status, 0, again.err), harness.read(path("relocs.lode")).startswith(b"LODEIDX"))
     alone = lode("show", "--svg", program)
     case("--svg took the only FILE", equal(alone.status, 2), one_line_error(alone), ("--svg took " + program in alone.err, alone.err))
     library = next((f for f in ("/lib/x86_64-linux-gnu/libz.so.1", "/lib/x86_64-linux-gnu/libm.so.6", "/usr/lib64/libm.so.6") if os.path.exists(f)), None)

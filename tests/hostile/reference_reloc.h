@@ -18,15 +18,16 @@ struct ref_reloc {
 	uint64_t tag[64];
 };
 
-/* The file byte behind an address: of the segments that begin at or below it the highest. */
-static inline uint64_t ref_offset(const struct ref_file *file, uint64_t vaddr)
+/* The file byte behind the first of size addresses: of the segments that hold them all the one that begins last. */
+static inline uint64_t ref_offset(const struct ref_file *file, uint64_t vaddr, uint64_t size)
 {
 	const struct ref_segment *best = NULL;
 
 	for (uint32_t i = 0; i < file->nsegments; i++) {
 		const struct ref_segment *s = &file->segments[i];
 
-		if (ref_loads(s) && s->vaddr <= vaddr && (best == NULL || s->vaddr >= best->vaddr))
+		if (ref_loads(s) && s->vaddr <= vaddr && size <= s->memsz && vaddr - s->vaddr <= s->memsz - size &&
+			(best == NULL || s->vaddr >= best->vaddr))
 			best = s;
 	}
 	return best == NULL ? UINT64_MAX : best->offset + (vaddr - best->vaddr);
@@ -126,9 +127,9 @@ static inline uint64_t ref_tls_offset(const struct ref_file *file)
 static inline uint64_t ref_symbol(const struct ref_reloc *r, uint32_t index, bool *resolver)
 {
 	uint64_t size = r->file->wide ? sizeof(Elf64_Sym) : sizeof(Elf32_Sym);
-	uint64_t at = ref_offset(r->file, r->tag[DT_SYMTAB]) + index * size;
+	uint64_t at = ref_offset(r->file, r->tag[DT_SYMTAB], 1) + index * size;
 	uint64_t shndx = REF_FIELD(r->file, at, Sym, st_shndx), value = REF_FIELD(r->file, at, Sym, st_value);
-	uint64_t name = ref_offset(r->file, r->tag[DT_STRTAB]) + REF_FIELD(r->file, at, Sym, st_name);
+	uint64_t name = ref_offset(r->file, r->tag[DT_STRTAB], r->tag[DT_STRSZ]) + REF_FIELD(r->file, at, Sym, st_name);
 	uint64_t type = REF_FIELD(r->file, at, Sym, st_info) & 15;
 	bool known;
 
@@ -173,9 +174,9 @@ static inline void ref_apply(const struct ref_reloc *r, uint64_t at, bool rela)
 	ref_store(r, where, width, value);
 }
 
-static inline void ref_apply_table(const struct ref_reloc *r, uint64_t vaddr, uint64_t size, bool rela)
+static inline void ref_apply_table(const struct ref_reloc *r, uint64_t at, uint64_t size, bool rela)
 {
-	uint64_t word = r->file->wide ? 8 : 4, entry = word * (rela ? 3 : 2), at = ref_offset(r->file, vaddr);
+	uint64_t word = r->file->wide ? 8 : 4, entry = word * (rela ? 3 : 2);
 
 	for (uint64_t i = 0; size <= r->file->size && i + entry <= size; i += entry)
 		ref_apply(r, at + i, rela);
@@ -184,7 +185,7 @@ static inline void ref_apply_table(const struct ref_reloc *r, uint64_t vaddr, ui
 static inline void ref_apply_relr(const struct ref_reloc *r)
 {
 	unsigned word = r->file->wide ? 8 : 4;
-	uint64_t at = ref_offset(r->file, r->tag[DT_RELR]), where = 0;
+	uint64_t at = ref_offset(r->file, r->tag[DT_RELR], r->tag[DT_RELRSZ]), where = 0;
 
 	for (uint64_t i = 0; r->tag[DT_RELRSZ] <= r->file->size && i < r->tag[DT_RELRSZ]; i += word) {
 		uint64_t value = ref_get(r->file, at + i, word);
@@ -220,9 +221,9 @@ static inline void ref_read_tags(struct ref_reloc *r)
 }
 
 /* A table at whose end DT_JMPREL's entries lie leaves those to it. */
-static inline uint64_t ref_own_size(const struct ref_reloc *r, uint64_t vaddr, uint64_t size, bool rela)
+static inline uint64_t ref_own_size(const struct ref_reloc *r, uint64_t begin, uint64_t size, bool rela)
 {
-	uint64_t begin = ref_offset(r->file, vaddr), jumps = r->tag[DT_PLTRELSZ], at = ref_offset(r->file, r->tag[DT_JMPREL]);
+	uint64_t jumps = r->tag[DT_PLTRELSZ], at = ref_offset(r->file, r->tag[DT_JMPREL], jumps);
 	bool same = jumps != 0 && (r->tag[DT_PLTREL] == DT_RELA) == rela;
 
 	return same && size >= jumps && at >= begin && at - begin == size - jumps ? size - jumps : size;
@@ -231,14 +232,18 @@ static inline uint64_t ref_own_size(const struct ref_reloc *r, uint64_t vaddr, u
 static inline void ref_relocate(struct ref_memory *m, struct ref_file *file, uint64_t bias)
 {
 	struct ref_reloc r = {.file = file, .m = m, .bias = bias};
+	uint64_t rel, rela, jmprel;
 
 	ref_read_tags(&r);
+	rel = ref_offset(file, r.tag[DT_REL], r.tag[DT_RELSZ]);
+	rela = ref_offset(file, r.tag[DT_RELA], r.tag[DT_RELASZ]);
+	jmprel = ref_offset(file, r.tag[DT_JMPREL], r.tag[DT_PLTRELSZ]);
 	ref_apply_relr(&r);
 	for (int pass = 0; pass < 2; pass++) {
 		r.second = pass == 1;
-		ref_apply_table(&r, r.tag[DT_REL], ref_own_size(&r, r.tag[DT_REL], r.tag[DT_RELSZ], false), false);
-		ref_apply_table(&r, r.tag[DT_RELA], ref_own_size(&r, r.tag[DT_RELA], r.tag[DT_RELASZ], true), true);
-		ref_apply_table(&r, r.tag[DT_JMPREL], r.tag[DT_PLTRELSZ], r.tag[DT_PLTREL] == DT_RELA);
+		ref_apply_table(&r, rel, ref_own_size(&r, rel, r.tag[DT_RELSZ], false), false);
+		ref_apply_table(&r, rela, ref_own_size(&r, rela, r.tag[DT_RELASZ], true), true);
+		ref_apply_table(&r, jmprel, r.tag[DT_PLTRELSZ], r.tag[DT_PLTREL] == DT_RELA);
 	}
 }
 

@@ -59,17 +59,13 @@ static const char *asked_for(const char *path, const struct lode_exec_error *why
 /* "a Linux kernel...": what a file without ELF's mark is. False: nothing is known of it. */
 static bool name_kind(char *words, size_t size, const char *path, const struct lode_exec_error *why)
 {
-	struct file file;
-	struct kind kind = {.id = KIND_UNKNOWN};
+	struct kind kind;
 
-	if (why->diag.rule != LODE_RULE_HEADER_MAGIC || strncmp(path, "/dev/fd/", 8) == 0)
+	if (strncmp(path, "/dev/fd/", 8) == 0 || !kind_of_refused(&kind, path, why->diag.rule))
 		return false;
-	if (file_open(&file, path, INPUT_RAW) != 0 && file.input.error[0] == '\0')
-		kind = kind_of_bytes(&file.input.source);
-	file_close(&file);
-	snprintf(words, size, "%s%s%s", kind.article ? kind.article : "", kind.words,
+	snprintf(words, size, "%s%s%s", kind.article, kind.words,
 		kind.id == KIND_BZIMAGE || kind.id == KIND_FLAT ? "; `lode boot` starts kernels" : "");
-	return kind.id != KIND_UNKNOWN;
+	return true;
 }
 
 /* One line: file, what failed, at which step, and why in more detail if that is known. */

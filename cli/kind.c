@@ -287,3 +287,24 @@ struct kind kind_of_image(const struct lode_image *image, const char *peeled)
 	}
 	return result;
 }
+
+struct kind kind_of_file(const char *path)
+{
+	struct kind result = kind(KIND_UNKNOWN, "", "data of unknown kind");
+	struct file file;
+
+	if (file_open(&file, path, INPUT_RAW) == 0)
+		result = kind_of_image(&file.image, file.input.peeled);
+	else if (file.input.error[0] == '\0')
+		result = kind_of_bytes(&file.input.source);
+	file_close(&file);
+	return result;
+}
+
+bool kind_of_refused(struct kind *result, const char *path, enum lode_rule rule)
+{
+	if (rule != LODE_RULE_HEADER_MAGIC && rule != LODE_RULE_HEADER_TRUNCATED)
+		return false;
+	*result = kind_of_file(path);
+	return result->id != KIND_UNKNOWN;
+}

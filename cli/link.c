@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* `lode link OBJ|ARCHIVE... -- ARGS`: links object files into this process and runs their main. */
 #include "cli.h"
+#include "kind.h"
 #include "link_library.h"
 #include <dlfcn.h>
 #include <errno.h>
 #include <lode/live.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 extern char **environ;
 
@@ -24,7 +26,7 @@ static const struct option options[] = {
 
 static const struct command command = {
 	.name = "link",
-	.synopsis = "[OPTIONS] OBJECT|ARCHIVE... [-- ARGS]",
+	.synopsis = "[OPTIONS] OBJECT|ARCHIVE|LIBRARY... [-- ARGS]",
 	.options = options,
 	.noptions = sizeof options / sizeof *options,
 	.summary = "Links object files in memory and runs their main, without writing a program.",
@@ -181,19 +183,46 @@ static int add_archive(void *host, const char *path)
 	return add_file(job, kept);
 }
 
-static int add_files(struct job *job, char **names, int count)
+/* A library or a linker script is what -l makes of it; what is neither of them nor known is left to the linker. */
+static int add_operand(struct job *job, const char *name)
 {
-	for (int i = 0; i < count; i++)
-		if (add_file(job, names[i]) != 0)
+	struct kind kind = kind_of_file(name);
+
+	switch (kind.id) {
+	case KIND_UNKNOWN:
+	case KIND_OBJECT:
+	case KIND_MODULE:
+	case KIND_ARCHIVE: return add_file(job, name);
+	case KIND_LIBRARY:
+	case KIND_INTERPRETER: return library_load_file(&job->libraries, name);
+	default: break;
+	}
+	if (kind.id == KIND_TEXT && library_is_script(name))
+		return library_load_file(&job->libraries, name);
+	complain(name, "%s%s: objects, archives and libraries are linked%s", kind.article, kind.words,
+		kind.id == KIND_TEXT ? "; cc -c makes an object of a source" : "");
+	return -1;
+}
+
+static int add_operands(struct job *job, char **names, int count)
+{
+	struct stat st;
+
+	for (int i = 0; i < count; i++) {
+		if (stat(names[i], &st) != 0) {
+			complain(names[i], "%s%s", strerror(errno), errno == ENOENT && i > 0
+				? "; arguments of the program stand behind --" : "");
 			return -1;
+		}
+		if ((S_ISREG(st.st_mode) ? add_operand : add_file)(job, names[i]) != 0)
+			return -1;
+	}
 	return 0;
 }
 
 /* -l may stand before the -L that it needs. */
 static int add_libraries(struct job *job)
 {
-	job->libraries.archive = add_archive;
-	job->libraries.host = job;
 	for (int i = 0; i < job->nnames; i++)
 		if (library_load(&job->libraries, job->names[i]) != 0)
 			return -1;
@@ -229,7 +258,7 @@ int link_words(char **words)
 	while (words[count])
 		count++;
 	lode_live_begin(&of_words.live, &(struct lode_live_options){.entry = of_words.entry});
-	return add_files(&of_words, words, 1) == 0 ? link_and_run(&of_words, count, words) : EXIT_FAILED;
+	return add_file(&of_words, words[0]) == 0 ? link_and_run(&of_words, count, words) : EXIT_FAILED;
 }
 
 /* 0, or the status of misuse. */
@@ -273,7 +302,9 @@ int cmd_link(int argc, char **argv)
 	if (walk.noperands == 0)
 		return misuse(&command, "an object or archive is missing");
 	lode_live_begin(&job.live, &(struct lode_live_options){.entry = job.entry, .gdb = job.gdb, .perf = job.perf});
-	if (add_files(&job, walk.operands, walk.noperands) != 0 || add_libraries(&job) != 0)
+	job.libraries.archive = add_archive;
+	job.libraries.host = &job;
+	if (add_operands(&job, walk.operands, walk.noperands) != 0 || add_libraries(&job) != 0)
 		return EXIT_FAILED;
 	return run_with(&job, walk.operands[0], argc - own, argv + own);
 }

@@ -5,6 +5,7 @@
 #include "cli.h"
 #include <ctype.h>
 #include <dlfcn.h>
+#include <glob.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,9 @@ enum { SCRIPT_SIZE = 4096, SCRIPTS = 64, WAITING = 1024 };
 static const char *const system_directories[] = {
 	"/usr/local/lib/x86_64-linux-gnu", "/usr/local/lib", "/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu", "/lib64",
 	"/usr/lib64", "/lib", "/usr/lib"};
+
+/* What belongs to a compiler: libgcc, libstdc++.so, libgomp.so, libgfortran.so. */
+static const char compiler_directories[] = "/usr/lib{,64}/gcc/x86_64-{linux-gnu,redhat-linux,pc-linux-gnu,suse-linux}/*";
 
 /* Names of libraries and paths of files, the next one last. */
 struct waiting {
@@ -46,7 +50,7 @@ static int take_script(struct waiting *waiting, char *text)
 	for (; word && status == 0; word = strtok_r(NULL, gaps, &rest)) {
 		if (strncmp(word, "-l", 2) == 0)
 			status = wait_for(waiting, word + 2);
-		else if ((word[0] == '/' && word[1] != '*') || strncmp(word, "lib", 3) == 0)
+		else if (word[0] == '/' || strncmp(word, "lib", 3) == 0)
 			status = wait_for(waiting, word);
 	}
 	for (int i = first, j = waiting->count - 1; i < j; i++, j--) {
@@ -58,7 +62,33 @@ static int take_script(struct waiting *waiting, char *text)
 	return status;
 }
 
-/* The file's text if it is one of a script. */
+static void blank_comments(char *text)
+{
+	for (char *begin = text; (begin = strstr(begin, "/*"));) {
+		char *end = strstr(begin + 2, "*/");
+		size_t length = end ? (size_t)(end + 2 - begin) : strlen(begin);
+
+		memset(begin, ' ', length);
+		begin += length;
+	}
+}
+
+/* Its first word is a command of such a script. */
+static bool begins_script(const char *text)
+{
+	static const char *const commands[] = {"GROUP", "INPUT", "OUTPUT_FORMAT", "SEARCH_DIR"};
+
+	text += strspn(text, " \t\r\n");
+	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+		size_t length = strlen(commands[i]);
+
+		if (strncmp(text, commands[i], length) == 0 && strchr(" \t(", text[length]))
+			return strstr(text, "GROUP") || strstr(text, "INPUT");
+	}
+	return false;
+}
+
+/* The file's text without comments if it is one of a script. */
 static bool read_script(char *text, const char *path)
 {
 	FILE *file = fopen(path, "re");
@@ -67,7 +97,10 @@ static bool read_script(char *text, const char *path)
 	if (file)
 		fclose(file);
 	text[n] = '\0';
-	return strlen(text) == n && (strstr(text, "GROUP") || strstr(text, "INPUT"));
+	if (strlen(text) != n)
+		return false;
+	blank_comments(text);
+	return begins_script(text);
 }
 
 static int load_file(struct libraries *libraries, struct waiting *waiting, const char *path)
@@ -97,6 +130,26 @@ static bool find(char *path, const char *directory, const char *name)
 	return access(path, R_OK) == 0;
 }
 
+static int by_version(const void *a, const void *b)
+{
+	return strverscmp(*(char *const *)b, *(char *const *)a);
+}
+
+/* In the folder of the newest compiler that has it. */
+static bool find_of_compiler(char *path, const char *name)
+{
+	glob_t folders;
+	bool found = false;
+
+	if (glob(compiler_directories, GLOB_BRACE | GLOB_NOSORT, NULL, &folders) != 0)
+		return false;
+	qsort(folders.gl_pathv, folders.gl_pathc, sizeof *folders.gl_pathv, by_version);
+	for (size_t i = 0; i < folders.gl_pathc && !found; i++)
+		found = find(path, folders.gl_pathv[i], name);
+	globfree(&folders);
+	return found;
+}
+
 static int load(struct libraries *libraries, struct waiting *waiting, const char *name)
 {
 	char path[PATH_MAX];
@@ -110,6 +163,8 @@ static int load(struct libraries *libraries, struct waiting *waiting, const char
 	// cppcheck-suppress leakNoVarFunctionCall
 	if (strchr(name, '.') && dlopen(name, RTLD_NOW | RTLD_GLOBAL))
 		return 0;
+	if (find_of_compiler(path, name))
+		return load_file(libraries, waiting, path);
 	for (size_t i = 0; i < sizeof system_directories / sizeof *system_directories; i++)
 		if (find(path, system_directories[i], name))
 			return load_file(libraries, waiting, path);
@@ -121,17 +176,38 @@ static int load(struct libraries *libraries, struct waiting *waiting, const char
 	return -1;
 }
 
-int library_load(struct libraries *libraries, const char *name)
+static int load_waiting(struct libraries *libraries, struct waiting *waiting, int status)
 {
-	struct waiting waiting = {.count = 0};
-	int status = wait_for(&waiting, name);
-
-	while (waiting.count > 0) {
-		char *word = waiting.words[--waiting.count];
+	while (waiting->count > 0) {
+		char *word = waiting->words[--waiting->count];
 
 		if (status == 0)
-			status = load(libraries, &waiting, word);
+			status = load(libraries, waiting, word);
 		free(word);
 	}
 	return status;
+}
+
+int library_load(struct libraries *libraries, const char *name)
+{
+	struct waiting waiting = {.count = 0};
+
+	return load_waiting(libraries, &waiting, wait_for(&waiting, name));
+}
+
+int library_load_file(struct libraries *libraries, const char *path)
+{
+	struct waiting waiting = {.count = 0};
+	char here[PATH_MAX];
+
+	/* A name without a slash is searched by the dynamic linker. */
+	snprintf(here, sizeof here, "%s%s", strchr(path, '/') ? "" : "./", path);
+	return load_waiting(libraries, &waiting, load_file(libraries, &waiting, here));
+}
+
+bool library_is_script(const char *path)
+{
+	char text[SCRIPT_SIZE];
+
+	return read_script(text, path);
 }

@@ -2,6 +2,8 @@
 /* What came of a replacement, and what there are of them -> lines; what is in the way -> one line on stderr. */
 #include "swap.h"
 #include "cli.h"
+#include "kind.h"
+#include <limits.h>
 #include <string.h>
 #include <time.h>
 
@@ -57,6 +59,19 @@ static void explain_trouble(const struct lode_process *process)
 	}
 }
 
+/* False: it is an ELF file. */
+static bool explain_kind(const struct lode_link_text *file, const struct lode_diag *why)
+{
+	char path[PATH_MAX];
+	struct kind kind;
+
+	snprintf(path, sizeof path, "%.*s", (int)file->size, file->at);
+	if (!kind_of_refused(&kind, path, why->rule))
+		return false;
+	complain(path, "%s%s: objects take the place of others [%s]", kind.article, kind.words, lode_rule_name(why->rule));
+	return true;
+}
+
 /* lode: FILE: symbol X, section Y: DIAGNOSIS */
 void swap_explain(const struct lode_process *process, const struct lode_diag *why)
 {
@@ -69,6 +84,8 @@ void swap_explain(const struct lode_process *process, const struct lode_diag *wh
 		explain_trouble(process);
 		return;
 	}
+	if (blame->file.size > 0 && explain_kind(&blame->file, why))
+		return;
 	if (blame->file.size > 0)
 		put_named("lode: ", &blame->file);
 	else if (why->rule == LODE_RULE_SWAP_FILE)

@@ -138,6 +138,35 @@ def libraries(folder):
     sine = write(folder, "sine.c", "#include <math.h>\n#include <stdio.h>\nint main(int c, char **v) { (void)v; printf(\"%.3f\\n\", sin(c)); return 0; }\n")
     got = run(LODE, "link", "-lm", sine)
     case("libm's linker script", got != (0, "0.841\n", "") and got)
+    for name in ("stdc++", "gomp", "gcc_s", "gfortran"):
+        if run("cc", "-print-file-name=lib%s.so" % name)[1].strip() == "lib%s.so" % name:
+            skip("-l" + name, "not on this machine")
+            continue
+        got = run(LODE, "link", "-l" + name, sine)
+        case("-l%s, of the compiler" % name, got != (0, "0.841\n", "") and got)
+    operands(folder, at, main)
+
+
+def operands(folder, at, main):
+    """Libraries and linker scripts without -l; what is no object is named."""
+    static = os.path.join(folder, "static.a")
+    with open(static, "w", encoding="ascii") as file:
+        file.write("/* GNU ld script\n   of a library for libraries */\nOUTPUT_FORMAT(elf64-x86-64)\nGROUP ( %s/libone.a )\n" % at)
+    for name, want in {static: 41, os.path.join(at, "libscript.so"): 42, os.path.join(at, "libtwo.so"): 42}.items():
+        got = run(LODE, "link", main, name)
+        case(os.path.basename(name) + " as it is", got != (want, "", "") and got)
+    got = run(LODE, "link", main, "libtwo.so", cwd=at)
+    case("a library of this folder", got != (42, "", "") and got)
+    source = write(folder, "source.c", "/* INPUT */ int GROUP(void) { return 1; }\n")[:-2] + ".c"
+    empty = os.path.join(folder, "empty.o")
+    open(empty, "w", encoding="ascii").close()
+    for name, want in {source: "text: objects, archives and libraries are linked; cc -c", empty: "an empty file: ", "/bin/true": "a position-independent program"}.items():
+        got = run(LODE, "link", main, name)
+        case("no object: " + name, got[0] != 1 and got, not got[2].startswith("lode: %s: %s" % (name, want)) and got, len(got[2].splitlines()) != 1 and got)
+    got = run(LODE, "link", main, "a", "b", cwd=folder)
+    case("arguments without --", got[0] != 1 and got, got[2] != "lode: a: No such file or directory; arguments of the program stand behind --\n" and got)
+    got = run(LODE, "index", source)
+    case("index of a source", got[0] != 1 and got, got[2] != "lode: %s: text: programs have an index [header-magic]\n" % source and got)
 
 
 def sym64(source, target):

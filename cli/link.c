@@ -3,6 +3,7 @@
 #include "cli.h"
 #include "kind.h"
 #include "link_library.h"
+#include "undefined.h"
 #include <dlfcn.h>
 #include <errno.h>
 #include <lode/live.h>
@@ -68,12 +69,25 @@ static void put_named(const char *before, const struct lode_link_text *text)
 	put(stderr, text);
 }
 
+static void explain_undefined(const struct lode_link *link)
+{
+	struct lode_link_undefined all[UNDEFINED_MOST], one = {.symbol_ = NULL};
+
+	for (uint32_t i = 0; i < UNDEFINED_MOST && lode_link_next_undefined(&one, link); i++)
+		all[i] = one;
+	put_undefined(all, link->nundefined);
+}
+
 /* lode: FILE(MEMBER): symbol X, section Y: DIAGNOSIS */
 static void explain(const struct job *job, const struct lode_diag *why)
 {
 	const struct lode_link_blame *blame = &job->live.link.blame;
 	char line[1024];
 
+	if (why->rule == LODE_RULE_LINK_UNDEFINED) {
+		explain_undefined(&job->live.link);
+		return;
+	}
 	fputs("lode: ", stderr);
 	if (blame->file.size > 0) {
 		put_input(&blame->file, &blame->member);
@@ -93,9 +107,6 @@ static void explain(const struct job *job, const struct lode_diag *why)
 	}
 	lode_diag_format(line, sizeof line, why);
 	fprintf(stderr, "%s\n", line);
-	if (job->live.link.nundefined > 1)
-		fprintf(stderr, "lode: and %u more undefined symbol%s\n", job->live.link.nundefined - 1,
-			job->live.link.nundefined > 2 ? "s" : "");
 }
 
 static void print_map(const struct job *job)

@@ -3,9 +3,12 @@
 #include "swap.h"
 #include "cli.h"
 #include "kind.h"
+#include "undefined.h"
 #include <limits.h>
 #include <string.h>
 #include <time.h>
+
+_Static_assert((int)UNDEFINED_MOST <= (int)LODE_PROCESS_UNDEFINED, "the process keeps as many as are listed");
 
 static void put(FILE *stream, const struct lode_link_text *text)
 {
@@ -84,6 +87,10 @@ void swap_explain(const struct lode_process *process, const struct lode_diag *wh
 		explain_trouble(process);
 		return;
 	}
+	if (why->rule == LODE_RULE_LINK_UNDEFINED) {
+		put_undefined(process->undefined, process->nundefined);
+		return;
+	}
 	if (blame->file.size > 0 && explain_kind(&blame->file, why))
 		return;
 	if (blame->file.size > 0)
@@ -98,8 +105,6 @@ void swap_explain(const struct lode_process *process, const struct lode_diag *wh
 	put_named(symbol->size > 0 ? ", section " : ": section ", &blame->section);
 	lode_diag_format(line, sizeof line, why);
 	fprintf(stderr, ": %s\n", line);
-	if (process->nundefined > 1)
-		fprintf(stderr, "lode: and %u more undefined symbols\n", process->nundefined - 1);
 }
 
 static void put_names(const struct lode_process_version *version)

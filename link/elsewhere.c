@@ -125,6 +125,11 @@ static bool is_replaced(const struct lode_link_symbol *symbol)
 	return TEXT_IS(&name, "__tls_get_addr");
 }
 
+static bool is_missing(const struct lode_link_symbol *symbol)
+{
+	return is_open(symbol) && (symbol->flags_ & FLAG_STRONG) && !is_replaced(symbol);
+}
+
 /* What is still open now: weak symbols are absent, of the others the first one is named. */
 static int close_all(struct lode_link *link, struct lode_diag *why)
 {
@@ -133,7 +138,7 @@ static int close_all(struct lode_link *link, struct lode_diag *why)
 	for (struct lode_link_symbol *symbol = link->symbols_; symbol; symbol = symbol->all_) {
 		if (!is_open(symbol))
 			continue;
-		if ((symbol->flags_ & FLAG_STRONG) && !is_replaced(symbol)) {
+		if (is_missing(symbol)) {
 			link->nundefined++;
 			first = first ? first : symbol;
 			continue;
@@ -187,4 +192,22 @@ int lode_link_settle_(struct lode_link *link, struct lode_diag *why)
 	if (status == LODE_OK)
 		status = close_all(link, why);
 	return status;
+}
+
+bool lode_link_next_undefined(struct lode_link_undefined *undefined, const struct lode_link *link)
+{
+	const struct lode_link_symbol *symbol = undefined->symbol_ ? undefined->symbol_->all_ : link->symbols_;
+
+	if (link->nundefined == 0)
+		return false;
+	while (symbol && !is_missing(symbol))
+		symbol = symbol->all_;
+	if (!symbol)
+		return false;
+	*undefined = (struct lode_link_undefined){.name = {symbol->name, symbol->length}, .symbol_ = symbol};
+	if (symbol->unit) {
+		undefined->file = symbol->unit->file;
+		undefined->member = symbol->unit->member;
+	}
+	return true;
 }

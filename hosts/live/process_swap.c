@@ -9,6 +9,18 @@
 
 enum { TRIES = 4 };
 
+/* Names outlive the link: they are the objects'. */
+static void note_undefined(struct lode_process *process, const struct lode_link *link)
+{
+	struct lode_link_undefined undefined = {.symbol_ = NULL};
+
+	process->nundefined = link->nundefined;
+	for (uint32_t i = 0; i < LODE_PROCESS_UNDEFINED && lode_link_next_undefined(&undefined, link); i++) {
+		process->undefined[i] = undefined;
+		process->undefined[i].symbol_ = NULL;
+	}
+}
+
 static int prepare(struct lode_process *process, struct lode_process_version *version, const struct process_objects *objects,
 	struct lode_diag *why)
 {
@@ -29,7 +41,7 @@ static int prepare(struct lode_process *process, struct lode_process_version *ve
 	process->times.prepare = lode_process_now_() - begun;
 	process->account = version->swap.account;
 	process->blame = version->link.blame;
-	process->nundefined = version->link.nundefined;
+	note_undefined(process, &version->link);
 	return status;
 }
 

@@ -196,7 +196,7 @@ enum { LODE_LINK_CLASSES_ = 20 };
 struct lode_link {
 	struct lode_link_blame blame; /* after a failure */
 	uint32_t nunits;              /* objects that take part */
-	uint32_t nundefined;          /* after link-undefined: how many there are */
+	uint32_t nundefined;          /* after link-undefined: how many there are; see lode_link_next_undefined */
 	uint64_t nrelocations;
 	size_t memory_used;           /* of the work space; after room-link: what is needed at least */
 
@@ -307,6 +307,17 @@ struct lode_link_piece {
 };
 /** Walk over all loaded sections in the order of their addresses within each class: begin with a zeroed @piece. False: no more. */
 bool lode_link_next_piece(struct lode_link_piece *piece, const struct lode_link *link);
+
+/** A symbol that was found nowhere, and the first object that names it. */
+struct lode_link_undefined {
+	struct lode_link_text name, file, member;
+	const struct lode_link_symbol *symbol_;
+};
+/**
+ * Walk over the symbols that made lode_link_resolve fail by link-undefined, in the order in which they were named: begin with a
+ * zeroed @undefined. False: no more.
+ */
+bool lode_link_next_undefined(struct lode_link_undefined *undefined, const struct lode_link *link);
 
 /** An object that takes part. */
 struct lode_link_object {

@@ -68,6 +68,8 @@ enum lode_process_state {
 	LODE_PROCESS_TAKEN_BACK,  /* the code stays: a thread or a pointer may be there */
 };
 
+enum { LODE_PROCESS_UNDEFINED = 10 };
+
 #define LODE_PROCESS_NEW_ UINT64_MAX
 
 /** A replacement. */
@@ -125,6 +127,7 @@ struct lode_process {
 	const char *file;                  /* that LODE_PROCESS_OBJECT, or a refusal by swap-file, is about */
 	struct lode_link_blame blame;      /* after a refusal by the linker */
 	uint32_t nundefined;
+	struct lode_link_undefined undefined[LODE_PROCESS_UNDEFINED]; /* the first of them */
 	struct lode_swap_account account;  /* of the last replacement, done or refused */
 	struct lode_process_times times;
 	uint32_t nthreads;                 /* that were stopped last */

@@ -109,7 +109,13 @@ def kinds(folder):
     case("two definitions", got[0] != 1 and got, "link-twice" not in got[2] and got[2], "defined in" not in got[2] and got[2])
     wants = write(folder, "wants.c", "extern int d(void);\nint main(void) { return d(); }\n")
     got = run(LODE, "link", wants, os.path.join(folder, "plain.a"))
-    case("undefined in a member", got[0] != 1 and got, "plain.a(d.o): symbol nobody_defines_this" not in got[2] and got[2])
+    case("undefined in a member", got[0] != 1 and got, got[2] != "lode: undefined: nobody_defines_this (used in %s(d.o)) [link-undefined]\n" % os.path.join(folder, "plain.a") and got[2])
+    names = ["absent_%d" % i for i in range(13)]
+    many = write(folder, "many.c", "".join("int %s(void);\n" % n for n in names) + "int main(void) { return %s; }\n" % " + ".join(n + "()" for n in names))
+    got = run(LODE, "link", many)
+    lines = ["lode: undefined: %s (used in %s) [link-undefined]" % (n, many) for n in names[:10]] + ["lode: and 3 more undefined symbols"]
+    case("many undefined", got[0] != 1 and got, sorted(got[2].splitlines()) != sorted(lines) and got[2])
+    case("undefined by run", run(LODE, "run", many) != got and got)
 
 
 def libraries(folder):

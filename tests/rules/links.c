@@ -329,12 +329,18 @@ void rule_LINK_TWICE(struct bad *b)
 
 void rule_LINK_UNDEFINED(struct bad *b)
 {
+	struct lode_link_undefined undefined = {.symbol_ = NULL};
+
 	begin();
 	object_symbol(&object, "nobody", OBJECT_INFO(1, 0), 0, 0);
 	object_end(&object);
 	bad_want(b, LODE_FIELD_SYM_NAME, 1, 1, object_symbol_at(&object, 1));
 	link_bytes(b, object.bytes, object.size);
 	CHECK_EQ(module.nundefined, 1);
+	CHECK(lode_link_next_undefined(&undefined, &module));
+	CHECK(undefined.name.size == 6 && memcmp(undefined.name.at, "nobody", 6) == 0 && undefined.member.size == 0);
+	CHECK(undefined.file.at == module.blame.file.at && undefined.file.size == module.blame.file.size);
+	CHECK(!lode_link_next_undefined(&undefined, &module));
 	CHECK(module.blame.symbol.size == 6 && memcmp(module.blame.symbol.at, "nobody", 6) == 0);
 }
 

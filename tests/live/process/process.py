@@ -379,7 +379,7 @@ def refusals(folder):
         with open(os.path.join(folder, "text.o"), "w", encoding="ascii") as file:
             file.write("int f(void);\n")
         for arguments, words in ((["text.o"], r"text\.o: text: objects take the place of others \[header-"), (["none.o"], "none.o: No such file"), (["clock.a"], "is an archive"), (["target"], "target: No such"),
-                                 (["wide.o"], r"symbol total: .*swap-size"), (["lost.o"], r"no_such_function.*link-undefined"),
+                                 (["wide.o"], r"symbol total: .*swap-size"), (["lost.o"], r"^lode: undefined: no_such_function \(used in \S*lost\.o\) \[link-undefined\]$"),
                                  (["target.c"], "target.c: No such"), (["static"], r"link-|header-"), (["/dev/null"], "/dev/null")):
             case("refused: " + arguments[0], target.lode(*arguments) != 1 or not re.search(words, target.said) or target.said.count("\n") != 1)
         case("a variable of a replacement", replaced(target, target.lode("int.o"), 10) or "5 variables kept, 1 new" not in target.said)

@@ -4,6 +4,7 @@
 #include "boot_options.h"
 #include "boot_print.h"
 #include "boot_verdict.h"
+#include "kind.h"
 #include "png.h"
 
 #include <string.h>
@@ -169,11 +170,32 @@ static void memory_text(char buf[160], const struct lode_vmm_request *request, c
 		snprintf(buf, 160, "; it ends behind the end of memory, the machine has %llu MiB: -m gives it more", has);
 }
 
+/* What speaks no boot protocol is named, and who starts it. False: nothing is known of it. */
+static bool report_kind(const char *name)
+{
+	const struct kind kind = kind_of_file(name);
+	bool object = kind.id == KIND_OBJECT || kind.id == KIND_ARCHIVE;
+
+	switch (kind.id) {
+	case KIND_UNKNOWN:
+	case KIND_PACKED:
+	case KIND_FLAT:
+	case KIND_BZIMAGE:
+	case KIND_KERNEL: return false;
+	default: break;
+	}
+	complain(name, "%s%s: it speaks no boot protocol; %s [%s]", kind.article, kind.words, object ? "`lode link` runs objects" :
+		"`lode exec` starts programs, and --protocol says what a kernel does not", lode_rule_name(LODE_RULE_START_NONE));
+	return true;
+}
+
 static void report(const struct lode_vmm_request *request, const struct lode_vmm_error *why)
 {
 	const char *file = why->file ? why->file : request->kernel.path;
 	char text[TEXT_MOST], memory[160];
 
+	if (why->diag.rule == LODE_RULE_START_NONE && report_kind(file))
+		return;
 	diag_text(text, &why->diag, false);
 	memory_text(memory, request, &why->diag);
 	if (why->diag.rule != LODE_RULE_NONE)

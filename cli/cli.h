@@ -73,6 +73,7 @@ struct options {
 	int next;
 	const char *letters; /* rest of a cluster like -ab */
 	const char *value;   /* value of the option just returned */
+	const char *hint;    /* behind "unknown option", or NULL */
 	char **operands;     /* complete once options_next returned OPTIONS_END */
 	int noperands;
 	int status;          /* exit status to leave with after OPTIONS_EXIT */

@@ -21,7 +21,7 @@ static const struct option option_table[] = {
 	{OPT_ENV, 'e', "env", "KEY=VALUE", "set a variable of its environment (repeatable)"},
 	{OPT_CLEAR_ENV, 0, "clear-env", NULL, "start from an empty environment"},
 	{OPT_CWD, 'C', "cwd", "DIR", "change to DIR first"},
-	{OPT_FD, 0, "fd", "N", "the program is open as descriptor N; all operands are ARGS"},
+	{OPT_FD, 0, "fd", "N", "the program is open as descriptor N; all operands are ARGS,\nbehind -- those that begin with -"},
 	{OPT_STACK_SIZE, 0, "stack-size", "SIZE", "soft limit of the stack (RLIMIT_STACK), e.g. 64M"},
 	{OPT_NO_ASLR, 0, "no-aslr", NULL, "fixed addresses for the program and its heap"},
 	{OPT_OWN_EXE, 0, "own-exe", NULL,
@@ -37,7 +37,7 @@ static const struct command command = {
 	.name = "exec",
 	.synopsis = "[OPTIONS] PROG [ARGS]\n"
 		"       lode exec [OPTIONS] - [ARGS] <PROG\n"
-		"       lode exec [OPTIONS] --fd=N [ARGS]",
+		"       lode exec [OPTIONS] --fd=N [--] [ARGS]",
 	.summary = "Replace this process by a program, without execve.\n"
 		"PROG is searched in PATH; - is standard input, also a pipe.",
 	.options = option_table,
@@ -56,16 +56,38 @@ static const char *asked_for(const char *path, const struct lode_exec_error *why
 	return !itself && (why->step == LODE_EXEC_STEP_SCRIPT || why->step == LODE_EXEC_STEP_INTERPRETER) ? why->file : NULL;
 }
 
-/* "a Linux kernel...": what a file without ELF's mark is. False: nothing is known of it. */
+static const char *other_verb(enum kind_id id)
+{
+	switch (id) {
+	case KIND_BZIMAGE:
+	case KIND_FLAT: return "; `lode boot` starts kernels";
+	case KIND_OBJECT:
+	case KIND_ARCHIVE: return "; `lode link` runs objects";
+	default: return "";
+	}
+}
+
+/* "a Linux kernel...": what a file is that is no image. False: nothing is known of it. */
 static bool name_kind(char *words, size_t size, const char *path, const struct lode_exec_error *why)
 {
 	struct kind kind;
 
-	if (strncmp(path, "/dev/fd/", 8) == 0 || !kind_of_refused(&kind, path, why->diag.rule))
+	if (strncmp(path, "/dev/fd/", 8) == 0)
 		return false;
-	snprintf(words, size, "%s%s%s", kind.article, kind.words,
-		kind.id == KIND_BZIMAGE || kind.id == KIND_FLAT ? "; `lode boot` starts kernels" : "");
+	if (!kind_of_refused(&kind, path, why->diag.rule)) {
+		kind = kind_of_file(path);
+		if (why->error != ENOEXEC || kind.id != KIND_OBJECT)
+			return false;
+	}
+	snprintf(words, size, "%s%s%s", kind.article, kind.words, other_verb(kind.id));
 	return true;
+}
+
+/* Of a set-id program, or one with file capabilities, whose privilege can be done without. */
+static bool wants_privilege(const struct lode_exec_error *why)
+{
+	return why->step == LODE_EXEC_STEP_PRIVILEGE && why->error == EPERM && why->reason &&
+		strncmp(why->reason, "own exe", 7) != 0;
 }
 
 /* One line: file, what failed, at which step, and why in more detail if that is known. */
@@ -75,13 +97,16 @@ static int report(const char *path, const struct lode_exec_error *why)
 	const char *reason = why->reason ? why->reason : "";
 	char place[768], step[LODE_EXEC_FILE_SIZE + 32];
 
-	if (!name_kind(place, sizeof place, other ? other : path, why))
+	if (name_kind(place, sizeof place, other ? other : path, why))
+		reason = "";
+	else
 		lode_diag_format(place, sizeof place, &why->diag);
 	snprintf(step, sizeof step, "%s%s%s", other && why->step == LODE_EXEC_STEP_SCRIPT ? "script interpreter" :
 		lode_exec_step_name(why->step), other ? " " : "", other ? other : "");
-	complain(other || !why->file[0] ? path : why->file, "%s: %s (%s)%s%s%s%s", step,
+	complain(other || !why->file[0] ? path : why->file, "%s: %s (%s)%s%s%s%s%s", step,
 		*symbol ? lode_exec_errno_text(why->error) : strerror(why->error),
-		*symbol ? symbol : "errno", *place ? ": " : "", place, *reason ? ": " : "", reason);
+		*symbol ? symbol : "errno", *place ? ": " : "", place, *reason ? ": " : "", reason,
+		wants_privilege(why) ? "; --no-setid runs it without" : "");
 	return why->error == ENOENT && (other || why->step == LODE_EXEC_STEP_OPEN) ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE;
 }
 
@@ -369,8 +394,11 @@ int cmd_exec(int argc, char **argv)
 		return EXIT_FAILED;
 	}
 	options_begin(&words, &command, argc, argv);
-	while (status == 0 && (option = options_next(&words)) > 0)
+	while (status == 0 && (option = options_next(&words)) > 0) {
 		status = take_option(&wishes, option, (char *)(uintptr_t)words.value);
+		if (wishes.launch.by_fd)
+			words.hint = "; arguments of the program stand behind --";
+	}
 	if (status == 0)
 		status = option == OPTIONS_EXIT ? words.status : run(&wishes, &words);
 	free(wishes.variables);

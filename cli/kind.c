@@ -4,6 +4,7 @@
 #include "input.h"
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { LAST_XEN_NOTE = 20 };
 
@@ -292,7 +293,10 @@ struct kind kind_of_file(const char *path)
 {
 	struct kind result = kind(KIND_UNKNOWN, "", "data of unknown kind");
 	struct file file;
+	struct stat st;
 
+	if (stat(path, &st) != 0 || !S_ISREG(st.st_mode))
+		return result;
 	if (file_open(&file, path, INPUT_RAW) == 0)
 		result = kind_of_image(&file.image, file.input.peeled);
 	else if (file.input.error[0] == '\0')

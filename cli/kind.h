@@ -24,7 +24,7 @@ struct kind {
 struct kind kind_of_bytes(const struct lode_source *source);
 /* Of an opened ELF file. peeled: what was taken off to get at it, as struct input has it. */
 struct kind kind_of_image(const struct lode_image *image, const char *peeled);
-/* Of a file as it lies there, packed or not; KIND_UNKNOWN also of what cannot be read, and of broken ELF files. */
+/* Of a regular file as it lies there, packed or not; KIND_UNKNOWN also of what cannot be read, and of broken ELF files. */
 struct kind kind_of_file(const char *path);
 /* The same of one that was refused by a rule: false if that says more than the kind does. */
 bool kind_of_refused(struct kind *kind, const char *path, enum lode_rule rule);

@@ -225,7 +225,7 @@ static int add_operands(struct job *job, char **names, int count)
 				? "; arguments of the program stand behind --" : "");
 			return -1;
 		}
-		if ((S_ISREG(st.st_mode) ? add_operand : add_file)(job, names[i]) != 0)
+		if (add_operand(job, names[i]) != 0)
 			return -1;
 	}
 	return 0;

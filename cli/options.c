@@ -134,7 +134,8 @@ static int long_option(struct options *options, const char *word)
 	const struct option *option = find_name(options->command, word, length);
 
 	if (!option)
-		return leave(options, misuse(options->command, "unknown option '--%.*s'", (int)length, word));
+		return leave(options, misuse(options->command, "unknown option '--%.*s'%s", (int)length, word,
+			options->hint ? options->hint : ""));
 	if (!option->value && word[length] == '=')
 		return leave(options, misuse(options->command, "option --%s takes no value", option->name));
 	if (word[length] == '=')
@@ -150,7 +151,8 @@ static int short_option(struct options *options)
 	const struct option *option = find_letter(options->command, letter);
 
 	if (!option)
-		return leave(options, misuse(options->command, "unknown option '-%c'", letter));
+		return leave(options, misuse(options->command, "unknown option '-%c'%s", letter,
+			options->hint ? options->hint : ""));
 	if (!option->value)
 		return taken(options, option);
 	if (*options->letters != '\0')

@@ -35,11 +35,13 @@ static const struct command command = {
 	.summary = "Finds out what FILE is and does the right thing with it.",
 	.more = "Programs and scripts take the place of this process, as `lode exec` starts them. Kernels are booted as by\n"
 		"`lode boot`, with ARGS as their command line. Objects and archives are linked in memory, as by `lode link`, and\n"
-		"their main is called. Libraries, kernel modules and cores are recognised and named.",
+		"their main is called. Libraries, kernel modules and cores are recognised and named.\n"
+		"Exit status: the program's own; 126 if the file is nothing that can be run, 127 if it is not found,\n"
+		"1 if it cannot be linked or booted, 2 for misuse.",
 	.in_order = true,
 };
 
-enum job { JOB_NONE, JOB_EXEC, JOB_BOOT, JOB_LINK };
+enum job { JOB_NONE, JOB_MISSING, JOB_EXEC, JOB_BOOT, JOB_LINK };
 
 /* What is to be done with a kind of file, and what is said where nothing can be done. */
 static const struct {
@@ -48,7 +50,7 @@ static const struct {
 } jobs[] = {
 	[KIND_UNKNOWN] = {JOB_NONE, "nothing here knows how to run it"},
 	[KIND_EMPTY] = {JOB_NONE, "there is nothing in it to run"},
-	[KIND_TEXT] = {JOB_NONE, "it may not be executed; chmod +x makes it a script of /bin/sh, or of what its #! names"},
+	[KIND_TEXT] = {JOB_NONE, "it may not be executed, and no #! names who could; sh FILE runs it if it is a script"},
 	[KIND_SCRIPT] = {JOB_EXEC, NULL},
 	[KIND_ARCHIVE] = {JOB_LINK, NO_PATH_OBJECT},
 	[KIND_PE] = {JOB_NONE, "lode runs ELF files"},
@@ -123,7 +125,7 @@ static enum job judge_other(const struct file *file, const char *name, bool verb
 		return JOB_EXEC; /* who says what may not be executed */
 	if (file->input.error[0] != '\0') {
 		complain(file->input.name, "%s", file->input.error);
-		return JOB_NONE;
+		return file->input.errnum == ENOENT ? JOB_MISSING : JOB_NONE;
 	}
 	kind = kind_of_bytes(&file->input.source);
 	if (file->why.rule != LODE_RULE_HEADER_MAGIC && (file->why.rule != LODE_RULE_HEADER_TRUNCATED || kind.id == KIND_UNKNOWN)) {
@@ -139,7 +141,7 @@ static enum job judge_other(const struct file *file, const char *name, bool verb
 	return say(file->input.name, &kind, job, verbose);
 }
 
-/* JOB_NONE: it was named on stderr, as it is of itself if verbose. */
+/* JOB_NONE, JOB_MISSING: it was named on stderr, as it is of itself if verbose. */
 static enum job judge(const char *name, bool verbose)
 {
 	struct file file;
@@ -309,6 +311,7 @@ int cmd_run(int argc, char **argv)
 	case JOB_LINK:
 		open_standard();
 		return link_words(walk.operands);
-	default: return EXIT_FAILED;
+	case JOB_MISSING: return EXIT_NOT_FOUND;
+	default: return EXIT_NOT_EXECUTABLE;
 	}
 }

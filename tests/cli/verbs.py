@@ -142,7 +142,7 @@ def run_programs():
     os.chmod(script, 0o755)
     case("run: script", equal(lode("run", script, "x").out, "script x\n"))
     plain = write("plain-script", b"echo shell $1\n")
-    case("run: text that nobody may execute", equal(lode("run", plain).status, 1), ("text: it may not be executed; chmod +x" in lode("run", plain).err, lode("run", plain).err))
+    case("run: text that nobody may execute", equal(lode("run", plain).status, 126), ("text: it may not be executed, and no #! names" in lode("run", plain).err, lode("run", plain).err))
     os.chmod(plain, 0o755)
     case("run: text that may be executed is a shell's", equal(lode("run", plain, "y").out, "shell y\n"))
     case("run: PATH", equal(lode("run", "echo", "found").out, "found\n"))
@@ -153,7 +153,7 @@ def run_programs():
 
 
 def run_names():
-    """What cannot be run is named in one line, status 1."""
+    """What cannot be run is named in one line, status 126; what cannot be booted or linked, status 1."""
     source = write("object.c", b"int one(void) { return 1; }\n")
     harness.tool("cc", "-c", "-o", path("object.o"), source)
     harness.tool("ar", "rc", path("lib.a"), path("object.o"))
@@ -172,15 +172,15 @@ def run_names():
         os.chmod(file, 0o755) if file.startswith(harness.FOLDER) else None
         result = lode("run", file)
         wanted = "[start-linux" if name == "bzImage" else "no object defines main" if name in ("object", "archive") else words
-        case("run names: " + name, equal(result.status, 1, "status"), (name == "bzImage" or one_line_error(result), result.err), (wanted in result.err, result.err))
+        case("run names: " + name, equal(result.status, 1 if name in ("bzImage", "object", "archive") else 126, "status"), (name == "bzImage" or one_line_error(result), result.err), (wanted in result.err, result.err))
         if name in ("text", "PE", "Mach-O"):
             result = lode("show", file)
             case("show names: " + name, equal(result.status, 1, "status"), (one_line_error(result), result.err), ("not an ELF file, but" in result.err and words in result.err, result.err))
-    for mode, status in ((0o755, 0), (0o644, 1)):
+    for mode, status in ((0o755, 0), (0o644, 126)):
         os.chmod(write("empty", b""), mode)
         result = lode("run", path("empty"))
         case("run: an empty file, mode %o" % mode, equal(result.status, status), equal(result.out, ""), equal(result.err, "" if status == 0 else "lode: %s: empty file: there is nothing in it to run\n" % path("empty")))
-        case("exec: an empty file, mode %o" % mode, equal(lode("exec", path("empty")).status, 0 if status == 0 else 126))
+        case("exec: an empty file, mode %o" % mode, equal(lode("exec", path("empty")).status, status))
     case("show names: empty", "not an ELF file, but an empty file" in lode("show", path("empty")).err)
     for name in ("bzImage", "text", "packed object", "data", "PE", "archive"):
         file, words = things[name]
@@ -188,10 +188,10 @@ def run_names():
             direct = subprocess.run([LODE, "run", "-"], stdin=source, capture_output=True)
         for way, err, code in (("pipe", lode("run", "-", stdin=harness.read(file)[:4000]).err, lode("run", "-", stdin=harness.read(file)[:4000]).status), ("file", direct.stderr.decode(), direct.returncode)):
             want = words.split(" with ")[0] if way == "pipe" else words
-            case("run: %s on standard input, a %s" % (name, way), equal(code, 1), (err.startswith("lode: standard input: ") and want in err and err.count("\n") == 1, err))
+            case("run: %s on standard input, a %s" % (name, way), equal(code, 126), (err.startswith("lode: standard input: ") and want in err and err.count("\n") == 1, err))
     case("run: a script in a pipe", equal(lode("run", "-", stdin=b"#!/bin/sh\n").status, 126), "a script that has no path" in lode("run", "-", stdin=b"#!/bin/sh\n").err)
     endless = subprocess.run(["sh", "-c", 'yes | "$1" run -', "sh", LODE], capture_output=True, timeout=20)
-    case("run: text without end", equal(endless.returncode, 1), (b"sh -s" in endless.stderr, endless.stderr))
+    case("run: text without end", equal(endless.returncode, 126), (b"sh -s" in endless.stderr, endless.stderr))
     source = write("main.c", b"#include <stdio.h>\nint main(int argc, char **argv)\n{\n\tprintf(\"%d %s\", argc, argv[1]);\n\treturn 5;\n}\n")
     if subprocess.run(["cc", "-c", "-o", path("main.o"), source]).returncode == 0:
         linked = lode("run", path("main.o"), "hello")
@@ -200,7 +200,10 @@ def run_names():
         linked = lode("run", path("main.a"), "hello")
         case("run: an archive that has main", equal(linked.status, 5), equal(linked.out, "2 hello"), equal(linked.err, ""))
     member = lode("run", path("lib.a") + ":object.o")
-    case("run names: member", equal(member.status, 1), "relocatable object" in member.err)
+    case("run names: member", equal(member.status, 126), "relocatable object" in member.err)
+    os.chmod(write("cut-program", harness.read("/bin/true")[:50]), 0o755)
+    for name, status in (("cut-program", 126), ("nowhere", 127), ("nowhere:member.o", 127), ("", 126)):
+        case("run and exec: status of " + (name or "a folder"), *[equal(lode(verb, path(name)).status, status, verb) for verb in ("run", "exec")])
 
 
 def colours():
@@ -255,7 +258,7 @@ def own_files():
     library = next((f for f in ("/lib/x86_64-linux-gnu/libz.so.1", "/lib/x86_64-linux-gnu/libm.so.6", "/usr/lib64/libm.so.6") if os.path.exists(f)), None)
     if library:
         piped = lode("run", "-", stdin=harness.read(library))
-        case("run: a library in a pipe", equal(piped.status, 1), "shared library" in piped.err)
+        case("run: a library in a pipe", equal(piped.status, 126), "shared library" in piped.err)
     for limit in ("unlimited", "8"):
         piped = subprocess.run(["sh", "-c", 'ulimit -f %s; cat /bin/sh | "$1" run - -c "exit 3"' % limit, "sh", LODE], capture_output=True)
         case("run: a program in a pipe, files limited to " + limit, equal(piped.returncode, 3), equal(piped.stderr, b""))

@@ -8,6 +8,7 @@ NINJA = ninja --quiet -C $(BUILD)
 SILENT = | { grep -v '^ninja: no work to do' || true; }
 TIME = 60
 PREFIX = /usr/local
+$(if $(filter /%,$(PREFIX)),,$(error PREFIX must be an absolute path))
 
 all: $(BUILD)/build.ninja
 	@$(NINJA) product $(SILENT)

@@ -61,4 +61,5 @@ prefixes() {
 	[ "$(find "$work/one" -type f | wc -l)" = "$(find "$work/two" -type f | wc -l)" ]
 }
 try "make install, and again to another PREFIX" prefixes
+refuse "make install to a relative PREFIX" 2 "PREFIX must be an absolute path" make -C "$source" BUILD="$work/made" PREFIX=one install
 finish

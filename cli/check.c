@@ -28,7 +28,7 @@ static const struct option options[] = {
 	{OPT_NO_HINTS, 'q', "quiet", NULL, "leave hints out, also of the count"},
 	{OPT_NO_HINTS, 0, "no-hints", NULL, "the same"},
 	{OPT_EXPLAIN, 0, "explain", "RULE", "print what a rule demands, why, and the remedy"},
-	{OPT_LIST, 0, "list", NULL, "list all rules"},
+	{OPT_LIST, 0, "list", NULL, "list all rules, or with --for those of its targets"},
 	OPTION_COLOR(OPT_COLOR),
 };
 
@@ -434,7 +434,7 @@ static int tell_rules(const struct run *run, int nfiles)
 	if (run->explain)
 		check_explain(check_rule_find(run->explain), run->json);
 	else
-		check_list(run->json);
+		check_list(run->targets ? run->targets : FOR_EVERY, run->json);
 	return EXIT_DONE;
 }
 

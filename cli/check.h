@@ -55,7 +55,7 @@ uint32_t check_target_find(const char *name, size_t size);
 /* "linux-process, pvh" */
 void check_targets_text(char *buf, size_t size, uint32_t bits);
 void check_explain(uint32_t number, bool json);
-void check_list(bool json);
+void check_list(uint32_t whom, bool json);
 
 /* Where something stands. Strings are constants. */
 struct check_place {

@@ -171,7 +171,7 @@ static void rule_json(struct json *json, uint32_t number)
 	json_object_end(json);
 }
 
-static void rules_json(uint32_t first, uint32_t end)
+static void rules_json(uint32_t first, uint32_t end, uint32_t whom)
 {
 	struct json json;
 
@@ -181,7 +181,8 @@ static void rules_json(uint32_t first, uint32_t end)
 	json_number(&json, "version", 1);
 	json_array(&json, "rules");
 	for (uint32_t i = first; i < end; i++)
-		rule_json(&json, i);
+		if (check_rule_at(i).targets & whom)
+			rule_json(&json, i);
 	json_array_end(&json);
 	json_object_end(&json);
 	json_end(&json);
@@ -206,20 +207,22 @@ static void explain(uint32_t number)
 void check_explain(uint32_t number, bool json)
 {
 	if (json)
-		rules_json(number, number + 1);
+		rules_json(number, number + 1, FOR_EVERY);
 	else
 		explain(number);
 }
 
-void check_list(bool json)
+void check_list(uint32_t whom, bool json)
 {
 	if (json) {
-		rules_json(1, CHECK_RULES);
+		rules_json(1, CHECK_RULES, whom);
 		return;
 	}
 	for (uint32_t i = 1; i < CHECK_RULES; i++) {
 		struct check_rule rule = check_rule_at(i);
 
+		if (!(rule.targets & whom))
+			continue;
 		printf("%-25s %-10s %s\n", rule.name, check_severity_name(rule.severity), rule.text);
 	}
 }

@@ -40,13 +40,38 @@ static bool is_help(const char *word)
 	return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0;
 }
 
+static bool is_version(const char *word)
+{
+	return strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0 || strcmp(word, "version") == 0;
+}
+
+/* A letter too many or too few, another one, or two that changed places. */
+static bool nearly(const char *a, const char *b)
+{
+	size_t x, y;
+
+	while (*a && *a == *b) {
+		a++;
+		b++;
+	}
+	for (x = strlen(a), y = strlen(b); x > 0 && y > 0 && a[x - 1] == b[y - 1]; x--)
+		y--;
+	return (x <= 1 && y <= 1) || (x == 2 && y == 2 && a[0] == b[1] && a[1] == b[0]);
+}
+
 /* A word that is neither verb nor option. */
 static int unknown(const char *word)
 {
+	const char *meant = NULL;
 	char safe[64];
 
 	escape_bytes(safe, sizeof safe, word, strlen(word));
-	fprintf(stderr, "lode: %s '%s'; see lode --help\n", word[0] == '-' ? "unknown option" : "no verb", safe);
+	for (size_t i = 0; i < NVERBS && !meant; i++)
+		meant = nearly(word, verbs[i].name) ? verbs[i].name : NULL;
+	if (meant)
+		fprintf(stderr, "lode: no verb '%s', did you mean '%s'? See lode --help\n", safe, meant);
+	else
+		fprintf(stderr, "lode: %s '%s'; see lode --help\n", word[0] == '-' ? "unknown option" : "no verb", safe);
 	return EXIT_MISUSE;
 }
 
@@ -84,7 +109,7 @@ int main(int argc, char **argv)
 	}
 	if (is_help(argv[1]))
 		return finish(help(argc - 1, argv + 1), EXIT_FAILED);
-	if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
+	if (is_version(argv[1])) {
 		puts("lode " LODE_VERSION);
 		return finish(EXIT_DONE, EXIT_FAILED);
 	}

@@ -57,7 +57,8 @@ static int take_numbers(struct show_wishes *wishes, int id, const char *value)
 	if (id == BASE) {
 		wishes->base = number;
 		wishes->base_given = true;
-		return good ? EXIT_DONE : misuse_value(&command, "base", value, "an address, like 0x400000");
+		return good && number % PAGE == 0 ? EXIT_DONE :
+			misuse_value(&command, "base", value, "an address, a multiple of 0x1000, like 0x400000");
 	}
 	if (!good || number < PAGE || (number & (number - 1)) != 0 || number > (1u << 30))
 		return misuse_value(&command, "page-size", value, "a power of two from 4K to 1G");

@@ -65,7 +65,7 @@ def marks():
         case("page cache", "shared with the page cache" in text, "page cache until written" in text)
         moved = show_json("--base=0x7f0000000000", library)["plan"]
         case("base", equal(moved["bias"], "0x7f0000000000"), equal(moved["runs"][0]["addr"], "0x7f0000000000"))
-        crooked = lode("show", "--base=0x7f0000000800", library)
+        crooked = lode("show", "--base=0x7f0000001000", "--page-size=64K", library)
         case("crooked base is told", equal(crooked.status, 0), "plan-base" in crooked.out)
 
 

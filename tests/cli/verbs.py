@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # The command line: verbs, help, misuse, exit status, and what `lode run` makes of every kind of file.
 import gzip
+import json
 import os
 import shutil
 import struct
@@ -27,6 +28,10 @@ def help_and_misuse():
              text.out.startswith("usage: lode %s " % verb), "--help" in text.out)
         valued = lode(verb, "--help=x")
         case("help of %s takes no value" % verb, equal(valued.status, 2), equal(valued.err, "lode %s: option --help takes no value; see lode %s --help\n" % (verb, verb)))
+    case("version as a verb", equal(lode("version").out, lode("--version").out), equal(lode("version").status, 0))
+    for word, verb in (("sho", "show"), ("chekc", "check"), ("rum", "run"), ("linnk", "link"), ("wap", "swap")):
+        case("nearly a verb: " + word, *[equal((r.status, r.err), (2, "lode: no verb '%s', did you mean '%s'? See lode --help\n" % (word, verb))) for r in (lode(word), lode("help", word))])
+    case("no verb at all", *[equal(lode(word).err, "lode: no verb '%s'; see lode --help\n" % word) for word in ("list", "ow", "shhoww", "owsh")])
     misuse("unknown verb", "frobnicate")
     misuse("unknown option of the command", "--frobnicate")
     misuse("help of an unknown verb", "help", "frobnicate")
@@ -40,6 +45,8 @@ def help_and_misuse():
     misuse("no file", "show")
     misuse("two files", "show", "/bin/true", "/bin/false")
     misuse("no number", "show", "--base", "up", "/bin/true")
+    misuse("an address within a page", "show", "--base=123", "/bin/true")
+    case("an address within a page: what it must be", "must be an address, a multiple of 0x1000" in lode("show", "--base=0x400800", "/bin/true").err)
     misuse("a sign", "show", "--base", "-1", "/bin/true")
     misuse("too large a number", "show", "--base", "99999999999999999999", "/bin/true")
     misuse("a page size that is no power of two", "show", "--page-size", "5000", "/bin/true")
@@ -293,6 +300,11 @@ def own_files():
         case("check: a verdict that nobody could read", equal(subprocess.run([LODE, "check", "-q", "/bin/true"], stdout=full, stderr=subprocess.DEVNULL).returncode, 4))
     for option in ("--list", "--explain=header-magic"):
         case("check %s with a file" % option, equal(lode("check", option, "/bin/true").status, 2))
+    whole, pvh = (lode("check", "--list", *words).out.splitlines() for words in ((), ("--for=pvh",)))
+    names = {line.split()[0] for line in pvh}
+    case("check --list --for", set(pvh) < set(whole), any(n.startswith("pvh-") for n in names), not any(n.startswith(("limine-", "linux-", "module-")) for n in names), "header-magic" in names,
+         equal([r["rule"] for r in json.loads(lode("check", "--list", "--json", "--for=pvh").out)["rules"]], [line.split()[0] for line in pvh]))
+    case("check --list --for two", len(pvh) < len(lode("check", "--list", "--for=pvh,limine").out.splitlines()) < len(whole))
     case("units in small letters", equal(lode("show", "--page-size=64k", "/bin/true").status, 0))
     case("an empty name", equal(lode("show", "").err, "lode: '': No such file or directory\n"))
     os.mkdir(path("thin"))

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* `lode index PROG`: what a program's file says about itself, small enough to be kept when the program is stripped. */
 #include "cli.h"
-#include "kind.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <lode/live.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,18 +28,32 @@ static const struct command command = {
 static int complain_of(const char *name, const struct lode_live_index *index, const struct lode_diag *why)
 {
 	char line[TEXT_MOST];
-	struct kind kind;
 
 	if (why->rule == LODE_RULE_NONE) {
 		complain(name, "%s", strerror(index->error));
 		return EXIT_FAILED;
 	}
-	if (kind_of_refused(&kind, name, why->rule)) {
-		complain(name, "%s%s: programs have an index [%s]", kind.article, kind.words, lode_rule_name(why->rule));
-		return EXIT_FAILED;
-	}
 	diag_text(line, why, false);
 	complain(name, "%s", line);
+	return EXIT_FAILED;
+}
+
+/* What stands under the index's name would be lost: an index may go, and what is empty. */
+static int check_output(const char *program, const char *name)
+{
+	static const char *const begins[] = {"LODEIDX\n"};
+	struct stat own, other;
+
+	if (stat(name, &other) != 0)
+		return EXIT_DONE;
+	if (stat(program, &own) == 0 && own.st_dev == other.st_dev && own.st_ino == other.st_ino)
+		complain(name, "is the program itself: the index needs another name");
+	else if (!S_ISREG(other.st_mode))
+		complain(name, "is no regular file");
+	else if (!output_may_replace(name, begins, 1))
+		complain(name, "is no index: the index does not take its place");
+	else
+		return EXIT_DONE;
 	return EXIT_FAILED;
 }
 
@@ -74,14 +86,6 @@ static int write_file(const char *name, const void *bytes, size_t size)
 	return error;
 }
 
-/* -o with the program's own name would cost the program. */
-static bool may_take(const char *name)
-{
-	static const char *const begins[] = {"LODEIDX\n"};
-
-	return output_may_replace(name, begins, 1);
-}
-
 static int write_index(const struct lode_live_index *index, const char *name)
 {
 	size_t size = lode_index_write(NULL, 0, &index->index);
@@ -109,31 +113,37 @@ static void tell(const struct lode_index *index)
 		fprintf(stderr, "lode: no types: the program was not compiled with -g, or they are in other files or compressed\n");
 }
 
-static int index_program(const char *program, const char *output, bool verbose)
+static int index_to(const char *output, const char *program, bool verbose)
 {
 	struct lode_diag why = {.status = LODE_OK};
 	struct lode_live_index index;
-	char *beside = NULL;
-	const char *name;
-	int status;
+	int status = check_output(program, output);
 
-	if (lode_live_index_make(&index, program, &why) != LODE_OK) {
-		status = complain_of(program, &index, &why);
-		lode_live_index_end(&index);
+	if (status != EXIT_DONE)
 		return status;
-	}
-	if (!output && asprintf(&beside, "%s.lode", program) < 0)
-		beside = NULL;
-	name = output ? output : beside ? beside : "";
-	status = EXIT_FAILED;
-	if (may_take(name))
-		status = write_index(&index, name);
+	if (lode_live_index_make(&index, program, &why) == LODE_OK)
+		status = write_index(&index, output);
 	else
-		complain(name, "is no index: the index does not take its place");
+		status = complain_of(program, &index, &why);
 	if (verbose && status == EXIT_DONE)
 		tell(&index.index);
-	free(beside);
 	lode_live_index_end(&index);
+	return status;
+}
+
+static int index_program(const char *program, const char *output, bool verbose)
+{
+	char *beside = NULL;
+	int status;
+
+	if (output)
+		return index_to(output, program, verbose);
+	if (asprintf(&beside, "%s.lode", program) < 0) {
+		complain(program, "%s", strerror(ENOMEM));
+		return EXIT_FAILED;
+	}
+	status = index_to(beside, program, verbose);
+	free(beside);
 	return status;
 }
 

@@ -145,6 +145,30 @@ def replaced(target, status, version, mixed=20):
     return wrong(target.ask(), version, mixed)
 
 
+def indexes(folder):
+    """No program is lost to an index, and what is no program has none."""
+    def expect(name, words, *arguments):
+        run = subprocess.run([LODE, "index", *arguments], cwd=folder, capture_output=True, text=True)
+        case("index: " + name, (run.returncode != 1 or not re.search(words, run.stderr) or run.stderr.count("\n") != 1) and run.stderr)
+
+    def content(name):
+        with open(os.path.join(folder, name), "rb") as file:
+            return file.read()
+
+    program, object_ = content("pie"), content("ten.o")
+    os.symlink("pie", folder + "/alias")
+    expect("over the program", "lode: pie: is the program itself", "-o", "pie", "pie")
+    expect("over the program by another name", "lode: alias: is the program itself", "-o", "alias", "pie")
+    expect("over another ELF file", "lode: ten.o: is an ELF file", "-o", "ten.o", "pie")
+    expect("over a folder", "lode: .: is no regular file", "-o", ".", "pie")
+    expect("of an object", r"lode: ten.o: .*e_type = 0x1.*swap-index", "ten.o")
+    case("index: nothing was written", content("pie") != program or content("ten.o") != object_ or os.path.exists(folder + "/ten.o.lode"))
+    for _ in range(2):
+        subprocess.run([LODE, "index", "pie"], cwd=folder, check=True)
+    case("index: over an index", not os.path.exists(folder + "/pie.lode"))
+    os.unlink(folder + "/pie.lode")
+
+
 def versions(folder):
     for name in ("pie", "fixed", "static", "static-pie", "lld", "gold", "mold"):
         if os.path.exists(os.path.join(folder, name)):
@@ -697,7 +721,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         os.chmod(folder, 0o755)
         build(folder)
-        parts = [versions, stripped, built_anew, mounted, single, objects_of_all_models, names, pointers, elsewhere, stuck, policies, stopped, dry_run, no_memory, another_program, refusals, types, migrate, vectors, misuse, permissions, confined, dying, signals, many, lua,
+        parts = [indexes, versions, stripped, built_anew, mounted, single, objects_of_all_models, names, pointers, elsewhere, stuck, policies, stopped, dry_run, no_memory, another_program, refusals, types, migrate, vectors, misuse, permissions, confined, dying, signals, many, lua,
                  watch, hostile, halfway]
         for part in parts:
             if len(sys.argv) < 3 or part.__name__ in sys.argv[2:]:

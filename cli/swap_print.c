@@ -75,6 +75,17 @@ static bool explain_kind(const struct lode_link_text *file, const struct lode_di
 	return true;
 }
 
+/* What a diagnosis has no words for, on a line of its own. */
+static void explain_more(const struct lode_process *process, const struct lode_diag *why)
+{
+	if (why->rule == LODE_RULE_SWAP_SOURCE) {
+		put_named("lode: the object was compiled from ", &process->account.source);
+		put_named(", which the program has not; its ", &process->account.unit);
+		put_named(" has ", &process->account.datum);
+		fputc('\n', stderr);
+	}
+}
+
 /* lode: FILE: symbol X, section Y: DIAGNOSIS */
 void swap_explain(const struct lode_process *process, const struct lode_diag *why)
 {
@@ -105,6 +116,7 @@ void swap_explain(const struct lode_process *process, const struct lode_diag *wh
 	put_named(symbol->size > 0 ? ", section " : ": section ", &blame->section);
 	lode_diag_format(line, sizeof line, why);
 	fprintf(stderr, ": %s\n", line);
+	explain_more(process, why);
 }
 
 static void put_names(const struct lode_process_version *version)

@@ -16,7 +16,7 @@ uint32_t lode_swap_stem_(const struct lode_link_text *name)
 	return end > 1 && end < name->size && name->at[end - 1] == '.' ? (uint32_t)end : 0;
 }
 
-static bool is_same(const struct lode_link_text *a, const struct lode_link_text *b)
+bool lode_swap_is_same_(const struct lode_link_text *a, const struct lode_link_text *b)
 {
 	uint32_t length = lode_swap_stem_(a);
 
@@ -34,7 +34,7 @@ static bool is_named(const struct lode_link_unit *unit, uint32_t index, const st
 		return false;
 	text = lode_unit_symbol_name_(unit, index);
 	source = lode_unit_source_name_(unit, index);
-	return is_same(&name->name, &text) && text_is(&source, name->source.at, name->source.size);
+	return lode_swap_is_same_(&name->name, &text) && text_is(&source, name->source.at, name->source.size);
 }
 
 static uint32_t own_locals(struct lode_swap_own *own, const struct lode_link *link, const struct lode_swap_name *name)

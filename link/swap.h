@@ -40,6 +40,8 @@ uint32_t lode_swap_unit_(const struct lode_swap *swap, const struct lode_link_te
 /* Numbers that compilers give to variables of functions change with the source: "calls.3" is "calls". How much of a name is before
  * them, or 0. */
 uint32_t lode_swap_stem_(const struct lode_link_text *name);
+/* Without those numbers, if both have them. */
+bool lode_swap_is_same_(const struct lode_link_text *a, const struct lode_link_text *b);
 /* swap_keep.c: where a symbol of the program is in it. */
 uint64_t lode_swap_run_addr_(const struct lode_program *program, const struct lode_index_symbol *symbol);
 

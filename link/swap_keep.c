@@ -127,6 +127,82 @@ static enum lode_rule compare(struct types_difference *difference, struct lode_s
 		LODE_RULE_NONE : LODE_RULE_SWAP_TYPE;
 }
 
+/* A source file of the program or of a replacement. */
+static bool is_known(const struct lode_swap *swap, const struct lode_link_text *source)
+{
+	for (const struct lode_swap *version = swap->program->newest; version; version = version->older_)
+		for (const struct lode_link_unit *unit = version->link->units_.first; unit; unit = unit->next) {
+			struct lode_link_text name = lode_unit_source_name_(unit, unit->nlocals);
+
+			if (text_is(&name, source->at, source->size))
+				return true;
+		}
+	return lode_swap_unit_(swap, source) != LODE_NO_INDEX;
+}
+
+/* How many functions of the program or of replacements it defines anew. Inline functions of C++, which are weak, many units have. */
+static uint32_t count_replaced(const struct lode_swap *swap, const struct lode_link_unit *unit)
+{
+	struct lode_link_answer answer;
+	uint32_t count = 0;
+
+	for (uint32_t i = unit->nlocals; i < unit->nsymbols; i++) {
+		struct lode_link_text name = lode_unit_symbol_name_(unit, i);
+		const struct lode_link_symbol symbol = {.name = name.at, .length = (uint32_t)name.size, .type = LODE_STT_FUNC};
+
+		if (lode_unit_is_function_(unit, i) && lode_unit_symbol_(unit, i).bind == LODE_STB_GLOBAL &&
+			lode_swap_resolve(swap, &answer, &symbol) == 0 && answer.type == LODE_STT_FUNC)
+			count++;
+	}
+	return count;
+}
+
+/* A source file that has a static variable of this name, whatever its own. */
+static bool find_other(struct lode_link_text *source, const struct lode_swap *swap, const struct lode_link_datum *datum)
+{
+	const struct lode_index *index = swap->program->index;
+	struct lode_swap_name name = {.name = datum->name, .local = true,
+		.type = datum->thread_local_ ? LODE_STT_TLS : LODE_STT_OBJECT};
+	struct lode_range range = {.addr = 0};
+
+	for (const struct lode_swap *version = swap->program->newest; version; version = version->older_)
+		for (const struct lode_link_unit *unit = version->link->units_.first; unit; unit = unit->next) {
+			*source = name.source = lode_unit_source_name_(unit, unit->nlocals);
+			if (lode_swap_own_(&range, version, &name) > 0)
+				return true;
+		}
+	for (uint32_t i = 0; i < index->nsymbols; i++) {
+		const struct lode_index_symbol *symbol = &index->symbols[i];
+		struct lode_link_text text = {symbol->name, symbol->length};
+
+		if (symbol->unit == LODE_NO_INDEX || symbol->type != name.type || symbol->constant ||
+			!lode_swap_is_same_(&name.name, &text))
+			continue;
+		*source = index->units[symbol->unit];
+		return true;
+	}
+	return false;
+}
+
+/* A source file that was renamed: its functions would go on with a variable that begins anew. */
+static bool is_lost(struct lode_swap *swap, const struct lode_link_datum *datum)
+{
+	struct types_difference difference = {.field = LODE_FIELD_SWAP_FUNCTIONS};
+	struct lode_link_text source;
+
+	if (!datum->local || is_known(swap, &datum->source) || !find_other(&source, swap, datum))
+		return false;
+	difference.now = count_replaced(swap, datum->unit_);
+	if (difference.now == 0)
+		return false;
+	if (swap->conflict_.rule == LODE_RULE_NONE) {
+		swap->account.source = datum->source;
+		swap->account.unit = source;
+	}
+	conflict(swap, LODE_RULE_SWAP_SOURCE, datum, &difference);
+	return true;
+}
+
 static int keep_variable(struct lode_swap *swap, uint64_t *addr, const struct lode_link_datum *datum)
 {
 	struct types_difference difference;
@@ -135,7 +211,7 @@ static int keep_variable(struct lode_swap *swap, uint64_t *addr, const struct lo
 
 	find_earlier(&earlier, swap, datum);
 	if (!earlier.there && !earlier.many) {
-		swap->account.nnew++;
+		swap->account.nnew += !is_lost(swap, datum);
 		return -1;
 	}
 	changed = compare(&difference, swap, datum, &earlier);

@@ -179,6 +179,8 @@ enum { LODE_SWAP_PATH = 128 };
 struct lode_swap_account {
 	struct lode_link_text datum; /* the variable or function that a conflict is about */
 	char path[LODE_SWAP_PATH];   /* after swap-type, swap-call: which part of its type, as it is written behind its name in C */
+	struct lode_link_text source; /* after swap-source: the object's source file, which the program has not */
+	struct lode_link_text unit;  /* and the one of the program that has the variable */
 	uint64_t old_size, new_size;
 	uint32_t ntyped;             /* variables that stay whose types were compared */
 	uint32_t nkept, nnew;        /* variables that stay, and that are new */
@@ -228,7 +230,7 @@ int lode_swap_resolve(const struct lode_swap *swap, struct lode_link_answer *ans
 /**
  * lode_swap_check - after lode_link_plan: whether the old data fits
  * Types are compared where the program and the object both have debug information.
- * Errors: swap-unit, swap-size, swap-type, swap-migrate, swap-ambiguous, swap-class; account.datum says which.
+ * Errors: swap-unit, swap-source, swap-size, swap-type, swap-migrate, swap-ambiguous, swap-class; account.datum says which.
  */
 int lode_swap_check(struct lode_swap *swap, struct lode_diag *why);
 

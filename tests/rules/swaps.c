@@ -255,6 +255,33 @@ void rule_SWAP_UNIT(struct bad *b)
 	want(b, LODE_FIELD_SWAP_FUNCTIONS, 0, 0);
 }
 
+/** A source file that the program has not, with f and a variable that u.c has; with another function, or another variable, it may. */
+static void plan_renamed(struct bad *b, const char *function, const char *variable)
+{
+	begin();
+	object_begin(&object, LODE_EM_X86_64);
+	object_zeros(&object, ".text", OBJECT_AX, 64);
+	object_zeros(&object, ".data", OBJECT_WA, 64);
+	symbol(&object, "w.c", OBJECT_INFO(0, LODE_STT_FILE), 0xfff1, 0);
+	symbol(&object, variable, OBJECT_INFO(0, DATUM), 2, 0);
+	symbol(&object, function, OBJECT_INFO(1, FUNC), 1, 0);
+	plan(b);
+}
+
+void rule_SWAP_SOURCE(struct bad *b)
+{
+	plan_renamed(b, "f", "t.1");
+	CHECK_EQ(b->status, LODE_OK);
+	CHECK_EQ(swap.account.nnew, 1);
+	plan_renamed(b, "h", "s.1");
+	CHECK_EQ(b->why.rule, LODE_RULE_SWAP_NOTHING);
+	plan_renamed(b, "f", "s.3");
+	want(b, LODE_FIELD_SWAP_FUNCTIONS, 1, 0);
+	CHECK_EQ(swap.account.unit.size, 3);
+	CHECK_MEM(swap.account.unit.at, "u.c", 3);
+	CHECK_MEM(swap.account.source.at, "w.c", 3);
+}
+
 void rule_SWAP_SIZE(struct bad *b)
 {
 	uint32_t v;

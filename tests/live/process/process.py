@@ -418,6 +418,24 @@ def refusals(folder):
         case("not linked with -q", target.lode("ten.o") != 1 or "swap-index" not in target.said)
 
 
+def renamed(folder):
+    """An object of a source file that the program has not: what it would begin anew is not lost; what nobody has may be new."""
+    for name, text in (("renamed", "#include \"%s/clock.c\"\n" % HERE), ("added", "static int fresh;\nint clock_mine(void)\n{\n\tfresh++;\n\treturn 1;\n}\n")):
+        with open(folder + "/%s.c" % name, "w") as file:
+            file.write(text)
+        subprocess.run(["cc", "-O2", "-c", name + ".c", "-DSTEP=10", "-I" + HERE], cwd=folder, check=True)
+    with Target(folder, "pie") as target:
+        maps = target.maps()
+        refused = target.lode("renamed.o") == 1 and "swap-source" in target.said
+        case("renamed: refused", not refused and target.said)
+        case("renamed: said", not re.search(r"compiled from renamed\.c, which the program has not; its clock\.c has (calls\S*|total|mine|rate)\n", target.said) and target.said)
+        case("renamed: dry run", target.lode("--dry-run", "renamed.o") != 1)
+        case("renamed: nothing done", target.maps() != maps or wrong(target.ask(), 1))
+        case("renamed: after a replacement", target.lode("ten.o") != 0 or target.lode("renamed.o") != 1 or "swap-source" not in target.said)
+        case("renamed: a new source file", replaced(target, target.lode("added.o"), 10) or "0 variables kept, 1 new" not in target.said)
+        case("renamed: and again", replaced(target, target.lode("added.o"), 10) or "1 variable kept" not in target.said.replace("1 variables", "1 variable"))
+
+
 def types(folder):
     """Of variables, by debug information; without it what is not compared is said."""
     for name in ("pie", "static"):
@@ -721,7 +739,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         os.chmod(folder, 0o755)
         build(folder)
-        parts = [indexes, versions, stripped, built_anew, mounted, single, objects_of_all_models, names, pointers, elsewhere, stuck, policies, stopped, dry_run, no_memory, another_program, refusals, types, migrate, vectors, misuse, permissions, confined, dying, signals, many, lua,
+        parts = [indexes, versions, stripped, built_anew, mounted, single, objects_of_all_models, names, pointers, elsewhere, stuck, policies, stopped, dry_run, no_memory, another_program, refusals, renamed, types, migrate, vectors, misuse, permissions, confined, dying, signals, many, lua,
                  watch, hostile, halfway]
         for part in parts:
             if len(sys.argv) < 3 or part.__name__ in sys.argv[2:]:

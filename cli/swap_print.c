@@ -75,6 +75,23 @@ static bool explain_kind(const struct lode_link_text *file, const struct lode_di
 	return true;
 }
 
+static void put_user(FILE *stream, const struct lode_process_user *user)
+{
+	put(stream, &(struct lode_link_text){user->function, strlen(user->function)});
+}
+
+/* Who is in the way, and how long that was waited for. */
+static void explain_busy(const struct lode_process *process)
+{
+	for (uint32_t i = 0; i < process->nusers; i++) {
+		fprintf(stderr, "lode: thread %d is in ", process->users[i].tid);
+		put_user(stderr, &process->users[i]);
+		fputc('\n', stderr);
+	}
+	if (process->times.tries > 1)
+		fprintf(stderr, "lode: waited %.1f s, tried %u times\n", (double)process->times.waited / 1e9, process->times.tries);
+}
+
 /* What a diagnosis has no words for, on a line of its own. */
 static void explain_more(const struct lode_process *process, const struct lode_diag *why)
 {
@@ -84,6 +101,8 @@ static void explain_more(const struct lode_process *process, const struct lode_d
 		put_named(" has ", &process->account.datum);
 		fputc('\n', stderr);
 	}
+	if (why->rule == LODE_RULE_SWAP_BUSY)
+		explain_busy(process);
 }
 
 /* lode: FILE: symbol X, section Y: DIAGNOSIS */
@@ -135,6 +154,15 @@ static void put_stop(const struct lode_process *process)
 		printf(", the last of %u times", process->times.tries);
 }
 
+/* What is in use goes on: with a main loop that is for ever. */
+static void put_users(const struct lode_process *process)
+{
+	for (uint32_t i = 0; i < process->nusers; i++) {
+		put_user(stdout, &process->users[i]);
+		printf(" is running in thread %d: its old code goes on until it returns\n", process->users[i].tid);
+	}
+}
+
 void swap_print_replaced(const struct lode_process *process, bool dry_run)
 {
 	const struct lode_swap_account *account = &process->account;
@@ -152,11 +180,14 @@ void swap_print_replaced(const struct lode_process *process, bool dry_run)
 			account->nshort);
 	if (account->nmoved > 0)
 		printf("%u constant tables have changed: the new code has its own, at other addresses\n", account->nmoved);
+	if (dry_run && account->main)
+		puts("main is among them: where it is running its old code goes on until it returns");
 	if (dry_run)
 		return;
 	if (account->nbusy > 0)
 		printf("threads are in the old code: %u entries do not jump, pointers that were copied lead to the old code\n",
 			account->nbusy);
+	put_users(process);
 	printf("replacement %u, prepared in %.1f ms, ", process->newest->serial, (double)process->times.prepare / 1e6);
 	put_stop(process);
 	printf("; one thread for %.0f us before\n", (double)process->times.one / 1e3);
@@ -171,6 +202,7 @@ void swap_print_taken_back(const struct lode_process *process, uint32_t serial, 
 	printf("took back replacement %u, ", serial);
 	put_stop(process);
 	putchar('\n');
+	put_users(process);
 }
 
 static void put_version(const struct lode_process_version *version, const char *state)

@@ -285,7 +285,8 @@ int lode_index_make(struct lode_index *index, const struct lode_image *image, vo
 		return lode_refuse_(why, LODE_RULE_MACHINE_UNSUPPORTED,
 			lode_at_header_(image, LODE_FIELD_EHDR_MACHINE, image->machine, 0));
 	if (image->type != LODE_ET_EXEC && image->type != LODE_ET_DYN)
-		return lode_refuse_(why, LODE_RULE_SWAP_INDEX, lode_at_header_(image, LODE_FIELD_EHDR_TYPE, image->type, LODE_ET_EXEC));
+		return lode_refuse_(why, LODE_RULE_SWAP_INDEX,
+			lode_at_header_(image, LODE_FIELD_EHDR_TYPE, image->type, LODE_ET_EXEC));
 	status = find_symbols(&making, why);
 	if (status != LODE_OK)
 		return status;

@@ -125,8 +125,9 @@ static uint64_t used_at(const struct lode_swap *swap, const struct lode_swap_bus
 	return 0;
 }
 
-static int refuse_busy(uint64_t addr, struct lode_diag *why)
+static int refuse_busy(struct lode_swap *swap, uint64_t addr, struct lode_diag *why)
 {
+	lode_swap_function_at(swap, &swap->account.datum, addr);
 	return lode_refuse_(why, LODE_RULE_SWAP_BUSY, lode_nowhere_(LODE_FIELD_SWAP_FUNCTION, addr, 0));
 }
 
@@ -150,7 +151,7 @@ int lode_swap_commit(struct lode_swap *swap, const struct lode_swap_busy *busy, 
 	int status;
 
 	if (used != 0 && (busy->policy == LODE_SWAP_IDLE || swap->moves_))
-		return refuse_busy(used, why);
+		return refuse_busy(swap, used, why);
 	if (used != 0)
 		leave_doors(swap);
 	status = lode_swap_moves_run_(swap, why);
@@ -205,7 +206,7 @@ int lode_swap_rollback(struct lode_swap *swap, const struct lode_swap_busy *busy
 	if (program->newest != swap)
 		return lode_refuse_(why, LODE_RULE_SWAP_NOTHING, lode_nowhere_(LODE_FIELD_SWAP_FUNCTIONS, 0, 0));
 	if (used != 0 && busy->policy == LODE_SWAP_IDLE)
-		return refuse_busy(used, why);
+		return refuse_busy(swap, used, why);
 	status = put_all(swap, true, why);
 	if (status != LODE_OK)
 		return status;

@@ -38,6 +38,7 @@ static void add(const struct finding *finding, const struct lode_swap_function *
 		swap->functions_[swap->nfunctions_] = *function;
 		swap->account.nconstants += function->data;
 		swap->account.nfunctions += function->now != 0 && !function->data;
+		swap->account.main |= function->now != 0 && text_is(&function->name, "main", 4);
 	}
 	swap->nfunctions_++;
 }
@@ -110,7 +111,8 @@ static void add_unit(const struct finding *finding, const struct lode_link *link
 	for (uint32_t i = 1; i < unit->nsymbols; i++)
 		if (lode_unit_is_function_(unit, i))
 			add(finding, &(struct lode_swap_function){
-				.old = {lode_unit_address_(link, unit, i), lode_unit_symbol_(unit, i).size}});
+				.old = {lode_unit_address_(link, unit, i), lode_unit_symbol_(unit, i).size},
+				.name = lode_unit_symbol_name_(unit, i)});
 }
 
 /* Old code has more than what has a successor: parts and variants, and what is no more. */
@@ -130,7 +132,8 @@ static void add_rest(const struct finding *finding, const struct lode_link_text 
 		const struct lode_index_symbol *symbol = &program->index->symbols[i];
 
 		if (symbol->unit == number && symbol->type == LODE_STT_FUNC)
-			add(finding, &(struct lode_swap_function){.old = {symbol->addr + program->bias, symbol->size}});
+			add(finding, &(struct lode_swap_function){.old = {symbol->addr + program->bias, symbol->size},
+				.name = {symbol->name, symbol->length}});
 	}
 }
 
@@ -295,4 +298,27 @@ bool lode_swap_is_in_old_(const struct lode_swap *swap, uint64_t addr)
 	const struct lode_swap_function *function = below(swap, addr - 1);
 
 	return function && !function->data && addr - 1 - function->old.addr < function->old.size;
+}
+
+static bool new_at(struct lode_link_text *name, const struct lode_swap *swap, uint64_t addr)
+{
+	for (const struct lode_link_unit *unit = swap->link->units_.first; unit; unit = unit->next)
+		for (uint32_t i = 1; i < unit->nsymbols; i++) {
+			if (!lode_unit_is_function_(unit, i) ||
+				addr - 1 - lode_unit_address_(swap->link, unit, i) >= lode_unit_symbol_(unit, i).size)
+				continue;
+			*name = lode_unit_symbol_name_(unit, i);
+			return true;
+		}
+	return false;
+}
+
+bool lode_swap_function_at(const struct lode_swap *swap, struct lode_link_text *name, uint64_t addr)
+{
+	if (swap->committed)
+		return new_at(name, swap, addr);
+	if (!lode_swap_is_in_old_(swap, addr))
+		return false;
+	*name = below(swap, addr - 1)->name;
+	return true;
 }

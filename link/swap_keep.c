@@ -140,7 +140,7 @@ static bool is_known(const struct lode_swap *swap, const struct lode_link_text *
 	return lode_swap_unit_(swap, source) != LODE_NO_INDEX;
 }
 
-/* How many functions of the program or of replacements it defines anew. Inline functions of C++, which are weak, many units have. */
+/* How many functions of the program or of replacements it defines anew. Inline functions of C++, which are weak, are nobody's. */
 static uint32_t count_replaced(const struct lode_swap *swap, const struct lode_link_unit *unit)
 {
 	struct lode_link_answer answer;

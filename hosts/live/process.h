@@ -129,6 +129,7 @@ void lode_process_frames_withdraw_(struct lode_process *process, struct lode_pro
 enum { PROCESS_BUSY = 256 };
 struct process_busy {
 	uint64_t addrs[PROCESS_BUSY];
+	pid_t tids[PROCESS_BUSY]; /* whose */
 	uint32_t count;
 };
 int lode_process_busy_find_(struct lode_process *process, struct process_busy *busy, const struct lode_swap *swap);

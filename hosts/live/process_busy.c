@@ -4,6 +4,7 @@
 #include "process.h"
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* A stack that is deeper than this lies in something else, as those of coroutines do. */
 enum { CHUNK = 1 << 16, DEEPEST = 16 << 20 };
@@ -11,14 +12,17 @@ enum { CHUNK = 1 << 16, DEEPEST = 16 << 20 };
 struct looking {
 	struct process_busy *busy;
 	const struct lode_swap *swap;
+	pid_t tid;
 };
 
 static void look_at(const struct looking *looking, uint64_t word)
 {
 	struct process_busy *busy = looking->busy;
 
-	if (busy->count < PROCESS_BUSY && lode_swap_concerns(looking->swap, word))
-		busy->addrs[busy->count++] = word;
+	if (busy->count == PROCESS_BUSY || !lode_swap_concerns(looking->swap, word))
+		return;
+	busy->tids[busy->count] = looking->tid;
+	busy->addrs[busy->count++] = word;
 }
 
 /* Every word from the stack pointer to the end of its mapping: what looks like an address in the code counts as one. */
@@ -67,14 +71,41 @@ static int look_at_thread(struct lode_process *process, const struct looking *lo
 	return look_at_stack(process, looking, sp, end) == 0 ? 0 : lode_process_trouble_(process, LODE_PROCESS_DIED, 0);
 }
 
+static void add_user(struct lode_process *process, pid_t tid, const struct lode_link_text *name)
+{
+	struct lode_process_user user = {.tid = tid};
+
+	memcpy(user.function, name->at, name->size < sizeof user.function ? name->size : sizeof user.function - 1);
+	for (uint32_t i = 0; i < process->nusers; i++)
+		if (process->users[i].tid == tid && strcmp(process->users[i].function, user.function) == 0)
+			return;
+	if (process->nusers < LODE_PROCESS_USERS)
+		process->users[process->nusers++] = user;
+}
+
+/* Who is in which function, once. */
+static void name_users(struct lode_process *process, const struct looking *looking)
+{
+	const struct process_busy *busy = looking->busy;
+	struct lode_link_text name;
+
+	process->nusers = 0;
+	for (uint32_t i = 0; i < busy->count; i++)
+		if (lode_swap_function_at(looking->swap, &name, busy->addrs[i]) && name.size > 0)
+			add_user(process, busy->tids[i], &name);
+}
+
 int lode_process_busy_find_(struct lode_process *process, struct process_busy *busy, const struct lode_swap *swap)
 {
-	const struct looking looking = {.busy = busy, .swap = swap};
+	struct looking looking = {.busy = busy, .swap = swap};
 	int result = 0;
 
 	busy->count = 0;
-	for (uint32_t i = 0; i < process->stop_->count && result == 0; i++)
+	for (uint32_t i = 0; i < process->stop_->count && result == 0; i++) {
+		looking.tid = process->stop_->all[i].tid;
 		if (process->stop_->all[i].stopped)
 			result = look_at_thread(process, &looking, &process->stop_->all[i]);
+	}
+	name_users(process, &looking);
 	return result;
 }

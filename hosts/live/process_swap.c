@@ -129,6 +129,7 @@ static void begin(struct lode_process *process, const struct lode_process_option
 	process->account = (struct lode_swap_account){.nkept = 0};
 	process->blame = (struct lode_link_blame){.file = {NULL, 0}};
 	process->nundefined = 0;
+	process->nusers = 0;
 }
 
 static struct process_objects *new_objects(const char *const *names)

@@ -116,7 +116,16 @@ struct lode_process_times {
 	uint64_t prepare;  /* linking and planning, while everything runs */
 	uint64_t one;      /* for how long one thread stood still, to map memory */
 	uint64_t all;      /* for how long all of them did, the last time */
+	uint64_t waited;   /* until it was done or patience ended */
 	uint32_t tries;    /* how often all of them did */
+};
+
+enum { LODE_PROCESS_USERS = 16, LODE_PROCESS_FUNCTION = 128 };
+
+/** A thread in the code that is taken out of use, by its stack. */
+struct lode_process_user {
+	int tid;
+	char function[LODE_PROCESS_FUNCTION]; /* its name, as far as there is room */
 };
 
 /** A process under work. Zero-initialise nothing: lode_process_open does. */
@@ -131,6 +140,8 @@ struct lode_process {
 	struct lode_swap_account account;  /* of the last replacement, done or refused */
 	struct lode_process_times times;
 	uint32_t nthreads;                 /* that were stopped last */
+	struct lode_process_user users[LODE_PROCESS_USERS]; /* the first of those that were in the old code at the last try */
+	uint32_t nusers;
 	struct lode_process_version *newest; /* committed, newest first */
 	struct lode_process_version *halfway; /* interrupted, or NULL */
 	uint32_t nversions;                /* records, those that were taken back too */

@@ -177,11 +177,12 @@ enum { LODE_SWAP_PATH = 128 };
 
 /** Words beside a refusal, and what a replacement amounts to. */
 struct lode_swap_account {
-	struct lode_link_text datum; /* the variable or function that a conflict is about */
+	struct lode_link_text datum; /* the variable or function that a refusal is about */
 	char path[LODE_SWAP_PATH];   /* after swap-type, swap-call: which part of its type, as it is written behind its name in C */
 	struct lode_link_text source; /* after swap-source: the object's source file, which the program has not */
 	struct lode_link_text unit;  /* and the one of the program that has the variable */
 	uint64_t old_size, new_size;
+	bool main;                   /* main is replaced: where it runs, its old code goes on until it returns */
 	uint32_t ntyped;             /* variables that stay whose types were compared */
 	uint32_t nkept, nnew;        /* variables that stay, and that are new */
 	uint32_t nmigrated;          /* that begin anew, from what they were */
@@ -195,6 +196,12 @@ struct lode_swap_account {
 
 /** Whether an address is in the code that a replacement takes out of use, or in the code that it brings. */
 bool lode_swap_concerns(const struct lode_swap *swap, uint64_t addr);
+
+/**
+ * The name of the function that a return address is in: of those that are taken out of use, before a replacement is committed those
+ * before, then its own. False: it is in none of them.
+ */
+bool lode_swap_function_at(const struct lode_swap *swap, struct lode_link_text *name, uint64_t addr);
 
 /** When to commit, as to threads that are in the old code. */
 enum lode_swap_policy {

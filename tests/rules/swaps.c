@@ -255,7 +255,7 @@ void rule_SWAP_UNIT(struct bad *b)
 	want(b, LODE_FIELD_SWAP_FUNCTIONS, 0, 0);
 }
 
-/** A source file that the program has not, with f and a variable that u.c has; with another function, or another variable, it may. */
+/** A source file that the program has not. With f and a variable of u.c it is u.c renamed; with another of either it is not. */
 static void plan_renamed(struct bad *b, const char *function, const char *variable)
 {
 	begin();

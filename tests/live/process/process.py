@@ -334,9 +334,13 @@ def policies(folder):
         target.ask("w")
         maps = target.maps()
         case("idle: refused", target.lode("ten.o", policy="idle") != 1 or "swap-busy" not in target.said)
+        case("idle: who is in the way", not re.search(r"symbol clock_wait: .*\nlode: thread \d+ is in clock_wait\n$", target.said) and target.said)
+        threads = os.listdir("/proc/%d/task" % target.pid)
+        case("idle: a thread of it", re.search(r"thread (\d+)", target.said).group(1) not in threads)
         case("idle: nothing left behind", target.maps() != maps or wrong(target.ask(), 1))
         begun = time.time()
         case("wait: refused", target.lode("--patience=1", "ten.o") != 1 or time.time() - begun < 0.9)
+        case("wait: how long", not re.search(r"is in clock_wait\nlode: waited 1\.\d s, tried \d+ times\n$", target.said) and target.said)
         case("wait: nothing left behind", target.maps() != maps or wrong(target.ask(), 1))
         waiting = subprocess.Popen([LODE, "swap", str(target.pid), "--policy", "wait", "ten.o"], cwd=folder, stdout=subprocess.DEVNULL)
         time.sleep(0.3)
@@ -345,10 +349,26 @@ def policies(folder):
     with Target(folder, "static") as target:
         target.ask("w")
         status = target.lode("ten.o", policy=None)
+        case("lazy: who goes on", not re.search(r"\nclock_wait is running in thread \d+: its old code goes on until it returns\n", target.said) and target.said)
         answer = target.ask("g")
         case("lazy: done", status != 0 or answer["version"] != 10 or answer["waited"] != 1 or "threads are in the old code" not in target.said)
         # (What was copied leads to the old code until then.)
         case("lazy: taken back", replaced(target, target.lode("--rollback"), 1, 1 << 30))
+
+
+def main_loops(folder):
+    """What is replaced is where the process spends its life: it is said that this cannot come to an end by itself."""
+    with open(folder + "/loop.c", "w") as file:
+        file.write("#include <stdio.h>\n#include <unistd.h>\nstatic int rounds;\nint main(void)\n{\n\tputs(\"x 0\");\n\tfflush(stdout);\n"
+                   "\tfor (;; rounds++)\n\t\tusleep(1000);\n}\n")
+    subprocess.run(["cc", "-O1", "-c", "loop.c"], cwd=folder, check=True)
+    subprocess.run(["cc", "-Wl,-q", "loop.o", "-o", "loop"], cwd=folder, check=True)
+    with Target(folder, "loop", 0) as target:
+        case("main: dry run", target.lode("--dry-run", "loop.o") != 0 or "\nmain is among them: " not in target.said)
+        case("main: refused", target.lode("loop.o", policy="idle") != 1 or "lode: thread %d is in main\n" % target.pid not in target.said)
+        case("main: lazy", (target.lode("loop.o", policy=None) != 0 or
+                            "\nmain is running in thread %d: its old code goes on until it returns\n" % target.pid not in target.said) and target.said)
+        case("main: nobody is in the new one", target.lode("--rollback", policy=None) != 0 or "running" in target.said)
 
 
 def stopped(folder):
@@ -393,6 +413,7 @@ def dry_run(folder):
     with Target(folder, "pie") as target:
         maps = target.maps()
         case("dry run", target.lode("--dry-run", "ten.o") != 0 or "would replace" not in target.said or target.maps() != maps)
+        case("dry run: main is none of them", "main" in target.said)
         case("dry run: nothing done", wrong(target.ask(), 1))
         case("dry run: nothing to take back", target.lode("--rollback", "--dry-run") != 1 or "swap-nothing" not in target.said)
 
@@ -739,7 +760,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         os.chmod(folder, 0o755)
         build(folder)
-        parts = [indexes, versions, stripped, built_anew, mounted, single, objects_of_all_models, names, pointers, elsewhere, stuck, policies, stopped, dry_run, no_memory, another_program, refusals, renamed, types, migrate, vectors, misuse, permissions, confined, dying, signals, many, lua,
+        parts = [indexes, versions, stripped, built_anew, mounted, single, objects_of_all_models, names, pointers, elsewhere, stuck, policies, main_loops, stopped, dry_run, no_memory, another_program, refusals, renamed, types, migrate, vectors, misuse, permissions, confined, dying, signals, many, lua,
                  watch, hostile, halfway]
         for part in parts:
             if len(sys.argv) < 3 or part.__name__ in sys.argv[2:]:

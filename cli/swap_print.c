@@ -101,6 +101,10 @@ static void explain_more(const struct lode_process *process, const struct lode_d
 		put_named(" has ", &process->account.datum);
 		fputc('\n', stderr);
 	}
+	if (why->rule == LODE_RULE_SWAP_INDEX && process->file) {
+		put_named("lode: no index can be read at ", &(struct lode_link_text){process->file, strlen(process->file)});
+		fputs(" either; if it is elsewhere, name it: --index=FILE\n", stderr);
+	}
 	if (why->rule == LODE_RULE_SWAP_BUSY)
 		explain_busy(process);
 }

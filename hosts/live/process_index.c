@@ -62,15 +62,22 @@ static int open_program(struct lode_process *process, struct lode_image *image, 
 	return lode_open(image, source, &options, why);
 }
 
+static void name_index(struct lode_process *process, const char *name)
+{
+	char *copy = strdup(name);
+
+	free(process->index_name_);
+	process->index_name_ = copy;
+	process->file = copy;
+}
+
 static int read_file(struct lode_process *process, const struct lode_image *image, const char *name, struct lode_diag *why)
 {
 	uint64_t code = lode_index_code(image);
 	int status;
 
 	lode_live_index_end(&process->read_);
-	free(process->index_name_);
-	process->index_name_ = strdup(name);
-	process->file = process->index_name_;
+	name_index(process, name);
 	status = lode_live_index_read(&process->read_, name, why);
 	process->index_ = process->read_.index;
 	if (status == LODE_ERR_IO)
@@ -104,6 +111,8 @@ static int read_beside(struct lode_process *process, const struct lode_image *im
 
 	if (name_program(process, name, sizeof name) == 0)
 		return status;
+	snprintf(path, sizeof path, "%s.lode", name);
+	name_index(process, path);
 	for (int round = 0; round < 2; round++) {
 		if (round == 0)
 			snprintf(path, sizeof path, "%s.lode", name);

@@ -133,7 +133,8 @@ struct lode_process {
 	int pid;
 	enum lode_process_trouble trouble; /* after LODE_ERR_IO without a rule */
 	int64_t number;                    /* what belongs to the trouble */
-	const char *file;                  /* that LODE_PROCESS_OBJECT, or a refusal by swap-file, is about */
+	const char *file;                  /* that LODE_PROCESS_OBJECT, or a refusal by swap-file, is about; after swap-index the
+	                                      index that was looked for, or NULL */
 	struct lode_link_blame blame;      /* after a refusal by the linker */
 	uint32_t nundefined;
 	struct lode_link_undefined undefined[LODE_PROCESS_UNDEFINED]; /* the first of them */

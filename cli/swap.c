@@ -54,11 +54,12 @@ static uint64_t now(void)
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-static void trace(void *host, const char *what, uint64_t number)
+static void trace(void *host, const struct lode_process_step *step)
 {
 	const struct job *job = host;
 
-	fprintf(stderr, "%9.3f ms  %s %llu\n", (double)(now() - job->begun) / 1e6, what, (unsigned long long)number);
+	fprintf(stderr, "%9.3f ms  %s ", (double)(now() - job->begun) / 1e6, step->what);
+	fprintf(stderr, step->address ? "0x%llx\n" : "%llu\n", (unsigned long long)step->number);
 }
 
 static bool parse_policy(enum lode_process_policy *policy, const char *text)

@@ -10,6 +10,11 @@
 
 _Static_assert((int)UNDEFINED_MOST <= (int)LODE_PROCESS_UNDEFINED, "the process keeps as many as are listed");
 
+static const char *plural(uint32_t count)
+{
+	return count == 1 ? "" : "s";
+}
+
 static void put(FILE *stream, const struct lode_link_text *text)
 {
 	char part[NAME_PIECE * 4 + 1];
@@ -152,10 +157,30 @@ static void put_names(const struct lode_process_version *version)
 
 static void put_stop(const struct lode_process *process)
 {
-	printf("stopped %u thread%s for %.0f us", process->nthreads, process->nthreads == 1 ? "" : "s",
+	printf("stopped %u thread%s for %.0f us", process->nthreads, plural(process->nthreads),
 		(double)process->times.all / 1e3);
 	if (process->times.tries > 1)
 		printf(", the last of %u times", process->times.tries);
+}
+
+/* What is not as one might think. */
+static void put_exceptions(const struct lode_swap_account *account, bool dry_run)
+{
+	uint32_t nbare = account->nkept - account->ntyped;
+
+	if (account->nmigrated > 0)
+		printf("%u variable%s new value%s made of the old\n", account->nmigrated,
+			account->nmigrated == 1 ? dry_run ? " would get a" : " has a" : dry_run ? "s would get" : "s have",
+			plural(account->nmigrated));
+	if (account->ntyped < account->nkept)
+		printf("%u variable%s known by name and size alone: no debug information (-g) says of what %s\n", nbare,
+			nbare == 1 ? " is" : "s are", nbare == 1 ? "type it is" : "types they are");
+	if (account->nshort > 0)
+		printf("%u %s too short for a jump: pointers to %s that were copied lead to the old code\n", account->nshort,
+			account->nshort == 1 ? "entry is" : "entries are", account->nshort == 1 ? "it" : "them");
+	if (account->nmoved > 0)
+		printf("%u constant table%s changed: the new code has its own, at other addresses\n", account->nmoved,
+			account->nmoved == 1 ? " has" : "s have");
 }
 
 /* What is in use goes on: with a main loop that is for ever. */
@@ -171,26 +196,17 @@ void swap_print_replaced(const struct lode_process *process, bool dry_run)
 {
 	const struct lode_swap_account *account = &process->account;
 
-	printf("%s: %u functions, ", dry_run ? "would replace" : "replaced", account->nfunctions);
-	printf("%u references, %u entries jump; %u variables kept, %u new\n", account->nsites, account->ndoors, account->nkept,
-		account->nnew);
-	if (account->nmigrated > 0)
-		printf("%u variables %s new values made of the old ones\n", account->nmigrated, dry_run ? "would get" : "have");
-	if (account->ntyped < account->nkept)
-		printf("%u variables are known by name and size alone: no debug information (-g) says of what types they are\n",
-			account->nkept - account->ntyped);
-	if (account->nshort > 0)
-		printf("%u entries are too short for a jump: pointers to them that were copied lead to the old code\n",
-			account->nshort);
-	if (account->nmoved > 0)
-		printf("%u constant tables have changed: the new code has its own, at other addresses\n", account->nmoved);
+	printf("%s: %u function%s, ", dry_run ? "would replace" : "replaced", account->nfunctions, plural(account->nfunctions));
+	printf("%u reference%s, %u %s; %u variable%s kept, %u new\n", account->nsites, plural(account->nsites), account->ndoors,
+		account->ndoors == 1 ? "entry jumps" : "entries jump", account->nkept, plural(account->nkept), account->nnew);
+	put_exceptions(account, dry_run);
 	if (dry_run && account->main)
 		puts("main is among them: where it is running its old code goes on until it returns");
 	if (dry_run)
 		return;
 	if (account->nbusy > 0)
-		printf("threads are in the old code: %u entries do not jump, pointers that were copied lead to the old code\n",
-			account->nbusy);
+		printf("threads are in the old code: %u %s not jump, pointers that were copied lead to the old code\n",
+			account->nbusy, account->nbusy == 1 ? "entry does" : "entries do");
 	put_users(process);
 	printf("replacement %u, prepared in %.1f ms, ", process->newest->serial, (double)process->times.prepare / 1e6);
 	put_stop(process);

@@ -44,10 +44,20 @@ uint64_t lode_process_now_(void)
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-void lode_process_say_(const struct lode_process *process, const char *what, uint64_t number)
+static void say(const struct lode_process *process, const struct lode_process_step *step)
 {
 	if (process->options_ && process->options_->trace)
-		process->options_->trace(process->options_->host, what, number);
+		process->options_->trace(process->options_->host, step);
+}
+
+void lode_process_say_(const struct lode_process *process, const char *what, uint64_t number)
+{
+	say(process, &(struct lode_process_step){.what = what, .number = number});
+}
+
+void lode_process_say_where_(const struct lode_process *process, const char *what, uint64_t addr)
+{
+	say(process, &(struct lode_process_step){.what = what, .number = addr, .address = true});
 }
 
 /* One at a time on a program's file: what is looked at must not change before it is written. */

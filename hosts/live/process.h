@@ -18,6 +18,7 @@ int lode_process_trouble_(struct lode_process *process, enum lode_process_troubl
 int lode_process_fail_(struct lode_diag *why);
 uint64_t lode_process_now_(void);
 void lode_process_say_(const struct lode_process *process, const char *what, uint64_t number);
+void lode_process_say_where_(const struct lode_process *process, const char *what, uint64_t addr);
 
 /* process_check.c: 0: the process may be traced, as far as can be known without doing it. */
 int lode_process_check_(struct lode_process *process);

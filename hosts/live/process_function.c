@@ -138,6 +138,6 @@ int lode_process_migrate_(void *host, const struct lode_swap_move *move)
 	const struct process_function function = {.addr = move->function,
 		.arguments = {move->now.addr, move->now.size, move->before.addr, move->before.size}};
 
-	lode_process_say_(host, "new value of a variable made by", move->function);
+	lode_process_say_where_(host, "new value of a variable made by", move->function);
 	return lode_process_function_(host, &function);
 }

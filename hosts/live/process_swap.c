@@ -30,7 +30,7 @@ static int prepare(struct lode_process *process, struct lode_process_version *ve
 
 	if (status == LODE_OK) {
 		lode_process_say_(process, "linked, bytes", version->link.size);
-		lode_process_say_(process, "at", version->span_.addr);
+		lode_process_say_where_(process, "at", version->span_.addr);
 		status = lode_swap_plan(&version->swap, why);
 	}
 	if (status == LODE_OK) {

@@ -102,13 +102,19 @@ struct lode_process_version {
 	struct process_objects *objects_; /* that the link has borrowed, if they are not the record's */
 };
 
+/** What is being done. */
+struct lode_process_step {
+	const char *what;
+	uint64_t number; /* that belongs to it */
+	bool address;    /* it is one, in the process */
+};
+
 struct lode_process_options {
 	enum lode_process_policy policy;
 	uint32_t patience_ms; /* with LODE_PROCESS_WAIT */
 	bool dry_run;         /* everything but stopping the process and writing to it */
 	void *host;
-	/* What is being done, and an address or a number that belongs to it; may be NULL. */
-	void (*trace)(void *host, const char *what, uint64_t number);
+	void (*trace)(void *host, const struct lode_process_step *step); /* may be NULL */
 };
 
 /** How long it took, in ns. */
@@ -133,8 +139,7 @@ struct lode_process {
 	int pid;
 	enum lode_process_trouble trouble; /* after LODE_ERR_IO without a rule */
 	int64_t number;                    /* what belongs to the trouble */
-	const char *file;                  /* that LODE_PROCESS_OBJECT, or a refusal by swap-file, is about; after swap-index the
-	                                      index that was looked for, or NULL */
+	const char *file;                  /* of LODE_PROCESS_OBJECT and swap-file; the index that swap-index has missed */
 	struct lode_link_blame blame;      /* after a refusal by the linker */
 	uint32_t nundefined;
 	struct lode_link_undefined undefined[LODE_PROCESS_UNDEFINED]; /* the first of them */

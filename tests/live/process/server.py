@@ -63,7 +63,7 @@ def replace_each(folder, server, units):
         run = lode(folder, server, unit)
         case(unit, run.returncode != 0 and run.stderr)
         stop_of(run, stops)
-        found = re.match(r"replaced: (\d+) functions, (\d+) references", run.stdout)
+        found = re.match(r"replaced: (\d+) functions?, (\d+) references?", run.stdout)
         if found:
             functions, sites = functions + int(found.group(1)), sites + int(found.group(2))
     stops.sort()

@@ -36,6 +36,28 @@ static void put_named(const char *before, const struct lode_link_text *text)
 	put(stderr, text);
 }
 
+/* " (CAP_SYS_ADMIN, CAP_NET_RAW)" of a set of bits. Ref: capabilities(7). */
+static void put_capabilities(uint64_t set)
+{
+	static const char *const names[] = {
+		"CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID", "SETPCAP",
+		"LINUX_IMMUTABLE", "NET_BIND_SERVICE", "NET_BROADCAST", "NET_ADMIN", "NET_RAW", "IPC_LOCK", "IPC_OWNER",
+		"SYS_MODULE", "SYS_RAWIO", "SYS_CHROOT", "SYS_PTRACE", "SYS_PACCT", "SYS_ADMIN", "SYS_BOOT", "SYS_NICE",
+		"SYS_RESOURCE", "SYS_TIME", "SYS_TTY_CONFIG", "MKNOD", "LEASE", "AUDIT_WRITE", "AUDIT_CONTROL", "SETFCAP",
+		"MAC_OVERRIDE", "MAC_ADMIN", "SYSLOG", "WAKE_ALARM", "BLOCK_SUSPEND", "AUDIT_READ", "PERFMON", "BPF",
+		"CHECKPOINT_RESTORE",
+	};
+	const char *before = " (";
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		if (!(set >> i & 1))
+			continue;
+		fprintf(stderr, "%sCAP_%s", before, names[i]);
+		before = ", ";
+	}
+	fputs(*before == ',' ? ")" : "", stderr);
+}
+
 /* "process 12 belongs to another user: be that user, or root (1000)" */
 static void explain_trouble(const struct lode_process *process)
 {
@@ -54,6 +76,14 @@ static void explain_trouble(const struct lode_process *process)
 		return;
 	case LODE_PROCESS_DAMAGED:
 		fprintf(stderr, "lode: process %d %s (0x%llx)\n", process->pid, text, (unsigned long long)process->number);
+		return;
+	case LODE_PROCESS_CAPABLE:
+	case LODE_PROCESS_DENIED:
+		fprintf(stderr, "lode: process %d %s", process->pid, text);
+		if (process->trouble == LODE_PROCESS_DENIED && process->number != 0)
+			fputs("; it has capabilities that you lack", stderr);
+		put_capabilities((uint64_t)process->number);
+		fputc('\n', stderr);
 		return;
 	case LODE_PROCESS_THREAD:
 	case LODE_PROCESS_TRACED:

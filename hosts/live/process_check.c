@@ -102,6 +102,7 @@ static uint64_t yama(void)
 /* The kernel has said no; the reasons in the order in which it looks at them. Ref: ptrace(2) "Ptrace access mode checking". */
 static int explain(struct lode_process *process, const char *text, const char *mine)
 {
+	int64_t missing = (int64_t)(number(text, "CapPrm", 16) & ~number(mine, "CapEff", 16));
 	struct stat file;
 	uint64_t other;
 
@@ -112,13 +113,13 @@ static int explain(struct lode_process *process, const char *text, const char *m
 	/* (Files of those that cannot be traced are root's.) */
 	if (fstatat(process->dir_, "mem", &file, 0) == 0 && file.st_uid != geteuid())
 		return lode_process_trouble_(process, LODE_PROCESS_UNDUMPABLE, 0);
-	if ((number(text, "CapPrm", 16) & ~number(mine, "CapPrm", 16)) != 0)
-		return lode_process_trouble_(process, LODE_PROCESS_CAPABLE, 0);
+	if (missing != 0 && !have(mine, CAP_SYS_PTRACE_BIT))
+		return lode_process_trouble_(process, LODE_PROCESS_CAPABLE, missing);
 	if (yama() == 1 || (yama() == 2 && have(mine, CAP_SYS_PTRACE_BIT)))
 		return lode_process_trouble_(process, LODE_PROCESS_YAMA, 0);
 	if (yama() >= 2)
 		return lode_process_trouble_(process, yama() == 2 ? LODE_PROCESS_YAMA_ADMIN : LODE_PROCESS_YAMA_NONE, 0);
-	return lode_process_trouble_(process, LODE_PROCESS_DENIED, 0);
+	return lode_process_trouble_(process, LODE_PROCESS_DENIED, missing);
 }
 
 static int check_kind(struct lode_process *process, const char *text)

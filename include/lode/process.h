@@ -21,14 +21,16 @@ extern "C" {
 	T(KERNEL, "is a thread of the kernel") \
 	T(TRACED, "is traced already: a debugger or strace has to let go of it first") /* the tracer */ \
 	T(OWNER, "belongs to another user: be that user, or root") /* the user */ \
-	T(CAPABLE, "has capabilities that you lack: be root") \
+	T(CAPABLE, "has capabilities that you lack, CAP_SYS_PTRACE as well: be root with all of them, outside of a container") \
+		/* they, a bit for each */ \
 	T(NAMESPACE, "is in a user namespace where you have no rights: enter it (nsenter), or be root outside") \
 	T(UNDUMPABLE, "lets nobody trace it (PR_SET_DUMPABLE, or its file is not readable): be root") \
 	T(YAMA, "may only be traced by its ancestors (kernel.yama.ptrace_scope is 1): " \
 		"be root, or let it call prctl(PR_SET_PTRACER)") \
 	T(YAMA_ADMIN, "may only be traced by root (kernel.yama.ptrace_scope is 2)") \
 	T(YAMA_NONE, "may be traced by nobody until the next boot (kernel.yama.ptrace_scope is 3)") \
-	T(DENIED, "may not be traced: a security module or a container forbids it (CAP_SYS_PTRACE)") \
+	T(DENIED, "may not be traced: a security module forbids it, or it is in a user namespace outside of yours") \
+		/* capabilities that it has and the caller has not, a bit for each */ \
 	T(CLASS, "is no 64-bit program for x86-64") \
 	T(STRICT, "is confined to read and write (seccomp): it cannot map memory") \
 	T(SECCOMP, "has system call filters (seccomp), which only root can suspend") \

@@ -22,6 +22,7 @@ LIBC = ctypes.CDLL(None, use_errno=True)
 NOBODY = 65534
 HOSTILE = int(os.environ.get("HOSTILE", 400))
 PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS = 4, 22, 38
+PR_CAPBSET_DROP, CAP_SETPCAP, CAP_NET_RAW, CAP_SYS_PTRACE = 24, 8, 13, 19
 PTRACE_DETACH, PTRACE_SEIZE, PTRACE_INTERRUPT = 17, 0x4206, 0x4207
 passed = failed = skipped = 0
 random.seed(4)
@@ -555,6 +556,16 @@ def permissions(folder):
         return
     with Target(folder, "static") as target:
         expect("another user's", target.pid, "belongs to another user.*\\(0\\)", as_nobody)
+    def less():
+        for capability in (CAP_NET_RAW, CAP_SYS_PTRACE):
+            LIBC.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)
+    with Target(folder, "static") as target:
+        with open("/proc/%d/status" % target.pid) as file:
+            has = int(re.search(r"CapPrm:\s*(\w+)", file.read()).group(1), 16)
+        if has >> CAP_NET_RAW & has >> CAP_SYS_PTRACE & has >> CAP_SETPCAP & 1:
+            expect("capabilities", target.pid, r"has capabilities that you lack, CAP_SYS_PTRACE as well.* \(CAP_NET_RAW, CAP_SYS_PTRACE\)$", less)
+        else:
+            skip("permission: capabilities", "root lacks them itself")
     with Target(folder, "static", before=as_nobody) as target:
         status = target.lode("ten.o", before=as_nobody)
         scope = "/proc/sys/kernel/yama/ptrace_scope"

@@ -183,8 +183,9 @@ int lode_live_self(struct lode_live_program *self, const char *index, struct lod
  * All other threads stand still while references are rewritten, and only then: in a handler of the signal SIGRTMAX - 1, which has
  * to be left to this, and unblocked in every thread. System calls that signals interrupt are begun again where the kernel does
  * that (signal(7)). Constructors of the object are not run. Calls must not overlap. After a failure the program is as it was.
- * Errors: link-*, swap-*; with LODE_SWAP_IDLE swap-busy if a thread (this one too) is in the unit. LODE_ERR_IO without a rule:
- * error; EAGAIN: a thread did not come to a halt in five seconds.
+ * Errors: link-*, swap-*; with LODE_SWAP_IDLE swap-busy if a thread (this one too) is in the unit. LODE_ERR_IO without a rule,
+ * and so without a text, if a system call failed: error; ENOENT: there is no such object; EAGAIN: a thread did not come to a halt
+ * in five seconds.
  */
 int lode_live_replace(struct lode_live_program *self, const char *name, enum lode_swap_policy policy, struct lode_diag *why);
 

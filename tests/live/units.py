@@ -151,8 +151,30 @@ def try_kind(folder, compiler, kind, linkers):
             try_stripped(title, program, cases, folder)
 
 
+def try_example():
+    """What docs/live.md shows first says why nothing was replaced, with a rule or without."""
+    global passed
+    with open(ROOT + "/docs/live.md") as file:
+        example = re.search(r"```c\n(.*?)```", file.read(), re.S).group(1)
+    with tempfile.TemporaryDirectory() as folder:
+        with open(folder + "/example.c", "w") as file:
+            file.write(example + "int main(int argc, char **argv)\n{\n\treturn begin() != 0 || reload(argv[argc - 1]) != 0;\n}\n")
+        compile_one("gcc", folder + "/example.o", [folder + "/example.c"], ["-O1", "-fPIC", "-Wall", "-Werror"])
+        done = run(["gcc", "-Wl,-q", folder + "/example.o", *LIBRARIES, "-pthread", "-o", folder + "/example"])
+        if done.returncode:
+            raise RuntimeError(done.stderr)
+        for name, words in (("none.o", "none.o: No such file or directory\n"), ("example.c", "header-magic"), ("example.o", "")):
+            done = run([folder + "/example", name], cwd=folder)
+            if done.returncode == (words != "") and words in done.stderr and done.stderr.count("\n") == (words != ""):
+                passed += 1
+            else:
+                fail("the example, " + name, (done.stdout + done.stderr).splitlines() or ["nothing was said"])
+
+
 def main():
     global skipped
+    if not PARTS or "example" in PARTS:
+        try_example()
     linkers = [name for name, command in LINKERS.items() if shutil.which(command)]
     for name in LINKERS:
         if name not in linkers:

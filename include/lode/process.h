@@ -25,8 +25,8 @@ extern "C" {
 		/* they, a bit for each */ \
 	T(NAMESPACE, "is in a user namespace where you have no rights: enter it (nsenter), or be root outside") \
 	T(UNDUMPABLE, "lets nobody trace it (PR_SET_DUMPABLE, or its file is not readable): be root") \
-	T(YAMA, "may only be traced by its ancestors (kernel.yama.ptrace_scope is 1): " \
-		"be root, or let it call prctl(PR_SET_PTRACER)") \
+	T(YAMA, \
+		"may only be traced by its ancestors (kernel.yama.ptrace_scope 1): be root, or let it call prctl(PR_SET_PTRACER)") \
 	T(YAMA_ADMIN, "may only be traced by root (kernel.yama.ptrace_scope is 2)") \
 	T(YAMA_NONE, "may be traced by nobody until the next boot (kernel.yama.ptrace_scope is 3)") \
 	T(DENIED, "may not be traced: a security module forbids it, or it is in a user namespace outside of yours") \

@@ -3,6 +3,7 @@
 #include "cli.h"
 #include <errno.h>
 #include <lode/live.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -67,6 +68,7 @@ static int write_file(const char *name, const void *bytes, size_t size)
 
 	if (asprintf(&other, "%s.XXXXXX", name) < 0)
 		return ENOMEM;
+	signal(SIGXFSZ, SIG_IGN); /* a limit for files is an error of write */
 	fd = mkstemp(other);
 	if (fd < 0) {
 		error = errno;

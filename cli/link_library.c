@@ -5,10 +5,12 @@
 #include "cli.h"
 #include <ctype.h>
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <glob.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { SCRIPT_SIZE = 4096, SCRIPTS = 64, WAITING = 1024 };
@@ -91,13 +93,17 @@ static bool begins_script(const char *text)
 /* The file's text without comments if it is one of a script. */
 static bool read_script(char *text, const char *path)
 {
-	FILE *file = fopen(path, "re");
-	size_t n = file ? fread(text, 1, SCRIPT_SIZE - 1, file) : 0;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	struct stat st;
+	ssize_t n = 0;
 
-	if (file)
-		fclose(file);
-	text[n] = '\0';
-	if (strlen(text) != n)
+	/* A pipe would be waited for. */
+	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+		n = read(fd, text, SCRIPT_SIZE - 1);
+	if (fd >= 0)
+		close(fd);
+	text[n > 0 ? n : 0] = '\0';
+	if (n <= 0 || strlen(text) != (size_t)n)
 		return false;
 	blank_comments(text);
 	return begins_script(text);
@@ -107,7 +113,12 @@ static int load_file(struct libraries *libraries, struct waiting *waiting, const
 {
 	size_t length = strlen(path);
 	char text[SCRIPT_SIZE];
+	struct stat st;
 
+	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
+		complain(path, "not a regular file");
+		return -1;
+	}
 	if (libraries->nscripts < SCRIPTS && read_script(text, path)) {
 		libraries->nscripts++;
 		return take_script(waiting, text);

@@ -258,8 +258,11 @@ def own_files():
     harness.tool("cc", "-Wl,-q", "-o", path("relocs"), write("relocs.c", b"int main(void) { return 0; }\n"))
     built = harness.read(path("relocs"))
     over, beside, again = lode("index", "-o", path("relocs"), path("relocs")), lode("index", path("relocs")), lode("index", path("relocs"))
-    case("an index over its program", equal(over.status, 1), one_line_error(over), ("is no index" in over.err, over.err), equal(harness.read(path("relocs")) == built, True),
+    case("an index over its program", equal(over.status, 1), one_line_error(over), ("is the program itself" in over.err, over.err), equal(harness.read(path("relocs")) == built, True),
          equal(beside.status, 0, beside.err), equal(again.status, 0, again.err), harness.read(path("relocs.lode")).startswith(b"LODEIDX"))
+    os.unlink(path("relocs.lode"))
+    limited = subprocess.run(["sh", "-c", 'ulimit -f 0; exec "$0" index "$1"', harness.LODE, path("relocs")], capture_output=True, text=True)
+    case("an index where files may not grow", equal(limited.returncode, 1), "too large" in limited.stderr, equal([n for n in os.listdir(path("")) if n.startswith("relocs.")], ["relocs.c"]))
     alone = lode("show", "--svg", program)
     case("--svg took the only FILE", equal(alone.status, 2), one_line_error(alone), ("--svg took " + program in alone.err, alone.err))
     library = next((f for f in ("/lib/x86_64-linux-gnu/libz.so.1", "/lib/x86_64-linux-gnu/libm.so.6", "/usr/lib64/libm.so.6") if os.path.exists(f)), None)

@@ -141,6 +141,12 @@ def libraries(folder):
     for name, want in {"nosuch": "there is no libnosuch.so", "circle": "libcircle.so: ", "libnosuch.so.1": "no such library"}.items():
         got = run(LODE, "link", "-L", at, "-l", name, main)
         case("-l" + name, got[0] != 1 and got, want not in got[2] and got, len(got[2].splitlines()) != 1 and got)
+    os.mkfifo(os.path.join(at, "libpipe.so"))
+    with open(os.path.join(at, "libaround.so"), "w", encoding="ascii") as file:
+        file.write("/* INPUT ( /etc/passwd ) -l nosuch */ GROUP ( %s/libpipe.so )\n" % at)
+    for name in ("pipe", "around"):
+        got = run("timeout", "20", LODE, "link", "-L", at, "-l" + name, main)
+        case("a pipe as -l" + name, got[0] != 1 and got, got[2] != "lode: %s/libpipe.so: not a regular file\n" % at and got)
     sine = write(folder, "sine.c", "#include <math.h>\n#include <stdio.h>\nint main(int c, char **v) { (void)v; printf(\"%.3f\\n\", sin(c)); return 0; }\n")
     got = run(LODE, "link", "-lm", sine)
     case("libm's linker script", got != (0, "0.841\n", "") and got)

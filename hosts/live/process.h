@@ -26,6 +26,13 @@ int lode_process_check_tracer_(struct lode_process *process);
 /* A signal that is to come to a thread. */
 bool lode_process_has_signal_(const struct lode_process *process, int tid);
 
+/* process_text.c: all of a file of /proc, to be freed. NULL: errno. */
+char *lode_process_text_(int dir, const char *name);
+/* Where the values of a field begin, each of which has its line; NULL: there is none. */
+const char *lode_process_line_(const char *text, const char *field);
+/* False: there is none, and *value is as it was. */
+bool lode_process_number_(uint64_t *value, const char *text, const char *field, int base);
+
 /* process_index.c: the index of its program, from a file of that name or, if that is NULL, from where it is;
  * and its entry, as linked. */
 int lode_process_index_(struct lode_process *process, uint64_t *entry, const char *name, struct lode_diag *why);

@@ -3,44 +3,13 @@
 #define _GNU_SOURCE
 #include "process.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define MIB (UINT64_C(1) << 20)
 #define GIB (UINT64_C(1) << 30)
 enum { ACCESS = 4 };
 #define USER_END ((UINT64_C(1) << 47) - PROCESS_PAGE)
-
-/* The whole file, which is made anew for each read. NULL: errno. */
-static char *read_all(int dir, const char *name)
-{
-	int fd = openat(dir, name, O_RDONLY | O_CLOEXEC);
-	size_t size = 0, room = 0;
-	char *text = NULL;
-	ssize_t got = 1;
-
-	while (fd >= 0 && got > 0) {
-		if (room - size < 8192) {
-			char *larger = realloc(text, room = 2 * room + 65536);
-
-			if (!larger)
-				break;
-			text = larger;
-		}
-		got = read(fd, text + size, room - size - 1);
-		size += got > 0 ? (size_t)got : 0;
-	}
-	if (fd >= 0)
-		close(fd);
-	if (fd < 0 || got != 0) {
-		free(text);
-		return NULL;
-	}
-	text[size] = '\0';
-	return text;
-}
 
 /* 55d0-55d4 r-xp 00001000 fd:01 1234   /usr/bin/name */
 static bool parse(struct process_map *map, char *line)
@@ -105,7 +74,7 @@ static struct process_maps *parse_all(char *text)
 
 int lode_process_maps_read_(struct lode_process *process)
 {
-	char *text = read_all(process->dir_, "maps");
+	char *text = lode_process_text_(process->dir_, "maps");
 	struct process_maps *maps;
 
 	if (!text)

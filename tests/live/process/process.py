@@ -604,6 +604,16 @@ def confined(folder):
         status = target.lode("ten.o")
         case("filters: suspended", replaced(target, status, 10))
 
+    # With so many groups what the kernel says of a process is longer than a page, and the filter stands behind them.
+    for count, filters in ((440, [9]), (700, []), (60000, [9])):
+        def grouped():
+            os.setgroups(range(1000000, 1000000 + count))
+            filter_all(*filters)()
+        with Target(folder, "static", 0, before=grouped) as target:
+            case("%d groups, %s" % (count, "no mmap" if filters else "no filter"), replaced(target, target.lode("ten.o"), 10))
+        with Target(folder, "static") as target:
+            case("%d groups of its own" % count, replaced(target, target.lode("ten.o", before=lambda: os.setgroups(range(1, 1 + count))), 10))
+
     def both():
         as_nobody()
         filter_all(324)()

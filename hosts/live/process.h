@@ -181,7 +181,11 @@ int lode_process_commit_(const struct process_commit *commit, struct lode_diag *
 /* What was left halfway: each place that was written already gets what it had. */
 int lode_process_take_back_halfway_(struct lode_process *process, struct lode_diag *why);
 
-/* process_record.c: what a replacement was made of and what it wrote over, as bytes of the process. */
+/* process_record.c: what a replacement was made of and what it wrote over, as bytes of the process. All that are in use have no
+ * more bytes together than this, and each counts as some at least: more was not written by lode. */
+enum { PROCESS_RECORDS = 256 << 20, PROCESS_RECORD_LEAST = 64 << 10 };
+/* One more of that size, beside those that are committed. */
+bool lode_process_record_fits_(const struct lode_process *process, uint64_t size);
 int lode_process_record_make_(struct lode_process *process, struct lode_process_version *version,
 	const struct process_objects *objects);
 int lode_process_record_state_(struct lode_process *process, struct lode_process_version *version, enum lode_process_state state);

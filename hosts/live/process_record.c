@@ -58,6 +58,18 @@ static void write_objects(unsigned char *at, const struct process_objects *objec
 	}
 }
 
+bool lode_process_record_fits_(const struct lode_process *process, uint64_t size)
+{
+	uint64_t left = PROCESS_RECORDS;
+
+	for (const struct lode_process_version *version = process->newest; version; version = version->older) {
+		uint64_t taken = version->record_.size > PROCESS_RECORD_LEAST ? version->record_.size : PROCESS_RECORD_LEAST;
+
+		left = left > taken ? left - taken : 0;
+	}
+	return size <= left && left >= PROCESS_RECORD_LEAST;
+}
+
 int lode_process_record_make_(struct lode_process *process, struct lode_process_version *version,
 	const struct process_objects *objects)
 {
@@ -75,6 +87,8 @@ int lode_process_record_make_(struct lode_process *process, struct lode_process_
 	head.nobjects = objects->count;
 	if (version->nanswers_ != version->answer_)
 		return lode_process_trouble_(process, LODE_PROCESS_SYSTEM, ENOMEM);
+	if (!lode_process_record_fits_(process, head.size))
+		return lode_process_trouble_(process, LODE_PROCESS_FULL, 0);
 	if (head.size > version->room_)
 		return lode_process_trouble_(process, LODE_PROCESS_NO_PLACE, 0);
 	version->record_ = (struct lode_range){.addr = version->span_.addr + version->span_.size + PROCESS_PAGE, .size = head.size};

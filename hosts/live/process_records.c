@@ -7,17 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST = 4096 };
-#define LARGEST (UINT64_C(1) << 30)
-
 static bool within(uint64_t offset, uint64_t size, uint64_t total)
 {
 	return size <= total && offset <= total - size;
 }
 
-static int damaged(struct lode_process *process, const struct lode_process_version *version)
+static int damaged(struct lode_process *process, const struct lode_range *record)
 {
-	return lode_process_trouble_(process, LODE_PROCESS_DAMAGED, (int64_t)version->record_.addr);
+	return lode_process_trouble_(process, LODE_PROCESS_DAMAGED, (int64_t)record->addr);
 }
 
 /* Where the answers begin, or 0: the stores do not make sense. */
@@ -40,7 +37,7 @@ static uint64_t check_stores(const unsigned char *bytes, const struct process_re
 static bool take(uint64_t *at, uint64_t *offset, uint64_t size, uint64_t total)
 {
 	*at = *offset;
-	if (size > LARGEST || !within(*offset, size, total))
+	if (!within(*offset, size, total))
 		return false;
 	*offset += size;
 	/* (The last one's padding may be missing.) */
@@ -75,9 +72,9 @@ static int take_objects(struct lode_process *process, struct process_objects *ob
 	uint64_t offset = check_stores(version->bytes_, head), answers;
 
 	if (offset == 0 || !take(&answers, &offset, (uint64_t)head->nanswers * sizeof *version->answers_, head->size))
-		return damaged(process, version);
+		return damaged(process, &version->record_);
 	if (head->nobjects == 0 || head->nobjects > (head->size - offset) / sizeof(struct process_record_object))
-		return damaged(process, version);
+		return damaged(process, &version->record_);
 	objects->all = calloc(head->nobjects, sizeof *objects->all);
 	version->names = calloc(head->nobjects, sizeof *version->names);
 	version->stores_ = calloc((size_t)head->nstores + 1, sizeof *version->stores_);
@@ -89,7 +86,7 @@ static int take_objects(struct lode_process *process, struct process_objects *ob
 	version->again_ = true;
 	for (uint32_t i = 0; i < head->nobjects; i++) {
 		if (!take_object(&objects->all[i], version, &offset, head->size))
-			return damaged(process, version);
+			return damaged(process, &version->record_);
 		version->names[i] = objects->all[i].name;
 		version->names[i].size--;
 	}
@@ -124,14 +121,16 @@ static int open_record(struct lode_process *process, struct lode_process_version
 	int status = LODE_OK;
 
 	memcpy(&head, version->bytes_, sizeof head);
-	if (take_objects(process, &objects, version, &head) != 0)
-		status = lode_process_fail_(why);
-	if (status == LODE_OK && version->state == LODE_PROCESS_COMMITTED) {
+	if (take_objects(process, &objects, version, &head) != 0) {
+		free(objects.all);
+		return lode_process_fail_(why);
+	}
+	if (version->state == LODE_PROCESS_COMMITTED) {
 		status = lode_process_link_(process, version, &objects, why);
 		/* What went through once does so again, unless somebody changed it. */
 		if (status != LODE_OK && status != LODE_ERR_IO) {
 			if (lode_process_maps_read_(process) == 0)
-				damaged(process, version);
+				damaged(process, &version->record_);
 			status = lode_process_fail_(why);
 		}
 	}
@@ -152,65 +151,101 @@ static int open_record(struct lode_process *process, struct lode_process_version
 	return LODE_OK;
 }
 
-/* NULL: it is none. Records whose numbers make no sense are none either. */
-static struct lode_process_version *read_record(struct lode_process *process, const struct process_map *map)
-{
-	struct lode_process_version *version;
+/* A mapping that begins as a record does. */
+struct found {
 	struct process_record head;
+	struct lode_range map;
+};
 
-	if (lode_process_read_(process, &head, map->begin, sizeof head) != 0 ||
-		memcmp(head.magic, PROCESS_NAME, sizeof PROCESS_NAME) != 0)
-		return NULL;
-	if (head.format != PROCESS_FORMAT || head.size > map->end - map->begin || head.size > LARGEST || head.size < sizeof head)
-		return NULL;
-	version = calloc(1, sizeof *version);
-	if (version)
-		version->bytes_ = malloc((size_t)head.size);
-	if (!version || !version->bytes_ || lode_process_read_(process, version->bytes_, map->begin, (size_t)head.size) != 0) {
-		lode_process_version_free_(version);
-		return NULL;
-	}
-	memcpy(version->bytes_, &head, sizeof head);
-	version->serial = head.serial;
-	version->state = (enum lode_process_state)head.state;
-	version->time = head.time;
-	version->record_ = (struct lode_range){.addr = map->begin, .size = head.size};
-	version->span_ = (struct lode_range){.addr = head.span_addr, .size = head.span_size <= LARGEST ? head.span_size : 0};
-	return version;
+static bool find_record(struct lode_process *process, struct found *found, const struct process_map *map)
+{
+	if (map->inode != 0 || !map->private_ || !map->read || map->write || map->execute)
+		return false;
+	if (lode_process_read_(process, &found->head, map->begin, sizeof found->head) != 0)
+		return false;
+	found->map = (struct lode_range){.addr = map->begin, .size = map->end - map->begin};
+	return memcmp(found->head.magic, PROCESS_NAME, sizeof PROCESS_NAME) == 0 && found->head.format == PROCESS_FORMAT;
 }
 
 static int by_serial(const void *a, const void *b)
 {
-	const struct lode_process_version *const *left = a, *const *right = b;
+	const struct found *left = a, *right = b;
 
-	return (*left)->serial < (*right)->serial ? -1 : (*left)->serial > (*right)->serial;
+	return left->head.serial < right->head.serial ? -1 : left->head.serial > right->head.serial;
 }
 
-static uint32_t find_records(struct lode_process *process, struct lode_process_version **found)
+static uint32_t find_records(struct lode_process *process, struct found *found)
 {
 	const struct process_maps *maps = process->maps_;
 	uint32_t count = 0;
 
-	for (uint32_t i = 0; i < maps->count && count < MOST; i++) {
-		const struct process_map *map = &maps->all[i];
-
-		if (map->inode != 0 || !map->private_ || !map->read || map->write || map->execute)
-			continue;
-		found[count] = read_record(process, map);
-		count += found[count] != NULL;
-	}
-	qsort(found, count, sizeof(struct lode_process_version *), by_serial);
+	for (uint32_t i = 0; i < maps->count; i++)
+		count += find_record(process, &found[count], &maps->all[i]);
+	qsort(found, count, sizeof *found, by_serial);
 	return count;
 }
 
-static bool is_of_interest(const struct lode_process_version *version)
+static bool is_of_interest(const struct process_record *head)
 {
-	return version->state == LODE_PROCESS_COMMITTED || version->state == LODE_PROCESS_CHANGING;
+	return head->state == LODE_PROCESS_COMMITTED || head->state == LODE_PROCESS_CHANGING;
+}
+
+/* Before any room is made for it; nothing of it is further from the program than a displacement reaches. */
+static bool makes_sense(const struct lode_process *process, const struct found *found)
+{
+	const struct process_record *head = &found->head;
+
+	return head->size >= sizeof *head && head->size <= found->map.size && lode_process_record_fits_(process, head->size) &&
+		head->span_size <= UINT32_MAX / 2 && head->span_addr <= UINT64_MAX - head->span_size;
+}
+
+static struct lode_process_version *read_record(struct lode_process *process, const struct found *found)
+{
+	struct lode_process_version *version = calloc(1, sizeof *version);
+	const struct process_record *head = &found->head;
+
+	if (version)
+		version->bytes_ = malloc((size_t)head->size);
+	if (!version || !version->bytes_) {
+		lode_process_version_free_(version);
+		lode_process_trouble_(process, LODE_PROCESS_SYSTEM, ENOMEM);
+		return NULL;
+	}
+	if (lode_process_read_(process, version->bytes_, found->map.addr, (size_t)head->size) != 0) {
+		lode_process_version_free_(version);
+		damaged(process, &found->map);
+		return NULL;
+	}
+	memcpy(version->bytes_, head, sizeof *head);
+	version->serial = head->serial;
+	version->state = (enum lode_process_state)head->state;
+	version->time = head->time;
+	version->record_ = (struct lode_range){.addr = found->map.addr, .size = head->size};
+	version->span_ = (struct lode_range){.addr = head->span_addr, .size = head->span_size};
+	return version;
+}
+
+static int take_record(struct lode_process *process, const struct found *found, struct lode_diag *why)
+{
+	struct lode_process_version *version;
+	int status;
+
+	if (!makes_sense(process, found)) {
+		damaged(process, &found->map);
+		return lode_process_fail_(why);
+	}
+	version = read_record(process, found);
+	if (!version)
+		return lode_process_fail_(why);
+	status = open_record(process, version, why);
+	if (process->newest != version && process->halfway != version)
+		lode_process_version_free_(version);
+	return status;
 }
 
 int lode_process_records_read_(struct lode_process *process, struct lode_diag *why)
 {
-	struct lode_process_version **found = calloc(MOST, sizeof(struct lode_process_version *));
+	struct found *found = calloc((size_t)process->maps_->count + 1, sizeof *found);
 	int status = LODE_OK;
 	uint32_t count;
 
@@ -219,13 +254,11 @@ int lode_process_records_read_(struct lode_process *process, struct lode_diag *w
 		return lode_process_fail_(why);
 	}
 	count = find_records(process, found);
-	for (uint32_t i = 0; i < count; i++) {
-		process->nversions = found[i]->serial > process->nversions ? found[i]->serial : process->nversions;
-		if (status == LODE_OK && is_of_interest(found[i]) && !process->halfway)
-			status = open_record(process, found[i], why);
-		if (process->newest != found[i] && process->halfway != found[i])
-			lode_process_version_free_(found[i]);
-	}
+	if (count > 0)
+		process->nversions = found[count - 1].head.serial;
+	for (uint32_t i = 0; i < count && status == LODE_OK && !process->halfway; i++)
+		if (is_of_interest(&found[i].head))
+			status = take_record(process, &found[i], why);
 	free(found);
 	return status;
 }

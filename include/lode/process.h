@@ -42,6 +42,7 @@ extern "C" {
 	T(NO_PLACE, "has no free addresses within 2 GiB of its program") \
 	T(FRAMES, "has no thread that can tell its unwinder of the new code, for exceptions: all are in libraries or want a lock") \
 	T(DAMAGED, "has a record of replacements that does not make sense") /* its address */ \
+	T(FULL, "has 256 MiB of replacements, or 4096: take some back first, or start it anew") \
 	T(HALFWAY, "was left halfway by a replacement that was interrupted: take that back first") /* the replacement */ \
 	T(OBJECT, "")  /* a file: errno */ \
 	T(ARCHIVE, "") /* a file */

@@ -758,6 +758,64 @@ def hostile(folder):
         case("hostile: as it was", replaced(target, target.lode("--rollback"), 1))
 
 
+LIAR = r"""
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+int main(int argc, char **argv)
+{
+	size_t size = strtoull(argv[2], 0, 0);
+	for (int i = 0; i < atoi(argv[1]); i++) {
+		struct { char magic[12]; uint32_t format, serial, state; uint64_t size, time, span[2]; uint32_t counts[4]; uint64_t more; } head = {"lode-swap", 1,
+			1, atoi(argv[4]), strtoull(argv[3], 0, 0), 0, {0, 0}, {0, 1, 0, 0}, 0};
+		char *at = mmap(0, size + 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+		memcpy(at, &head, sizeof head);
+		mprotect(at, size, PROT_READ);
+		mprotect(at + size, 4096, PROT_NONE);
+	}
+	puts("version 1");
+	fflush(stdout);
+	return getchar() + argc;
+}
+"""
+
+
+def lying(folder):
+    """What a process says of its records costs little, however much it says."""
+    with open(folder + "/liar.c", "w") as file:
+        file.write(LIAR)
+    subprocess.run(["cc", "-O2", "-Wl,-q", "liar.c", "-o", "liar"], cwd=folder, check=True)
+    gib = 1 << 30
+    for name, arguments, said in (("ten of a GiB", (10, gib, gib, 3), "does not make sense"), ("ten that are planned", (10, gib, gib, 1), "nothing is replaced"),
+                                  ("larger than its mapping", (1, 8192, 65536, 3), "does not make sense"), ("of no size", (1, 8192, 0, 2), "does not make sense"),
+                                  ("of all there is", (1, 8192, (1 << 64) - 1, 3), "does not make sense")):
+        process = subprocess.Popen([folder + "/liar", *map(str, arguments)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        process.stdout.readline()
+        lode = subprocess.Popen([LODE, "swap", "--status", str(process.pid)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        answer = lode.stdout.read()
+        lode.stdout.close()
+        kib = os.wait4(lode.pid, 0)[2].ru_maxrss
+        lode.returncode = 0
+        process.communicate("\n")
+        case("lying: " + name, said not in answer and answer or kib > 600 << 10 and "%d KiB" % kib)
+
+
+def full(folder):
+    """What is not read again is not written either."""
+    shutil.copy(folder + "/ten.o", folder + "/large.o")
+    os.truncate(folder + "/large.o", 200 << 20)
+    with Target(folder, "static") as target:
+        case("full: 200 MiB", replaced(target, target.lode("large.o"), 10))
+        maps = target.maps()
+        case("full: 400 MiB", target.lode("large.o") != 1 or "has 256 MiB of replacements" not in target.said)
+        case("full: nothing left behind", target.maps() != maps or wrong(target.ask(), 10))
+        case("full: a small one", replaced(target, target.lode("hundred.o"), 100))
+        case("full: status", target.lode("--status") != 0 or target.said.count("\n") != 2)
+    os.unlink(folder + "/large.o")
+
+
 def halfway(folder):
     """A lode that was killed while it wrote: the next one says so, and takes back what was written."""
     with Target(folder, "static") as target:
@@ -786,8 +844,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         os.chmod(folder, 0o755)
         build(folder)
-        parts = [indexes, versions, stripped, built_anew, mounted, single, objects_of_all_models, names, pointers, elsewhere, stuck, policies, main_loops, stopped, dry_run, no_memory, another_program, refusals, renamed, types, migrate, vectors, misuse, permissions, confined, dying, signals, many, lua,
-                 watch, hostile, halfway]
+        parts = [indexes, versions, stripped, built_anew, mounted, single, objects_of_all_models, names, pointers, elsewhere, stuck, policies, main_loops, stopped, dry_run, no_memory, another_program, refusals, renamed, types, migrate, vectors, misuse, permissions, confined, dying, signals, many, lua, watch, hostile, lying, full, halfway]
         for part in parts:
             if len(sys.argv) < 3 or part.__name__ in sys.argv[2:]:
                 part(folder)

@@ -80,31 +80,40 @@ static int name_record(struct lode_process *process, const struct lode_process_v
 	return lode_process_calls_(process, &call, 1);
 }
 
+/* Whatever fails behind the first call, the range is given back. */
+static int finish(struct lode_process *process, const struct lode_process_version *version, const struct process_call *calls,
+	uint32_t count)
+{
+	uint32_t i = 0;
+
+	while (i < count && calls[i].result >= 0)
+		i++;
+	if (i == count)
+		return name_record(process, version);
+	return lode_process_trouble_(process, LODE_PROCESS_REFUSED, -calls[i].result);
+}
+
 /* *taken: somebody else has mapped something there meanwhile. */
 static int map_with_one_stopped(struct lode_process *process, const struct lode_process_version *version, bool *taken)
 {
-	struct process_call calls[LODE_REGIONS + 2];
-	uint32_t count = memory_calls(calls, version), i = 0;
+	struct process_call calls[LODE_REGIONS + 2], unmap = unmap_call(version);
+	uint32_t count = memory_calls(calls, version);
+	int result = lode_process_calls_(process, calls, count);
+	enum lode_process_trouble trouble;
+	int64_t number;
 
-	if (lode_process_calls_(process, calls, count) != 0)
-		return -1;
-	while (i < count && calls[i].result >= 0)
-		i++;
 	/* (Kernels before 4.17 take the address as a hint.) */
-	if (i > 0 && (uint64_t)calls[0].result != version->span_.addr) {
+	if (result == 0 && calls[0].result >= 0 && (uint64_t)calls[0].result != version->span_.addr)
 		calls[0].result = -EEXIST;
-		i = 0;
-	}
-	if (i == count)
-		return name_record(process, version);
 	*taken = calls[0].result == -EEXIST;
-	lode_process_trouble_(process, LODE_PROCESS_REFUSED, -calls[i].result);
-	if (i > 0) {
-		struct process_call unmap = unmap_call(version);
-
-		lode_process_calls_(process, &unmap, 1);
-	}
-	return -1;
+	if (result == 0 && finish(process, version, calls, count) == 0)
+		return 0;
+	if ((uint64_t)calls[0].result != version->span_.addr)
+		return -1;
+	trouble = process->trouble;
+	number = process->number;
+	lode_process_calls_(process, &unmap, 1);
+	return lode_process_trouble_(process, trouble, number);
 }
 
 int lode_process_map_(struct lode_process *process, const struct lode_process_version *version, bool *taken)

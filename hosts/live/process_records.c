@@ -14,7 +14,8 @@ static bool within(uint64_t offset, uint64_t size, uint64_t total)
 
 static int damaged(struct lode_process *process, const struct lode_range *record)
 {
-	return lode_process_trouble_(process, LODE_PROCESS_DAMAGED, (int64_t)record->addr);
+	lode_process_trouble_(process, LODE_PROCESS_DAMAGED, (int64_t)record->addr);
+	return -1;
 }
 
 /* Where the answers begin, or 0: the stores do not make sense. */

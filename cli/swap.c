@@ -242,7 +242,10 @@ static int work_apart(struct job *job)
 	}
 	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
 		;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILED;
+	if (WIFEXITED(status))
+		return WEXITSTATUS(status);
+	complain(NULL, "the process that did the work was ended by signal %d", WTERMSIG(status));
+	return EXIT_FAILED;
 }
 
 int cmd_swap(int argc, char **argv)

@@ -19,7 +19,7 @@ static int begin(struct lode_live_index *index, const char *name, struct lode_di
 	int error;
 
 	*index = (struct lode_live_index){.error = 0};
-	error = lode_live_map_file_(&index->file_, name);
+	error = lode_live_copy_file_(&index->file_, name);
 	if (error != 0) {
 		index->file_.bytes = NULL;
 		return io(index, error, why);

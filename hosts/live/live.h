@@ -23,6 +23,8 @@ int lode_live_map_span_(struct lode_live *live);
 int lode_live_protect_(struct lode_live *live, enum lode_link_region region);
 int lode_live_map_member_(void *host, const void **bytes, uint64_t *size, const struct lode_link_outside *which);
 int lode_live_map_file_(struct lode_live_file *file, const char *name);
+/* Memory of its own; unmapped like the other. */
+int lode_live_copy_file_(struct lode_live_file *file, const char *name);
 /* module.c: the module's ifuncs are resolved, and what is only read is protected from here on. */
 int lode_live_ready_(struct lode_live *live, struct lode_diag *why);
 /* Every module that is linked. */

@@ -21,7 +21,7 @@ size_t lode_live_page_(void)
 	return (size_t)sysconf(_SC_PAGESIZE);
 }
 
-static int map_descriptor(struct lode_live_file *file, int fd)
+static int measure(struct lode_live_file *file, int fd)
 {
 	struct stat st;
 
@@ -31,8 +31,15 @@ static int map_descriptor(struct lode_live_file *file, int fd)
 		return S_ISDIR(st.st_mode) ? EISDIR : EINVAL;
 	file->size = (size_t)st.st_size;
 	file->bytes = NULL;
-	if (file->size == 0)
-		return 0;
+	return 0;
+}
+
+static int map_descriptor(struct lode_live_file *file, int fd)
+{
+	int error = measure(file, fd);
+
+	if (error != 0 || file->size == 0)
+		return error;
 	file->bytes = mmap(NULL, file->size, PROT_READ, MAP_PRIVATE, fd, 0);
 	return file->bytes == MAP_FAILED ? errno : 0;
 }
@@ -46,6 +53,44 @@ int lode_live_map_file_(struct lode_live_file *file, const char *name)
 	if (fd < 0)
 		return errno;
 	error = map_descriptor(file, fd);
+	close(fd);
+	return error;
+}
+
+/* Bytes of a file that somebody else may cut short meanwhile: what is not there any more is zeros. */
+static int copy_descriptor(struct lode_live_file *file, int fd)
+{
+	void *bytes;
+	ssize_t got = 1;
+
+	if (file->size == 0)
+		return 0;
+	bytes = mmap(NULL, file->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (bytes == MAP_FAILED)
+		return errno;
+	for (size_t done = 0; done < file->size && got > 0; done += got > 0 ? (size_t)got : 0)
+		got = pread(fd, (char *)bytes + done, file->size - done, (off_t)done);
+	if (got < 0) {
+		int error = errno;
+
+		munmap(bytes, file->size);
+		return error;
+	}
+	file->bytes = bytes;
+	return 0;
+}
+
+/* 0 or an errno. */
+int lode_live_copy_file_(struct lode_live_file *file, const char *name)
+{
+	int fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY), error;
+
+	*file = (struct lode_live_file){.name = name};
+	if (fd < 0)
+		return errno;
+	error = measure(file, fd);
+	if (error == 0)
+		error = copy_descriptor(file, fd);
 	close(fd);
 	return error;
 }

@@ -146,6 +146,26 @@ int lode_process_busy_find_(struct lode_process *process, struct process_busy *b
 int lode_process_resolve_(struct lode_process *process, struct lode_link_answer *answer, const struct lode_link_symbol *symbol);
 void lode_process_libraries_free_(struct lode_process *process);
 
+/* process_library.c: what a library exports, read once. Files that are larger than is reasonable export nothing. */
+enum { PROCESS_LIBRARY_BYTES = 256 << 20 };
+struct process_export {
+	uint32_t name; /* its place in strings; 0: none */
+	bool chosen;   /* value is the function that chooses */
+	uint64_t value; /* as linked */
+};
+struct process_library {
+	uint64_t bias, size; /* bytes that it takes here */
+	char *strings;
+	struct process_export *exports; /* by hash */
+	uint32_t mask, nslots;
+	struct lode_rel *slots; /* of functions that were chosen */
+};
+int lode_process_library_open_(struct process_library *library, const struct lode_process *process, const struct process_map *map);
+void lode_process_library_close_(struct process_library *library);
+/* NULL: it has none of that name. */
+const struct process_export *lode_process_library_find_(const struct process_library *library,
+	const struct lode_link_symbol *symbol);
+
 /* process_object.c: files, with their names. */
 struct process_object {
 	struct lode_link_text name;

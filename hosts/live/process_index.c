@@ -16,13 +16,13 @@ enum { PREFIX = 64 };
 
 /* What runs, even if its name is another file's by now, or nobody's. By its folder, which stays this process's if the number is
  * another's later. */
-static int map_program(struct lode_process *process)
+static int copy_program(struct lode_process *process)
 {
 	char path[PREFIX];
 	int error;
 
 	snprintf(path, sizeof path, "/proc/self/fd/%d/exe", process->dir_);
-	error = lode_live_map_file_(&process->file_, path);
+	error = lode_live_copy_file_(&process->file_, path);
 	process->file_.name = "";
 	if (error != 0)
 		process->file_.bytes = NULL;
@@ -145,7 +145,7 @@ int lode_process_index_(struct lode_process *process, uint64_t *entry, const cha
 	size_t taken = 0;
 	int status;
 
-	if (map_program(process) != 0 || map_memory(process) != 0)
+	if (copy_program(process) != 0 || map_memory(process) != 0)
 		return lode_process_fail_(why);
 	source = (struct lode_source){.bytes = process->file_.bytes, .size = process->file_.size};
 	status = open_program(process, &image, &taken, why);

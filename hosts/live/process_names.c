@@ -1,97 +1,36 @@
 /* SPDX-License-Identifier: MIT */
 /* A symbol that the program does not define as such comes in; where the dynamic linker, a resolver or a library has it goes out. */
 #define _GNU_SOURCE
-#include "live.h"
 #include "process.h"
-#include <lode/dynamic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 
 enum { GLOB_DAT = 6, JUMP_SLOT = 7, IRELATIVE = 37, LONGEST_SYMBOL = 512, JUMP = 6 };
 
-/* A file that is mapped in the process. */
-struct library {
-	struct lode_live_file file;
-	struct lode_source source;
-	struct lode_image image;
-	struct lode_dynamic dynamic;
-	uint64_t bias;
-	void *tables;
-};
-
 struct process_libraries {
-	struct library *all;
+	struct lode_source source; /* the program's file */
+	struct lode_image image;
+	void *tables;
+	struct process_library *all;
 	uint32_t count;
 };
 
-static int open_image(struct library *library, uint32_t flags)
+static int open_program(struct process_libraries *program)
 {
-	struct lode_open_options options = {.flags = flags};
+	struct lode_open_options options = {.flags = LODE_OPEN_SECTIONS};
 	size_t segments;
 
-	library->source = (struct lode_source){.bytes = library->file.bytes, .size = library->file.size};
-	if (lode_open(&library->image, &library->source, &options, NULL) != LODE_ERR_ROOM)
+	if (lode_open(&program->image, &program->source, &options, NULL) != LODE_ERR_ROOM)
 		return -1;
-	segments = (library->image.nsegments * sizeof *options.segments + 15) & ~(size_t)15;
-	library->tables = malloc(segments + library->image.nsections * sizeof *options.sections + 1);
-	if (!library->tables)
+	segments = (program->image.nsegments * sizeof *options.segments + 15) & ~(size_t)15;
+	program->tables = malloc(segments + program->image.nsections * sizeof *options.sections + 1);
+	if (!program->tables)
 		return -1;
-	options.segments = library->tables;
-	options.max_segments = library->image.nsegments;
-	options.sections = (void *)((char *)library->tables + segments);
-	options.max_sections = flags & LODE_OPEN_SECTIONS ? library->image.nsections : 0;
-	return lode_open(&library->image, &library->source, &options, NULL) == LODE_OK ? 0 : -1;
-}
-
-static void close_library(struct library *library)
-{
-	if (library->file.bytes)
-		munmap(library->file.bytes, library->file.size);
-	free(library->tables);
-	*library = (struct library){.bias = 0};
-}
-
-static int open_path(struct library *library, const struct process_map *map, const char *path)
-{
-	struct stat st;
-
-	if (stat(path, &st) != 0 || st.st_ino != map->inode || !S_ISREG(st.st_mode))
-		return -1;
-	if (lode_live_map_file_(&library->file, path) != 0)
-		return -1;
-	library->file.name = "";
-	return 0;
-}
-
-/* By what is mapped, which root may; else by its name, which counts from its root or from ours, and may be another file's. */
-static int open_file(const struct lode_process *process, struct library *library, const struct process_map *map)
-{
-	char path[4200];
-
-	snprintf(path, sizeof path, "/proc/self/fd/%d/map_files/%llx-%llx", process->dir_, (unsigned long long)map->begin,
-		(unsigned long long)map->end);
-	if (open_path(library, map, path) == 0)
-		return 0;
-	snprintf(path, sizeof path, "/proc/self/fd/%d/root%s", process->dir_, map->name);
-	return open_path(library, map, path) == 0 ? 0 : open_path(library, map, map->name);
-}
-
-static int open_library(const struct lode_process *process, struct library *library, const struct process_map *map)
-{
-	const struct lode_segment *first;
-
-	if (open_file(process, library, map) != 0)
-		return -1;
-	if (open_image(library, 0) != 0 || library->image.machine != LODE_EM_X86_64 || library->image.nload == 0)
-		return -1;
-	if (lode_dynamic_open(&library->dynamic, &library->image, NULL) != LODE_OK || library->dynamic.symbols.count == 0)
-		return -1;
-	first = &library->image.segments[library->image.segments[0].by_vaddr];
-	library->bias = map->begin - (first->vaddr & ~(uint64_t)(PROCESS_PAGE - 1));
-	return 0;
+	options.segments = program->tables;
+	options.max_segments = program->image.nsegments;
+	options.sections = (void *)((char *)program->tables + segments);
+	options.max_sections = program->image.nsections;
+	return lode_open(&program->image, &program->source, &options, NULL) == LODE_OK ? 0 : -1;
 }
 
 static bool is_begin_of_file(const struct process_map *map)
@@ -99,33 +38,34 @@ static bool is_begin_of_file(const struct process_map *map)
 	return map->inode != 0 && map->offset == 0 && map->private_ && map->read && map->name[0] == '/';
 }
 
-/* The program itself is the first. */
+/* Those behind one with which they would be too large together are not looked at. */
 static int load(struct lode_process *process)
 {
 	const struct process_maps *maps = process->maps_;
 	struct process_libraries *libraries = calloc(1, sizeof *libraries);
-	uint64_t own = process->index_.span.addr + process->program_.bias;
+	uint64_t own = process->index_.span.addr + process->program_.bias, left = PROCESS_LIBRARY_BYTES;
 
 	process->libraries_ = libraries;
 	if (libraries)
-		libraries->all = calloc(maps->count + 1, sizeof *libraries->all);
+		libraries->all = calloc(maps->count, sizeof *libraries->all);
 	if (!libraries || !libraries->all)
 		return -1;
-	libraries->all[0].source = (struct lode_source){.bytes = process->file_.bytes, .size = process->file_.size};
-	libraries->all[0].file = process->file_;
-	libraries->all[0].bias = process->program_.bias;
-	if (open_image(&libraries->all[0], LODE_OPEN_SECTIONS) != 0)
-		libraries->all[0].image.nsections = 0;
-	libraries->count = 1;
+	libraries->source = (struct lode_source){.bytes = process->file_.bytes, .size = process->file_.size};
+	if (open_program(libraries) != 0)
+		libraries->image.nsections = 0;
 	for (uint32_t i = 0; i < maps->count; i++) {
-		struct library *library = &libraries->all[libraries->count];
+		struct process_library *library = &libraries->all[libraries->count];
 
 		if (!is_begin_of_file(&maps->all[i]) || maps->all[i].begin - own < process->index_.span.size)
 			continue;
-		if (open_library(process, library, &maps->all[i]) == 0)
-			libraries->count++;
-		else
-			close_library(library);
+		if (lode_process_library_open_(library, process, &maps->all[i]) != 0)
+			continue;
+		if (library->size > left) {
+			lode_process_library_close_(library);
+			break;
+		}
+		left -= library->size;
+		libraries->count++;
 	}
 	return 0;
 }
@@ -137,11 +77,10 @@ void lode_process_libraries_free_(struct lode_process *process)
 	process->libraries_ = NULL;
 	if (!libraries)
 		return;
-	if (libraries->all)
-		libraries->all[0].file.bytes = NULL; /* the process's */
-	for (uint32_t i = 0; libraries->all && i < libraries->count; i++)
-		close_library(&libraries->all[i]);
+	for (uint32_t i = 0; i < libraries->count; i++)
+		lode_process_library_close_(&libraries->all[i]);
 	free(libraries->all);
+	free(libraries->tables);
 	free(libraries);
 }
 
@@ -178,7 +117,7 @@ struct search {
 	uint64_t resolver; /* as linked; 0: the symbol */
 };
 
-static bool is_wanted(const struct library *program, const struct lode_symtab *symbols, const struct lode_rel *rel,
+static bool is_wanted(const struct process_libraries *program, const struct lode_symtab *symbols, const struct lode_rel *rel,
 	const struct search *search)
 {
 	if (search->resolver != 0)
@@ -188,13 +127,14 @@ static bool is_wanted(const struct library *program, const struct lode_symtab *s
 }
 
 /* The program's own jump through a slot, as linked, or 0. */
-static uint64_t jump_through(const struct library *program, uint64_t slot)
+static uint64_t jump_through(const struct process_libraries *program, uint64_t slot)
 {
 	const struct lode_image *image = &program->image;
 
 	for (uint32_t i = 1; i < image->nsections; i++) {
 		const struct lode_section *section = &image->sections[i];
-		const unsigned char *bytes = (const unsigned char *)program->file.bytes + section->offset, *at = bytes, *end;
+		const unsigned char *bytes = (const unsigned char *)program->source.bytes + section->offset;
+		const unsigned char *at = bytes, *end;
 
 		if (!(section->flags & LODE_SHF_EXECINSTR) || section->type == LODE_SHT_NOBITS)
 			continue;
@@ -214,7 +154,7 @@ static uint64_t jump_through(const struct library *program, uint64_t slot)
 static int look_in(struct lode_process *process, struct lode_link_answer *answer, const struct lode_section *section,
 	const struct search *search)
 {
-	const struct library *program = &process->libraries_->all[0];
+	const struct process_libraries *program = process->libraries_;
 	const struct lode_reltab table = {.offset = section->offset, .size = section->size, .count = section->size / 24,
 		.rela = true};
 	uint64_t own = process->index_.span.addr + process->program_.bias, value;
@@ -240,7 +180,7 @@ static int look_in(struct lode_process *process, struct lode_link_answer *answer
 
 static int look_in_program(struct lode_process *process, struct lode_link_answer *answer, const struct search *search)
 {
-	const struct lode_image *image = &process->libraries_->all[0].image;
+	const struct lode_image *image = &process->libraries_->image;
 
 	for (uint32_t i = 1; i < image->nsections; i++) {
 		const struct lode_section *section = &image->sections[i];
@@ -252,55 +192,29 @@ static int look_in_program(struct lode_process *process, struct lode_link_answer
 	return -1;
 }
 
-/* The default version, where there are several. */
-static bool is_exported(const struct library *library, const struct lode_symbol *symbol, uint64_t index)
-{
-	struct lode_versym version;
-
-	if (symbol->bind == LODE_STB_LOCAL || symbol->shndx == LODE_SHN_UNDEF || symbol->reserved)
-		return false;
-	if (symbol->type != LODE_STT_FUNC && symbol->type != LODE_STT_OBJECT && symbol->type != LODE_STT_NOTYPE &&
-		symbol->type != LODE_STT_GNU_IFUNC)
-		return false;
-	return library->dynamic.versym.size == 0 ||
-		(lode_versym_read(&version, &library->image, &library->dynamic, index, NULL) == LODE_OK && !version.hidden);
-}
-
-/* The library calls its own such functions through slots. */
-static int chosen_in(struct lode_process *process, struct lode_link_answer *answer, const struct library *library,
+static int chosen_in(struct lode_process *process, struct lode_link_answer *answer, const struct process_library *library,
 	uint64_t resolver)
 {
-	const struct lode_reltab *const tables[] = {&library->dynamic.rela, &library->dynamic.jmprel};
-	struct lode_rel rel;
 	uint64_t value;
 
-	for (size_t k = 0; k < sizeof tables / sizeof *tables; k++)
-		for (uint64_t i = 0; i < tables[k]->count; i++) {
-			if (lode_rel_read(&rel, &library->image, tables[k], i, NULL) != LODE_OK)
-				return -1;
-			if (rel.type != IRELATIVE || rel.addend != resolver)
-				continue;
-			if (lode_process_read_(process, &value, rel.offset + library->bias, sizeof value) == 0)
-				return answer_with(process, answer, value);
-		}
+	for (uint32_t i = 0; i < library->nslots; i++) {
+		const struct lode_rel *slot = &library->slots[i];
+
+		if (slot->addend == resolver && lode_process_read_(process, &value, slot->offset + library->bias, sizeof value) == 0)
+			return answer_with(process, answer, value);
+	}
 	return -1;
 }
 
-static int look_in_library(struct lode_process *process, struct lode_link_answer *answer, const struct library *library,
+static int look_in_library(struct lode_process *process, struct lode_link_answer *answer, const struct process_library *library,
 	const struct lode_link_symbol *symbol)
 {
-	const struct lode_symtab *table = &library->dynamic.symbols;
-	struct lode_symbol entry;
-	uint64_t i;
+	const struct process_export *found = lode_process_library_find_(library, symbol);
 
-	for (i = 1; i < table->count; i++)
-		if (lode_symbol_read(&entry, &library->image, table, i, NULL) == LODE_OK && is_exported(library, &entry, i) &&
-			is_named(&library->image, table, i, symbol))
-			break;
-	if (i >= table->count)
+	if (!found)
 		return -1;
-	return entry.type == LODE_STT_GNU_IFUNC ? chosen_in(process, answer, library, entry.value) :
-		answer_with(process, answer, entry.value + library->bias);
+	return found->chosen ? chosen_in(process, answer, library, found->value) :
+		answer_with(process, answer, found->value + library->bias);
 }
 
 /* As linked, or 0: the program has no such function whose code is chosen when it starts. */
@@ -327,7 +241,7 @@ int lode_process_resolve_(struct lode_process *process, struct lode_link_answer 
 	/* What is hidden is no library's. */
 	if (symbol->visibility == 1 || symbol->visibility == 2)
 		return -1;
-	for (uint32_t i = 1; i < process->libraries_->count; i++)
+	for (uint32_t i = 0; i < process->libraries_->count; i++)
 		if (look_in_library(process, answer, &process->libraries_->all[i], symbol) == 0)
 			return 0;
 	return -1;

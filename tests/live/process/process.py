@@ -802,6 +802,59 @@ def lying(folder):
         case("lying: " + name, said not in answer and answer or kib > 600 << 10 and "%d KiB" % kib)
 
 
+SHORTENER = r"""
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+int step(int);
+int main(int argc, char **argv)
+{
+	int fd = open(argv[1], O_RDWR), n = 0;
+	struct stat st;
+	fstat(fd, &st);
+	char *bytes = malloc(st.st_size);
+	pread(fd, bytes, st.st_size, 0);
+	mmap(0, st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	puts("version 1");
+	fflush(stdout);
+	for (;;) {
+		n = step(n);
+		ftruncate(fd, 4096);
+		usleep(500);
+		pwrite(fd, bytes, st.st_size, 0);
+		usleep(500);
+	}
+}
+"""
+
+
+def shortened(folder):
+    """A file that the process has mapped becomes shorter while it is read."""
+    def write(name, text):
+        with open(os.path.join(folder, name), "w") as file:
+            file.write(text)
+    write("shortener.c", SHORTENER)
+    write("step.c", "int step(int n) { return n + 1; }\n")
+    write("wants.c", "".join("extern int no%d(void) __attribute__((weak));\n" % i for i in range(4000)) + "int step(int n) { return n + 2"
+          + "".join(" + (no%d ? no%d() : 0)" % (i, i) for i in range(4000)) + "; }\n")
+    write("much.c", "".join("int a_function_of_this_library_%d(void) { return %d; }\n" % (i, i) for i in range(4000)))
+    for command in ("-c step.c", "-c wants.c", "-shared -fPIC much.c -o much.so", "-Wl,-q shortener.c step.o -o shortener"):
+        subprocess.run(["cc", "-O1", "-w", *command.split()], cwd=folder, check=True)
+    process = subprocess.Popen([folder + "/shortener", folder + "/much.so"], stdout=subprocess.PIPE)
+    process.stdout.readline()
+    trouble, begun = "", time.time()
+    for i in range(20):
+        run = subprocess.run([LODE, "swap", "--dry-run", str(process.pid), "wants.o"], cwd=folder, capture_output=True, text=True, timeout=60)
+        trouble = trouble or (run.returncode not in (0, 1) or "signal" in run.stderr or not run.stdout + run.stderr) and "%s %s" % (run.returncode, run.stderr)
+    case("shortened: a library", trouble)
+    case("shortened: 4000 names that nobody has", time.time() - begun > 12 and "%.1f s" % (time.time() - begun))
+    process.kill()
+    process.communicate()
+
+
 def full(folder):
     """What is not read again is not written either."""
     shutil.copy(folder + "/ten.o", folder + "/large.o")
@@ -844,7 +897,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         os.chmod(folder, 0o755)
         build(folder)
-        parts = [indexes, versions, stripped, built_anew, mounted, single, objects_of_all_models, names, pointers, elsewhere, stuck, policies, main_loops, stopped, dry_run, no_memory, another_program, refusals, renamed, types, migrate, vectors, misuse, permissions, confined, dying, signals, many, lua, watch, hostile, lying, full, halfway]
+        parts = [indexes, versions, stripped, built_anew, mounted, single, objects_of_all_models, names, pointers, elsewhere, stuck, policies, main_loops, stopped, dry_run, no_memory, another_program, refusals, renamed, types, migrate, vectors, misuse, permissions, confined, dying, signals, many, lua, watch, hostile, lying, full, shortened, halfway]
         for part in parts:
             if len(sys.argv) < 3 or part.__name__ in sys.argv[2:]:
                 part(folder)

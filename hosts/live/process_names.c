@@ -200,7 +200,8 @@ static int chosen_in(struct lode_process *process, struct lode_link_answer *answ
 	for (uint32_t i = 0; i < library->nslots; i++) {
 		const struct lode_rel *slot = &library->slots[i];
 
-		if (slot->addend == resolver && lode_process_read_(process, &value, slot->offset + library->bias, sizeof value) == 0)
+		if (slot->addend == resolver &&
+			lode_process_read_(process, &value, slot->offset + library->bias, sizeof value) == 0)
 			return answer_with(process, answer, value);
 	}
 	return -1;

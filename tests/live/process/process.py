@@ -720,6 +720,18 @@ def watch(folder):
         case("watch: ends with it", lode.returncode != 0 or out.count("replaced:") != 2 or "swap-size" not in err)
 
 
+def worker(folder):
+    """Who does the work for lode is killed: it is said."""
+    with Target(folder, "static") as target:
+        lode = subprocess.Popen([LODE, "swap", "--watch", str(target.pid), "ten.o"], cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        time.sleep(0.5)
+        with open("/proc/%d/task/%d/children" % (lode.pid, lode.pid)) as file:
+            os.kill(int(file.read()), signal.SIGBUS)
+        said = lode.communicate(timeout=10)[1]
+        case("worker: ended by a signal", lode.returncode != 1 or "ended by signal 7" not in said)
+        case("worker: the program goes on", target.ask()["version"] != 10)
+
+
 def record_of(target):
     target.lode("--status")
     for line in open("/proc/%d/maps" % target.pid):
@@ -850,7 +862,7 @@ def shortened(folder):
         run = subprocess.run([LODE, "swap", "--dry-run", str(process.pid), "wants.o"], cwd=folder, capture_output=True, text=True, timeout=60)
         trouble = trouble or (run.returncode not in (0, 1) or "signal" in run.stderr or not run.stdout + run.stderr) and "%s %s" % (run.returncode, run.stderr)
     case("shortened: a library", trouble)
-    case("shortened: 4000 names that nobody has", time.time() - begun > 12 and "%.1f s" % (time.time() - begun))
+    case("shortened: 4000 names that nobody has", time.time() - begun > 6 and "%.1f s" % (time.time() - begun))
     process.kill()
     process.communicate()
 
@@ -897,7 +909,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         os.chmod(folder, 0o755)
         build(folder)
-        parts = [indexes, versions, stripped, built_anew, mounted, single, objects_of_all_models, names, pointers, elsewhere, stuck, policies, main_loops, stopped, dry_run, no_memory, another_program, refusals, renamed, types, migrate, vectors, misuse, permissions, confined, dying, signals, many, lua, watch, hostile, lying, full, shortened, halfway]
+        parts = [indexes, versions, stripped, built_anew, mounted, single, objects_of_all_models, names, pointers, elsewhere, stuck, policies, main_loops, stopped, dry_run, no_memory, another_program, refusals, renamed, types, migrate, vectors, misuse, permissions, confined, dying, signals, many, lua, watch, hostile, lying, full, shortened, worker, halfway]
         for part in parts:
             if len(sys.argv) < 3 or part.__name__ in sys.argv[2:]:
                 part(folder)

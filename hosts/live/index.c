@@ -72,13 +72,13 @@ int lode_live_index_make(struct lode_live_index *index, const char *program, str
 
 int lode_live_index_read(struct lode_live_index *index, const char *name, struct lode_diag *why)
 {
-	const struct lode_index_bytes *bytes;
+	struct lode_index_bytes bytes;
 	int status = begin(index, name, why);
 
 	if (status != LODE_OK)
 		return status;
-	bytes = &(struct lode_index_bytes){.bytes = index->file_.bytes, .size = index->file_.size};
-	return lode_index_read(&index->index, bytes, index->memory_, index->memory_size_, why);
+	bytes = (struct lode_index_bytes){.bytes = index->file_.bytes, .size = index->file_.size};
+	return lode_index_read(&index->index, &bytes, index->memory_, index->memory_size_, why);
 }
 
 int lode_live_index_check(const struct lode_live_index *index, const char *program, struct lode_diag *why)

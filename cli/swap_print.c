@@ -196,15 +196,18 @@ static void put_stop(const struct lode_process *process)
 /* What is not as one might think. */
 static void put_exceptions(const struct lode_swap_account *account, bool dry_run)
 {
-	uint32_t nbare = account->nkept - account->ntyped;
+	uint32_t nread = account->ntyped + account->nunread, nbare = account->nkept > nread ? account->nkept - nread : 0;
 
 	if (account->nmigrated > 0)
 		printf("%u variable%s new value%s made of the old\n", account->nmigrated,
 			account->nmigrated == 1 ? dry_run ? " would get a" : " has a" : dry_run ? "s would get" : "s have",
 			plural(account->nmigrated));
-	if (account->ntyped < account->nkept)
+	if (nbare > 0)
 		printf("%u variable%s known by name and size alone: no debug information (-g) says of what %s\n", nbare,
 			nbare == 1 ? " is" : "s are", nbare == 1 ? "type it is" : "types they are");
+	if (account->nunread > 0)
+		printf("%u variable%s known by name and size alone: debug information takes too much work for its size\n",
+			account->nunread, account->nunread == 1 ? " is" : "s are");
 	if (account->nshort > 0)
 		printf("%u %s too short for a jump: pointers to %s that were copied lead to the old code\n", account->nshort,
 			account->nshort == 1 ? "entry is" : "entries are", account->nshort == 1 ? "it" : "them");

@@ -105,7 +105,7 @@ static void put_header(unsigned char *at, const struct lode_index *index, uint64
 {
 	memcpy(at, INDEX_MAGIC, sizeof INDEX_MAGIC - 1);
 	put32(at + 8, INDEX_EDITION);
-	put32(at + 12, index->fixed ? 1 : 0);
+	put32(at + 12, (index->fixed ? INDEX_FIXED : 0u) | (index->types.unfinished ? INDEX_UNFINISHED : 0u));
 	put32(at + 16, index->nsymbols);
 	put32(at + 20, index->nunits);
 	put64(at + 24, index->nsites);

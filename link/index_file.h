@@ -7,7 +7,7 @@
 
 /*
  * byte 0   "LODEIDX\n"
- *      8   edition, 4 bytes       12  1: the program runs where it was linked
+ *      8   edition, 4 bytes       12  1: the program runs where it was linked; 2: some types were not read
  *     16   symbols, 4 bytes       20  source files, 4 bytes      24  places, 8 bytes
  *     32   first address, 8       40  size of the program, 8     48  relocations that were left out, 8
  *     56   hash of the code, 8    64  hash of what follows, 8
@@ -18,7 +18,7 @@
  *          types: kind, detail, size, target, number of parts
  *          parts: length, characters, type, offset, bits
  */
-enum { INDEX_EDITION = 2, INDEX_HEADER = 88 };
+enum { INDEX_EDITION = 2, INDEX_HEADER = 88, INDEX_FIXED = 1, INDEX_UNFINISHED = 2 };
 #define INDEX_MAGIC "LODEIDX\n"
 #define INDEX_HASH UINT64_C(0xcbf29ce484222325)
 

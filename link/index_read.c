@@ -145,8 +145,9 @@ static int read_header(struct lode_index *index, const unsigned char *bytes, siz
 		return refuse(LODE_FIELD_INDEX_EDITION, le32(bytes + 8), INDEX_EDITION, why);
 	*index = (struct lode_index){.nsymbols = le32(bytes + 16), .nunits = le32(bytes + 20), .nsites = le64(bytes + 24),
 		.span = {le64(bytes + 32), le64(bytes + 40)}, .nlost = le64(bytes + 48), .code = le64(bytes + 56),
-		.fixed = le32(bytes + 12) & 1, .types = {.ntypes = le32(bytes + 72), .nparts = le32(bytes + 76)},
-		.nuses = le64(bytes + 80)};
+		.fixed = le32(bytes + 12) & INDEX_FIXED, .nuses = le64(bytes + 80),
+		.types = {.ntypes = le32(bytes + 72), .nparts = le32(bytes + 76),
+			.unfinished = le32(bytes + 12) & INDEX_UNFINISHED}};
 	if (le64(bytes + 64) != index_hash(INDEX_HASH, bytes + INDEX_HEADER, size - INDEX_HEADER))
 		return refuse(LODE_FIELD_INDEX_HASH, le64(bytes + 64), 0, why);
 	if (index->nsymbols > size || index->nunits > size || index->nsites > size || index->nuses > size ||

@@ -108,10 +108,16 @@ static int conflict(struct lode_swap *swap, enum lode_rule rule, const struct lo
 	return -1;
 }
 
+static bool is_unfinished(const struct lode_types *types)
+{
+	return types && types->unfinished;
+}
+
 /* The rule that is broken; none: nothing has changed. */
 static enum lode_rule compare(struct types_difference *difference, struct lode_swap *swap, const struct lode_link_datum *datum,
 	const struct earlier *earlier)
 {
+	const struct lode_types *types;
 	uint32_t type;
 
 	*difference = (struct types_difference){.field = LODE_FIELD_SWAP_DATUM, .old = earlier->place.size, .now = datum->size};
@@ -119,9 +125,11 @@ static enum lode_rule compare(struct types_difference *difference, struct lode_s
 		return LODE_RULE_SWAP_AMBIGUOUS;
 	if (earlier->place.size != datum->size || earlier->thread_local_ != datum->thread_local_)
 		return LODE_RULE_SWAP_SIZE;
-	if (!lode_unit_types_(&type, swap->link, datum->unit_, datum->index_) || !earlier->types || type == TYPE_NONE ||
-		earlier->type == TYPE_NONE)
+	types = lode_unit_types_(&type, swap->link, datum->unit_, datum->index_);
+	if (!types || !earlier->types || type == TYPE_NONE || earlier->type == TYPE_NONE) {
+		swap->account.nunread += is_unfinished(types) || is_unfinished(earlier->types);
 		return LODE_RULE_NONE;
+	}
 	swap->account.ntyped++;
 	return lode_types_same_(difference, &datum->unit_->types->comparing, earlier->types, earlier->type, type) ?
 		LODE_RULE_NONE : LODE_RULE_SWAP_TYPE;

@@ -83,10 +83,10 @@ static void end_counting(struct types_reader *reader)
 	(void)reader;
 }
 
-/* Symbols of a key, each with its number less 1 in a chain. */
+/* Symbols of a key, each with its number less 1 in a chain. Keys may differ in their high bits alone: sections stand there. */
 static uint32_t *head_of(const struct types_reader *reader, uint64_t key)
 {
-	return &reader->heads[(key * UINT64_C(0x9e3779b97f4a7c15)) >> 20 & (reader->nheads - 1)];
+	return &reader->heads[(key ^ key >> 32) * UINT64_C(0x9e3779b97f4a7c15) >> 32 & (reader->nheads - 1)];
 }
 
 static void enter_symbols(struct types_reader *reader)
@@ -218,5 +218,6 @@ uint64_t lode_types_read_(struct lode_types *types, const struct types_input *in
 		return 0;
 	enter_symbols(&reader);
 	walk(&reader, see, lode_types_finish_, NULL);
+	types->unfinished = reader.dwarf.spent;
 	return compact(&reader);
 }

@@ -115,6 +115,8 @@ int main(int argc, char **argv)
 		return 2;
 	for (uint32_t i = 1; i < now.unit->nsymbols; i++)
 		compare(&old, &now, i);
+	if (now.unit->types && now.unit->types->types.unfinished)
+		printf("types were not read to the end\n");
 	printf("%lu variables, %lu functions, %lu unknown, %lu differ\n", variables, functions, unknown, differing);
 	return 0;
 }

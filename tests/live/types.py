@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """types.py BUILD TYPES HOSTILE [PART...]: types of variables and functions, as debug information has them. The same source is the same for every compiler,
-level and edition of DWARF (shapes, sources); each change is found, and what differs is named (changes); a program's unit is replaced by
+level and edition of DWARF (shapes, sources); each change is found, and what differs is named (changes); of many all are known (many); a program's unit is replaced by
 versions whose types have changed (typed); debug information that was changed does no harm (hostile). TYPES is the program that compares two
 objects, HOSTILE the one that changes one. Last line: N passed, N failed[, N skipped]."""
 import concurrent.futures
@@ -59,7 +59,7 @@ def run(command, **more):
 
 
 def compile_one(out, compiler, source, flags):
-    includes = ["-I" + os.path.join(ROOT, p) for p in INCLUDES[os.path.relpath(source, ROOT).split("/")[0]]]
+    includes = ["-I" + os.path.join(ROOT, p) for p in INCLUDES.get(os.path.relpath(source, ROOT).split("/")[0], [])]
     done = run([compiler, "-w", "-c", *([] if source.endswith(".cc") else ["-std=gnu11"]), *flags, *includes, source, "-o", out])
     if done.returncode:
         raise RuntimeError("%s: %s" % (source, done.stderr))
@@ -146,6 +146,41 @@ def sources(folder):
     case("sources: something was compared", "" if variables > 100 and functions > 1000 else "%d %d" % (variables, functions))
 
 
+# A unit, and a variable at x of type int; both begin with the number of their abbreviation.
+ENTRIES = """.section .debug_abbrev,"",@progbits
+.byte 1,0x11,1,0,0, 2,0x24,0,0x0b,0x0b,0,0, 3,0x34,0,0x49,0x13,2,0x18,0,0, 0
+.section .debug_info,"",@progbits
+begin: .long end - 1f
+1: .short 4
+.long .debug_abbrev
+.byte 8,1
+int: .byte 2,4
+%s.byte 0
+end:
+"""
+ENTRY = ".byte 3\n.long int - begin\n.byte 9,3\n.quad x\n"
+
+
+def assemble(out, text):
+    with open(out + ".s", "w") as file:
+        file.write(text)
+    return compile_one(out, COMPILERS[0], out + ".s", [])
+
+
+def many(folder):
+    """Each of 3000 variables in its own section is known, and the one that changes is found; where reading is too much work that is said."""
+    for name, last in (("old", "int"), ("new", "float")):
+        with open("%s/%s.c" % (folder, name), "w") as file:
+            file.write("".join("int v%d;\n" % i for i in range(2999)) + last + " last;\n")
+        compile_one("%s/%s.o" % (folder, name), COMPILERS[0], "%s/%s.c" % (folder, name), ["-g", "-fdata-sections"])
+    done = compare(folder + "/old.o", folder + "/new.o")
+    case("many: sections", "" if done[1:] == (3000, 0, 0) and len(done[0]) == 1 and done[0][0].startswith("last: ") else str(done))
+    for count, said in ((2, []), (4000, ["types were not read to the end"])):
+        aliases = "".join(".globl x%d\nx%d = x\n" % (i, i) for i in range(count))
+        file = assemble(folder + "/aliases.o", ".data\n.globl x\nx: .long 0\n" + aliases + ENTRIES % (ENTRY * count))
+        case("many: %d entries of one place" % count, "" if compare(file, file)[0] == said else str(compare(file, file)))
+
+
 def typed_objects(folder, compiler, flags):
     source = HERE + "/typed.c"
     flags = [*flags, "-fdata-sections"]
@@ -204,7 +239,7 @@ def hostile(folder):
 
 
 def main():
-    for part in (shapes, changes, sources, typed, hostile):
+    for part in (shapes, changes, many, sources, typed, hostile):
         if PARTS and part.__name__ not in PARTS:
             continue
         with tempfile.TemporaryDirectory() as folder:

@@ -103,9 +103,14 @@ int lode_dwarf_unit_(struct dwarf_unit *unit, uint64_t *offset)
 	*offset = unit->end;
 	reader.end = unit->end;
 	fits = read_header(&reader, unit);
+	/* (The codes are still those of the unit before.) */
+	if (!fits) {
+		unit->abbrev = last;
+		return -1;
+	}
 	/* Several may share a table. */
-	if (!fits || (unit->ncodes > 0 && last == unit->abbrev))
-		return fits ? 1 : -1;
+	if (unit->ncodes > 0 && last == unit->abbrev)
+		return 1;
 	if (read_codes(unit))
 		return 1;
 	unit->ncodes = 0;

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """types.py BUILD TYPES HOSTILE [PART...]: types of variables and functions, as debug information has them. The same source is the same for every compiler,
-level and edition of DWARF (shapes, sources); each change is found, and what differs is named (changes); of many all are known (many); a program's unit is replaced by
+level and edition of DWARF (shapes, sources); each change is found, and what differs is named (changes); of many all are known (many); a unit that is not read does no harm (tables); a program's unit is replaced by
 versions whose types have changed (typed); debug information that was changed does no harm (hostile). TYPES is the program that compares two
 objects, HOSTILE the one that changes one. Last line: N passed, N failed[, N skipped]."""
 import concurrent.futures
@@ -160,6 +160,39 @@ end:
 """
 ENTRY = ".byte 3\n.long int - begin\n.byte 9,3\n.quad x\n"
 
+# A compile unit, one of types, and one that has the abbreviations of that: they are others than the first one's.
+UNITS = """.section .debug_abbrev,"",@progbits
+.Lfirst: .byte 1,0x11,1,0,0, 2,0x24,0,0x0b,0x0b,0,0, 3,0x34,0,0x49,0x13,2,0x18,0,0, 0
+.Lsecond: .byte 1,0x11,1,0,0, 2,0x34,0,2,0x18,0x49,0x13,0,0, 3,0x24,0,0x0b,0x0b,0,0, 0
+.section .debug_info,"",@progbits
+.Lone: .long .Ltwo - 1f
+1: .short 5
+.byte 1,8
+.long .Lfirst
+.byte 1
+.Lint1: .byte 2,4, 3
+.long .Lint1 - .Lone
+.byte 9,3
+.quad x
+.byte 0
+.Ltwo: .long .Lthree - 1f
+1: .short 5
+.byte 2,8
+.long .Lsecond
+.quad 1
+.long 0
+.Lthree: .long .Lend - 1f
+1: .short 5
+.byte 1,8
+.long .Lsecond
+.byte 1
+.Lint3: .byte 3,4, 2,9,3
+.quad y
+.long .Lint3 - .Lthree
+.byte 0
+.Lend:
+"""
+
 
 def assemble(out, text):
     with open(out + ".s", "w") as file:
@@ -179,6 +212,12 @@ def many(folder):
         aliases = "".join(".globl x%d\nx%d = x\n" % (i, i) for i in range(count))
         file = assemble(folder + "/aliases.o", ".data\n.globl x\nx: .long 0\n" + aliases + ENTRIES % (ENTRY * count))
         case("many: %d entries of one place" % count, "" if compare(file, file)[0] == said else str(compare(file, file)))
+
+
+def tables(folder):
+    """A unit that is not read leaves the next one its own abbreviations."""
+    file = assemble(folder + "/units.o", ".data\n.globl x,y\nx: .long 0\ny: .long 0\n" + UNITS)
+    case("tables: behind a unit of types", "" if compare(file, file) == ([], 2, 0, 0) else str(compare(file, file)))
 
 
 def typed_objects(folder, compiler, flags):
@@ -239,7 +278,7 @@ def hostile(folder):
 
 
 def main():
-    for part in (shapes, changes, many, sources, typed, hostile):
+    for part in (shapes, changes, many, tables, sources, typed, hostile):
         if PARTS and part.__name__ not in PARTS:
             continue
         with tempfile.TemporaryDirectory() as folder:

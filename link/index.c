@@ -9,7 +9,7 @@ struct making {
 	struct index_pen pen;
 	struct index_set entries, data, slots;
 	const char *strings;
-	uint64_t strings_size;
+	uint64_t strings_size, characters; /* characters: that names may still have; they may share theirs */
 	const unsigned char *symbols;
 	uint64_t nsymbols;
 	struct lode_range relro;
@@ -73,8 +73,8 @@ static void find_segments(struct making *making)
 		making->index->tls_end_ = tls->vaddr + align_up(tls->memsz, power_of_two(tls->align) ? tls->align : 1) - tls->vaddr;
 }
 
-/* Versions are behind an @ in names that linkers write. */
-static void name_symbol(struct lode_index_symbol *symbol, const struct making *making, uint32_t at)
+/* Versions are behind an @ in names that linkers write. False: all names are too long together. */
+static bool name_symbol(struct lode_index_symbol *symbol, struct making *making, uint32_t at)
 {
 	const char *name = making->strings + at;
 	uint32_t length = 0;
@@ -83,6 +83,16 @@ static void name_symbol(struct lode_index_symbol *symbol, const struct making *m
 		length++;
 	symbol->name = name;
 	symbol->length = length;
+	if (length > making->characters)
+		return false;
+	making->characters -= length;
+	return true;
+}
+
+static int overspent(const struct making *making, struct lode_diag *why)
+{
+	return refuse(making->image, LODE_NO_INDEX, lode_diag_of(LODE_RULE_LINK_STRINGS, LODE_FIELD_STRING, making->characters,
+		lode_unit_budget_(making->image->source->size)), why);
 }
 
 static bool is_wanted(const struct link_sym *symbol, const struct making *making)
@@ -94,19 +104,20 @@ static bool is_wanted(const struct link_sym *symbol, const struct making *making
 }
 
 /* Symbols behind a file without a name are those that the linker made local: hidden ones. */
-static void take_file(struct making *making, uint32_t *unit, const struct link_sym *symbol)
+static bool take_file(struct making *making, uint32_t *unit, const struct link_sym *symbol)
 {
 	struct lode_index *index = making->index;
 	struct lode_index_symbol name = {.length = 0};
 
-	if (symbol->name < making->strings_size)
-		name_symbol(&name, making, symbol->name);
+	if (symbol->name < making->strings_size && !name_symbol(&name, making, symbol->name))
+		return false;
 	if (name.length == 0) {
 		*unit = LODE_NO_INDEX;
-		return;
+		return true;
 	}
 	*unit = index->nunits++;
 	index->units[*unit] = (struct lode_link_text){.at = name.name, .size = name.length};
+	return true;
 }
 
 /* Data that the program does not write. */
@@ -138,13 +149,14 @@ static int take_symbols(struct making *making, size_t size, struct lode_diag *wh
 		struct link_sym symbol = lode_sym_(making->symbols + i * SYM_SIZE);
 		struct lode_index_symbol *out = &index->symbols[index->nsymbols];
 
-		if (symbol.type == LODE_STT_FILE)
-			take_file(making, &unit, &symbol);
+		if (symbol.type == LODE_STT_FILE && !take_file(making, &unit, &symbol))
+			return overspent(making, why);
 		if (!is_wanted(&symbol, making))
 			continue;
 		*out = (struct lode_index_symbol){.addr = symbol.value, .size = symbol.size, .type = symbol.type,
 			.unit = is_of_file(&symbol) ? unit : LODE_NO_INDEX, .constant = is_constant(making, &symbol)};
-		name_symbol(out, making, symbol.name);
+		if (!name_symbol(out, making, symbol.name))
+			return overspent(making, why);
 		if (symbol.type == LODE_STT_TLS)
 			out->addr -= index->tls_end_;
 		if ((symbol.type == LODE_STT_FUNC || (symbol.type == LODE_STT_OBJECT && out->constant)) && symbol.value != 0)
@@ -277,7 +289,8 @@ static void see_span(struct making *making)
 
 int lode_index_make(struct lode_index *index, const struct lode_image *image, void *memory, size_t size, struct lode_diag *why)
 {
-	struct making making = {.index = index, .image = image, .bytes = image->source->bytes, .pen = {.at = memory, .left = size}};
+	struct making making = {.index = index, .image = image, .bytes = image->source->bytes, .pen = {.at = memory, .left = size},
+		.characters = lode_unit_budget_(image->source->size)};
 	int status;
 
 	*index = (struct lode_index){.nsymbols = 0};

@@ -5,13 +5,18 @@
 uint64_t lode_index_code(const struct lode_image *image)
 {
 	const unsigned char *bytes = image->source->bytes;
-	uint64_t hash = INDEX_HASH;
+	uint64_t hash = INDEX_HASH, left = image->source->size;
 
+	/* (Sections of code have their own bytes: all of them have no more than the file.) */
 	for (uint32_t i = 1; i < image->nsections; i++) {
 		const struct lode_section *section = &image->sections[i];
 
-		if ((section->flags & LODE_SHF_EXECINSTR) && section->type != LODE_SHT_NOBITS)
-			hash = index_hash(hash, bytes + section->offset, section->size);
+		uint64_t size = min_u64(section->size, left);
+
+		if (!(section->flags & LODE_SHF_EXECINSTR) || section->type == LODE_SHT_NOBITS)
+			continue;
+		hash = index_hash(hash, bytes + section->offset, size);
+		left -= size;
 	}
 	return hash;
 }

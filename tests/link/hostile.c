@@ -4,6 +4,7 @@
 #include "check.h"
 #include "scenes.h"
 #include "try.h"
+#include <lode/swap.h>
 
 static struct object objects[4];
 static unsigned char thin[512], archive[SCENE_SIZE * 2], work[SCENE_SIZE * 2];
@@ -92,6 +93,29 @@ static void run(const struct scene *s)
 	words(s, 8);
 }
 
+static int open_sections(struct lode_image *image, const struct lode_source *source, struct lode_section *sections, uint32_t count)
+{
+	const struct lode_open_options options = {.flags = LODE_OPEN_SECTIONS, .sections = sections, .max_sections = count};
+
+	return lode_open(image, source, &options, NULL);
+}
+
+/* That an index of the bytes as a program breaks. */
+static const char *index_rule(const unsigned char *bytes, size_t size)
+{
+	const struct lode_source source = {.bytes = bytes, .size = size};
+	struct lode_section sections[16];
+	struct lode_diag why = {.rule = LODE_RULE_NONE};
+	struct lode_index index;
+	struct lode_image image;
+	void *memory = malloc(LODE_INDEX_MEMORY(size));
+
+	if (CHECK(memory != NULL) && CHECK_EQ(open_sections(&image, &source, sections, 16), LODE_OK))
+		lode_index_make(&index, &image, memory, LODE_INDEX_MEMORY(size), &why);
+	free(memory);
+	return lode_rule_name(why.rule);
+}
+
 /* Headers and symbols by the thousand that share one long name: the work stays in proportion to the file. */
 static void test_long_names(void)
 {
@@ -122,7 +146,42 @@ static void test_long_names(void)
 	object_put(bytes + object_shdr_at(&o, o.symtab, 32), symbols * 24, 8);
 	object_put(bytes + object_shdr_at(&o, o.symtab, 44), 1, 4);
 	CHECK_STR(lode_rule_name(link_try(&how, bytes, size + symbols * 24).why.rule), "link-strings");
+	for (size_t i = 1; i < symbols; i++) {
+		object_put(bytes + symtab + i * 24, 1, 4);
+		object_put(bytes + symtab + i * 24 + 6, 1, 2);
+	}
+	CHECK_STR(index_rule(bytes, size + symbols * 24), "link-strings");
 	free(bytes);
+}
+
+/* Headers that all name the same code: as much is hashed as the file has, whatever the last one says. */
+static void test_shared_code(void)
+{
+	enum { HEADERS = 12 };
+	static struct object o;
+	struct lode_section sections[HEADERS + 8];
+	struct lode_source source;
+	struct lode_image image;
+	uint64_t code;
+
+	check_case("headers that share their bytes");
+	object_begin(&o, LODE_EM_X86_64);
+	for (unsigned i = 0; i < HEADERS; i++)
+		object_zeros(&o, ".text", OBJECT_AX, 8);
+	object_symbol(&o, "x", OBJECT_INFO(1, 0), 1, 0);
+	object_end(&o);
+	for (unsigned i = 0; i < HEADERS; i++) {
+		object_put(o.bytes + object_shdr_at(&o, i + 1, 24), 0, 8);
+		object_put(o.bytes + object_shdr_at(&o, i + 1, 32), o.size, 8);
+	}
+	source = (struct lode_source){.bytes = o.bytes, .size = o.size};
+	if (!CHECK_EQ(open_sections(&image, &source, sections, HEADERS + 8), LODE_OK))
+		return;
+	code = lode_index_code(&image);
+	sections[HEADERS].size = 1;
+	CHECK_EQ(lode_index_code(&image), code);
+	sections[1].size = 1;
+	CHECK(lode_index_code(&image) != code);
 }
 
 int main(int argc, char **argv)
@@ -156,6 +215,7 @@ int main(int argc, char **argv)
 	for (unsigned i = 0; i < 5; i++)
 		run(&scenes[i]);
 	test_long_names();
+	test_shared_code();
 	printf("%lu changed files linked, %lu refused\n", linked, refused);
 	return check_done();
 }

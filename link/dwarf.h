@@ -98,6 +98,8 @@ struct dwarf_place {
 };
 bool lode_dwarf_place_(struct dwarf_place *place, const struct dwarf_unit *unit, const struct dwarf_die *die);
 
+enum { LEB_BYTES = 10 };
+
 /* Bytes that come in turn; behind the end they are 0, and the reader is bad. */
 struct dwarf_reader {
 	const unsigned char *bytes;
@@ -119,7 +121,7 @@ static inline uint64_t dwarf_fixed(struct dwarf_reader *reader, unsigned width)
 	return value;
 }
 
-/* LEB128; bits beyond 64 are lost. */
+/* LEB128; bits beyond 64 are lost. Nobody needs more than 10 bytes: what is longer would cost more than its entry is charged. */
 static inline uint64_t dwarf_leb(struct dwarf_reader *reader, bool is_signed)
 {
 	uint64_t value = 0, byte = 0x80;
@@ -127,6 +129,8 @@ static inline uint64_t dwarf_leb(struct dwarf_reader *reader, bool is_signed)
 
 	for (; (byte & 0x80) && !reader->bad; shift += 7) {
 		byte = dwarf_fixed(reader, 1);
+		if (shift >= LEB_BYTES * 7)
+			reader->bad = true;
 		if (shift < 64)
 			value |= (byte & 0x7f) << shift;
 	}

@@ -150,15 +150,15 @@ def sources(folder):
 ENTRIES = """.section .debug_abbrev,"",@progbits
 .byte 1,0x11,1,0,0, 2,0x24,0,0x0b,0x0b,0,0, 3,0x34,0,0x49,0x13,2,0x18,0,0, 0
 .section .debug_info,"",@progbits
-begin: .long end - 1f
+.Lbegin: .long .Lend - 1f
 1: .short 4
 .long .debug_abbrev
 .byte 8,1
-int: .byte 2,4
+.Lint: .byte 2,4
 %s.byte 0
-end:
+.Lend:
 """
-ENTRY = ".byte 3\n.long int - begin\n.byte 9,3\n.quad x\n"
+ENTRY = ".byte 3\n.long .Lint - .Lbegin\n.byte 9,3\n.quad x\n"
 
 # A compile unit, one of types, and one that has the abbreviations of that: they are others than the first one's.
 UNITS = """.section .debug_abbrev,"",@progbits
@@ -218,6 +218,10 @@ def tables(folder):
     """A unit that is not read leaves the next one its own abbreviations."""
     file = assemble(folder + "/units.o", ".data\n.globl x,y\nx: .long 0\ny: .long 0\n" + UNITS)
     case("tables: behind a unit of types", "" if compare(file, file) == ([], 2, 0, 0) else str(compare(file, file)))
+    for length, known in ((10, True), (11, False)):
+        tag = "0xb4,%s0," % ("0x80," * (length - 2))
+        file = assemble(folder + "/long.o", ".data\n.globl x\nx: .long 0\n" + ENTRIES.replace("3,0x34,", "3," + tag) % ENTRY)
+        case("tables: a tag of %d bytes" % length, "" if compare(file, file) == ([], known, 0, not known) else str(compare(file, file)))
 
 
 def typed_objects(folder, compiler, flags):

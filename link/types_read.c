@@ -5,12 +5,14 @@
 
 enum { LONGEST_CHAIN = 64, BITS = 8 };
 
-static uint32_t *map_slot(const struct types_reader *reader, uint32_t die)
+/* NULL: the budget is spent. A file can place entries so that they meet in few slots. */
+static uint32_t *map_slot(struct types_reader *reader, uint32_t die)
 {
 	uint32_t i = (die * UINT32_C(0x9e3779b1)) >> 7 & reader->mask;
 
-	while (reader->map[i] != 0 && reader->dies[reader->map[i]] != die)
-		i = (i + 1) & reader->mask;
+	for (; reader->map[i] != 0 && reader->dies[reader->map[i]] != die; i = (i + 1) & reader->mask)
+		if (!lode_dwarf_spend_(&reader->dwarf, 1))
+			return NULL;
 	return &reader->map[i];
 }
 
@@ -32,6 +34,8 @@ static uint32_t type_at(struct types_reader *reader, uint64_t die)
 {
 	uint32_t *slot = map_slot(reader, (uint32_t)die);
 
+	if (!slot)
+		return TYPE_NONE;
 	if (*slot == 0)
 		*slot = add_type(reader, (uint32_t)die);
 	return *slot;

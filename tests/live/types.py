@@ -200,6 +200,30 @@ def assemble(out, text):
     return compile_one(out, COMPILERS[0], out + ".s", [])
 
 
+def slot_of(entry, mask):
+    """As the library finds the type of an entry."""
+    return (entry * 0x9e3779b1 & 0xffffffff) >> 7 & mask
+
+
+def crowded(count):
+    """ENTRIES' unit with so many pointers where the first eighth of the slots is meant, padded by blocks, and a struct of them at x."""
+    mask, at, lines, places = (1 << (2 * count + 8).bit_length()) - 1, 14, [], []
+    for _ in range(count):
+        end = next(d for d in range(at, at + 10000) if d - at != 1 and slot_of(d, mask) <= mask // 8)
+        while at < end:
+            pad = min(end - at, 200) if end - at != 201 else 100
+            lines.append(".byte 6,%d\n.zero %d" % (pad - 2, pad - 2))
+            at += pad
+        lines.append(".byte 4")
+        places.append(at)
+        at += 1
+    members = ["5,%d,%d,%d,%d" % tuple(place >> 8 * i & 255 for i in range(4)) for place in places]
+    more = ENTRY.replace(".Lint", ".Lall")
+    abbreviations = "4,0x0f,0,0,0, 5,0x0d,0,0x49,0x13,0,0, 6,0x34,0,0x1c,0x0a,0,0, 7,0x13,1,0x0b,0x0b,0,0, 0\n.section .debug_info"
+    body = "\n".join(lines) + "\n.Lall: .byte 7,4\n" + "\n".join(".byte " + m for m in members) + "\n.byte 0\n" + more
+    return ENTRIES.replace(" 0\n.section .debug_info", abbreviations) % body
+
+
 def many(folder):
     """Each of 3000 variables in its own section is known, and the one that changes is found; where reading is too much work that is said."""
     for name, last in (("old", "int"), ("new", "float")):
@@ -212,6 +236,10 @@ def many(folder):
         aliases = "".join(".globl x%d\nx%d = x\n" % (i, i) for i in range(count))
         file = assemble(folder + "/aliases.o", ".data\n.globl x\nx: .long 0\n" + aliases + ENTRIES % (ENTRY * count))
         case("many: %d entries of one place" % count, "" if compare(file, file)[0] == said else str(compare(file, file)))
+
+    for count, said in ((100, []), (8000, ["types were not read to the end"])):
+        file = assemble(folder + "/crowded.o", ".data\n.globl x\nx: .long 0\n" + crowded(count))
+        case("many: %d entries in few slots" % count, "" if compare(file, file)[:2] == (said, 1) else str(compare(file, file)))
 
 
 def tables(folder):

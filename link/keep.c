@@ -35,18 +35,23 @@ static struct lode_link_text own_name(const struct lode_link_unit *unit)
 
 bool lode_unit_has_source_(const struct lode_link_unit *unit)
 {
-	for (uint32_t i = 1; i < unit->nlocals; i++)
-		if (lode_unit_symbol_(unit, i).type == LODE_STT_FILE)
-			return true;
-	return false;
+	return unit->nfiles > 0;
 }
 
+/* The last one before the symbol. */
 struct lode_link_text lode_unit_source_name_(const struct lode_link_unit *unit, uint32_t index)
 {
-	for (uint32_t i = index < unit->nlocals ? index : unit->nlocals; i-- > 1;)
-		if (lode_unit_symbol_(unit, i).type == LODE_STT_FILE)
-			return lode_unit_symbol_name_(unit, i);
-	return own_name(unit);
+	uint32_t low = 0, high = unit->nfiles;
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (unit->files[middle] < index)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low > 0 ? lode_unit_symbol_name_(unit, unit->files[low - 1]) : own_name(unit);
 }
 
 /* Beside other constants that are only read lie jump tables, which have no names and go with their code. */
@@ -95,6 +100,7 @@ static int note(struct lode_link *link, struct lode_link_unit *unit, const struc
 		return LODE_ERR_ROOM;
 	*own = *kept;
 	own->next = unit->kept;
+	own->number = unit->kept ? unit->kept->number + 1 : 0;
 	unit->kept = own;
 	return LODE_OK;
 }
@@ -132,24 +138,18 @@ int lode_link_keep_data_(struct lode_link *link, struct lode_diag *why)
 
 	if (!link->options_.host || !link->options_.host->keep)
 		return LODE_OK;
-	for (struct lode_link_unit *unit = link->units_.first; unit; unit = unit->next)
+	for (struct lode_link_unit *unit = link->units_.first; unit && status == LODE_OK; unit = unit->next) {
 		for (uint32_t i = 1; i < unit->nsymbols && status == LODE_OK; i++)
 			status = keep_one(link, unit, i, why);
+		if (status == LODE_OK)
+			status = lode_unit_sort_kept_(link, unit, why);
+	}
 	return status;
-}
-
-static const struct lode_link_kept *datum_at(const struct lode_link_unit *unit, uint32_t section, uint64_t offset)
-{
-	const struct lode_link_kept *kept = unit->kept;
-
-	while (kept && (kept->section != section || offset - kept->offset >= max_u64(kept->size, 1)))
-		kept = kept->next;
-	return kept;
 }
 
 static const struct lode_link_kept *kept_at(const struct lode_link_unit *unit, uint32_t section, uint64_t offset)
 {
-	const struct lode_link_kept *kept = datum_at(unit, section, offset);
+	const struct lode_link_kept *kept = lode_unit_kept_at_(unit, section, offset);
 
 	return kept && !kept->fresh ? kept : NULL;
 }
@@ -177,26 +177,6 @@ static uint64_t shift_of(const struct link_table *table, const struct lode_link_
 	return kept->addr - (section->addr + kept->offset + link->addr);
 }
 
-/* What lies around a place of a section. Sizes and offsets of symbols are the file's: sums may wrap. */
-struct around {
-	const struct lode_link_kept *at, *before, *behind;
-};
-
-static struct around look_around(const struct lode_link_unit *unit, uint32_t section, uint64_t offset)
-{
-	struct around around = {.at = datum_at(unit, section, offset)};
-
-	for (const struct lode_link_kept *kept = unit->kept; kept; kept = kept->next) {
-		if (kept->section != section || kept == around.at)
-			continue;
-		if ((int64_t)(kept->offset - offset) > 0 && (!around.behind || kept->offset < around.behind->offset))
-			around.behind = kept;
-		if ((int64_t)(kept->offset - offset) <= 0 && (!around.before || kept->offset > around.before->offset))
-			around.before = kept;
-	}
-	return around;
-}
-
 static bool ends_at(const struct lode_link_kept *kept, uint64_t offset)
 {
 	return kept && kept->offset + kept->size == offset;
@@ -209,7 +189,7 @@ static bool shift_at(uint64_t *shift, const struct link_table *table, const stru
 	const struct lode_link_machine *machine = table->link->machine_;
 	uint32_t section = lode_unit_symbol_(table->unit, rela->symbol).shndx;
 	const unsigned char *bytes = (const unsigned char *)table->unit->source.bytes + table->header->offset;
-	struct around around = look_around(table->unit, section, offset);
+	struct link_around around = lode_unit_kept_around_(table->unit, section, offset);
 	bool code = table->header->flags & LODE_SHF_EXECINSTR, end = ends_at(around.before, offset);
 	uint64_t other;
 

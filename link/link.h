@@ -48,7 +48,8 @@ struct lode_link_section {
 /* A datum of a section that is written: its earlier version stays in use, or it is fresh. */
 struct lode_link_kept {
 	struct lode_link_kept *next;
-	uint32_t section;
+	const struct lode_link_kept *farthest; /* of its section, up to here by their places: the one that ends last */
+	uint32_t section, number; /* number: as they were noted, from 0 on */
 	bool fresh;
 	uint64_t offset, size; /* in the section */
 	uint64_t addr;         /* of the earlier version, or its offset from the thread pointer */
@@ -66,7 +67,10 @@ struct lode_link_unit {
 	const char *strings;
 	uint64_t *values;  /* of every symbol: address, or offset from the thread pointer */
 	uint8_t *kinds;    /* KIND_* of every symbol */
-	struct lode_link_kept *kept;
+	struct lode_link_kept *kept;    /* the last one that was noted */
+	struct lode_link_kept **places; /* all of them, by section and offset */
+	uint32_t nplaces;
+	uint32_t nfiles, *files;        /* local symbols that name a source, in ascending order */
 	struct lode_link_types *types; /* NULL: not looked at yet */
 	struct lode_link_numbers *numbers; /* of local symbols; NULL: none has a slot */
 	const char *names; /* of sections */
@@ -264,6 +268,16 @@ bool lode_link_is_kept_(const struct lode_link_unit *unit, uint32_t index);
 int lode_link_keep_data_(struct lode_link *link, struct lode_diag *why);
 struct lode_link_text lode_unit_source_name_(const struct lode_link_unit *unit, uint32_t index);
 bool lode_unit_has_source_(const struct lode_link_unit *unit);
+
+/* kept.c: what was noted, by places. */
+int lode_unit_sort_kept_(struct lode_link *link, struct lode_link_unit *unit, struct lode_diag *why);
+/* The datum that a place of a section is in, or NULL. */
+const struct lode_link_kept *lode_unit_kept_at_(const struct lode_link_unit *unit, uint32_t section, uint64_t offset);
+/* And the nearest that begin before it or there, and behind it. */
+struct link_around {
+	const struct lode_link_kept *at, *before, *behind;
+};
+struct link_around lode_unit_kept_around_(const struct lode_link_unit *unit, uint32_t section, uint64_t offset);
 
 static inline struct link_site site_at(const struct link_table *table, uint64_t index)
 {

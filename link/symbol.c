@@ -3,7 +3,7 @@
  * definition, weak ones give way, common ones grow together. */
 #include "link.h"
 
-enum { BIND_UNIQUE = 10, SYM_SHNDX = 6 };
+enum { BIND_UNIQUE = 10, SYM_INFO = 4, SYM_SHNDX = 6 };
 
 struct lode_link_text lode_unit_symbol_name_(const struct lode_link_unit *unit, uint32_t index)
 {
@@ -189,11 +189,33 @@ static int check_local(struct lode_link *link, struct lode_link_unit *unit, uint
 	return check_place(link, &d, why);
 }
 
+static bool is_file(const struct lode_link_unit *unit, uint32_t index)
+{
+	return (unit->symbols[(uint64_t)index * SYM_SIZE + SYM_INFO] & 15) == LODE_STT_FILE;
+}
+
+static int note_files(struct lode_link *link, struct lode_link_unit *unit, struct lode_diag *why)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 1; i < unit->nlocals; i++)
+		count += is_file(unit, i);
+	unit->files = lode_link_keep_(link, (uint64_t)count * sizeof *unit->files, why);
+	if (!unit->files)
+		return LODE_ERR_ROOM;
+	for (uint32_t i = 1; i < unit->nlocals; i++)
+		if (is_file(unit, i))
+			unit->files[unit->nfiles++] = i;
+	return LODE_OK;
+}
+
 int lode_unit_symbols_(struct lode_link *link, struct lode_link_unit *unit, struct lode_diag *why)
 {
 	uint32_t nglobals = unit->nsymbols - unit->nlocals;
-	int status = LODE_OK;
+	int status = note_files(link, unit, why);
 
+	if (status != LODE_OK)
+		return status;
 	unit->globals = lode_link_keep_(link, (uint64_t)nglobals * sizeof *unit->globals, why);
 	if (!unit->globals)
 		return LODE_ERR_ROOM;

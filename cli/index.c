@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* `lode index PROG`: what a program's file says about itself, small enough to be kept when the program is stripped. */
 #include "cli.h"
+#include "kind.h"
 #include <errno.h>
 #include <lode/live.h>
 #include <signal.h>
@@ -29,9 +30,14 @@ static const struct command command = {
 static int complain_of(const char *name, const struct lode_live_index *index, const struct lode_diag *why)
 {
 	char line[TEXT_MOST];
+	struct kind kind;
 
 	if (why->rule == LODE_RULE_NONE) {
 		complain(name, "%s", strerror(index->error));
+		return EXIT_FAILED;
+	}
+	if (kind_of_refused(&kind, name, why->rule)) {
+		complain(name, "%s%s: programs have an index [%s]", kind.article, kind.words, lode_rule_name(why->rule));
 		return EXIT_FAILED;
 	}
 	diag_text(line, why, false);

@@ -151,6 +151,7 @@ static void test_long_names(void)
 		object_put(bytes + symtab + i * 24, 1, 4);
 		object_put(bytes + symtab + i * 24 + 6, 1, 2);
 	}
+	object_put(bytes + 16, LODE_ET_EXEC, 2); /* objects have no index */
 	CHECK_STR(index_rule(bytes, size + symbols * 24), "link-strings");
 	free(bytes);
 }

@@ -160,7 +160,7 @@ def indexes(folder):
     os.symlink("pie", folder + "/alias")
     expect("over the program", "lode: pie: is the program itself", "-o", "pie", "pie")
     expect("over the program by another name", "lode: alias: is the program itself", "-o", "alias", "pie")
-    expect("over another ELF file", "lode: ten.o: is an ELF file", "-o", "ten.o", "pie")
+    expect("over another ELF file", "lode: ten.o: is no index", "-o", "ten.o", "pie")
     expect("over a folder", "lode: .: is no regular file", "-o", ".", "pie")
     expect("of an object", r"lode: ten.o: .*e_type = 0x1.*swap-index", "ten.o")
     case("index: nothing was written", content("pie") != program or content("ten.o") != object_ or os.path.exists(folder + "/ten.o.lode"))

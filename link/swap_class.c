@@ -10,23 +10,14 @@ struct table {
 	struct lode_swap_name name;
 };
 
-static bool begins(const struct lode_link_text *name, const char *with)
-{
-	size_t size = 0;
-
-	while (size < name->size && with[size] != '\0' && name->at[size] == with[size])
-		size++;
-	return with[size] == '\0';
-}
-
 bool lode_swap_is_type_(const struct lode_link_text *name)
 {
-	return begins(name, "_ZTI");
+	return TEXT_BEGINS(name, "_ZTI");
 }
 
 bool lode_swap_is_type_name_(const struct lode_link_text *name)
 {
-	return begins(name, "_ZTS");
+	return TEXT_BEGINS(name, "_ZTS");
 }
 
 /* What the program has under the name of a unit's table now. */
@@ -65,7 +56,7 @@ static int check_table(struct lode_swap *swap, const struct table *table, struct
 
 	if (!old_table(&old, swap, &table->name))
 		return LODE_OK;
-	if (begins(&table->name.name, "_ZTV") && old.size != table->symbol.size)
+	if (TEXT_BEGINS(&table->name.name, "_ZTV") && old.size != table->symbol.size)
 		return refuse(swap, LODE_RULE_SWAP_SIZE, table, old.size, why);
 	if (table->name.local && lode_swap_is_type_(&table->name.name) && !lode_link_is_kept_(table->unit, table->index))
 		return refuse(swap, LODE_RULE_SWAP_CLASS, table, old.size, why);
@@ -80,7 +71,7 @@ static bool is_table(struct table *table, const struct lode_link_unit *unit, uin
 		return false;
 	table->name = (struct lode_swap_name){.name = lode_unit_symbol_name_(unit, index), .local = index < unit->nlocals,
 		.type = LODE_STT_OBJECT, .source = lode_unit_source_name_(unit, index)};
-	return begins(&table->name.name, "_ZT");
+	return TEXT_BEGINS(&table->name.name, "_ZT");
 }
 
 int lode_swap_classes_(struct lode_swap *swap, struct lode_diag *why)

@@ -13,8 +13,8 @@ static int io(struct lode_live_index *index, int error, struct lode_diag *why)
 	return LODE_ERR_IO;
 }
 
-/* Pages that are not touched cost nothing. */
-static int begin(struct lode_live_index *index, const char *name, struct lode_diag *why)
+/* Pages that are not touched cost nothing. @of_program: room for the tables of its headers too, which may be all of the file. */
+static int begin(struct lode_live_index *index, const char *name, bool of_program, struct lode_diag *why)
 {
 	int error;
 
@@ -24,7 +24,8 @@ static int begin(struct lode_live_index *index, const char *name, struct lode_di
 		index->file_.bytes = NULL;
 		return io(index, error, why);
 	}
-	index->memory_size_ = LODE_INDEX_MEMORY(index->file_.size) + LODE_INDEX_FILE_MEMORY(index->file_.size);
+	index->memory_size_ = of_program ? LODE_INDEX_MEMORY(index->file_.size) + 4 * index->file_.size :
+		LODE_INDEX_FILE_MEMORY(index->file_.size);
 	index->memory_ = mmap(NULL, index->memory_size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
 		-1, 0);
 	if (index->memory_ != MAP_FAILED)
@@ -38,9 +39,10 @@ static size_t round_up(size_t size)
 	return (size + 15) & ~(size_t)15;
 }
 
-/* The tables lie in the memory; what they took of it is in *taken. */
-static int open_image(struct lode_image *image, size_t *taken, struct lode_live_index *index, struct lode_diag *why)
+/* The tables lie in the memory, which is the index's from there on. */
+static int open_image(struct lode_live_index *index, struct lode_diag *why)
 {
+	struct lode_image *image = &index->image_;
 	struct lode_open_options options = {.flags = LODE_OPEN_SECTIONS};
 	int status = lode_open(image, &index->source_, &options, NULL);
 
@@ -48,32 +50,40 @@ static int open_image(struct lode_image *image, size_t *taken, struct lode_live_
 		return lode_open(image, &index->source_, &options, why);
 	options.segments = index->memory_;
 	options.max_segments = image->nsegments;
-	*taken = round_up(image->nsegments * sizeof *options.segments);
-	options.sections = (void *)((char *)index->memory_ + *taken);
+	index->taken_ = round_up(image->nsegments * sizeof *options.segments);
+	options.sections = (void *)((char *)index->memory_ + index->taken_);
 	options.max_sections = image->nsections;
-	*taken += round_up(image->nsections * sizeof *options.sections);
+	index->taken_ += round_up(image->nsections * sizeof *options.sections);
 	return lode_open(image, &index->source_, &options, why);
 }
 
-int lode_live_index_make(struct lode_live_index *index, const char *program, struct lode_diag *why)
+int lode_live_index_open_(struct lode_live_index *index, const char *program, struct lode_diag *why)
 {
-	struct lode_image image;
-	size_t taken = 0;
-	int status = begin(index, program, why);
+	int status = begin(index, program, true, why);
 
 	if (status != LODE_OK)
 		return status;
 	index->source_ = (struct lode_source){.bytes = index->file_.bytes, .size = index->file_.size};
-	status = open_image(&image, &taken, index, why);
-	if (status == LODE_OK)
-		status = lode_index_make(&index->index, &image, (char *)index->memory_ + taken, index->memory_size_ - taken, why);
-	return status;
+	return open_image(index, why);
+}
+
+int lode_live_index_fill_(struct lode_live_index *index, struct lode_diag *why)
+{
+	return lode_index_make(&index->index, &index->image_, (char *)index->memory_ + index->taken_,
+		index->memory_size_ - index->taken_, why);
+}
+
+int lode_live_index_make(struct lode_live_index *index, const char *program, struct lode_diag *why)
+{
+	int status = lode_live_index_open_(index, program, why);
+
+	return status == LODE_OK ? lode_live_index_fill_(index, why) : status;
 }
 
 int lode_live_index_read(struct lode_live_index *index, const char *name, struct lode_diag *why)
 {
 	struct lode_index_bytes bytes;
-	int status = begin(index, name, why);
+	int status = begin(index, name, false, why);
 
 	if (status != LODE_OK)
 		return status;
@@ -81,25 +91,26 @@ int lode_live_index_read(struct lode_live_index *index, const char *name, struct
 	return lode_index_read(&index->index, &bytes, index->memory_, index->memory_size_, why);
 }
 
-int lode_live_index_check(const struct lode_live_index *index, const char *program, struct lode_diag *why)
+int lode_live_index_is_of_(const struct lode_live_index *index, const struct lode_live_index *program, struct lode_diag *why)
 {
-	struct lode_live_index other;
-	struct lode_image image;
-	uint64_t code = 0;
-	size_t taken;
-	int status = begin(&other, program, why);
+	uint64_t code = lode_index_code(&program->image_);
 
-	other.source_ = (struct lode_source){.bytes = other.file_.bytes, .size = other.file_.size};
-	if (status == LODE_OK)
-		status = open_image(&image, &taken, &other, why);
-	if (status == LODE_OK)
-		code = lode_index_code(&image);
-	lode_live_index_end(&other);
-	if (status != LODE_OK || code == index->index.code)
-		return status;
+	if (code == index->index.code)
+		return LODE_OK;
 	if (why)
 		*why = lode_diag_of(LODE_RULE_SWAP_FILE, LODE_FIELD_INDEX_CODE, index->index.code, code);
 	return LODE_ERR_MALFORMED;
+}
+
+int lode_live_index_check(const struct lode_live_index *index, const char *program, struct lode_diag *why)
+{
+	struct lode_live_index other;
+	int status = lode_live_index_open_(&other, program, why);
+
+	if (status == LODE_OK)
+		status = lode_live_index_is_of_(index, &other, why);
+	lode_live_index_end(&other);
+	return status;
 }
 
 void lode_live_index_end(struct lode_live_index *index)

@@ -42,7 +42,9 @@ enum live_step { LODE_LIVE_STEP, LODE_LIVE_END, LODE_LIVE_LOST };
 void lode_live_tables_find_(void);
 /* To the caller. LOST: its code has no tables, or they ask for more than is done here. */
 enum live_step lode_live_unwind_(struct live_frame *thread);
-/* stop.c: all other threads of the process stand still, and what they are at is known. */
+/* stop.c: ns. */
+uint64_t lode_live_now_(void);
+/* All other threads of the process stand still, and what they are at is known. */
 struct live_stop {
 	uint64_t addrs[256];
 	uint32_t count;
@@ -52,6 +54,11 @@ struct live_stop {
 int lode_live_stop_all_(struct live_stop *stop, const struct lode_swap *swap);
 /* For how long they stood still, in ns. */
 uint64_t lode_live_stop_end_(const struct live_stop *stop);
+/* index.c: a program's file, copied, and opened with its sections; then the index of it. To be ended, however it went. */
+int lode_live_index_open_(struct lode_live_index *index, const char *program, struct lode_diag *why);
+int lode_live_index_fill_(struct lode_live_index *index, struct lode_diag *why);
+/* Whether an index is that of a program that was opened. Errors: swap-file. */
+int lode_live_index_is_of_(const struct lode_live_index *index, const struct lode_live_index *program, struct lode_diag *why);
 /* observers.c: whoever debugs or profiles this process, by the module's options. 0, or an errno. */
 int lode_live_observe_(struct lode_live *live);
 void lode_live_observe_end_(struct lode_live *live);

@@ -36,14 +36,6 @@ int lode_process_fail_(struct lode_diag *why)
 	return LODE_ERR_IO;
 }
 
-uint64_t lode_process_now_(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
 static void say(const struct lode_process *process, const struct lode_process_step *step)
 {
 	if (process->options_ && process->options_->trace)
@@ -79,7 +71,7 @@ static int lock(struct lode_process *process)
 }
 
 /* What the kernel told the process of its entry, less what the file says. */
-static int find_bias(struct lode_process *process, uint64_t entry)
+static int find_bias(struct lode_process *process)
 {
 	int fd = openat(process->dir_, "auxv", O_RDONLY | O_CLOEXEC);
 	uint64_t pairs[64][2];
@@ -91,7 +83,7 @@ static int find_bias(struct lode_process *process, uint64_t entry)
 	close(fd);
 	for (size_t i = 0; size > 0 && i < (size_t)size / sizeof *pairs; i++)
 		if (pairs[i][0] == AT_ENTRY) {
-			process->program_.bias = pairs[i][1] - entry;
+			process->program_.bias = pairs[i][1] - process->own_.image_.entry;
 			return 0;
 		}
 	return lode_process_trouble_(process, LODE_PROCESS_DIED, 0);
@@ -99,7 +91,6 @@ static int find_bias(struct lode_process *process, uint64_t entry)
 
 int lode_process_open(struct lode_process *process, int pid, const char *index, struct lode_diag *why)
 {
-	uint64_t entry = 0;
 	int status;
 
 	*process = (struct lode_process){.pid = pid, .dir_ = -1, .mem_ = -1, .lock_ = -1};
@@ -107,13 +98,12 @@ int lode_process_open(struct lode_process *process, int pid, const char *index, 
 		return lode_process_fail_(why);
 	if (lode_process_check_tracer_(process) != 0)
 		return lode_process_fail_(why);
-	status = lode_process_index_(process, &entry, index, why);
+	status = lode_process_index_(process, index, why);
 	if (status != LODE_OK)
 		return status;
-	process->program_.index = &process->index_;
 	process->program_.host = (struct lode_swap_host){.host = process, .read = lode_process_read_, .write = lode_process_write_,
 		.migrate = lode_process_migrate_};
-	if (find_bias(process, entry) != 0 || lode_process_maps_read_(process) != 0 || lode_process_find_call_(process) != 0)
+	if (find_bias(process) != 0 || lode_process_maps_read_(process) != 0 || lode_process_find_call_(process) != 0)
 		return lode_process_fail_(why);
 	return lode_process_records_read_(process, why);
 }

@@ -3,6 +3,8 @@
 #ifndef LODE_HOSTS_LIVE_PROCESS_H
 #define LODE_HOSTS_LIVE_PROCESS_H
 
+#include "live.h"
+
 #include <dirent.h>
 #include <lode/process.h>
 #include <sched.h>
@@ -12,11 +14,25 @@
 
 enum { PROCESS_PAGE = 4096 };
 
+/* Where the program is. */
+static inline struct lode_range process_span(const struct lode_process *process)
+{
+	const struct lode_range *linked = &process->program_.index->span;
+
+	return (struct lode_range){.addr = linked->addr + process->program_.bias, .size = linked->size};
+}
+
+static inline bool process_is_own(const struct lode_process *process, uint64_t addr)
+{
+	struct lode_range own = process_span(process);
+
+	return addr - own.addr < own.size;
+}
+
 /* Note what is in the way; always -1. */
 int lode_process_trouble_(struct lode_process *process, enum lode_process_trouble trouble, int64_t number);
 /* A diagnosis that says no more than that; always LODE_ERR_IO. */
 int lode_process_fail_(struct lode_diag *why);
-uint64_t lode_process_now_(void);
 void lode_process_say_(const struct lode_process *process, const char *what, uint64_t number);
 void lode_process_say_where_(const struct lode_process *process, const char *what, uint64_t addr);
 
@@ -33,9 +49,8 @@ const char *lode_process_line_(const char *text, const char *field);
 /* False: there is none, and *value is as it was. */
 bool lode_process_number_(uint64_t *value, const char *text, const char *field, int base);
 
-/* process_index.c: the index of its program, from a file of that name or, if that is NULL, from where it is;
- * and its entry, as linked. */
-int lode_process_index_(struct lode_process *process, uint64_t *entry, const char *name, struct lode_diag *why);
+/* process_index.c: the program's file, and its index, from a file of that name or, if that is NULL, from where it is. */
+int lode_process_index_(struct lode_process *process, const char *name, struct lode_diag *why);
 void lode_process_index_free_(struct lode_process *process);
 
 /* process_maps.c */

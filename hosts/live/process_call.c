@@ -51,7 +51,7 @@ static int died(struct lode_process *process)
 /* Go on to the next stop of one kind. Signals that cannot be kept away are sent again later. */
 static int go_to(struct lode_process *process, struct process_thread *thread, enum __ptrace_request request, int kind)
 {
-	uint64_t until = lode_process_now_() + PATIENCE_NS;
+	uint64_t until = lode_live_now_() + PATIENCE_NS;
 	int status;
 
 	for (;;) {

@@ -100,7 +100,7 @@ static int try_commit(const struct process_commit *commit, struct lode_diag *why
 int lode_process_commit_(const struct process_commit *commit, struct lode_diag *why)
 {
 	const struct lode_process_options *options = commit->process->options_;
-	uint64_t begun = lode_process_now_(), until = begun + (uint64_t)options->patience_ms * 1000000u;
+	uint64_t begun = lode_live_now_(), until = begun + (uint64_t)options->patience_ms * 1000000u;
 	long pause_ms = FIRST_PAUSE_MS;
 	int status;
 
@@ -109,10 +109,10 @@ int lode_process_commit_(const struct process_commit *commit, struct lode_diag *
 		struct lode_diag reason = {.status = LODE_OK};
 
 		status = try_commit(commit, &reason);
-		commit->process->times.waited = lode_process_now_() - begun;
+		commit->process->times.waited = lode_live_now_() - begun;
 		if (why)
 			*why = reason;
-		if (reason.rule != LODE_RULE_SWAP_BUSY || options->policy != LODE_PROCESS_WAIT || lode_process_now_() > until)
+		if (reason.rule != LODE_RULE_SWAP_BUSY || options->policy != LODE_PROCESS_WAIT || lode_live_now_() > until)
 			return status;
 		nanosleep(&pause, NULL);
 		pause_ms = pause_ms < LONGEST_PAUSE_MS ? 2 * pause_ms : pause_ms;

@@ -21,11 +21,6 @@ struct unwinders {
 	bool in_program, own_malloc;
 };
 
-static bool is_in_program(const struct lode_process *process, uint64_t addr)
-{
-	return addr - (process->index_.span.addr + process->program_.bias) < process->index_.span.size;
-}
-
 static void find(struct lode_process *process, struct unwinders *found, const struct lode_swap *swap, const char *name)
 {
 	const struct lode_link_symbol symbol = {.name = name, .length = (uint32_t)strlen(name), .type = LODE_STT_NOTYPE};
@@ -38,7 +33,7 @@ static void find(struct lode_process *process, struct unwinders *found, const st
 	if (lode_process_resolve_(process, &answer, &symbol) == 0 && (found->count == 0 || found->functions[0] != answer.value))
 		found->functions[found->count++] = answer.value;
 	for (uint32_t i = 0; i < found->count; i++)
-		found->in_program |= is_in_program(process, found->functions[i]);
+		found->in_program |= process_is_own(process, found->functions[i]);
 }
 
 /* Calls in which nobody holds a lock of the C library or of the unwinder: those that wait for something from outside, and, of
@@ -98,7 +93,7 @@ static bool is_in_the_middle_of_none(struct lode_process *process, const struct 
 	if ((int64_t)thread->regs.orig_rax >= 0)
 		free_ = waits(&thread->regs);
 	else
-		free_ = !unwinders->in_program && is_in_program(process, thread->regs.rip) &&
+		free_ = !unwinders->in_program && process_is_own(process, thread->regs.rip) &&
 			!unwinders->own_malloc;
 	return free_ && !is_in_handler(process, thread);
 }
@@ -124,7 +119,7 @@ static int stop_one_of(struct lode_process *process, DIR *tasks, const struct un
 static int stop_one(struct lode_process *process, const struct unwinders *unwinders)
 {
 	const struct timespec pause = {.tv_nsec = PAUSE_NS};
-	uint64_t until = lode_process_now_() + PATIENCE_NS;
+	uint64_t until = lode_live_now_() + PATIENCE_NS;
 	int result = -1;
 
 	do {
@@ -136,7 +131,7 @@ static int stop_one(struct lode_process *process, const struct unwinders *unwind
 		closedir(tasks);
 		if (result != 0)
 			nanosleep(&pause, NULL);
-	} while (result != 0 && lode_process_now_() < until);
+	} while (result != 0 && lode_live_now_() < until);
 	return result == 0 ? 0 : lode_process_trouble_(process, LODE_PROCESS_FRAMES, 0);
 }
 

@@ -80,7 +80,7 @@ static bool has_returned(const struct calling *calling)
 /* It has not come to an end: it stops where it is. */
 static int interrupt(const struct calling *calling)
 {
-	uint64_t until = lode_process_now_() + PATIENCE_NS;
+	uint64_t until = lode_live_now_() + PATIENCE_NS;
 	int status;
 
 	if (ptrace(PTRACE_INTERRUPT, calling->thread->tid, NULL, NULL) == 0)
@@ -90,7 +90,7 @@ static int interrupt(const struct calling *calling)
 
 static int run(const struct calling *calling)
 {
-	uint64_t until = lode_process_now_() + PATIENCE_NS;
+	uint64_t until = lode_live_now_() + PATIENCE_NS;
 	pid_t tid = calling->thread->tid;
 	bool returned = false;
 	int status;
@@ -109,7 +109,7 @@ static int run(const struct calling *calling)
 				return -1;
 			calling->thread->signal = WSTOPSIG(status);
 		}
-		if (lode_process_now_() > until)
+		if (lode_live_now_() > until)
 			return -1;
 	}
 }

@@ -2,64 +2,28 @@
 /* A process comes in, the index of its program goes out: made of the program's file, or, if that was stripped, read from the file
  * that `lode index` wrote. */
 #define _GNU_SOURCE
-#include "live.h"
 #include "process.h"
-#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 enum { PREFIX = 64 };
 
 /* What runs, even if its name is another file's by now, or nobody's. By its folder, which stays this process's if the number is
  * another's later. */
-static int copy_program(struct lode_process *process)
+static int open_program(struct lode_process *process, struct lode_diag *why)
 {
 	char path[PREFIX];
-	int error;
+	int status;
 
 	snprintf(path, sizeof path, "/proc/self/fd/%d/exe", process->dir_);
-	error = lode_live_copy_file_(&process->file_, path);
-	process->file_.name = "";
-	if (error != 0)
-		process->file_.bytes = NULL;
-	return error == 0 ? 0 : lode_process_trouble_(process, LODE_PROCESS_SYSTEM, error);
-}
-
-static int map_memory(struct lode_process *process)
-{
-	process->memory_size_ = LODE_INDEX_MEMORY(process->file_.size) + (1 << 20);
-	process->memory_ = mmap(NULL, process->memory_size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-		-1, 0);
-	if (process->memory_ != MAP_FAILED)
-		return 0;
-	process->memory_ = NULL;
-	return lode_process_trouble_(process, LODE_PROCESS_SYSTEM, errno);
-}
-
-static size_t padded(size_t size)
-{
-	return (size + 15) & ~(size_t)15;
-}
-
-static int open_program(struct lode_process *process, struct lode_image *image, size_t *taken, struct lode_diag *why)
-{
-	const struct lode_source *source = image->source;
-	struct lode_open_options options = {.flags = LODE_OPEN_SECTIONS};
-	int status = lode_open(image, source, &options, NULL);
-
-	if (status != LODE_OK && status != LODE_ERR_ROOM)
-		return lode_open(image, source, &options, why);
-	options.segments = process->memory_;
-	options.max_segments = image->nsegments;
-	*taken = padded(image->nsegments * sizeof *options.segments);
-	options.sections = (void *)((char *)process->memory_ + *taken);
-	options.max_sections = image->nsections;
-	*taken += padded(image->nsections * sizeof *options.sections);
-	return lode_open(image, source, &options, why);
+	status = lode_live_index_open_(&process->own_, path, why);
+	process->own_.file_.name = "";
+	if (status == LODE_ERR_IO)
+		lode_process_trouble_(process, LODE_PROCESS_SYSTEM, process->own_.error);
+	return status;
 }
 
 static void name_index(struct lode_process *process, const char *name)
@@ -71,22 +35,17 @@ static void name_index(struct lode_process *process, const char *name)
 	process->file = copy;
 }
 
-static int read_file(struct lode_process *process, const struct lode_image *image, const char *name, struct lode_diag *why)
+static int read_file(struct lode_process *process, const char *name, struct lode_diag *why)
 {
-	uint64_t code = lode_index_code(image);
 	int status;
 
 	lode_live_index_end(&process->read_);
 	name_index(process, name);
 	status = lode_live_index_read(&process->read_, name, why);
-	process->index_ = process->read_.index;
+	process->program_.index = &process->read_.index;
 	if (status == LODE_ERR_IO)
 		lode_process_trouble_(process, LODE_PROCESS_OBJECT, process->read_.error);
-	if (status != LODE_OK || code == process->index_.code)
-		return status;
-	if (why)
-		*why = lode_diag_of(LODE_RULE_SWAP_FILE, LODE_FIELD_INDEX_CODE, process->index_.code, code);
-	return LODE_ERR_MALFORMED;
+	return status == LODE_OK ? lode_live_index_is_of_(&process->read_, &process->own_, why) : status;
 }
 
 /* The program's name, as the kernel has it; 0: it has none. What was removed or replaced has words behind it. */
@@ -105,7 +64,7 @@ static size_t name_program(const struct lode_process *process, char *name, size_
 }
 
 /* Its name counts from our root or from its own. A file that is another program's is no reason to stop looking. */
-static int read_beside(struct lode_process *process, const struct lode_image *image, int status, struct lode_diag *why)
+static int read_beside(struct lode_process *process, int status, struct lode_diag *why)
 {
 	char name[PATH_MAX], path[PREFIX + PATH_MAX + sizeof ".lode"];
 
@@ -120,50 +79,40 @@ static int read_beside(struct lode_process *process, const struct lode_image *im
 			snprintf(path, sizeof path, "/proc/%d/root%s.lode", process->pid, name);
 		if (access(path, R_OK) != 0)
 			continue;
-		status = read_file(process, image, path, why);
+		status = read_file(process, path, why);
 		if (status == LODE_OK)
 			break;
 	}
 	return status;
 }
 
-static int make(struct lode_process *process, const struct lode_image *image, size_t taken, struct lode_diag *why)
+static int make(struct lode_process *process, struct lode_diag *why)
 {
 	struct lode_diag own = {.status = LODE_OK};
-	int status = lode_index_make(&process->index_, image, (char *)process->memory_ + taken, process->memory_size_ - taken,
-		&own);
+	int status = lode_live_index_fill_(&process->own_, &own);
 
+	process->program_.index = &process->own_.index;
 	if (why)
 		*why = own;
-	return own.rule == LODE_RULE_SWAP_INDEX ? read_beside(process, image, status, why) : status;
+	return own.rule == LODE_RULE_SWAP_INDEX ? read_beside(process, status, why) : status;
 }
 
-int lode_process_index_(struct lode_process *process, uint64_t *entry, const char *name, struct lode_diag *why)
+int lode_process_index_(struct lode_process *process, const char *name, struct lode_diag *why)
 {
-	struct lode_source source;
-	struct lode_image image = {.source = &source};
-	size_t taken = 0;
-	int status;
+	const struct lode_image *image = &process->own_.image_;
+	int status = open_program(process, why);
 
-	if (copy_program(process) != 0 || map_memory(process) != 0)
-		return lode_process_fail_(why);
-	source = (struct lode_source){.bytes = process->file_.bytes, .size = process->file_.size};
-	status = open_program(process, &image, &taken, why);
 	if (status != LODE_OK)
 		return status;
-	*entry = image.entry;
-	if (image.class_ == LODE_CLASS64 && image.machine == LODE_EM_X86_64)
-		return name ? read_file(process, &image, name, why) : make(process, &image, taken, why);
+	if (image->class_ == LODE_CLASS64 && image->machine == LODE_EM_X86_64)
+		return name ? read_file(process, name, why) : make(process, why);
 	lode_process_trouble_(process, LODE_PROCESS_CLASS, 0);
 	return lode_process_fail_(why);
 }
 
 void lode_process_index_free_(struct lode_process *process)
 {
-	if (process->file_.bytes)
-		munmap(process->file_.bytes, process->file_.size);
-	if (process->memory_)
-		munmap(process->memory_, process->memory_size_);
+	lode_live_index_end(&process->own_);
 	lode_live_index_end(&process->read_);
 	free(process->index_name_);
 }

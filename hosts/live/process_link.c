@@ -102,13 +102,14 @@ static int begin(struct lode_process *process, struct lode_process_version *vers
 /* Behind the span a page that nobody may touch, then the record. How large that is at most: a store for every reference. */
 static int find_place(struct lode_process *process, struct lode_process_version *version, const struct process_objects *objects)
 {
+	const struct lode_index *index = process->program_.index;
 	const struct lode_link *link = &version->link;
 	uint64_t size = (link->size + (PROCESS_PAGE - 1)) & ~(uint64_t)(PROCESS_PAGE - 1), room = 2 * PROCESS_PAGE;
 
 	size = size > 0 ? size : PROCESS_PAGE;
 	for (uint32_t i = 0; i < objects->count; i++)
 		room += objects->all[i].size + objects->all[i].name.size + 64;
-	room += (process->index_.nsites + process->index_.nsymbols + link->nrelocations) * sizeof(struct process_record_store);
+	room += (index->nsites + index->nsymbols + link->nrelocations) * sizeof(struct process_record_store);
 	for (const struct lode_process_version *older = process->newest; older; older = older->older)
 		room += older->link.nrelocations * sizeof(struct process_record_store);
 	room += version->nanswers_ * sizeof *version->answers_;

@@ -151,7 +151,8 @@ static uint64_t search(const struct process_maps *maps, const struct wish *wish)
 /* Below a program that lies high; above the heap of one that lies at the begin of memory. */
 uint64_t lode_process_gap_(const struct lode_process *process, uint64_t size, uint64_t align, bool low)
 {
-	uint64_t begin = process->index_.span.addr + process->program_.bias, end = begin + process->index_.span.size;
+	const struct lode_range own = process_span(process);
+	uint64_t begin = own.addr, end = begin + own.size;
 	struct wish wish = {.size = size, .align = align > PROCESS_PAGE ? align : PROCESS_PAGE};
 	const uint64_t reach = 2 * GIB - 64 * MIB;
 

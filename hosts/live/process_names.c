@@ -8,30 +8,9 @@
 enum { GLOB_DAT = 6, JUMP_SLOT = 7, IRELATIVE = 37, LONGEST_SYMBOL = 512, JUMP = 6 };
 
 struct process_libraries {
-	struct lode_source source; /* the program's file */
-	struct lode_image image;
-	void *tables;
 	struct process_library *all;
 	uint32_t count;
 };
-
-static int open_program(struct process_libraries *program)
-{
-	struct lode_open_options options = {.flags = LODE_OPEN_SECTIONS};
-	size_t segments;
-
-	if (lode_open(&program->image, &program->source, &options, NULL) != LODE_ERR_ROOM)
-		return -1;
-	segments = (program->image.nsegments * sizeof *options.segments + 15) & ~(size_t)15;
-	program->tables = malloc(segments + program->image.nsections * sizeof *options.sections + 1);
-	if (!program->tables)
-		return -1;
-	options.segments = program->tables;
-	options.max_segments = program->image.nsegments;
-	options.sections = (void *)((char *)program->tables + segments);
-	options.max_sections = program->image.nsections;
-	return lode_open(&program->image, &program->source, &options, NULL) == LODE_OK ? 0 : -1;
-}
 
 static bool is_begin_of_file(const struct process_map *map)
 {
@@ -43,20 +22,17 @@ static int load(struct lode_process *process)
 {
 	const struct process_maps *maps = process->maps_;
 	struct process_libraries *libraries = calloc(1, sizeof *libraries);
-	uint64_t own = process->index_.span.addr + process->program_.bias, left = PROCESS_LIBRARY_BYTES;
+	uint64_t left = PROCESS_LIBRARY_BYTES;
 
 	process->libraries_ = libraries;
 	if (libraries)
 		libraries->all = calloc(maps->count, sizeof *libraries->all);
 	if (!libraries || !libraries->all)
 		return -1;
-	libraries->source = (struct lode_source){.bytes = process->file_.bytes, .size = process->file_.size};
-	if (open_program(libraries) != 0)
-		libraries->image.nsections = 0;
 	for (uint32_t i = 0; i < maps->count; i++) {
 		struct process_library *library = &libraries->all[libraries->count];
 
-		if (!is_begin_of_file(&maps->all[i]) || maps->all[i].begin - own < process->index_.span.size)
+		if (!is_begin_of_file(&maps->all[i]) || process_is_own(process, maps->all[i].begin))
 			continue;
 		if (lode_process_library_open_(library, process, &maps->all[i]) != 0)
 			continue;
@@ -80,7 +56,6 @@ void lode_process_libraries_free_(struct lode_process *process)
 	for (uint32_t i = 0; i < libraries->count; i++)
 		lode_process_library_close_(&libraries->all[i]);
 	free(libraries->all);
-	free(libraries->tables);
 	free(libraries);
 }
 
@@ -117,23 +92,21 @@ struct search {
 	uint64_t resolver; /* as linked; 0: the symbol */
 };
 
-static bool is_wanted(const struct process_libraries *program, const struct lode_symtab *symbols, const struct lode_rel *rel,
+static bool is_wanted(const struct lode_image *program, const struct lode_symtab *symbols, const struct lode_rel *rel,
 	const struct search *search)
 {
 	if (search->resolver != 0)
 		return rel->type == IRELATIVE && rel->addend == search->resolver;
 	return (rel->type == GLOB_DAT || rel->type == JUMP_SLOT) && rel->symbol != 0 &&
-		is_named(&program->image, symbols, rel->symbol, search->symbol);
+		is_named(program, symbols, rel->symbol, search->symbol);
 }
 
 /* The program's own jump through a slot, as linked, or 0. */
-static uint64_t jump_through(const struct process_libraries *program, uint64_t slot)
+static uint64_t jump_through(const struct lode_image *image, uint64_t slot)
 {
-	const struct lode_image *image = &program->image;
-
 	for (uint32_t i = 1; i < image->nsections; i++) {
 		const struct lode_section *section = &image->sections[i];
-		const unsigned char *bytes = (const unsigned char *)program->source.bytes + section->offset;
+		const unsigned char *bytes = (const unsigned char *)image->source->bytes + section->offset;
 		const unsigned char *at = bytes, *end;
 
 		if (!(section->flags & LODE_SHF_EXECINSTR) || section->type == LODE_SHT_NOBITS)
@@ -154,21 +127,21 @@ static uint64_t jump_through(const struct process_libraries *program, uint64_t s
 static int look_in(struct lode_process *process, struct lode_link_answer *answer, const struct lode_section *section,
 	const struct search *search)
 {
-	const struct process_libraries *program = process->libraries_;
+	const struct lode_image *program = &process->own_.image_;
 	const struct lode_reltab table = {.offset = section->offset, .size = section->size, .count = section->size / 24,
 		.rela = true};
-	uint64_t own = process->index_.span.addr + process->program_.bias, value;
 	struct lode_symtab symbols = {.count = 0};
 	struct lode_rel rel;
+	uint64_t value;
 
-	if (search->resolver == 0 && lode_symtab_of_section(&symbols, &program->image, section->link, NULL) != LODE_OK)
+	if (search->resolver == 0 && lode_symtab_of_section(&symbols, program, section->link, NULL) != LODE_OK)
 		return -1;
 	for (uint64_t i = 0; i < table.count; i++) {
-		if (lode_rel_read(&rel, &program->image, &table, i, NULL) != LODE_OK || !is_wanted(program, &symbols, &rel, search))
+		if (lode_rel_read(&rel, program, &table, i, NULL) != LODE_OK || !is_wanted(program, &symbols, &rel, search))
 			continue;
 		if (lode_process_read_(process, &value, rel.offset + process->program_.bias, sizeof value) != 0)
 			return -1;
-		if (search->resolver != 0 || value - own >= process->index_.span.size)
+		if (search->resolver != 0 || !process_is_own(process, value))
 			return answer_with(process, answer, value);
 		/* It was not called yet: the dynamic linker is in its slot. Who jumps through that will find it. */
 		value = rel.type == JUMP_SLOT ? jump_through(program, rel.offset) : 0;
@@ -180,7 +153,7 @@ static int look_in(struct lode_process *process, struct lode_link_answer *answer
 
 static int look_in_program(struct lode_process *process, struct lode_link_answer *answer, const struct search *search)
 {
-	const struct lode_image *image = &process->libraries_->image;
+	const struct lode_image *image = &process->own_.image_;
 
 	for (uint32_t i = 1; i < image->nsections; i++) {
 		const struct lode_section *section = &image->sections[i];
@@ -221,8 +194,8 @@ static int look_in_library(struct lode_process *process, struct lode_link_answer
 /* As linked, or 0: the program has no such function whose code is chosen when it starts. */
 static uint64_t resolver_of(const struct lode_process *process, const struct lode_link_symbol *symbol)
 {
-	for (uint32_t i = 0; i < process->index_.nsymbols; i++) {
-		const struct lode_index_symbol *entry = &process->index_.symbols[i];
+	for (uint32_t i = 0; i < process->program_.index->nsymbols; i++) {
+		const struct lode_index_symbol *entry = &process->program_.index->symbols[i];
 
 		if (entry->type == LODE_STT_GNU_IFUNC && entry->length == symbol->length &&
 			memcmp(entry->name, symbol->name, symbol->length) == 0)

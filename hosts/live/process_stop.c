@@ -59,7 +59,7 @@ int lode_process_wait_(pid_t tid, int *status, uint64_t until)
 			return WIFSTOPPED(*status) ? 0 : -1;
 		if (got < 0 && errno != EINTR)
 			return -1;
-		if (lode_process_now_() > until) {
+		if (lode_live_now_() > until) {
 			*status = 0;
 			return -1;
 		}
@@ -160,7 +160,7 @@ static int seize_others(struct lode_process *process, DIR *tasks)
 static int halt_from(struct lode_process *process, uint32_t first)
 {
 	struct process_stop *stop = process->stop_;
-	uint64_t until = lode_process_now_() + PATIENCE_NS;
+	uint64_t until = lode_live_now_() + PATIENCE_NS;
 	int result = 0;
 
 	for (uint32_t i = first; i < stop->count; i++)
@@ -175,7 +175,7 @@ static int begin(struct lode_process *process)
 	process->stop_ = calloc(1, sizeof *process->stop_);
 	if (!process->stop_)
 		return lode_process_trouble_(process, LODE_PROCESS_SYSTEM, ENOMEM);
-	process->stop_->begun = lode_process_now_();
+	process->stop_->begun = lode_live_now_();
 	return 0;
 }
 
@@ -191,11 +191,11 @@ static int any_stopped(struct lode_process *process)
 static int await_calm(struct lode_process *process, DIR *tasks)
 {
 	const struct timespec pause = {.tv_nsec = PAUSE_NS};
-	uint64_t until = lode_process_now_() + PATIENCE_NS;
+	uint64_t until = lode_live_now_() + PATIENCE_NS;
 	pid_t tid;
 
 	while ((tid = lode_process_task_in_state_(process, tasks, 'D')) != 0) {
-		if (lode_process_now_() > until)
+		if (lode_live_now_() > until)
 			return lode_process_trouble_(process, LODE_PROCESS_STUCK, tid);
 		nanosleep(&pause, NULL);
 	}
@@ -211,7 +211,7 @@ static int stop_all(struct lode_process *process, DIR *tasks)
 
 	if (result == 0)
 		result = seize_others(process, tasks);
-	stop->begun = lode_process_now_();
+	stop->begun = lode_live_now_();
 	while (result == 0 && first < stop->count) {
 		uint32_t count = stop->count;
 
@@ -247,7 +247,7 @@ int lode_process_stop_thread_(struct lode_process *process, pid_t tid)
 	if (result != 0)
 		return result;
 	result = tid == 0 ? lode_process_trouble_(process, LODE_PROCESS_DIED, 0) : seize(process, tid);
-	process->stop_->begun = lode_process_now_();
+	process->stop_->begun = lode_live_now_();
 	if (result == 0)
 		result = halt_from(process, 0);
 	if (result == 0)
@@ -289,5 +289,5 @@ uint64_t lode_process_go_(struct lode_process *process)
 	free(stop->all);
 	free(stop);
 	process->stop_ = NULL;
-	return lode_process_now_() - begun;
+	return lode_live_now_() - begun;
 }

@@ -24,7 +24,7 @@ static void note_undefined(struct lode_process *process, const struct lode_link 
 static int prepare(struct lode_process *process, struct lode_process_version *version, const struct process_objects *objects,
 	struct lode_diag *why)
 {
-	uint64_t begun = lode_process_now_();
+	uint64_t begun = lode_live_now_();
 	int status = lode_process_maps_read_(process) == 0 ? lode_process_link_(process, version, objects, why) :
 		lode_process_fail_(why);
 
@@ -38,7 +38,7 @@ static int prepare(struct lode_process *process, struct lode_process_version *ve
 		if (lode_process_record_make_(process, version, objects) != 0)
 			status = lode_process_fail_(why);
 	}
-	process->times.prepare = lode_process_now_() - begun;
+	process->times.prepare = lode_live_now_() - begun;
 	process->account = version->swap.account;
 	process->blame = version->link.blame;
 	note_undefined(process, &version->link);

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -116,14 +115,6 @@ int lode_live_self(struct lode_live_program *self, const char *index, struct lod
 	return LODE_OK;
 }
 
-static uint64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
 /* What is about to happen, with the threads stopped or about to be. */
 struct turn {
 	struct lode_live_program *self;
@@ -185,7 +176,7 @@ static int with_threads_stopped(const struct turn *turn, struct lode_diag *why)
 static int take_turn(const struct turn *turn, struct lode_diag *why)
 {
 	const struct timespec while_ = {.tv_nsec = 1000000};
-	uint64_t until = now_ms() + turn->self->patience_ms;
+	uint64_t until = lode_live_now_() + (uint64_t)turn->self->patience_ms * 1000000;
 	struct lode_diag own;
 	int status;
 
@@ -193,7 +184,7 @@ static int take_turn(const struct turn *turn, struct lode_diag *why)
 		touch(turn->swap);
 	for (;;) {
 		status = with_threads_stopped(turn, &own);
-		if (status == LODE_OK || own.rule != LODE_RULE_SWAP_BUSY || now_ms() >= until)
+		if (status == LODE_OK || own.rule != LODE_RULE_SWAP_BUSY || lode_live_now_() >= until)
 			break;
 		nanosleep(&while_, NULL);
 	}
@@ -203,43 +194,19 @@ static int take_turn(const struct turn *turn, struct lode_diag *why)
 }
 
 /* The file may change as soon as it is read: it is compiled anew, perhaps in place. */
-static int copy_file(struct lode_live_file *file, int fd)
-{
-	struct stat st;
-	ssize_t got = 1;
-	size_t at = 0;
-
-	if (fstat(fd, &st) != 0)
-		return errno;
-	if (!S_ISREG(st.st_mode) || st.st_size == 0)
-		return S_ISDIR(st.st_mode) ? EISDIR : EINVAL;
-	file->size = (size_t)st.st_size;
-	file->bytes = mmap(NULL, file->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (file->bytes == MAP_FAILED) {
-		file->bytes = NULL;
-		return errno;
-	}
-	for (; at < file->size && got > 0; at += (size_t)got)
-		got = pread(fd, (char *)file->bytes + at, file->size - at, (off_t)at);
-	return got < 0 ? errno : 0;
-}
-
 static int add_copy(struct lode_live_version *version, const char *name)
 {
 	struct lode_live *live = &version->live;
-	int fd, error;
+	int error;
 
 	version->name_ = strdup(name);
 	if (!version->name_)
 		return ENOMEM;
-	fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	if (fd < 0)
-		return errno;
-	live->files_[0].name = version->name_;
-	error = copy_file(&live->files_[0], fd);
-	close(fd);
+	error = lode_live_copy_file_(&live->files_[0], version->name_);
+	if (error != 0)
+		return error;
 	live->nfiles_ = live->files_[0].bytes ? 1 : 0;
-	return error;
+	return live->nfiles_ > 0 ? 0 : EINVAL;
 }
 
 /* Work space that was not needed. */

@@ -30,7 +30,7 @@ static uint32_t nhalts;
 static atomic_uint now_in, over;
 static atomic_uint arrived; /* how often a thread has come to a halt */
 
-static uint64_t now(void)
+uint64_t lode_live_now_(void)
 {
 	struct timespec t;
 
@@ -200,11 +200,11 @@ static bool are_all_here(bool look)
 static int wait_for_all(void)
 {
 	const struct timespec pause = {.tv_nsec = LOOK_AGAIN_MS * 1000000};
-	uint64_t begun = now(), look = begun;
+	uint64_t begun = lode_live_now_(), look = begun;
 	unsigned seen = atomic_load(&arrived);
 
 	for (; !are_all_here(false); seen = atomic_load(&arrived)) {
-		uint64_t t = now();
+		uint64_t t = lode_live_now_();
 
 		if (t - begun > PATIENCE_MS * UINT64_C(1000000))
 			return EAGAIN;
@@ -364,7 +364,7 @@ int lode_live_stop_all_(struct live_stop *stop, const struct lode_swap *swap)
 	atomic_fetch_add(&now_in, 1);
 	if (sigaction(the_signal(), &action, NULL) != 0)
 		return errno;
-	stop->begun = now();
+	stop->begun = lode_live_now_();
 	/* Threads that run may begin others. */
 	while (more && error == 0) {
 		error = halt_others(&more);
@@ -375,7 +375,7 @@ int lode_live_stop_all_(struct live_stop *stop, const struct lode_swap *swap)
 		lode_live_stop_end_(stop);
 		return error;
 	}
-	stop->halted = now() - stop->begun;
+	stop->halted = lode_live_now_() - stop->begun;
 	stop->count = 0;
 	for (uint32_t i = 0; i < nhalts; i++)
 		if (atomic_load(&halts[i].here))
@@ -390,7 +390,7 @@ uint64_t lode_live_stop_end_(const struct live_stop *stop)
 	uint64_t took;
 
 	syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE, 0, 0);
-	took = now() - stop->begun;
+	took = lode_live_now_() - stop->begun;
 	atomic_store(&over, atomic_load(&now_in));
 	syscall(SYS_futex, &over, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
 	return took;

@@ -108,9 +108,10 @@ struct lode_live_index {
 	struct lode_index index;
 	int error; /* errno of a system call that failed, or 0 */
 	struct lode_source source_;
+	struct lode_image image_; /* of a program's file */
 	struct lode_live_file file_;
 	void *memory_;
-	size_t memory_size_;
+	size_t memory_size_, taken_;
 };
 
 /**

@@ -155,13 +155,10 @@ struct lode_process {
 	struct lode_process_version *halfway; /* interrupted, or NULL */
 	uint32_t nversions;                /* records, those that were taken back too */
 
-	struct lode_index index_;
-	struct lode_live_index read_; /* if it was not made of the program's file */
+	struct lode_live_index own_;  /* the program's file, and the index that was made of it */
+	struct lode_live_index read_; /* if none could be made of it */
 	char *index_name_;
 	struct lode_program program_;
-	struct lode_live_file file_;
-	void *memory_;
-	size_t memory_size_;
 	int dir_, mem_, lock_;
 	bool filtered_; /* system call filters have to be suspended */
 	uint64_t call_at_; /* a syscall instruction */

@@ -130,9 +130,15 @@ static enum lode_rule compare(struct types_difference *difference, struct lode_s
 		swap->account.nunread += is_unfinished(types) || is_unfinished(earlier->types);
 		return LODE_RULE_NONE;
 	}
-	swap->account.ntyped++;
-	return lode_types_same_(difference, &datum->unit_->types->comparing, earlier->types, earlier->type, type) ?
-		LODE_RULE_NONE : LODE_RULE_SWAP_TYPE;
+	if (!lode_types_same_(difference, &datum->unit_->types->comparing, earlier->types, earlier->type, type)) {
+		swap->account.ntyped++;
+		return LODE_RULE_SWAP_TYPE;
+	}
+	if (datum->unit_->types->comparing.unfinished)
+		swap->account.nunread++;
+	else
+		swap->account.ntyped++;
+	return LODE_RULE_NONE;
 }
 
 /* A source file of the program or of a replacement. */

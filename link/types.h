@@ -73,7 +73,9 @@ struct types_comparing {
 	const struct lode_types *old, *now;
 	struct types_pair *pairs;
 	uint32_t *seen;      /* numbers of pairs + 1 */
-	uint32_t npairs, max_pairs, done, mask;
+	uint32_t npairs, max_pairs, mask;
+	uint64_t looks;      /* at slots, so far */
+	bool unfinished;     /* there was more to compare than such types have as a rule: the rest is not known */
 };
 
 /* Where two types differ first, and what their parts have there. */
@@ -85,7 +87,7 @@ struct types_difference {
 /* For so many types of the new code. */
 uint64_t lode_types_memory_(uint32_t ntypes);
 void lode_types_begin_(struct types_comparing *comparing, const struct lode_types *now, void *memory);
-/* True as well if either is not known. */
+/* True as well if either is not known, or not all of it was compared (unfinished). A pair is looked at once for all variables. */
 bool lode_types_same_(struct types_difference *difference, struct types_comparing *comparing, const struct lode_types *old,
 	uint32_t was, uint32_t is);
 

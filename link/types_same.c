@@ -4,7 +4,7 @@
  * looked at once. */
 #include "types.h"
 
-enum { PAIRS_A_TYPE = 4, PAIRS_MORE = 64, DEEPEST = 16, NEARBY = 64 };
+enum { PAIRS_A_TYPE = 4, PAIRS_MORE = 64, LOOKS_A_PAIR = 64, DEEPEST = 16, NEARBY = 64 };
 enum { SIGNED_CHAR = 6, UNSIGNED_CHAR = 8 };
 
 static uint64_t slots_for(uint32_t pairs)
@@ -35,28 +35,62 @@ void lode_types_begin_(struct types_comparing *comparing, const struct lode_type
 	comparing->mask = (uint32_t)(slots_for(comparing->max_pairs) - 1);
 }
 
-static void forget(struct types_comparing *comparing, const struct lode_types *old)
+/* False: that was more than pairs of types in any number take. */
+static bool spend(struct types_comparing *comparing, uint64_t looks)
 {
-	comparing->old = old;
-	comparing->npairs = comparing->done = 0;
-	memset(comparing->seen, 0, ((size_t)comparing->mask + 1) * sizeof *comparing->seen);
+	comparing->looks += looks;
+	comparing->unfinished |= comparing->looks > (uint64_t)LOOKS_A_PAIR * comparing->max_pairs;
+	return !comparing->unfinished;
 }
 
-/* There are as many as types of the new code as a rule; without room for more, the rest counts as equal. */
+/* What was compared were types of another version. */
+static void forget(struct types_comparing *comparing, const struct lode_types *old)
+{
+	enum { CLEARED_AT_ONCE = 64 };
+
+	comparing->old = old;
+	comparing->npairs = 0;
+	if (spend(comparing, comparing->mask / CLEARED_AT_ONCE))
+		memset(comparing->seen, 0, ((size_t)comparing->mask + 1) * sizeof *comparing->seen);
+}
+
+static uint32_t slot_of(const struct types_comparing *comparing, const struct types_pair *pair)
+{
+	uint64_t mixed = (uint64_t)pair->old << 32 | pair->now;
+
+	mixed = (mixed ^ mixed >> 31) * UINT64_C(0x9e3779b97f4a7c15);
+	return (uint32_t)(mixed >> 32) & comparing->mask;
+}
+
 static void add_pair(struct types_comparing *comparing, const struct types_pair *pair)
 {
-	uint32_t i = (pair->old * UINT32_C(0x9e3779b1) ^ pair->now * UINT32_C(0x85ebca6b)) & comparing->mask;
+	uint32_t i = slot_of(comparing, pair);
 
-	if (pair->old == TYPE_NONE || pair->now == TYPE_NONE || comparing->npairs == comparing->max_pairs)
+	if (pair->old == TYPE_NONE || pair->now == TYPE_NONE)
 		return;
-	for (; comparing->seen[i] != 0; i = (i + 1) & comparing->mask) {
+	for (; spend(comparing, 1) && comparing->seen[i] != 0; i = (i + 1) & comparing->mask) {
 		const struct types_pair *other = &comparing->pairs[comparing->seen[i] - 1];
 
 		if (other->old == pair->old && other->now == pair->now)
 			return;
 	}
+	comparing->unfinished |= comparing->npairs == comparing->max_pairs;
+	if (comparing->unfinished)
+		return;
 	comparing->pairs[comparing->npairs++] = *pair;
 	comparing->seen[i] = comparing->npairs;
+}
+
+/* The last ones: in the reverse order no search for one that stays is cut. */
+static void take_back(struct types_comparing *comparing, uint32_t npairs)
+{
+	for (; comparing->npairs > npairs; comparing->npairs--) {
+		uint32_t i = slot_of(comparing, &comparing->pairs[comparing->npairs - 1]);
+
+		while (comparing->seen[i] != comparing->npairs)
+			i = (i + 1) & comparing->mask;
+		comparing->seen[i] = 0;
+	}
 }
 
 /* The pair under way. */
@@ -295,19 +329,20 @@ bool lode_types_same_(struct types_difference *difference, struct types_comparin
 	uint32_t was, uint32_t is)
 {
 	struct look look = {.comparing = comparing, .difference = difference};
+	uint32_t known;
 
-	if (comparing->old != old || comparing->npairs > comparing->max_pairs / 2)
+	if (comparing->old != old)
 		forget(comparing, old);
+	known = comparing->npairs;
 	add_pair(comparing, &(struct types_pair){.old = was, .now = is, .from = TYPES_ROOT, .part = TYPES_ROOT});
-	for (; comparing->done < comparing->npairs; comparing->done++) {
-		look.number = comparing->done;
+	for (look.number = known; look.number < comparing->npairs; look.number++) {
 		look.part = TYPES_ROOT;
 		look.old = &old->types[comparing->pairs[look.number].old];
 		look.now = &comparing->now->types[comparing->pairs[look.number].now];
 		if (same_pair(&look))
 			continue;
 		put_path(&look);
-		forget(comparing, NULL);
+		take_back(comparing, known);
 		return false;
 	}
 	return true;

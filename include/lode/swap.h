@@ -187,7 +187,7 @@ struct lode_swap_account {
 	uint64_t old_size, new_size;
 	bool main;                   /* main is replaced: where it runs, its old code goes on until it returns */
 	uint32_t ntyped;             /* variables that stay whose types were compared */
-	uint32_t nunread;            /* and not, since debug information takes more work to read than its size allows for */
+	uint32_t nunread;            /* and not, or not to the end: it takes more work than their number allows for */
 	uint32_t nkept, nnew;        /* variables that stay, and that are new */
 	uint32_t nmigrated;          /* that begin anew, from what they were */
 	uint32_t nmoved;             /* tables of addresses that say something else now: the new code has its own */

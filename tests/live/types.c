@@ -117,6 +117,11 @@ int main(int argc, char **argv)
 		compare(&old, &now, i);
 	if (now.unit->types && now.unit->types->types.unfinished)
 		printf("types were not read to the end\n");
+	if (now.unit->types && now.unit->types->comparing.unfinished)
+		printf("types were not compared to the end\n");
+	if (now.unit->types && getenv("TELL"))
+		printf("%llu looks, %u types\n", (unsigned long long)now.unit->types->comparing.looks,
+			now.unit->types->types.ntypes);
 	printf("%lu variables, %lu functions, %lu unknown, %lu differ\n", variables, functions, unknown, differing);
 	return 0;
 }

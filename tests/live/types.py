@@ -237,6 +237,16 @@ def many(folder):
         file = assemble(folder + "/aliases.o", ".data\n.globl x\nx: .long 0\n" + aliases + ENTRIES % (ENTRY * count))
         case("many: %d entries of one place" % count, "" if compare(file, file)[0] == said else str(compare(file, file)))
 
+    # A ring of 7 structures against one of many: each variable meets them all, and each pair is looked at once.
+    for count, said in ((5, []), (4000, ["types were not compared to the end"])):
+        for name, ring in (("old", 7), ("new", count)):
+            with open("%s/%s.c" % (folder, name), "w") as file:
+                file.write("".join("struct s%d;\nstruct s%d { struct s%d *next; };\n" % ((i + 1) % ring, i, (i + 1) % ring) for i in range(ring)))
+                file.write("".join("struct s%d *v%d;\n" % (i % ring, i) for i in range(count)))
+            compile_one("%s/%s.o" % (folder, name), COMPILERS[0], "%s/%s.c" % (folder, name), ["-g"])
+        done = run([TYPES, folder + "/old.o", folder + "/new.o"], env={**os.environ, "TELL": "1"}).stdout.splitlines()
+        looks, types = (int(word) for word in next(line for line in done if " looks, " in line).replace(" looks,", "").replace(" types", "").split())
+        case("many: rings of 7 and %d" % count, "" if done[:-2] == said and looks < 64 * (4 * types + 64) + 2 * count else "%s" % done[:6])
     for count, said in ((100, []), (8000, ["types were not read to the end"])):
         file = assemble(folder + "/crowded.o", ".data\n.globl x\nx: .long 0\n" + crowded(count))
         case("many: %d entries in few slots" % count, "" if compare(file, file)[:2] == (said, 1) else str(compare(file, file)))

@@ -271,6 +271,8 @@ static int take_sites(struct making *making, size_t size, struct lode_diag *why)
 			take_table(making, &making->image->sections[i], section);
 	}
 	index->uses = making->end - index->nuses;
+	if (making->entries.left == 0 || making->data.left == 0 || making->slots.left == 0)
+		return lode_refuse_(why, LODE_RULE_LINK_NAMES, lode_nowhere_(LODE_FIELD_LINK_NAMES, making->nsymbols, 0));
 	return LODE_OK;
 }
 

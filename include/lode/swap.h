@@ -89,8 +89,8 @@ struct lode_index {
  * @image: opened with sections, its source in memory; all borrowed as long as the index
  * @memory, @size: for the index; 16-byte aligned
  * A relaxed instruction is known by what its field holds, so that any linker's file will do (bfd, gold, lld, mold).
- * Errors: machine-unsupported, swap-index, link-strings (names longer than four times the file together), room-link; time linear in
- * the size of the file.
+ * Errors: machine-unsupported, swap-index, link-strings (names longer than four times the file together), link-names, room-link;
+ * time linear in the size of the file.
  * Ref: gABI-41 "Symbol Table", "Relocation"; psABI x86-64 "Relocation Types"; ld(1) --emit-relocs.
  */
 int lode_index_make(struct lode_index *index, const struct lode_image *image, void *memory, size_t size, struct lode_diag *why);

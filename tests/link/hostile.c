@@ -156,6 +156,45 @@ static void test_long_names(void)
 	free(bytes);
 }
 
+/* Functions at addresses that all belong in one place of a table of addresses, by the multiplier that it is filled by. */
+static void test_crowded_addresses(void)
+{
+	enum { SYMBOLS = 20000 };
+	const uint64_t multiplier = UINT64_C(0x9e3779b97f4a7c15);
+	static struct object o;
+	unsigned char *bytes;
+	uint64_t inverse = multiplier, symtab;
+	uint32_t relas;
+
+	check_case("addresses of one place");
+	for (int i = 0; i < 6; i++)
+		inverse *= 2 - multiplier * inverse;
+	object_begin(&o, LODE_EM_X86_64);
+	object_zeros(&o, ".text", OBJECT_AX, 64);
+	relas = object_relas(&o, 1);
+	object_rela(&o, relas, 0, OBJECT_RELA(object_symbol(&o, "f", OBJECT_INFO(1, 2), 1, 8), 1), 0);
+	object_end(&o);
+	symtab = o.size;
+	bytes = calloc(1, o.size + SYMBOLS * 24);
+	if (!CHECK(bytes != NULL))
+		return;
+	memcpy(bytes, o.bytes, o.size);
+	object_put(bytes + 16, LODE_ET_EXEC, 2);
+	for (uint64_t i = 1; i < SYMBOLS; i++) {
+		bytes[symtab + i * 24] = 1;
+		bytes[symtab + i * 24 + 4] = OBJECT_INFO(1, 2);
+		object_put(bytes + symtab + i * 24 + 6, 1, 2);
+		object_put(bytes + symtab + i * 24 + 8, inverse * (i << 40), 8);
+	}
+	object_put(bytes + object_shdr_at(&o, o.symtab, 24), symtab, 8);
+	object_put(bytes + object_shdr_at(&o, o.symtab, 32), SYMBOLS * 24, 8);
+	CHECK_STR(index_rule(bytes, o.size + SYMBOLS * 24), "link-names");
+	for (uint64_t i = 1; i < SYMBOLS; i++)
+		object_put(bytes + symtab + i * 24 + 8, 16 * i, 8);
+	CHECK_STR(index_rule(bytes, o.size + SYMBOLS * 24), "");
+	free(bytes);
+}
+
 /* Headers that all name the same code: as much is hashed as the file has, whatever the last one says. */
 static void test_shared_code(void)
 {
@@ -322,6 +361,7 @@ int main(int argc, char **argv)
 	for (unsigned i = 0; i < 5; i++)
 		run(&scenes[i]);
 	test_long_names();
+	test_crowded_addresses();
 	test_shared_code();
 	test_kept();
 	printf("%lu changed files linked, %lu refused\n", linked, refused);

@@ -136,10 +136,6 @@ static void explain_more(const struct lode_process *process, const struct lode_d
 		put_named(" has ", &process->account.datum);
 		fputc('\n', stderr);
 	}
-	if (why->rule == LODE_RULE_SWAP_INDEX && process->file) {
-		put_named("lode: no index can be read at ", &(struct lode_link_text){process->file, strlen(process->file)});
-		fputs(" either; if it is elsewhere, name it: --index=FILE\n", stderr);
-	}
 	if (why->rule == LODE_RULE_SWAP_BUSY)
 		explain_busy(process);
 }
@@ -173,7 +169,12 @@ void swap_explain(const struct lode_process *process, const struct lode_diag *wh
 		put(stderr, &path);
 	put_named(symbol->size > 0 ? ", section " : ": section ", &blame->section);
 	lode_diag_format(line, sizeof line, why);
-	fprintf(stderr, ": %s\n", line);
+	fprintf(stderr, ": %s", line);
+	if (why->rule == LODE_RULE_SWAP_INDEX && process->file) {
+		put_named("; no index can be read at ", &(struct lode_link_text){process->file, strlen(process->file)});
+		fputs(" either: if it is elsewhere, --index=FILE names it", stderr);
+	}
+	fputc('\n', stderr);
 	explain_more(process, why);
 }
 

@@ -204,7 +204,7 @@ def stripped(folder):
         maps = target.maps()
         os.rename(program + ".lode", folder + "/elsewhere.lode")
         case("stripped: no index", target.lode("ten.o") != 1 or "swap-index" not in target.said)
-        case("stripped: which was looked for", "\nlode: no index can be read at %s.lode either" % os.path.realpath(program) not in target.said or
+        case("stripped: which was looked for", "; no index can be read at %s.lode either: " % os.path.realpath(program) not in target.said or
              "--index=FILE" not in target.said)
         for name, data in {"half": index[:len(index) // 2], "a bit": index[:200] + bytes([index[200] ^ 1]) + index[201:],
                            "another program's": index[:56] + bytes(8) + index[64:]}.items():

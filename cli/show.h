@@ -148,8 +148,6 @@ void show_sections_print(const struct show *show);
 void show_symbols_print(const struct show *show);
 void show_dynamic_symbols_print(const struct show *show);
 void show_plan_print(const struct show *show);
-const char *show_symbol_type(uint8_t type);
-const char *show_symbol_bind(uint8_t bind);
 
 /* show_dynamic.c */
 void show_dynamic_print(const struct show *show);

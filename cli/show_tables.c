@@ -92,7 +92,7 @@ void show_sections_print(const struct show *show)
 	}
 }
 
-const char *show_symbol_type(uint8_t type)
+static const char *symbol_type(uint8_t type)
 {
 	static const char *const names[] = {
 		"NOTYPE", "OBJECT", "FUNC", "SECTION", "FILE", "COMMON", "TLS", NULL, NULL, NULL, "IFUNC"};
@@ -100,7 +100,7 @@ const char *show_symbol_type(uint8_t type)
 	return type < sizeof names / sizeof *names ? names[type] : NULL;
 }
 
-const char *show_symbol_bind(uint8_t bind)
+static const char *symbol_bind(uint8_t bind)
 {
 	static const char *const names[] = {"LOCAL", "GLOBAL", "WEAK", NULL, NULL, NULL, NULL, NULL, NULL, NULL, "UNIQUE"};
 
@@ -144,8 +144,8 @@ static void print_table(const struct show *show, const struct lode_symtab *table
 			return;
 		}
 		printf("  %6" PRIu64 " 0x%0*" PRIx64 " %8" PRIu64, i, digits(show), symbol.value, symbol.size);
-		put_or_number(show_symbol_type(symbol.type), symbol.type, 7);
-		put_or_number(show_symbol_bind(symbol.bind), symbol.bind, 6);
+		put_or_number(symbol_type(symbol.type), symbol.type, 7);
+		put_or_number(symbol_bind(symbol.bind), symbol.bind, 6);
 		put_place(&symbol);
 		fputs("  ", stdout);
 		status = lode_string_read(name, sizeof name, &table->strings, symbol.name, NULL);

@@ -9,7 +9,7 @@ bool lode_archive_is_(const struct link_input *input)
 	return memcmp(input->bytes, "!<arch>\n", ARCHIVE_MAGIC) == 0 || memcmp(input->bytes, "!<thin>\n", ARCHIVE_MAGIC) == 0;
 }
 
-int lode_archive_refuse_(struct lode_link *link, const struct lode_link_archive *archive, struct lode_diag place,
+static int refuse(struct lode_link *link, const struct lode_link_archive *archive, struct lode_diag place,
 	struct lode_diag *why)
 {
 	link->blame.file = archive->input.file;
@@ -21,7 +21,7 @@ int lode_archive_damaged_(struct lode_link *link, const struct lode_link_archive
 	struct lode_diag place = lode_diag_of(LODE_RULE_LINK_ARCHIVE, LODE_FIELD_ARCHIVE_HEADER, at, archive->input.size);
 
 	place.offset = at;
-	return lode_archive_refuse_(link, archive, place, why);
+	return refuse(link, archive, place, why);
 }
 
 /* A symbol is lazy from the first archive on that has it, until somebody defines it. */
@@ -54,7 +54,7 @@ static uint64_t big_endian(const unsigned char *p, uint32_t width)
 
 static int bad_index(struct lode_link *link, const struct lode_link_archive *archive, uint64_t value, struct lode_diag *why)
 {
-	return lode_archive_refuse_(link, archive,
+	return refuse(link, archive,
 		lode_diag_of(LODE_RULE_LINK_ARCHIVE, LODE_FIELD_ARCHIVE_INDEX, value, archive->input.size), why);
 }
 
@@ -124,7 +124,7 @@ static int absent(struct lode_link *link, const struct lode_link_archive *archiv
 	struct lode_diag place = lode_diag_of(LODE_RULE_LINK_MEMBER, LODE_FIELD_ARCHIVE_HEADER, at, 0);
 
 	place.offset = at;
-	return lode_archive_refuse_(link, archive, place, why);
+	return refuse(link, archive, place, why);
 }
 
 int lode_archive_input_(struct link_input *input, struct lode_link *link, struct lode_link_archive *archive, uint64_t at,

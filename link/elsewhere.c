@@ -2,7 +2,7 @@
 /* Symbols that no object defines come in; each is found in archives, in the namespace or by the host, or is refused. */
 #include "link.h"
 
-int lode_link_pull_(struct lode_link *link, struct lode_diag *why)
+static int pull(struct lode_link *link, struct lode_diag *why)
 {
 	int status = LODE_OK;
 
@@ -77,7 +77,7 @@ static int demand(struct lode_link *link, struct lode_link_symbol *symbol, struc
 		return LODE_OK;
 	if (link->stage_ == STAGE_FAILED)
 		return lode_link_stage_(link, STAGE_ADD, why);
-	return lode_link_pull_(link, why);
+	return pull(link, why);
 }
 
 static bool may_be_elsewhere(const struct lode_link_symbol *symbol)
@@ -152,7 +152,7 @@ static int close_all(struct lode_link *link, struct lode_diag *why)
 /* Files that come on demand bring further symbols, which stand behind this one in the list. */
 static int find_all(struct lode_link *link, struct lode_diag *why)
 {
-	int status = lode_link_pull_(link, why);
+	int status = pull(link, why);
 
 	for (struct lode_link_symbol *symbol = link->symbols_; symbol && status == LODE_OK; symbol = symbol->all_) {
 		if (!is_open(symbol) || lode_link_makes_(symbol))

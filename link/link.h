@@ -377,7 +377,6 @@ const struct lode_link_symbol *lode_namespace_find_(const struct lode_namespace 
 
 /* elsewhere.c: symbols that no object of the link defines. */
 int lode_link_settle_(struct lode_link *link, struct lode_diag *why);
-int lode_link_pull_(struct lode_link *link, struct lode_diag *why);
 
 /* kind.c: what every symbol is; value.c: where. */
 int lode_link_kinds_(struct lode_link *link, struct lode_diag *why);

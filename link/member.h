@@ -24,8 +24,6 @@ int lode_archive_walk_(struct lode_link *link, struct lode_link_archive *archive
 int lode_archive_offer_(struct lode_link *link, struct lode_link_archive *archive, const struct link_name *name, uint64_t at,
 	struct lode_diag *why);
 int lode_archive_damaged_(struct lode_link *link, const struct lode_link_archive *archive, uint64_t at, struct lode_diag *why);
-int lode_archive_refuse_(struct lode_link *link, const struct lode_link_archive *archive, struct lode_diag place,
-	struct lode_diag *why);
 /* The object that a member is. */
 int lode_archive_input_(struct link_input *input, struct lode_link *link, struct lode_link_archive *archive, uint64_t at,
 	struct lode_diag *why);

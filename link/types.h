@@ -55,8 +55,6 @@ struct types_reader {
 	uint32_t *heads, *next, nheads; /* symbols by key */
 	bool full;           /* an array is; what is left stays unknown */
 };
-/* The type that an entry of the unit describes. */
-uint32_t lode_types_of_(struct types_reader *reader, uint64_t die);
 uint32_t lode_types_of_variable_(struct types_reader *reader, const struct dwarf_die *die);
 /* Every type that was named since the unit began. */
 void lode_types_finish_(struct types_reader *reader);

@@ -46,7 +46,8 @@ static bool is_transparent(uint32_t tag)
 	return tag == TAG_TYPEDEF || tag == TAG_CONST || tag == TAG_VOLATILE || tag == TAG_RESTRICT || tag == TAG_ATOMIC;
 }
 
-uint32_t lode_types_of_(struct types_reader *reader, uint64_t die)
+/* The type that an entry of the unit describes. */
+static uint32_t type_of(struct types_reader *reader, uint64_t die)
 {
 	struct dwarf_die entry;
 
@@ -70,7 +71,7 @@ uint32_t lode_types_of_variable_(struct types_reader *reader, const struct dwarf
 	for (int i = 0; i < LONGEST_CHAIN && entry.type == DWARF_NONE && entry.origin != DWARF_NONE; i++)
 		if (entry.origin == DWARF_ELSEWHERE || !lode_dwarf_die_(&entry, &reader->unit, entry.origin))
 			return TYPE_NONE;
-	return lode_types_of_(reader, entry.type);
+	return type_of(reader, entry.type);
 }
 
 /* The children of an entry, one after the other; what is below them is skipped. */
@@ -174,7 +175,7 @@ static void take_member(struct types_reader *reader, const struct dwarf_die *mem
 	if (member->artificial)
 		return;
 	name_part(part, reader, member);
-	part->type = lode_types_of_(reader, member->type);
+	part->type = type_of(reader, member->type);
 }
 
 static void take_enumerator(struct types_reader *reader, const struct dwarf_die *enumerator)
@@ -229,7 +230,7 @@ static void take_children(struct lode_type *type, struct types_reader *reader, c
 /* An array of arrays is a chain of types. Without a number of elements it is like one with any. */
 static void take_array(struct lode_type *type, struct types_reader *reader, const struct dwarf_die *die)
 {
-	uint32_t element = lode_types_of_(reader, die->type), last = TYPE_NONE;
+	uint32_t element = type_of(reader, die->type), last = TYPE_NONE;
 	struct lode_type *at = type;
 	struct children children;
 	struct dwarf_die child;
@@ -282,7 +283,7 @@ static void take_type(struct lode_type *type, struct types_reader *reader, const
 	case TAG_REFERENCE:
 	case TAG_RVALUE_REFERENCE:
 		type->kind = TYPE_POINTER;
-		type->target = lode_types_of_(reader, die->type);
+		type->target = type_of(reader, die->type);
 		break;
 	case TAG_ARRAY: take_array(type, reader, die); break;
 	case TAG_SUBROUTINE:

@@ -23,10 +23,6 @@ struct lode_rust_state_ {
 	uint64_t info, gdt;  /* physical */
 };
 
-/* Where what may go anywhere is looked for first: in a random place if the kernel wants that and the machine has a number for it.
- * wish: its size, and as an address what alignment may add; so much fits behind the place. */
-uint64_t lode_rust_first_(const struct lode_rust *config, const struct lode_machine *machine, uint32_t number,
-	const struct lode_range *wish);
 /* The image in memory, and its mappings. */
 int lode_rust_image_(struct lode_rust_state_ *s, const struct lode_wish_ *wish);
 /* Mappings of the stack with its guard, the framebuffer, physical memory, the page tables, the ramdisk. */

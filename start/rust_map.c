@@ -50,7 +50,9 @@ static uint64_t below(uint64_t n, uint64_t random)
 	return random < n ? random : random - n;
 }
 
-uint64_t lode_rust_first_(const struct lode_rust *config, const struct lode_machine *machine, uint32_t number,
+/* Where what may go anywhere is looked for first: in a random place if the kernel wants that and the machine has a number for it.
+ * wish: its size, and as an address what alignment may add; so much fits behind the place. */
+static uint64_t first_place(const struct lode_rust *config, const struct lode_machine *machine, uint32_t number,
 	const struct lode_range *wish)
 {
 	uint64_t first = config->range_start, last = config->range_end, need = wish->size + wish->addr, low, high, at;
@@ -75,7 +77,7 @@ uint64_t lode_rust_base(const struct lode_rust *rust, const struct lode_image *i
 	lowest = &image->segments[image->segments[0].by_vaddr];
 	highest = &image->segments[image->segments[image->nload - 1].by_vaddr];
 	wish.size = align_up_(highest->vaddr + highest->memsz, LODE_PAGE_) - align_down_(lowest->vaddr, LODE_PAGE_);
-	return align_up_(lode_rust_first_(rust, machine, 0, &wish), rust->align) + (rust->base & (rust->align - 1));
+	return align_up_(first_place(rust, machine, 0, &wish), rust->align) + (rust->base & (rust->align - 1));
 }
 
 static bool find_from(uint64_t *addr, const struct lode_rust_state_ *s, uint64_t size, uint64_t align)
@@ -101,7 +103,7 @@ static bool find_room(uint64_t *addr, struct lode_rust_state_ *s, uint64_t size,
 {
 	const struct lode_range wish = {align, size};
 
-	*addr = lode_rust_first_(s->config, s->b->machine, s->drawn++, &wish);
+	*addr = first_place(s->config, s->b->machine, s->drawn++, &wish);
 	if (find_from(addr, s, size, align))
 		return true;
 	*addr = s->config->range_start;

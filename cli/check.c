@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { OPT_FOR = 1, OPT_JSON, OPT_STRICT, OPT_NO_HINTS, OPT_EXPLAIN, OPT_LIST, OPT_VERBOSE, OPT_COLOR };
+enum { OPT_FOR = 1, OPT_JSON, OPT_STRICT, OPT_NO_HINTS, OPT_EXPLAIN, OPT_LIST, OPT_VERBOSE, OPT_COLOR, OPT_RECURSIVE };
 
 static const struct option options[] = {
 	{OPT_FOR, 'f', "for", "TARGET[,TARGET]", "whom the file is for; may be given several times. Without it the file is\n"
@@ -22,6 +22,8 @@ static const struct option options[] = {
 		"elf64          VMMs that enter any ELF64 kernel in 64-bit mode\n"
 		"module         a Linux kernel module\n"
 		"any            what holds for every loader"},
+	{OPT_RECURSIVE, 'r', "recursive", NULL, "folders, too: the ELF files, archives, kernels and modules in them;\n"
+		"what is clean is only counted"},
 	OPTION_JSON(OPT_JSON),
 	{OPT_STRICT, 0, "strict", NULL, "hints count for the exit status"},
 	{OPT_VERBOSE, 'v', "verbose", NULL, "which specification each rule is from"},
@@ -53,8 +55,9 @@ struct run {
 	struct check_view view;
 	struct json out;
 	const char *explain; /* a rule's name, NULL: none is asked for */
-	bool list;
+	bool list, recursive;
 	int status;
+	unsigned nfiles, nclean; /* images that were looked at */
 	struct identity *thin; /* files of a thin archive that were looked at, the last one first */
 	void *thin_tree;       /* by device and number */
 };
@@ -108,10 +111,17 @@ static void check_image(struct check *c)
 
 static void report(struct run *run, struct check *c)
 {
-	if (run->json)
-		check_print_json(&run->out, c, &run->view);
-	else
-		check_print(c, &run->view);
+	bool clean;
+
+	check_worst(c, run->view.hints || run->view.strict, &clean);
+	run->nfiles++;
+	run->nclean += clean;
+	if (!run->recursive || !clean) {
+		if (run->json)
+			check_print_json(&run->out, c, &run->view);
+		else
+			check_print(c, &run->view);
+	}
 	note_status(run, status_of(c, run->view.strict));
 }
 
@@ -130,6 +140,7 @@ static void examine(struct check *c)
 
 static void fail(struct run *run, const char *name, const char *why)
 {
+	run->nfiles++;
 	note_status(run, EXIT_UNREADABLE);
 	if (!run->json) {
 		complain(name, "%s", why);
@@ -296,7 +307,7 @@ static void check_members(struct run *run, const struct input *input, struct arc
 		check_member(run, input, &member);
 		any = true;
 	}
-	if (more == 0 && !any && !run->json) {
+	if (more == 0 && !any && !run->json && !run->recursive) {
 		put_name(stdout, input->name);
 		printf(": an archive with nothing in it\n");
 	}
@@ -367,6 +378,26 @@ static void check_file(struct run *run, const char *name)
 	input_close(&input);
 }
 
+static void visit_file(void *host, const char *path)
+{
+	check_file(host, path);
+}
+
+static void visit_unread(void *host, const char *path, const char *why)
+{
+	fail(host, path, why);
+}
+
+static void check_operand(struct run *run, const char *name)
+{
+	if (!check_is_folder(name))
+		check_file(run, name);
+	else if (run->recursive)
+		check_folder(name, &(struct check_visitor){visit_file, visit_unread, run});
+	else
+		fail(run, name, "is a directory: with --recursive its files are looked at");
+}
+
 /* "pvh,limine" */
 static bool take_targets(uint32_t *targets, const char *text)
 {
@@ -393,9 +424,15 @@ static int check_files(struct run *run, char **names, int count)
 		json_array(&run->out, "files");
 	}
 	for (int i = 0; i < count; i++)
-		check_file(run, names[i]);
+		check_operand(run, names[i]);
+	if (run->recursive && !run->json)
+		printf("%u looked at, %u clean\n", run->nfiles, run->nclean);
 	if (run->json) {
 		json_array_end(&run->out);
+		if (run->recursive) {
+			json_number(&run->out, "looked_at", run->nfiles);
+			json_number(&run->out, "clean", run->nclean);
+		}
 		json_object_end(&run->out);
 		json_end(&run->out);
 	}
@@ -415,6 +452,7 @@ static int take_option(struct run *run, int option, const char *value)
 			return misuse_value(&command, "color", value, WHEN_MUST);
 		run->view.colour = wants_colour(stdout, when);
 		return 0;
+	case OPT_RECURSIVE: run->recursive = true; break;
 	case OPT_JSON: run->json = true; break;
 	case OPT_STRICT: run->view.strict = true; break;
 	case OPT_NO_HINTS: run->view.hints = false; break;

@@ -132,6 +132,16 @@ struct check_view {
 void check_print(const struct check *c, const struct check_view *view);
 void check_print_json(struct json *json, const struct check *c, const struct check_view *view);
 
+/* check_folder.c: everything below a folder that is one of the files that are checked, in order of names, links not followed, other
+ * file systems left out. */
+struct check_visitor {
+	void (*file)(void *host, const char *path);
+	void (*unread)(void *host, const char *path, const char *why);
+	void *host;
+};
+bool check_is_folder(const char *path);
+void check_folder(const char *path, const struct check_visitor *visitor);
+
 /* Places */
 struct check_place check_at_file(uint64_t offset);
 struct check_place check_at_header(const struct check *c, enum lode_field field);

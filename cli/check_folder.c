@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/* A folder -> what there is to check in it and below: ELF files, archives, kernels, by their first bytes. */
+#include "check.h"
+#include "input.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <fts.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int by_name(const FTSENT **a, const FTSENT **b)
+{
+	return strcmp((*a)->fts_name, (*b)->fts_name);
+}
+
+/* Of what is compressed only modules are looked into: unpacking every manual page would take longer than all the rest. */
+static bool concerns(const unsigned char *head, size_t have, const char *name)
+{
+	if (have >= 4 && memcmp(head, "\177ELF", 4) == 0)
+		return true;
+	if (have >= 8 && (memcmp(head, "!<arch>\n", 8) == 0 || memcmp(head, "!<thin>\n", 8) == 0))
+		return true;
+	return is_bzimage(head, have) || is_zboot(head, have) || (strstr(name, ".ko.") && packed_name(head, have));
+}
+
+/* 1: to be looked at, 0: not, -1: it cannot be read, with errno. */
+static int peek(const FTSENT *entry)
+{
+	unsigned char head[INPUT_HEAD];
+	int fd = open(entry->fts_accpath, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	ssize_t got;
+
+	if (fd < 0)
+		return -1;
+	got = pread(fd, head, sizeof head, 0);
+	close(fd);
+	return got < 0 ? -1 : concerns(head, (size_t)got, entry->fts_name);
+}
+
+static void visit(const FTSENT *entry, const struct check_visitor *visitor)
+{
+	int found = 0, errnum = entry->fts_errno;
+
+	switch (entry->fts_info) {
+	case FTS_F:
+		found = peek(entry);
+		errnum = errno;
+		break;
+	case FTS_DNR: case FTS_ERR: case FTS_NS:
+		found = -1;
+		break;
+	}
+	if (found > 0)
+		visitor->file(visitor->host, entry->fts_path);
+	else if (found < 0)
+		visitor->unread(visitor->host, entry->fts_path, strerror(errnum));
+}
+
+bool check_is_folder(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+void check_folder(const char *path, const struct check_visitor *visitor)
+{
+	char *paths[] = {(char *)path, NULL};
+	FTS *tree = fts_open(paths, FTS_PHYSICAL | FTS_COMFOLLOW | FTS_NOCHDIR | FTS_XDEV, by_name);
+	const FTSENT *entry;
+
+	while (tree && (entry = fts_read(tree)))
+		visit(entry, visitor);
+	if (!tree || errno)
+		visitor->unread(visitor->host, path, strerror(errno));
+	if (tree)
+		fts_close(tree);
+}

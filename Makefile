@@ -71,6 +71,10 @@ install: all          ## the command, library, headers and manual pages: make in
 	@$(NINJA) product $(SILENT)
 	@meson install --no-rebuild -C $(BUILD)
 
+uninstall:            ## remove the files of the last make install
+	@[ -e $(BUILD)/meson-logs/install-log.txt ] || { echo "nothing was installed from $(BUILD)" >&2; false; }
+	@$(NINJA) uninstall >/dev/null
+
 clean:                ## remove what was built
 	rm -rf $(BUILD) $(BUILD)-*
 
@@ -78,4 +82,4 @@ help:                 ## this list
 	@echo "make                  build/lode"
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r name text; do printf 'make %-16s %s\n' "$$name" "$$text"; done
 
-.PHONY: all everything demo check check-kvm check-boot check-hostile sweep fuzz bench coverage lint install clean help
+.PHONY: all everything demo check check-kvm check-boot check-hostile sweep fuzz bench coverage lint install uninstall clean help

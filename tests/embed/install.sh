@@ -61,5 +61,24 @@ prefixes() {
 	[ "$(find "$work/one" -type f | wc -l)" = "$(find "$work/two" -type f | wc -l)" ]
 }
 try "make install, and again to another PREFIX" prefixes
+pages() { # every function that a header declares is found by its name, and says what the header says
+	sed -nE 's/^[a-z].*[ *](lode_[a-z0-9_]+)\(.*/\1/p' "$work"/two/include/lode/*.h | sort -u >"$work/functions"
+	[ "$(wc -l <"$work/functions")" -gt 100 ] || return 1
+	while read -r function; do
+		man --warnings -M "$work/two/share/man" 3 "$function" >"$work/page" 2>&1 && grep -q "$function" "$work/page" ||
+			{ echo "$function"; return 1; }
+	done <"$work/functions"
+}
+if command -v man >/dev/null; then
+	try "a page for every function" pages
+else
+	skip "a page for every function" "man is not on this machine"
+fi
+uninstalled() {
+	make -s -C "$source" BUILD="$work/made" uninstall && [ "$(find "$work/two" -type f | wc -l)" = 0 ] &&
+		[ -e "$work/one/bin/lode" ]
+}
+try "make uninstall" uninstalled
+refuse "make uninstall of nothing" 2 "nothing was installed" make -C "$source" BUILD="$work/none" uninstall
 refuse "make install to a relative PREFIX" 2 "PREFIX must be an absolute path" make -C "$source" BUILD="$work/made" PREFIX=one install
 finish

@@ -12,7 +12,7 @@ static const struct check_rule findings[] = {
 #undef FINDING
 };
 
-/* Why a class of faults matters: what happens in loaders that do not check. */
+/* Why a class of faults in files matters: what happens in loaders that do not check. */
 static const struct class_why {
 	const char *class_, *why;
 } classes[] = {
@@ -49,24 +49,13 @@ static const struct class_why {
 	{"E_HASH", "a lookup runs beyond the table, or never ends"},
 	{"E_SYMVER", "a lookup runs beyond the table, or never ends"},
 	{"E_IO", "what cannot be read cannot be judged"},
-	{"E_CHANGED", "what was checked is not what is loaded"},
 	{"E_NOMEM", "there is no place for the image"},
 };
 
-/* They are those of readers of ELF files; what linkers, start states, page tables and arrays demand speaks for itself. */
-static bool is_of_files(const char *rule)
+/* What linkers, start states, page tables and arrays demand speaks for itself; rules.def begins with the rules of files. */
+static const char *class_why(enum lode_rule rule, const char *class_)
 {
-	static const char *const others[] = {"link-", "start-", "page-", "paging-", "place-", "space-", "room-", "interval-"};
-
-	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
-		if (strncmp(rule, others[i], strlen(others[i])) == 0)
-			return false;
-	return true;
-}
-
-static const char *class_why(const char *rule, const char *class_)
-{
-	if (!is_of_files(rule))
+	if (rule >= LODE_RULE_ROOM_SEGMENTS)
 		return "";
 	for (size_t i = 0; i < sizeof classes / sizeof *classes; i++)
 		if (strcmp(classes[i].class_, class_) == 0)
@@ -92,7 +81,7 @@ struct check_rule check_rule_at(uint32_t rule)
 	return (struct check_rule){
 		.name = lode_rule_name(core),
 		.text = lode_rule_text(core),
-		.why = class_why(lode_rule_name(core), lode_rule_class(core)),
+		.why = class_why(core, lode_rule_class(core)),
 		.remedy = lode_rule_remedy(core),
 		.ref = lode_rule_ref(core),
 		.severity = severity_of(lode_rule_status(core)),

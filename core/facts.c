@@ -4,7 +4,7 @@
 
 enum { MIN_INTERP = 2, MAX_INTERP = 4096 };
 
-/* A segment whose file bytes in [addr, addr + size) of a domain are executable. */
+/* The executable segment whose file part holds an address of a domain. */
 static const struct lode_segment *code_at(const struct lode_image *image, enum lode_domain domain, uint64_t addr)
 {
 	for (uint32_t k = 0; k < image->nload; k++) {

@@ -19,7 +19,7 @@ static int64_t map_run(struct exec_object *object, const struct lode_run *run, u
 	return failed(result);
 }
 
-/* LODE_PF_X, W, R are 1, 2, 4; PROT_READ, WRITE, EXEC are 1, 2, 4. */
+/* The bits of PROT_READ, WRITE and EXEC are those of LODE_PF_X, W and R in the other order. */
 static uint32_t prot_of(uint32_t flags)
 {
 	return (flags & LODE_PF_R ? PROT_READ : 0u) | (flags & LODE_PF_W ? PROT_WRITE : 0u) | (flags & LODE_PF_X ? PROT_EXEC : 0u);

@@ -128,7 +128,7 @@ struct lode_plan {
 	struct lode_range span; /* first page to the end of the last */
 	uint64_t align;         /* what bias has to be a multiple of: the largest p_align, at least a page */
 	uint64_t end;           /* first byte behind the highest segment, not rounded: where brk begins */
-	uint64_t entry;         /* e_entry + bias */
+	uint64_t entry;         /* e_entry + bias; in the physical domain where its byte comes to lie, also if e_entry is virtual */
 	bool has_phdr;
 	uint64_t phdr;          /* address of the program headers in memory (AT_PHDR); nobody maps them: the bias, as on Linux */
 	bool has_tls;
@@ -159,7 +159,7 @@ int lode_plan_span(struct lode_span *span, const struct lode_image *image, const
  * lode_plan_fit - lowest base for an image in a window, its span clear of policy->reserved and inside one of policy->allowed
  * @window: addresses to choose from
  * An image that does not move (ET_EXEC, or the physical domain) has one place: its first page as linked, tested like any other.
- * Errors: plan-no-place and those of lode_plan_span.
+ * Errors: plan-no-place, plan-window and those of lode_plan_span.
  */
 int lode_plan_fit(uint64_t *base, const struct lode_image *image, const struct lode_policy *policy, const struct lode_range *window,
 	struct lode_diag *why);

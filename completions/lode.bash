@@ -81,7 +81,7 @@ _lode()
 		mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current") ;;
 	*)
 		mapfile -t COMPREPLY < <(compgen -f -- "$current")
-		if [ "$verb" = exec ] || [ "$verb" = run ]; then
+		if [[ $verb == @(exec|run) && $current != */* ]]; then
 			mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -c -- "$current")
 		fi ;;
 	esac

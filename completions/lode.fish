@@ -19,6 +19,8 @@ complete -c lode -n '__fish_seen_subcommand_from show' -l page-size -x
 complete -c lode -n '__fish_seen_subcommand_from show' -l base -x
 complete -c lode -n '__fish_seen_subcommand_from check' -s f -l for -x -a 'linux-process pvh limine multiboot multiboot2 linux-kernel rust elf64 module any'
 complete -c lode -n '__fish_seen_subcommand_from check' -l explain -x -a "(lode check --list 2>/dev/null | string split -f 1 ' ')"
+complete -c lode -n '__fish_seen_subcommand_from exec run' -a '(__fish_complete_command)'
+complete -c lode -n '__fish_seen_subcommand_from swap' -a '(__fish_complete_pids)'
 complete -c lode -n '__fish_seen_subcommand_from exec' -s C -l cwd -x -a '(__fish_complete_directories)'
 complete -c lode -n '__fish_seen_subcommand_from exec' -s e -l env -x
 complete -c lode -n '__fish_seen_subcommand_from link' -s e -l entry -x

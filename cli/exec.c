@@ -90,12 +90,25 @@ static bool wants_privilege(const struct lode_exec_error *why)
 		strncmp(why->reason, "own exe", 7) != 0;
 }
 
+/* What could be done instead; empty: nothing. */
+static const char *advice(char *words, size_t size, const struct lode_exec_error *why)
+{
+	const char *machine = why->diag.field == LODE_FIELD_EHDR_MACHINE ? machine_name((uint16_t)why->diag.value) : NULL;
+
+	if (wants_privilege(why))
+		return "; --no-setid runs it without";
+	if (!machine || why->diag.value == LODE_EM_386)
+		return "";
+	snprintf(words, size, "; it is for %s: qemu-user starts such", machine);
+	return words;
+}
+
 /* One line: file, what failed, at which step, and why in more detail if that is known. */
 static int report(const char *path, const struct lode_exec_error *why)
 {
 	const char *symbol = lode_exec_errno_name(why->error), *other = asked_for(path, why);
 	const char *reason = why->reason ? why->reason : "";
-	char place[768], step[LODE_EXEC_FILE_SIZE + 32];
+	char place[768], step[LODE_EXEC_FILE_SIZE + 32], words[96];
 
 	if (name_kind(place, sizeof place, other ? other : path, why))
 		reason = "";
@@ -106,8 +119,8 @@ static int report(const char *path, const struct lode_exec_error *why)
 	complain(other || !why->file[0] ? path : why->file, "%s: %s (%s)%s%s%s%s%s", step,
 		*symbol ? lode_exec_errno_text(why->error) : strerror(why->error),
 		*symbol ? symbol : "errno", *place ? ": " : "", place, *reason ? ": " : "", reason,
-		wants_privilege(why) ? "; --no-setid runs it without" : "");
-	return why->error == ENOENT && (other || why->step == LODE_EXEC_STEP_OPEN) ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE;
+		advice(words, sizeof words, why));
+	return why->error == ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE;
 }
 
 static const char *const *environment_of(const struct launch *launch)

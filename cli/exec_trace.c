@@ -127,7 +127,7 @@ static void trace_call(const struct lode_exec_event *event)
 		[LODE_EXEC_SHAPE_DESCRIPTOR] = put_descriptor, [LODE_EXEC_SHAPE_START] = put_start,
 	};
 
-	fprintf(stderr, "commit: %s", event->text);
+	fprintf(stderr, "commit: %s%s", event->instead ? "if that is refused: " : "", event->text);
 	put[event->shape](event->args);
 	fputc('\n', stderr);
 }

@@ -98,7 +98,8 @@ static void trace(struct exec_state *state)
 		const struct exec_record *record = &state->records[i];
 		struct step step = step_of(record);
 		struct lode_exec_event event = {
-			.kind = LODE_EXEC_EVENT_CALL, .text = step.name, .shape = step.shape, .call = -1};
+			.kind = LODE_EXEC_EVENT_CALL, .text = step.name, .shape = step.shape, .call = -1,
+			.instead = i > 0 && record[-1].how == HOW_OR_NEXT};
 
 		if (record->how <= HOW_OR_NEXT)
 			event.call = (int64_t)record->call;

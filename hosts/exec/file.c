@@ -116,6 +116,16 @@ static bool being_written(const struct exec_file *file)
 	return written;
 }
 
+static const char *irregular(uint32_t type)
+{
+	switch (type) {
+	case S_IFDIR: return "a directory, not a regular file";
+	case S_IFCHR: return "a device or a terminal, not a regular file";
+	case S_IFIFO: return "a named pipe, not a regular file: its bytes are taken from standard input or a descriptor";
+	default: return "not a regular file";
+	}
+}
+
 /* Regular, executable for the effective identity, on a mount that allows it, not open for writing; then its first bytes. */
 static int check_file(struct exec_state *state, struct exec_file *file, const char *name, enum lode_exec_step step)
 {
@@ -124,8 +134,7 @@ static int check_file(struct exec_state *state, struct exec_file *file, const ch
 	if (failed(result))
 		return lode_exec_fail_(state, (int)-result, step, name, NULL);
 	if ((file->mode & S_IFMT) != S_IFREG)
-		return lode_exec_fail_(state, EACCES, step, name, (file->mode & S_IFMT) == S_IFCHR ?
-			"a device or a terminal, not a regular file" : "not a regular file");
+		return lode_exec_fail_(state, EACCES, step, name, irregular(file->mode & S_IFMT));
 	result = call4(NR_faccessat2, (uint64_t)file->fd, address(""), 1, AT_EMPTY_PATH | AT_EACCESS);
 	if (result == -ENOSYS && !(file->mode & 0111))
 		result = -EACCES;

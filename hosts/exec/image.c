@@ -2,7 +2,7 @@
 /* Program and interpreter: their headers, what execve says of those that are refused, and the order in which both are mapped. */
 #include "state.h"
 
-enum { HEADER_SIZE = 64 };
+enum { DATA_AT = 5, MACHINE_AT = 18, PHNUM_AT = 56, HEADER_SIZE = 64 };
 
 /* The errno that execve gives for what the core refuses. */
 static int errno_of(enum lode_rule rule, bool interpreter)
@@ -87,10 +87,19 @@ static int fail_header(const struct exec_object *object, const char *name, const
 	return fail_field(object, LODE_EXEC_STEP_HEADERS, name, reason, &place);
 }
 
+/* e_machine in the file's own byte order, which it is meant in. */
+static int fail_machine(const struct exec_object *object, const char *name, uint32_t machine)
+{
+	const char *reason = machine == LODE_EM_386 ? "a 32-bit program cannot be started from a 64-bit process" : "not a program for x86-64";
+
+	if (object->file.head[DATA_AT] == LODE_DATA2MSB)
+		machine = machine >> 8 | (machine & 0xff) << 8;
+	return fail_header(object, name, reason, lode_diag_of(LODE_RULE_NONE, LODE_FIELD_EHDR_MACHINE, machine, LODE_EM_X86_64), MACHINE_AT);
+}
+
 /* Linux takes class and byte order for granted; the machine tells programs for others apart. */
 static int check_header(struct exec_object *object, const char *name)
 {
-	enum { MACHINE_AT = 18, PHNUM_AT = 56 };
 	uint32_t machine = head16(&object->file, MACHINE_AT), phnum = head16(&object->file, PHNUM_AT);
 
 	if (memcmp(object->file.head, "\177ELF", 4) != 0)
@@ -101,9 +110,7 @@ static int check_header(struct exec_object *object, const char *name)
 		return lode_exec_refuse_(object, LODE_EXEC_STEP_HEADERS, name, &cut);
 	}
 	if (machine != LODE_EM_X86_64)
-		return fail_header(object, name, machine == LODE_EM_386 ?
-			"a 32-bit program cannot be started from a 64-bit process" : "not a program for x86-64",
-			lode_diag_of(LODE_RULE_NONE, LODE_FIELD_EHDR_MACHINE, machine, LODE_EM_X86_64), MACHINE_AT);
+		return fail_machine(object, name, machine);
 	if (phnum == 0 || phnum > PHNUM_LARGEST)
 		return fail_header(object, name, "a program has 1 to 1170 program headers",
 			lode_diag_of(LODE_RULE_NONE, LODE_FIELD_EHDR_PHNUM, phnum, PHNUM_LARGEST), PHNUM_AT);

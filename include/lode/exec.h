@@ -75,6 +75,7 @@ struct lode_exec_event {
 	const struct lode_plan *plan;
 	const struct lode_stack_layout *layout;
 	int64_t call;
+	bool instead; /* only taken if the step before it is refused */
 	enum lode_exec_shape shape;
 	uint64_t args[6];
 };

@@ -132,9 +132,9 @@ says 'not found' 127 'lode: ./nosuch: .*ENOENT' -- x ./nosuch
 says 'empty name' 127 'ENOENT' -- x ''
 says 'not executable' 126 'lode: ./hidden: .*EACCES' -- x ./hidden
 says 'found in PATH, but not executable' 126 'EACCES' -- env PATH="$where/one" "$lode" exec prog
-says 'a directory' 126 'lode: /: .*EACCES.*regular' -- x /
+says 'a directory' 126 'lode: /: .*EACCES.*: a directory, not a regular file' -- x /
 says 'binary nonsense' 126 'lode: ./binary: .*ENOEXEC' -- x ./binary
-says 'another machine' 126 'headers: .*ENOEXEC.*e_machine = 0xb7 .*0x3e.* offset 0x12: not a program for x86-64' -- x ./arm
+says 'another machine' 126 'headers: .*ENOEXEC.*e_machine = 0xb7 .*0x3e.* offset 0x12: not a program for x86-64; it is for AArch64: qemu-user starts such' -- x ./arm
 says 'an interpreter for another machine' 126 'lode: ./asks-arm: program interpreter ./arm: .*ELIBBAD.*e_machine = 0xb7' -- x ./asks-arm
 says 'no program headers' 126 'headers: .*ENOEXEC.*e_phnum = 0x0 .*offset 0x38: a program has 1 to 1170 program headers' -- x ./headless
 says 'an interpreter without program headers' 126 'lode: ./asks-headless: program interpreter ./headless: .*ELIBBAD.*e_phnum' -- x ./asks-headless
@@ -162,7 +162,7 @@ for verb in exec run; do
 	says "$verb: an interpreter is missing" 127 'lode: ./orphan: script interpreter /nosuch/interpreter: .*ENOENT' -- "$lode" $verb ./orphan
 	says "$verb: a program interpreter is missing" 127 'lode: ./asks-nothing: program interpreter ' -- "$lode" $verb ./asks-nothing
 done
-says 'a script through a pipe' 126 'ENOENT.*no path' -- through script -
+says 'a script through a pipe' 127 'ENOENT.*no path' -- through script -
 says 'text through a pipe' 126 'ENOEXEC' -- through text -
 # place FILE [ARGS]: a descriptor that is only the place of FILE.
 place() {
@@ -219,7 +219,7 @@ if [ "$(id -u)" = 0 ]; then
 	terminal() { python3 -c 'import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))' "$@" </dev/null; }
 	for verb in exec run; do
 		is "$verb: said on a terminal" 0 \
-			"$(printf 'lode: unlike execve: %s\r' "/proc/self/exe stays the caller's: to change it takes CAP_SYS_ADMIN or own-exe")" -- \
+			"$(printf 'lode: unlike execve: %s\r' "/proc/self/exe stays the caller's, and the file may be written to: that takes CAP_SYS_ADMIN or own exe")" -- \
 			terminal setpriv --reuid=65534 --regid=65534 --clear-groups "$where/lode" $verb /bin/true
 		is "$verb: quiet" 0 '' -- terminal setpriv --reuid=65534 --regid=65534 --clear-groups "$where/lode" $verb -q /bin/true
 	done

@@ -140,26 +140,12 @@ static int qemu_begin(struct vmm *vm)
 	return vm->request->gdb ? 0 : start_qemu(vm, vm->engine_state);
 }
 
-/* Events are only told of when the monitor is ready: a quick guest must not be at its end before. */
-static int enter_guest(struct vmm *vm, struct vmm_qemu *qemu)
-{
-	if (qemu->child <= 0 && start_qemu(vm, qemu) != 0)
-		return -1;
-	if (vm->request->gdb) {
-		lode_vmm_started_(vm);
-		lode_vmm_waiting_(vm);
-	} else {
-		lode_vmm_qemu_tell_(qemu, "{\"execute\":\"cont\"}\n");
-	}
-	return 0;
-}
-
 static int qemu_run(struct vmm *vm)
 {
 	struct vmm_qemu *qemu = vm->engine_state;
 	int status;
 
-	if (enter_guest(vm, qemu) != 0)
+	if (qemu->child <= 0 && start_qemu(vm, qemu) != 0)
 		return -1;
 	lode_vmm_trim_();
 	status = lode_vmm_qemu_follow_(vm, qemu);

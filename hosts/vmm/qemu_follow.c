@@ -286,6 +286,17 @@ static void close_one(int fd)
 		close(fd);
 }
 
+/* Events are only told of when the monitor is ready: a quick guest must not be at its end before. */
+static void enter_guest(struct vmm *vm, const struct vmm_qemu *qemu)
+{
+	if (vm->request->gdb) {
+		lode_vmm_started_(vm);
+		lode_vmm_waiting_(vm);
+	} else {
+		lode_vmm_qemu_tell_(qemu, "{\"execute\":\"cont\"}\n");
+	}
+}
+
 int lode_vmm_qemu_follow_(struct vmm *vm, struct vmm_qemu *qemu)
 {
 	struct run run = {.vm = vm, .qemu = qemu};
@@ -296,6 +307,7 @@ int lode_vmm_qemu_follow_(struct vmm *vm, struct vmm_qemu *qemu)
 	run.watched[TIMER].fd = open_timer(vm->request->time_limit);
 	begin_to_watch(&run);
 	lode_vmm_console_raw_(vm);
+	enter_guest(vm, qemu);
 	follow(&run);
 	status = lode_vmm_qemu_wait_(qemu);
 	lode_vmm_console_close_(vm);

@@ -15,12 +15,12 @@ enum {
 	NR_read = 0, NR_write = 1, NR_close = 3, NR_fstat = 5, NR_mmap = 9, NR_mprotect = 10, NR_munmap = 11,
 	NR_rt_sigaction = 13, NR_rt_sigprocmask = 14, NR_ioctl = 16, NR_pread64 = 17, NR_sched_yield = 24, NR_mremap = 25,
 	NR_madvise = 28, NR_nanosleep = 35, NR_getpid = 39, NR_clone = 56, NR_exit = 60, NR_wait4 = 61, NR_fcntl = 72,
-	NR_ftruncate = 77, NR_readlink = 89, NR_getppid = 110, NR_setresuid = 117, NR_getresuid = 118, NR_setresgid = 119,
+	NR_readlink = 89, NR_getppid = 110, NR_setresuid = 117, NR_getresuid = 118, NR_setresgid = 119,
 	NR_getresgid = 120, NR_capget = 125, NR_capset = 126, NR_rt_sigtimedwait = 128, NR_sigaltstack = 131,
 	NR_personality = 135, NR_fstatfs = 138, NR_munlockall = 152, NR_prctl = 157, NR_arch_prctl = 158, NR_gettid = 186,
 	NR_fgetxattr = 193, NR_futex = 202, NR_getdents64 = 217, NR_set_tid_address = 218, NR_timer_delete = 226,
 	NR_exit_group = 231, NR_openat = 257, NR_newfstatat = 262, NR_unshare = 272, NR_set_robust_list = 273,
-	NR_get_robust_list = 274, NR_rt_tgsigqueueinfo = 297, NR_prlimit64 = 302, NR_process_vm_readv = 310,
+	NR_get_robust_list = 274, NR_pipe2 = 293, NR_rt_tgsigqueueinfo = 297, NR_prlimit64 = 302, NR_process_vm_readv = 310,
 	NR_process_vm_writev = 311, NR_getrandom = 318, NR_memfd_create = 319, NR_rseq = 334, NR_faccessat2 = 439,
 };
 

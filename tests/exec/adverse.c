@@ -216,6 +216,12 @@ static int alone_behind_filter(void)
 	return act_true(NULL);
 }
 
+static int shrinking_behind_filter(void)
+{
+	forbid(SYS_process_vm_writev);
+	return run_shrinking();
+}
+
 static int writes_behind_filter(void)
 {
 	static const char *const argv[] = {"/bin/ls", "/dev/null", NULL};
@@ -230,6 +236,8 @@ static void test_filters(void)
 	CHECK_EQ(outcome(vfork_behind_filter), EBUSY);
 	CHECK_EQ(outcome(alone_behind_filter), 0);
 	CHECK_EQ(outcome(writes_behind_filter), 0);
+	CHECK(copy_file(victim, "/bin/ls"));
+	CHECK_EQ(outcome(shrinking_behind_filter), EFAULT);
 }
 
 /* The leader waits for a vfork child and cannot take the signal; meanwhile the libc uses the same signal for setuid. */

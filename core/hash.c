@@ -5,6 +5,9 @@
 
 enum { SYSV_HEADER = 8, GNU_HEADER = 16, WORDS = 32 };
 
+/* What a table may make a reader walk over, in buckets and in chains: a sparse file has any size for nothing. */
+enum { MOST_SYMBOLS = 1 << 24 };
+
 static int read_words(uint32_t *words, uint32_t count, const struct lode_image *image, uint64_t offset, struct lode_diag *why)
 {
 	unsigned char raw[4 * WORDS];
@@ -76,8 +79,10 @@ static int highest_bucket(struct highest *highest, const struct lode_image *imag
 	return LODE_OK;
 }
 
-/* Follow a chain to its end (bit 0). chain is its words and all behind them, one at least; *count grows by its length. */
-static int follow_chain(uint64_t *count, const struct lode_image *image, const struct lode_extent *chain, struct lode_diag *why)
+/* Follow a chain to its end (bit 0), or until there are more than most. chain is its words and all behind them, one at least;
+ * *count grows by as many as follow the first. */
+static int follow_chain(uint64_t *count, const struct lode_image *image, const struct lode_extent *chain, uint64_t most,
+	struct lode_diag *why)
 {
 	uint32_t word = 0;
 	uint64_t at;
@@ -87,8 +92,7 @@ static int follow_chain(uint64_t *count, const struct lode_image *image, const s
 
 		if (status != LODE_OK)
 			return status;
-		++*count;
-		if (word & 1)
+		if ((word & 1) || ++*count > most)
 			return LODE_OK;
 	}
 	return lode_refuse_(why, LODE_RULE_HASH_CHAIN, at_hash(LODE_FIELD_HASH_CHAIN, chain->offset + at - 4, word, 0));
@@ -115,10 +119,11 @@ static int find_chain(struct lode_extent *chain, const struct highest *highest, 
 
 /* Header: nbuckets, symoffset, bloom_size, bloom_shift; then bloom words, buckets, and a chain word for each hashed symbol.
  * A table that hashes nothing does not know how many undefined symbols there are (GNU ld writes symoffset 1): count 0. */
-static int gnu_count(uint64_t *count, const struct lode_image *image, const struct lode_extent *table, struct lode_diag *why)
+static int gnu_count(uint64_t *count, const struct lode_image *image, const struct lode_extent *table, uint64_t most,
+	struct lode_diag *why)
 {
 	uint32_t words[4];
-	uint64_t room, bloom;
+	uint64_t room, bloom, buckets;
 	struct highest highest;
 	struct lode_extent chain;
 	int status;
@@ -133,8 +138,9 @@ static int gnu_count(uint64_t *count, const struct lode_image *image, const stru
 	if (bloom > room)
 		return refuse_size(LODE_FIELD_HASH_BLOOM, table->offset + 8, words[2], lode_divide_(room, lode_word_size(image)),
 			why);
-	if (words[0] > (room - bloom) >> 2)
-		return refuse_size(LODE_FIELD_HASH_NBUCKET, table->offset, words[0], (room - bloom) >> 2, why);
+	buckets = min_u64((room - bloom) >> 2, MOST_SYMBOLS);
+	if (words[0] > buckets)
+		return refuse_size(LODE_FIELD_HASH_NBUCKET, table->offset, words[0], buckets, why);
 	chain.offset = table->offset + GNU_HEADER + bloom;
 	status = highest_bucket(&highest, image, chain.offset, words[0], why);
 	if (status != LODE_OK || highest.symbol == 0)
@@ -142,8 +148,8 @@ static int gnu_count(uint64_t *count, const struct lode_image *image, const stru
 	chain.offset += 4 * (uint64_t)words[0];
 	chain.size = room - bloom - 4 * (uint64_t)words[0];
 	status = find_chain(&chain, &highest, words[1], why);
-	*count = highest.symbol;
-	return status == LODE_OK ? follow_chain(count, image, &chain, why) : status;
+	*count = (uint64_t)highest.symbol + 1;
+	return status == LODE_OK ? follow_chain(count, image, &chain, most, why) : status;
 }
 
 /* Words of DT_HASH have 8 bytes on s390x: DT_GNU_HASH, or the bound, counts its symbols. */
@@ -154,19 +160,19 @@ static bool words_are_wide(const struct lode_image *image)
 
 int lode_hash_count_(struct lode_dynamic *dynamic, const struct lode_image *image, uint64_t room, struct lode_diag *why)
 {
-	uint64_t count = 0;
+	uint64_t count = 0, most = min_u64(room, MOST_SYMBOLS);
 	int status;
 
 	if (dynamic->hash.size != 0 && !words_are_wide(image))
 		status = sysv_count(&count, image, &dynamic->hash, why);
 	else if (dynamic->gnu_hash.size != 0)
-		status = gnu_count(&count, image, &dynamic->gnu_hash, why);
+		status = gnu_count(&count, image, &dynamic->gnu_hash, most, why);
 	else
 		return LODE_OK;
 	if (status != LODE_OK || count == 0)
 		return status;
-	if (count > room)
-		return refuse_size(LODE_FIELD_SYMBOL_COUNT, dynamic->symbols.offset, count, room, why);
+	if (count > most)
+		return refuse_size(LODE_FIELD_SYMBOL_COUNT, dynamic->symbols.offset, count, most, why);
 	dynamic->symbols.count = count;
 	dynamic->counted = true;
 	return LODE_OK;

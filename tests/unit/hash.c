@@ -157,6 +157,43 @@ static void test_endless_chain(void)
 	file_free(&f);
 }
 
+/** The file's bytes, and zeros behind them as far as anybody reads; *host counts the reads. */
+static int read_sparse(void *host, void *dst, uint64_t offset, size_t size)
+{
+	++*(uint64_t *)host;
+	memset(dst, 0, size);
+	for (size_t i = 0; i < size && offset + i < f.out.size; i++)
+		((unsigned char *)dst)[i] = f.out.bytes[offset + i];
+	return 0;
+}
+
+static void stretch(uint32_t segment, uint64_t size)
+{
+	mkelf_set(&f.out, MKELF_PHDR, segment, "p_filesz", size);
+	mkelf_set(&f.out, MKELF_PHDR, segment, "p_memsz", size);
+}
+
+/** A chain, buckets and symbols that lie in the holes of a sparse file: no more work than 2^24 symbols make. */
+static void test_sparse(void)
+{
+	enum { MOST = 1 << 24 };
+	uint64_t at = open_table(64, 1, 5), reads = 0, room = f.segments[0].filesz / 24;
+
+	mkelf_poke(&f.out, at + 24, 4, 5);
+	stretch(2, UINT64_C(1) << 40);
+	f.source = (struct lode_source){.size = UINT64_C(1) << 42, .read = read_sparse, .host = &reads};
+	CHECK_EQ(file_open(&f, 0), LODE_OK);
+	reads = 0;
+	CHECK_EQ(lode_dynamic_open(&dynamic, &f.image, &f.why), LODE_ERR_MALFORMED);
+	CHECK_STR(lode_rule_name(f.why.rule), "hash-size");
+	CHECK_EQ(f.why.field, LODE_FIELD_SYMBOL_COUNT);
+	CHECK_EQ(f.why.value, f.why.limit + 1);
+	CHECK(f.why.limit <= room && reads < 2 * room + 100);
+	mkelf_poke(&f.out, at, 4, MOST + 1);
+	refused("hash-size", LODE_FIELD_HASH_NBUCKET, MOST + 1, MOST, at);
+	file_free(&f);
+}
+
 static void test_sysv_lies(void)
 {
 	uint64_t at, most, room;
@@ -263,6 +300,7 @@ int main(void)
 	CASE(test_bound);
 	CASE(test_gnu_lies);
 	CASE(test_endless_chain);
+	CASE(test_sparse);
 	CASE(test_sysv_lies);
 	CASE(test_short);
 	CASE(test_many_buckets);

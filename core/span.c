@@ -134,12 +134,28 @@ static uint64_t largest_align(const struct lode_image *image, const struct lode_
 	return align;
 }
 
+/* Linux asks of each PT_LOAD, also of one without memory, that it lies in user space as it was linked. */
+static int check_linked(const struct lode_image *image, const struct lode_policy *policy, struct lode_diag *why)
+{
+	uint64_t last = lode_last_possible_(image, policy);
+
+	for (uint32_t i = 0; i < image->nsegments; i++) {
+		const struct lode_segment *segment = &image->segments[i];
+
+		if (segment->type == LODE_PT_LOAD && !within(segment->vaddr, max_u64(segment->memsz, 1) - 1, last))
+			return lode_refuse_(why, LODE_RULE_PLAN_ADDRESS, lode_at_segment_(image, i, LODE_FIELD_PHDR_VADDR, last));
+	}
+	return LODE_OK;
+}
+
 static int check_segments(const struct lode_image *image, const struct lode_policy *policy, struct lode_diag *why)
 {
 	int status = check_policy(image, policy, why);
 
 	for (uint32_t k = 0; status == LODE_OK && k < image->nload; k++)
 		status = check_segment(image, policy, nth_load(image, policy->domain, k), why);
+	if (status == LODE_OK && policy->use == LODE_USE_PROCESS)
+		status = check_linked(image, policy, why);
 	if (status == LODE_OK)
 		status = check_order(image, policy, why);
 	return status;

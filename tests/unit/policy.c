@@ -171,6 +171,33 @@ static void test_address_limit(void)
 	CHECK_EQ(file_plan(&f, &policy), LODE_OK);
 }
 
+/** Linux asks of each PT_LOAD of a process that it lies in user space as it was linked, also of one that moves or has no memory. */
+static void test_linked_address(void)
+{
+	static const struct mkelf_segment own[] = {
+		{.type = LODE_PT_LOAD, .flags = 5, .vaddr = 0x20000, .align = 0x1000, .size = 0x1000},
+		{.type = LODE_PT_LOAD, .flags = 6, .vaddr = 0x30fff, .align = 1},
+		{.type = LODE_PT_NOTE, .flags = 4, .vaddr = 0x900000, .align = 4},
+	};
+	const struct mkelf elf = {.type = LODE_ET_DYN, .entry = 0x20000, .segments = own, .nsegments = 3, .tables = MKELF_NOWHERE};
+	struct lode_policy policy = lode_policy_process(0x1000);
+
+	file_write(&f, &elf);
+	policy.address_limit = 0x31000;
+	policy.base = 0x1000;
+	CHECK_EQ(file_load(&f, &policy), LODE_OK);
+	mkelf_set(&f.out, MKELF_PHDR, 1, "p_vaddr", 0x31000);
+	CHECK_EQ(file_load(&f, &policy), LODE_ERR_POLICY);
+	CHECK_WHY(f.why, "plan-address", LODE_FIELD_PHDR_VADDR, 1, 0x31000, 0x30fff, field_at(1, "p_vaddr"));
+	policy.use = LODE_USE_KERNEL;
+	CHECK_EQ(file_plan(&f, &policy), LODE_OK);
+	policy.use = LODE_USE_PROCESS;
+	mkelf_set(&f.out, MKELF_PHDR, 1, "p_vaddr", 0x30fff);
+	mkelf_set(&f.out, MKELF_PHDR, 0, "p_vaddr", 0x31000);
+	CHECK_EQ(file_load(&f, &policy), LODE_ERR_POLICY);
+	CHECK_WHY(f.why, "plan-address", LODE_FIELD_PHDR_VADDR, 0, 0x31000, 0x30fff, field_at(0, "p_vaddr"));
+}
+
 /** Reserved ranges: each run against each range, touching is not overlapping, the gap between runs is free. */
 static void test_reserved(void)
 {
@@ -367,6 +394,7 @@ int main(void)
 	CASE(test_wide_span);
 	CASE(test_odd_alignment);
 	CASE(test_address_limit);
+	CASE(test_linked_address);
 	CASE(test_reserved);
 	CASE(test_allowed);
 	CASE(test_write_execute);

@@ -73,6 +73,8 @@ static void put_char(FILE *stream, const char *bytes, size_t length, uint32_t co
 		fprintf(stream, "\\%c", (int)code);
 	else if (!is_harmless(code) && code <= 0xffff)
 		fprintf(stream, "\\u%04" PRIx32, code);
+	else if (!is_harmless(code))
+		fprintf(stream, "\\u%04" PRIx32 "\\u%04" PRIx32, 0xd800 + ((code - 0x10000) >> 10), 0xdc00 + (code & 0x3ff));
 	else
 		fwrite(bytes, 1, length, stream);
 }

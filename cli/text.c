@@ -44,11 +44,18 @@ size_t utf8_length(uint32_t *code, const unsigned char *p, size_t left)
 /* Control characters, and those that change how the text around them is drawn (direction, line ends, nothing at all). */
 bool is_harmless(uint32_t code)
 {
-	if (code < 0x20 || (code >= 0x7f && code < 0xa0))
-		return false;
-	return !((code >= 0x200b && code <= 0x200f) || (code >= 0x2028 && code <= 0x202e) || (code >= 0x2060 && code <= 0x206f) ||
-		(code >= 0xfff9 && code <= 0xfffb) || (code >= 0xe0000 && code <= 0xe007f) || code == 0xad || code == 0x180e ||
-		code == 0xfeff || code == 0x61c || (code & 0xfffe) == 0xfffe);
+	static const struct {
+		uint32_t first, last;
+	} others[] = {
+		{0, 0x1f}, {0x7f, 0x9f}, {0xad, 0xad}, {0x34f, 0x34f}, {0x61c, 0x61c}, {0x115f, 0x1160}, {0x180e, 0x180e},
+		{0x200b, 0x200f}, {0x2028, 0x202e}, {0x2060, 0x206f}, {0x3164, 0x3164}, {0xfeff, 0xfeff}, {0xffa0, 0xffa0},
+		{0xfff9, 0xfffb}, {0x1d173, 0x1d17a}, {0xe0000, 0xe01ef},
+	};
+
+	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+		if (code >= others[i].first && code <= others[i].last)
+			return false;
+	return (code & 0xfffe) != 0xfffe;
 }
 
 /* A character, whole or not at all; behind one that does not fit nothing fits. */

@@ -165,6 +165,7 @@ void check_diag_text(char *buf, size_t size, const struct check *c, const struct
 /* Adds the needed libraries, as many as there is room for, with before in front of them. */
 void check_needed_text(char *buf, size_t size, const struct check *c, const char *before);
 
+enum { CHECK_ENTRY = 24 }; /* steps for a relocation: its size at the most */
 /* True while there is budget for n more steps. */
 bool check_spend(struct check *c, uint64_t n);
 /* Bytes of the file; false if they are not there. */

@@ -62,18 +62,17 @@ static void check_end(struct check *c)
 			c->dynamic.count);
 }
 
-static bool needed_before(const struct check *c, uint64_t value, uint32_t end)
+static bool is_among(uint64_t value, const uint64_t *values, uint32_t count)
 {
-	struct lode_dyn entry;
-
-	for (uint32_t i = 0; i < end; i++)
-		if (entry_at(c, &entry, i) && entry.tag == LODE_DT_NEEDED && entry.value == value)
+	for (uint32_t i = 0; i < count; i++)
+		if (values[i] == value)
 			return true;
 	return false;
 }
 
 static void check_needed(struct check *c)
 {
+	uint64_t before[MAX_NEEDED];
 	char name[LONGEST_STRING];
 
 	for (uint32_t i = 0, seen = 0; i < c->dynamic.count && seen < MAX_NEEDED; i++) {
@@ -82,7 +81,7 @@ static void check_needed(struct check *c)
 
 		if (!entry_at(c, &entry, i) || entry.tag != LODE_DT_NEEDED)
 			continue;
-		seen++;
+		before[seen++] = entry.value;
 		if (lode_string_read(name, sizeof name, &c->dynamic.symbols.strings, entry.value, &why) != LODE_OK) {
 			check_add_core(c, &why);
 			continue;
@@ -91,7 +90,7 @@ static void check_needed(struct check *c)
 			check_add(c, CHECK_NEEDED_EMPTY, at_entry(c, i, "DT_NEEDED", entry.value), NULL);
 		else if (strchr(name, '/'))
 			check_add(c, CHECK_NEEDED_SLASH, at_entry(c, i, "DT_NEEDED", entry.value), "\"%s\"", name);
-		if (check_spend(c, i) && needed_before(c, entry.value, i))
+		if (check_spend(c, seen) && is_among(entry.value, before, seen - 1))
 			check_add(c, CHECK_NEEDED_TWICE, at_entry(c, i, "DT_NEEDED", entry.value), "\"%s\"", name);
 	}
 }

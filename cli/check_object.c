@@ -3,7 +3,7 @@
 #include "check.h"
 #include <string.h>
 
-enum { MAX_PLAIN_SECTIONS = 65279, ENTRY = 24 };
+enum { MAX_PLAIN_SECTIONS = 65279 };
 
 static bool is_relocation(const struct lode_section *section)
 {
@@ -166,7 +166,7 @@ static void check_tables(struct check *c)
 			continue;
 		if (table.target->type == LODE_SHT_NOBITS)
 			continue;
-		for (; entry.index < table.entries.count && check_spend(c, ENTRY); entry.index++)
+		for (; entry.index < table.entries.count && check_spend(c, CHECK_ENTRY); entry.index++)
 			if (lode_rel_read(&entry.rel, &c->image, &table.entries, entry.index, NULL) == LODE_OK)
 				check_entry(c, &table, &entry);
 	}
@@ -217,7 +217,7 @@ static void check_symtab(struct check *c, uint32_t index)
 		check_add_core(c, &why);
 		return;
 	}
-	for (uint64_t k = 0; k < table.count && k < LODE_NO_INDEX && check_spend(c, ENTRY); k++) {
+	for (uint64_t k = 0; k < table.count && k < LODE_NO_INDEX && check_spend(c, CHECK_ENTRY); k++) {
 		if (lode_symbol_read(&symbol, &c->image, &table, k, &why) != LODE_OK) {
 			check_add_core(c, &why);
 			return;

@@ -17,6 +17,8 @@ static int read_patched(void *host, void *dst, uint64_t offset, size_t size)
 	for (unsigned i = 0; i < c->npatches; i++) {
 		const struct check_patch *patch = &c->patches[i];
 
+		if (patch->offset + patch->size <= offset || (patch->offset > offset && patch->offset - offset >= size))
+			continue;
 		for (uint32_t k = 0; k < patch->size; k++)
 			if (patch->offset + k >= offset && patch->offset + k - offset < size)
 				((unsigned char *)dst)[patch->offset + k - offset] = patch->bytes[k];
@@ -73,6 +75,9 @@ static bool repair(struct check *c, const struct lode_diag *why, uint32_t *flags
 		return patch_section(c, image->shoff + (uint64_t)why->index * image->shentsize + 4, 4, LODE_SHT_NULL, flags);
 	case LODE_RULE_HEADER_SHSTRNDX:
 		return patch_section(c, why->offset, 2, LODE_SHN_UNDEF, flags);
+	case LODE_RULE_ROOM_SECTIONS:
+		check_add_seen(c, "sections were not looked at: there are more than %d", HEADERS_MOST);
+		return drop_sections(flags);
 	case LODE_RULE_HEADER_SHENTSIZE:
 	case LODE_RULE_HEADER_SHTABLE:
 	case LODE_RULE_SECTION_INDEX:
@@ -86,6 +91,10 @@ static bool open_once(struct check *c, struct lode_open_options *options, struct
 {
 	int status = lode_open(&c->image, &c->source, options, why);
 
+	if ((options->flags & LODE_OPEN_SECTIONS) && c->image.nsections > HEADERS_MOST) {
+		why->rule = LODE_RULE_ROOM_SECTIONS;
+		return false;
+	}
 	if (status == LODE_ERR_ROOM || (status == LODE_OK && !options->segments)) {
 		if (!tables_make_room(options, &c->image))
 			return false;
@@ -102,7 +111,7 @@ bool check_open(struct check *c)
 	c->source = (struct lode_source){.size = c->base.size, .read = read_patched, .host = c};
 	c->budget = 8 * (c->base.size < MOST_STEPS / 8 ? c->base.size : MOST_STEPS / 8) + 1048576;
 	while (!open_once(c, &options, &why)) {
-		if (!check_other(c, why.rule))
+		if (!check_other(c, why.rule) && why.rule != LODE_RULE_ROOM_SECTIONS)
 			check_add_core(c, &why);
 		if (!repair(c, &why, &options.flags)) {
 			tables_free(&options);

@@ -109,9 +109,10 @@ static void relocate(struct check *c, const struct lode_plan *plan)
 {
 	struct lode_relocation options = {.irelative = LODE_IRELATIVE_SKIP, .static_tls = true};
 	struct lode_relocation_count count;
+	const struct lode_dynamic *d = &c->dynamic;
 	struct lode_diag why;
 
-	if (!c->has_dynamic)
+	if (!c->has_dynamic || !check_spend(c, CHECK_ENTRY * (d->rel.count + d->rela.count + d->jmprel.count) + 8 * d->relr.size))
 		return;
 	if (!(c->targets & (FOR_LIMINE | FOR_RUST))) {
 		if (c->dynamic.needed > 0 || lode_segment_find(&c->image, LODE_PT_INTERP))
@@ -125,13 +126,11 @@ static void relocate(struct check *c, const struct lode_plan *plan)
 			(unsigned long long)count.irelative);
 }
 
-/* Where user space ends; a position-independent image is moved there anyway. 0: not known. */
+/* Where user space ends, which Linux asks of each PT_LOAD as it was linked. 0: not known. */
 static uint64_t user_end(const struct lode_image *image)
 {
-	if (image->type != LODE_ET_EXEC)
-		return 0;
 	switch (image->machine) {
-	case LODE_EM_X86_64:
+	case LODE_EM_X86_64: return image->class_ == LODE_CLASS64 ? (UINT64_C(1) << 47) - PAGE : 0;
 	case LODE_EM_RISCV: return image->class_ == LODE_CLASS64 ? UINT64_C(1) << 47 : 0;
 	case LODE_EM_AARCH64: return UINT64_C(1) << 48;
 	default: return 0;

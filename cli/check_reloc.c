@@ -2,8 +2,6 @@
 /* Dynamic relocations as ld.so will apply them, and all names of the file -> findings. */
 #include "check.h"
 
-enum { ENTRY = 24 }; /* steps for a relocation: its size at the most */
-
 static uint32_t relative_type(uint16_t machine)
 {
 	switch (machine) {
@@ -60,7 +58,7 @@ static void check_table(struct check *c, const struct lode_reltab *table)
 {
 	struct lode_rel rel;
 
-	for (uint64_t i = 0; i < table->count && check_spend(c, ENTRY); i++) {
+	for (uint64_t i = 0; i < table->count && check_spend(c, CHECK_ENTRY); i++) {
 		if (lode_rel_read(&rel, &c->image, table, i, NULL) != LODE_OK || !check_entry(c, table, i, &rel))
 			continue;
 		if (rel.type != 0 && rel.type == irelative_type(c->image.machine))
@@ -82,7 +80,7 @@ static void check_count(struct check *c, const struct lode_reltab *table)
 
 	if (count == 0 || relative == 0 || table->count == 0)
 		return;
-	while (i < count && i < table->count && check_spend(c, ENTRY) &&
+	while (i < count && i < table->count && check_spend(c, CHECK_ENTRY) &&
 		lode_rel_read(&rel, &c->image, table, i, NULL) == LODE_OK && rel.type == relative)
 		i++;
 	if (i < count && !c->exhausted)

@@ -200,7 +200,10 @@ void file_close(struct file *file);
 /* Whether output may be written over what a path names: nothing, an empty file, no regular file, or one that begins with one of n
  * strings (of 16 bytes at most). */
 bool output_may_replace(const char *path, const char *const *begins, size_t n);
-/* Arrays from malloc for the counts that open reported, which are proven to fit the file; false: no memory, and there are none. */
+/* Headers of one kind that are looked at: a sparse file holds any number for nothing. */
+enum { HEADERS_MOST = 1 << 20 };
+/* Arrays from malloc for the counts that open reported; false: no memory, or more program headers than HEADERS_MOST, and there are
+ * none. Precondition: no more sections than that if they are asked for. */
 bool tables_make_room(struct lode_open_options *options, const struct lode_image *image);
 void tables_free(struct lode_open_options *options);
 /* Name of a section, cut to size, not escaped; "" if there is none, also where the image has no sections. The result is in buf. */

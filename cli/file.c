@@ -18,6 +18,8 @@ bool tables_make_room(struct lode_open_options *options, const struct lode_image
 	bool sections = (options->flags & LODE_OPEN_SECTIONS) != 0;
 
 	tables_free(options);
+	if (image->nsegments > HEADERS_MOST)
+		return false;
 	options->max_segments = image->nsegments;
 	options->segments = calloc((size_t)image->nsegments + 1, sizeof *options->segments);
 	if (sections) {
@@ -36,8 +38,12 @@ static int open_with_room(struct file *file, struct lode_open_options *options, 
 
 	if (status != LODE_ERR_ROOM)
 		return status;
+	if ((options->flags & LODE_OPEN_SECTIONS) && file->image.nsections > HEADERS_MOST) {
+		*why = lode_diag_of(LODE_RULE_ROOM_SECTIONS, LODE_FIELD_EHDR_SHNUM, file->image.nsections, HEADERS_MOST);
+		return LODE_ERR_ROOM;
+	}
 	if (!tables_make_room(options, &file->image)) {
-		input_fail(&file->input, ENOMEM, "no memory for its tables");
+		input_fail(&file->input, ENOMEM, "no room for its tables");
 		return LODE_ERR_ROOM;
 	}
 	return lode_open(&file->image, &file->input.source, options, why);
@@ -48,7 +54,7 @@ static bool concerns_sections(enum lode_rule rule)
 {
 	return rule == LODE_RULE_SECTION_PAST_END || rule == LODE_RULE_SECTION_INDEX || rule == LODE_RULE_HEADER_SHENTSIZE ||
 		rule == LODE_RULE_HEADER_SHTABLE || rule == LODE_RULE_HEADER_SHSTRNDX || rule == LODE_RULE_SOURCE_PAST_END ||
-		rule == LODE_RULE_SOURCE_READ;
+		rule == LODE_RULE_SOURCE_READ || rule == LODE_RULE_ROOM_SECTIONS;
 }
 
 static struct lode_strings section_names(const struct lode_image *image)

@@ -172,7 +172,7 @@ static int own_exe(struct exec_state *state, const char *name)
 	if (!(state->flags & LODE_EXEC_OWN_EXE)) {
 		if (state->trace && state->program.file.fd >= 0 && !may_set_exe())
 			lode_exec_differs_(state,
-				"/proc/self/exe stays the caller's, and the file may be written to: that takes CAP_SYS_ADMIN or own exe");
+				"/proc/self/exe stays the caller's, the file may be written to: it takes CAP_SYS_ADMIN or own exe");
 		return 0;
 	}
 	if (state->program.file.fd < 0)

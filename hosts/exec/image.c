@@ -90,11 +90,13 @@ static int fail_header(const struct exec_object *object, const char *name, const
 /* e_machine in the file's own byte order, which it is meant in. */
 static int fail_machine(const struct exec_object *object, const char *name, uint32_t machine)
 {
-	const char *reason = machine == LODE_EM_386 ? "a 32-bit program cannot be started from a 64-bit process" : "not a program for x86-64";
+	const char *reason = machine == LODE_EM_386 ? "a 32-bit program cannot be started from a 64-bit process" :
+		"not a program for x86-64";
 
 	if (object->file.head[DATA_AT] == LODE_DATA2MSB)
 		machine = machine >> 8 | (machine & 0xff) << 8;
-	return fail_header(object, name, reason, lode_diag_of(LODE_RULE_NONE, LODE_FIELD_EHDR_MACHINE, machine, LODE_EM_X86_64), MACHINE_AT);
+	return fail_header(object, name, reason,
+		lode_diag_of(LODE_RULE_NONE, LODE_FIELD_EHDR_MACHINE, machine, LODE_EM_X86_64), MACHINE_AT);
 }
 
 /* Linux takes class and byte order for granted; the machine tells programs for others apart. */

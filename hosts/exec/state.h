@@ -216,8 +216,8 @@ _Noreturn void lode_exec_die_(void);
 
 /* reset.c */
 enum { STATUS_VALUE = 32 };
-/* The value of a field ("\nSigBlk:") of a status file, without the blanks in front; what is longer than its room is folded, and good only
- * for being compared: 0; -EIO if it has none, -errno of the file. */
+/* The value of a field ("\nSigBlk:") of a status file, without the blanks in front; what is longer than its room is folded, and
+ * good only for being compared: 0; -EIO if it has none, -errno of the file. */
 int lode_exec_status_(char value[STATUS_VALUE], const struct exec_state *state, const char *path, const char *field);
 /* Handlers, timers, descriptors, as exec resets them. */
 void lode_exec_reset_(const struct exec_state *state);

@@ -219,7 +219,7 @@ if [ "$(id -u)" = 0 ]; then
 	terminal() { python3 -c 'import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))' "$@" </dev/null; }
 	for verb in exec run; do
 		is "$verb: said on a terminal" 0 \
-			"$(printf 'lode: unlike execve: %s\r' "/proc/self/exe stays the caller's, and the file may be written to: that takes CAP_SYS_ADMIN or own exe")" -- \
+			"$(printf 'lode: unlike execve: %s\r' "/proc/self/exe stays the caller's, the file may be written to: it takes CAP_SYS_ADMIN or own exe")" -- \
 			terminal setpriv --reuid=65534 --regid=65534 --clear-groups "$where/lode" $verb /bin/true
 		is "$verb: quiet" 0 '' -- terminal setpriv --reuid=65534 --regid=65534 --clear-groups "$where/lode" $verb -q /bin/true
 	done

@@ -91,6 +91,8 @@ static inline uint64_t image_last_addr(const struct lode_image *image)
 
 /* Fill in why (if there is one) with rule and its status, and return that status. place holds the rest. */
 int lode_refuse_(struct lode_diag *why, enum lode_rule rule, struct lode_diag place);
+/* Refuses with source-past-end unless [offset, offset + size) lies in the source. */
+int lode_source_holds_(const struct lode_source *source, uint64_t offset, uint64_t size, struct lode_diag *why);
 
 /* Places for lode_refuse_. A limit of 0: there is none. */
 struct lode_diag lode_nowhere_(enum lode_field field, uint64_t value, uint64_t limit);

@@ -107,14 +107,13 @@ static int fill_straight(struct lode_space *space, const struct lode_source *sou
 static int place_fill(struct lode_space *space, const struct lode_source *source, const struct lode_fill *fill, uint32_t index,
 	struct lode_diag *why)
 {
+	int status;
+
 	if (fill->offset == LODE_FILL_ZEROS)
 		return write_bytes(space, source, *fill, index, why);
-	if (!within(fill->offset, fill->size, source->size)) {
-		struct lode_diag place = lode_nowhere_(LODE_FIELD_FILE, source->size, fill->offset + fill->size);
-
-		place.offset = fill->offset;
-		return lode_refuse_(why, LODE_RULE_SOURCE_PAST_END, place);
-	}
+	status = lode_source_holds_(source, fill->offset, fill->size, why);
+	if (status != LODE_OK)
+		return status;
 	if (source->bytes || !space->fill)
 		return write_bytes(space, source, *fill, index, why);
 	return fill_straight(space, source, fill, index, why);

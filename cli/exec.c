@@ -156,7 +156,7 @@ static void become(const struct lode_exec_request *request, struct lode_exec_err
 	lode_exec_cancel(&exec);
 }
 
-/* What shells take for a script: text, in whatever encoding. Control characters but those of layout and escape are none of it. */
+/* What shells take for a script: text, in whatever encoding. */
 static bool is_text(const char *path)
 {
 	unsigned char head[128];
@@ -166,7 +166,7 @@ static bool is_text(const char *path)
 	if (fd >= 0)
 		close(fd);
 	for (ssize_t i = 0; i < n; i++)
-		if ((head[i] < ' ' && !memchr("\a\b\t\n\v\f\r\033", head[i], 8)) || head[i] == 0x7f)
+		if (!is_text_byte(head[i]))
 			return false;
 	return n >= 0;
 }

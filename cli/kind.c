@@ -8,15 +8,15 @@
 
 enum { LAST_XEN_NOTE = 20 };
 
-static bool text_byte(unsigned char byte)
+bool is_text_byte(unsigned char byte)
 {
-	return byte >= 0x20 ? byte != 0x7f : byte == '\n' || byte == '\t' || byte == '\r' || byte == '\f' || byte == 0x1b;
+	return byte >= 0x20 ? byte != 0x7f : (byte >= '\a' && byte <= '\r') || byte == '\033';
 }
 
 static bool all_text(const unsigned char *bytes, size_t size)
 {
 	for (size_t i = 0; i < size; i++)
-		if (!text_byte(bytes[i]))
+		if (!is_text_byte(bytes[i]))
 			return false;
 	return size > 0;
 }

@@ -20,6 +20,8 @@ struct kind {
 	char words[160]; /* "position-independent program, dynamically linked" */
 };
 
+/* Of text in any encoding: control characters but those of layout and escape are none of it. */
+bool is_text_byte(unsigned char byte);
 /* Of bytes that are no ELF file. */
 struct kind kind_of_bytes(const struct lode_source *source);
 /* Of an opened ELF file. peeled: what was taken off to get at it, as struct input has it. */

@@ -15,9 +15,6 @@
 
 enum { QUIET = 1, VERBOSE };
 
-/* What exec reads of a pipe. */
-#define SPOOL_MOST (UINT64_C(4) << 30)
-
 #define NO_PATH_KERNEL "a kernel needs a path, to be opened by"
 #define NO_PATH_OBJECT "what is to be linked needs a path of its own"
 #define NO_PATH "a script of /bin/sh needs a path, to be given to it: sh -s reads one from standard input"
@@ -202,7 +199,7 @@ static bool spool(int fd)
 				return false;
 		}
 		size += got > 0 ? (uint64_t)got : 0;
-		if (size > SPOOL_MOST) {
+		if (size > LODE_EXEC_PIPE_MOST) {
 			errno = EFBIG;
 			return false;
 		}

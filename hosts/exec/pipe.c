@@ -4,7 +4,6 @@
 
 /* A pipe's bytes on their way: the block that was read last. */
 enum { BLOCK = 8192 };
-#define SPOOL_LARGEST (UINT64_C(4) << 30)
 struct pipe {
 	int64_t fd;
 	int64_t size; /* bytes of the block, 0 at the end, or -errno */
@@ -18,7 +17,7 @@ static void read_block(struct pipe *pipe)
 		pipe->size = linux_read(pipe->fd, pipe->block, BLOCK);
 	while (pipe->size == -EINTR);
 	pipe->total += pipe->size > 0 ? (uint64_t)pipe->size : 0;
-	if (pipe->total > SPOOL_LARGEST)
+	if (pipe->total > LODE_EXEC_PIPE_MOST)
 		pipe->size = -EFBIG;
 }
 

@@ -80,12 +80,16 @@ struct lode_exec_event {
 	uint64_t args[6];
 };
 
+/* Bytes that are read of a pipe or socket at most: 4 GiB. */
+#define LODE_EXEC_PIPE_MOST (UINT64_C(4) << 30)
+
 /**
  * struct lode_exec_request - what is to be run, and how. Zero-initialise, then set what is needed.
  * @path, @fd, @bytes with @size: the source that @from names. For LODE_EXEC_FD and LODE_EXEC_MEMORY @path is a name for messages,
  *                                or NULL. @fd must stay open, and the same file, until commit or cancel. The reader's position of a
  *                                file is not used; a pipe or socket is consumed, even if prepare fails afterwards, and
- *                                may bring 4 GiB at most (EFBIG); what begins neither as ELF nor with #! is refused at once
+ *                                may bring LODE_EXEC_PIPE_MOST bytes (EFBIG); what begins neither as ELF nor with #! is refused
+ *                                at once
  * @argv, @envp: NULL-terminated; NULL: empty. An empty argv gets one empty string, as by the kernel
  * @argv0: replaces argv[0], or NULL
  * @execfn: AT_EXECFN's string; NULL: the path, "/dev/fd/N", or argv[0] for memory

@@ -12,7 +12,6 @@ enum { SYM_SIZE = 24, RELA_SIZE = 24, SLOT_SIZE = 8 };
 #define SHT_FINI_ARRAY 15u
 #define SHT_PREINIT_ARRAY 16u
 #define SHT_X86_UNWIND 0x70000001u
-#define SHT_LLVM_ADDRSIG 0x6fff4c03u
 #define SHF_MERGE 0x10u
 #define SHF_STRINGS 0x20u
 #define SHF_GROUP 0x200u

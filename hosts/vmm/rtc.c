@@ -16,13 +16,13 @@ enum {
 	DAY_SECONDS = 86400,
 	UPDATE_NS = 244000, /* for so long before a new second the clock says that it will change */
 
-	SECONDS = 0, SECONDS_ALARM = 1, MINUTES = 2, MINUTES_ALARM = 3, HOURS = 4, HOURS_ALARM = 5,
+	SECONDS = 0, MINUTES = 2, HOURS = 4, /* behind each its alarm */
 	WEEKDAY = 6, DAY = 7, MONTH = 8, YEAR = 9,
 	A = 10, B = 11, C = 12, D = 13,
 	BASE_LOW = 0x15, EXTENDED_LOW = 0x17, EXTENDED_LOW_2 = 0x30, CENTURY = 0x32, ABOVE_16M = 0x34, ABOVE_4G = 0x5b,
 
 	A_UPDATING = 0x80,
-	B_SET = 0x80, B_ALARM = 0x20, B_UPDATE = 0x10, B_BINARY = 4, B_24H = 2,
+	B_ALARM = 0x20, B_UPDATE = 0x10, B_BINARY = 4, B_24H = 2,
 	C_PENDING = 0x80, C_ALARM = 0x20, C_UPDATE = 0x10,
 	D_VALID = 0x80,
 	ANY = 0xc0, /* in an alarm register: every value */

@@ -143,13 +143,13 @@ static int open_image(struct exec_object *object, const char *name)
 	return 0;
 }
 
-static int fail_interp(const struct exec_object *program, const struct lode_segment *segment, const char *name, const char *reason)
+static struct lode_diag at_interp(const struct exec_object *program, const struct lode_segment *segment, enum lode_rule rule)
 {
-	struct lode_diag place = lode_diag_of(LODE_RULE_NONE, LODE_FIELD_PHDR_FILESZ, segment->filesz, PATH_MAX);
+	struct lode_diag place = lode_diag_of(rule, LODE_FIELD_PHDR_FILESZ, segment->filesz, PATH_MAX);
 
-	place.index = (uint32_t)(segment - program->image.segments);
+	place.index = lode_segment_index(&program->image, segment);
 	place.offset = lode_segment_offset(&program->image, place.index, place.field);
-	return fail_field(program, LODE_EXEC_STEP_INTERPRETER, name, reason, &place);
+	return place;
 }
 
 /* PT_INTERP's string; *path stays NULL if there is none. */
@@ -162,15 +162,19 @@ static int interpreter_path(struct exec_state *state, const char **path, const c
 
 	if (!segment)
 		return 0;
-	if (segment->filesz < 2 || segment->filesz > PATH_MAX)
-		return fail_interp(program, segment, name, "PT_INTERP must hold 2 to 4096 bytes");
+	if (segment->filesz < 2 || segment->filesz > PATH_MAX) {
+		diag = at_interp(program, segment, LODE_RULE_INTERP_SIZE);
+		return lode_exec_refuse_(program, LODE_EXEC_STEP_INTERPRETER, name, &diag);
+	}
 	buf = lode_exec_alloc_(state, segment->filesz);
 	if (!buf)
 		return fail(program, ENOMEM, LODE_EXEC_STEP_INTERPRETER, name, NULL);
 	if (lode_source_read(buf, &program->source, segment->offset, (size_t)segment->filesz, &diag))
 		return refuse_as(program, EIO, LODE_EXEC_STEP_INTERPRETER, name, &diag);
-	if (buf[segment->filesz - 1])
-		return fail_interp(program, segment, name, "PT_INTERP's string is not terminated");
+	if (buf[segment->filesz - 1]) {
+		diag = at_interp(program, segment, LODE_RULE_NONE);
+		return fail_field(program, LODE_EXEC_STEP_INTERPRETER, name, "PT_INTERP's string is not terminated", &diag);
+	}
 	*path = buf;
 	return 0;
 }

@@ -14,7 +14,9 @@ static void check_target(struct check *c)
 	uint16_t type = c->image.type, machine = c->image.machine;
 	bool image = type == LODE_ET_EXEC || type == LODE_ET_DYN;
 
-	if (((c->targets & (FOR_PROCESS | FOR_KERNELS)) && !image) || (c->targets == FOR_MODULE && type != LODE_ET_REL))
+	if (!image && type != LODE_ET_REL && type != LODE_ET_CORE)
+		check_add_rule(c, LODE_RULE_HEADER_TYPE, LODE_FIELD_EHDR_TYPE, check_at_header(c, LODE_FIELD_EHDR_TYPE), 0);
+	else if (((c->targets & (FOR_PROCESS | FOR_KERNELS)) && !image) || (c->targets == FOR_MODULE && type != LODE_ET_REL))
 		check_add(c, CHECK_TARGET_TYPE, check_at_header(c, LODE_FIELD_EHDR_TYPE), NULL);
 	if (machine != LODE_EM_X86_64 && machine != LODE_EM_386)
 		check_add(c, CHECK_TARGET_MACHINE, check_at_header(c, LODE_FIELD_EHDR_MACHINE), NULL);

@@ -224,7 +224,7 @@ def noted(data, align=4, extra=(), vaddr=0x401000, **change):
 
 
 case('note-range', 'linux-process', lambda: noted(BUILD_ID).set_ph(4, p_offset=0x900000), lambda: noted(BUILD_ID), also=['build-id-missing'])
-case('note-align', 'linux-process', lambda: noted(note(b'Ode', 7, b'abcd') + BUILD_ID, 8), lambda: noted(note(b'Ode', 7, b'abcd') + BUILD_ID, 4))
+case('note-align', 'any', lambda: noted(note(b'Ode', 7, b'abcd') + BUILD_ID, 8), lambda: noted(note(b'Ode', 7, b'abcd') + BUILD_ID, 4))
 case('note-trailing', 'linux-process', lambda: noted(BUILD_ID + b'\x01\x02\x03\x04'), lambda: noted(BUILD_ID))
 case('build-id-missing', 'linux-process', program, lambda: noted(BUILD_ID))
 

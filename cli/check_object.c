@@ -10,6 +10,16 @@ static bool is_relocation(const struct lode_section *section)
 	return section->type == LODE_SHT_RELA || section->type == LODE_SHT_REL;
 }
 
+/* GCC's section of what it knows of its own format: two versions of 16 bits, then whether there is no machine code beside it. */
+static bool is_slim(const struct check *c, const struct lode_section *section, const char *name)
+{
+	enum { SLIM_AT = 4 };
+	unsigned char slim = 0;
+
+	return strncmp(name, ".gnu.lto_.lto.", 14) == 0 && section->type == LODE_SHT_PROGBITS && section->size > SLIM_AT &&
+		check_read(c, &slim, section->offset + SLIM_AT, 1) && slim != 0;
+}
+
 static void check_flags(struct check *c)
 {
 	const uint64_t wx = LODE_SHF_ALLOC | LODE_SHF_WRITE | LODE_SHF_EXECINSTR;
@@ -23,6 +33,8 @@ static void check_flags(struct check *c)
 			check_add(c, CHECK_OBJECT_WX, check_at_section(c, i, LODE_FIELD_SHDR_FLAGS), "%s", name);
 		if ((section->addralign & (section->addralign - 1)) != 0)
 			check_add(c, CHECK_OBJECT_ALIGN, check_at_section(c, i, LODE_FIELD_SHDR_ADDRALIGN), "%s", name);
+		if (is_slim(c, section, name))
+			check_add(c, CHECK_OBJECT_LTO, check_at_section(c, i, LODE_FIELD_SHDR_OFFSET), "%s", name);
 	}
 }
 

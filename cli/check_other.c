@@ -11,6 +11,7 @@ static bool rule_of(enum check_id *id, enum kind_id kind)
 	case KIND_TEXT: *id = CHECK_FILE_TEXT; return true;
 	case KIND_PE:
 	case KIND_FOREIGN: *id = CHECK_FILE_FOREIGN; return true;
+	case KIND_BITCODE: *id = CHECK_FILE_BITCODE; return true;
 	case KIND_FLAT: *id = CHECK_FILE_FLAT; return true;
 	default: return false;
 	}

@@ -49,7 +49,8 @@ static const struct magic {
 	{"\xce\xfa\xed\xfe", 4, KIND_FOREIGN, "a ", "Mach-O file"},
 	{"\xcf\xfa\xed\xfe", 4, KIND_FOREIGN, "a ", "Mach-O file"},
 	{"\0asm", 4, KIND_FOREIGN, "a ", "WebAssembly module"},
-	{"BC\xc0\xde", 4, KIND_FOREIGN, "", "LLVM bitcode"},
+	{"BC\xc0\xde", 4, KIND_BITCODE, "", "LLVM bitcode"},
+	{"\xde\xc0\x17\x0b", 4, KIND_BITCODE, "", "LLVM bitcode"}, /* in its wrapper */
 };
 
 static const struct magic *find_magic(const unsigned char *head, size_t have)

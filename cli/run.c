@@ -53,6 +53,7 @@ static const struct {
 	[KIND_PE] = {JOB_NONE, "lode runs ELF files"},
 	[KIND_FLAT] = {JOB_NONE, "kernels are booted on x86-64 only"},
 	[KIND_FOREIGN] = {JOB_NONE, "lode runs ELF files"},
+	[KIND_BITCODE] = {JOB_NONE, "compile without -flto, or with -ffat-lto-objects"},
 	[KIND_BZIMAGE] = {JOB_BOOT, NO_PATH_KERNEL},
 	[KIND_PACKED] = {JOB_NONE, "unpack it first; `lode show` looks inside"},
 	[KIND_PROGRAM] = {JOB_EXEC, NULL},

@@ -84,7 +84,7 @@ case('file-empty', 'any', lambda: Raw(b''), program)
 case('file-script', 'linux-process', lambda: Raw(b'#! /bin/sh -e\n'), program)
 case('file-text', 'any', lambda: Raw(b'GROUP ( libc.so.6 )\n' * 8), program)
 case('file-foreign', 'pvh', lambda: Raw(b'MZ' + bytes(200)), lambda: pvh())
-
+case('file-bitcode', 'any', lambda: Raw(b'BC\xc0\xde' + bytes(200)), program)
 case('file-flat', 'any', lambda: Raw(bytes(0x38) + b'ARM\x64' + bytes(100)), program)
 
 # Multiboot and physical addresses
@@ -641,3 +641,10 @@ case('object-stack-missing', 'any', lambda: obj('.text\nnop\n', language='S'), l
 case('object-stack-exec', 'any', lambda: obj('.text\nnop\n.section .note.GNU-stack,"x",@progbits\n', language='S'), lambda: obj('.text\nnop\n' + STACK, language='S'))
 case('object-align', 'any', lambda: edit_section(plain(), '.text', sh_addralign=3), plain)
 case('object-locals', 'any', swap_locals, plain)
+
+
+def slim(*flags):
+	return plain('int f(void) { return 1; }', '-flto', *flags)
+
+
+case('object-lto', 'any', lambda: slim('-fno-fat-lto-objects'), lambda: slim('-ffat-lto-objects'))

@@ -88,6 +88,8 @@ static void check_image(struct check *c)
 
 	if (check_userland(c))
 		c->targets &= ~(uint32_t)(FOR_KERNELS | FOR_MODULE);
+	if (check_kernel_as_program(c))
+		c->targets &= ~(uint32_t)FOR_PROCESS;
 	check_header(c);
 	check_segments(c);
 	check_pages(c);
@@ -329,6 +331,10 @@ static void check_kernel(struct run *run, const char *name, struct input *input)
 	if (c->targets == 0) {
 		c->targets = FOR_LINUX;
 		c->guess = "it is a bzImage";
+	}
+	if (check_kernel_as_program(c) && c->targets == FOR_PROCESS) {
+		end(run, c);
+		return;
 	}
 	check_bzimage(c);
 	c->outside = packed ? 0 : c->nfindings; /* offsets in what was unpacked are none of the file */

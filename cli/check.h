@@ -188,6 +188,8 @@ void check_plan(struct check *c);
 void check_guess(struct check *c);
 /* check_userland.c: true if kernels or modules are asked for, this is none, and that was told: nothing else of theirs holds */
 bool check_userland(struct check *c);
+/* The same of Linux, bzImage or not, for which a program is asked. */
+bool check_kernel_as_program(struct check *c);
 
 /* The rules, by subject */
 void check_header(struct check *c);

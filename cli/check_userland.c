@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Image -> whether it is a program or library of processes that is to be judged as a kernel or module. */
+/* Image -> whether it is a program or library of processes that is to be judged as a kernel or module, or a kernel as a program. */
 #include "check.h"
 #include <string.h>
 
@@ -68,5 +68,13 @@ bool check_userland(struct check *c)
 		return false;
 	place.has_value = place.field != NULL;
 	check_add(c, CHECK_TARGET_USERLAND, place, "%s", detail);
+	return true;
+}
+
+bool check_kernel_as_program(struct check *c)
+{
+	if (!(c->targets & FOR_PROCESS) || !(c->bzimage || c->kind.linux_kernel))
+		return false;
+	check_add(c, CHECK_TARGET_KERNEL, check_at_file(LODE_NO_OFFSET), NULL);
 	return true;
 }

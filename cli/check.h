@@ -182,6 +182,8 @@ bool check_open(struct check *c);
 void check_close(struct check *c);
 /* check_other.c: a file whose first bytes break rule is named for what it is; false: it has no name, the rule has to do */
 bool check_other(struct check *c, enum lode_rule rule);
+/* check_script.c: what execve would say of a script */
+void check_script(struct check *c);
 /* check_plan.c: what the core refuses to plan or to relocate for the targets */
 void check_plan(struct check *c);
 /* check_guess.c */

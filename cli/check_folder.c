@@ -3,11 +3,9 @@
 #include "check.h"
 #include "input.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <fts.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 static int by_name(const FTSENT **a, const FTSENT **b)
 {
@@ -28,14 +26,9 @@ static bool concerns(const unsigned char *head, size_t have, const char *name)
 static int peek(const FTSENT *entry)
 {
 	unsigned char head[INPUT_HEAD];
-	int fd = open(entry->fts_accpath, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	ssize_t got;
+	size_t have = input_head(head, sizeof head, entry->fts_accpath);
 
-	if (fd < 0)
-		return -1;
-	got = pread(fd, head, sizeof head, 0);
-	close(fd);
-	return got < 0 ? -1 : concerns(head, (size_t)got, entry->fts_name);
+	return have == 0 && errno ? -1 : concerns(head, have, entry->fts_name);
 }
 
 static void visit(const FTSENT *entry, const struct check_visitor *visitor)

@@ -28,9 +28,11 @@ bool check_other(struct check *c, enum lode_rule rule)
 	if (!rule_of(&id, kind.id))
 		return false;
 	if (c->targets == 0) {
-		c->targets = FOR_ANY;
-		c->guess = "it is no ELF file";
+		c->targets = kind.id == KIND_SCRIPT ? FOR_PROCESS : FOR_ANY;
+		c->guess = kind.id == KIND_SCRIPT ? "it is a script" : "it is no ELF file";
 	}
+	if (kind.id == KIND_SCRIPT && (c->targets & FOR_PROCESS))
+		check_script(c);
 	if (kind.id == KIND_EMPTY || kind.id == KIND_TEXT)
 		check_add(c, id, check_at_file(LODE_NO_OFFSET), NULL);
 	else

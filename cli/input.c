@@ -65,6 +65,22 @@ static ssize_t read_at(int fd, unsigned char *dst, size_t size, uint64_t offset)
 	return (ssize_t)done;
 }
 
+size_t input_head(void *dst, size_t size, const char *path)
+{
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC), errnum;
+	ssize_t got;
+	struct stat st;
+
+	if (fd < 0)
+		return 0;
+	errno = 0;
+	got = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? read_at(fd, dst, size, 0) : 0;
+	errnum = errno;
+	close(fd);
+	errno = errnum;
+	return got < 0 ? 0 : (size_t)got;
+}
+
 /* The block's bytes behind `skip`, or NULL if it cannot be read. */
 static const unsigned char *cached(const struct input *input, uint64_t number, size_t skip, size_t *left)
 {

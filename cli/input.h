@@ -40,6 +40,9 @@ int archive_open_thin(struct input *input, const char *path, const struct archiv
 /* Turn an input that is an archive into its member of this name. */
 int archive_take(struct input *input, const char *path, const char *name);
 
+/* The first bytes, at most size, of a regular file at a path; 0: there are none, or errno says why (0 else). */
+size_t input_head(void *dst, size_t size, const char *path);
+
 /* What a file's first INPUT_HEAD bytes say; have is how many of them there are. */
 enum { INPUT_HEAD = 0x250 };
 enum { INPUT_PIECE = 65536 }; /* read, unpacked or searched at a time */

@@ -2,6 +2,7 @@
 /* Magic numbers, headers, notes and segments of a file -> what it is. */
 #include "kind.h"
 #include "input.h"
+#include "script.h"
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -77,19 +78,12 @@ static bool is_flat(struct kind *result, const unsigned char *head, size_t have)
 	return result->words[0] != '\0';
 }
 
-/* The interpreter that the first line names, as Linux reads it: up to the first blank. */
-static struct kind script(const unsigned char *head, size_t have)
+static struct kind kind_of_script(const struct script *script)
 {
 	struct kind result = kind(KIND_SCRIPT, "a ", "script");
-	size_t from = 2, to;
 
-	while (from < have && (head[from] == ' ' || head[from] == '\t'))
-		from++;
-	to = from;
-	while (to < have && head[to] != '\0' && !strchr(" \t\r\n", head[to]))
-		to++;
-	if (to > from)
-		snprintf(result.words, sizeof result.words, "script for %.*s", (int)(to - from), (const char *)head + from);
+	if (script->name[0] != '\0')
+		snprintf(result.words, sizeof result.words, "script for %.140s", script->name);
 	return result;
 }
 
@@ -98,6 +92,7 @@ struct kind kind_of_bytes(const struct lode_source *source)
 	unsigned char head[INPUT_HEAD];
 	size_t have = source->size < sizeof head ? (size_t)source->size : sizeof head;
 	struct kind result;
+	struct script script;
 	const struct magic *magic;
 	const char *packed;
 
@@ -109,8 +104,8 @@ struct kind kind_of_bytes(const struct lode_source *source)
 		return kind(KIND_BZIMAGE, "a ", "kernel in Linux's boot format (bzImage)");
 	if (is_flat(&result, head, have))
 		return result;
-	if (have >= 2 && memcmp(head, "#!", 2) == 0)
-		return script(head, have);
+	if (script_read(&script, head, have))
+		return kind_of_script(&script);
 	if (is_fat_macho(head, have))
 		return kind(KIND_FOREIGN, "a ", "Mach-O file for several machines");
 	magic = find_magic(head, have);

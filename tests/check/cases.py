@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 # One case for each rule of findings.def: a bad file that shows it, and the same file without the fault.
+import os
 import struct
 
 from build import LIBRARY, STACK, folder, gcc, library, obj, prog, run, write, read
@@ -77,13 +78,32 @@ case('segment-low', 'linux-process', lambda: image([seg(PT_LOAD, R | X, 0x8000, 
 # Files that are no ELF files
 
 
+def nested(count):
+	"""The last of so many scripts of which each one is the next one's interpreter."""
+	line = '#!/bin/sh\n'
+	for i in range(count - 1):
+		write('script%d' % i, line)
+		os.chmod(folder + '/script%d' % i, 0o755)
+		line = '#!%s/script%d\n' % (folder, i)
+	return Raw(line.encode())
+
+
 class Raw:
 	def __init__(self, data):
 		self.data = data
 
 
 case('file-empty', 'any', lambda: Raw(b''), program)
-case('file-script', 'linux-process', lambda: Raw(b'#! /bin/sh -e\n'), program)
+case('file-script', 'any', lambda: Raw(b'#! /bin/sh -e\n'), program)
+SCRIPT = lambda: Raw(b'#! /bin/sh -e\n')
+case('script-line', 'linux-process', lambda: Raw(b'#!/' + b'/' * 252 + b'sh\n'), lambda: Raw(b'#!/' + b'/' * 246 + b'bin/sh\n'))
+case('script-line', 'linux-process', lambda: Raw(b'#! \t\n/bin/sh\n'), SCRIPT)
+case('script-cr', 'linux-process', lambda: Raw(b'#!/bin/sh\r\n'), SCRIPT)
+case('script-argument-cr', 'linux-process', lambda: Raw(b'#!/bin/sh -e\r\n'), SCRIPT)
+case('script-relative', 'linux-process', lambda: Raw(b'#!bin/sh\n'), SCRIPT)
+case('script-missing', 'linux-process', lambda: Raw(b'#!/bin/no-such-shell'), SCRIPT)
+case('script-missing', 'linux-process', lambda: Raw(b'#!/etc/passwd\n'), SCRIPT)
+case('script-deep', 'linux-process', lambda: nested(6), lambda: nested(5))
 case('file-text', 'any', lambda: Raw(b'GROUP ( libc.so.6 )\n' * 8), program)
 case('file-foreign', 'pvh', lambda: Raw(b'MZ' + bytes(200)), lambda: pvh())
 case('file-bitcode', 'any', lambda: Raw(b'BC\xc0\xde' + bytes(200)), program)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* DT_NEEDED names -> those that ld.so would not find on this machine. */
+/* DT_NEEDED names -> those that ld.so would not find on this machine, or not in the version that is needed. */
 #include "check_search.h"
 #include <string.h>
 #include <unistd.h>
@@ -21,10 +21,13 @@ static void check_one(struct check *c, struct search *search, uint32_t index, co
 
 	if (lode_string_read(name, sizeof name, &c->dynamic.symbols.strings, entry->value, NULL) != LODE_OK)
 		return;
-	if (name[0] == '\0' || strchr(name, '/') || search_library(search, name) >= SEARCH_FOUND)
+	if (name[0] == '\0' || strchr(name, '/'))
 		return;
-	check_missing(c, search, name, check_at("dynamic entry", index, "DT_NEEDED", entry->value,
-		c->dynamic.offset + 2 * word * index));
+	if (search_library(search, name) < SEARCH_FOUND)
+		check_missing(c, search, name, check_at("dynamic entry", index, "DT_NEEDED", entry->value,
+			c->dynamic.offset + 2 * word * index));
+	else if (search->end == SEARCH_FOUND)
+		check_needed_versions(c, search, name);
 }
 
 /* glibc's rules, so only for programs of its interpreter that are for this machine. */

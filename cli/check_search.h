@@ -33,5 +33,7 @@ struct search {
 struct search *search_begin(struct check *c, uint64_t run_path);
 void search_end(struct search *search);
 enum search_end search_library(struct search *search, const char *name);
+/* check_version.c: what the program needs of the library that the search for this name found */
+void check_needed_versions(struct check *c, const struct search *search, const char *name);
 
 #endif

@@ -154,7 +154,8 @@ const char *prot_name(uint32_t prot);
 #define UNPACK_LIMIT (UINT64_C(1) << 30) /* bytes that a compressed file may become */
 
 enum {
-	INPUT_RAW = 1, /* take the bytes as they are: unpack nothing */
+	INPUT_RAW = 1,           /* take the bytes as they are: unpack nothing */
+	INPUT_NO_SECTIONS = 2,   /* file_open: do without the section table */
 };
 
 struct input_cache;
@@ -190,8 +191,9 @@ struct file {
 	struct lode_diag sections_why; /* status LODE_OK: sections are there (image.sections may be NULL if the file has none) */
 };
 
-/* 0, or -1: then file_error prints why. Section trouble is no failure: the image is opened without, sections_why is set. */
-int file_open(struct file *file, const char *name, uint32_t input_flags);
+/* 0, or -1: then file_error prints why. flags: INPUT_*. Section trouble is no failure: the image is opened without, sections_why is
+ * set. */
+int file_open(struct file *file, const char *name, uint32_t flags);
 /* True if the image was taken out of something: its offsets are not the file's. */
 bool file_inside(const struct file *file);
 /* The error of a failed file_open in one line on stderr. */

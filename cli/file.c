@@ -95,9 +95,9 @@ const struct lode_section *section_find(const struct lode_image *image, const ch
 	return NULL;
 }
 
-static int open_image(struct file *file)
+static int open_image(struct file *file, uint32_t flags)
 {
-	struct lode_open_options options = {.flags = LODE_OPEN_SECTIONS};
+	struct lode_open_options options = {.flags = flags};
 	struct lode_diag none = {.rule = LODE_RULE_NONE};
 	int status = open_with_room(file, &options, &file->why);
 
@@ -119,12 +119,12 @@ static int open_image(struct file *file)
 	return 0;
 }
 
-int file_open(struct file *file, const char *name, uint32_t input_flags)
+int file_open(struct file *file, const char *name, uint32_t flags)
 {
 	*file = (struct file){.why = {.status = LODE_OK}};
-	if (input_open(&file->input, name, input_flags) != 0)
+	if (input_open(&file->input, name, flags) != 0)
 		return -1;
-	return open_image(file);
+	return open_image(file, flags & INPUT_NO_SECTIONS ? 0 : LODE_OPEN_SECTIONS);
 }
 
 bool image_read_word(uint64_t *word, const struct lode_image *image, uint64_t offset)

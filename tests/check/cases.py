@@ -343,6 +343,24 @@ case('needed-slash', 'linux-process', slash_needed, lambda: prog('-Wl,-rpath,/us
 case('needed-empty', 'linux-process', empty_needed, prog)
 case('needed-twice', 'linux-process', twice_needed, prog)
 case('needed-missing', 'linux-process', missing_needed, prog)
+
+
+def needed_version(text, flags=0):
+	"""A program that needs a version of libc.so.6 whose name and hash are text's."""
+	file = prog()
+	at = file.sh(file.section('.gnu.version_r'), 'sh_offset') + 16
+	name = file.sh(file.section('.dynstr'), 'sh_offset') + file.peek(at + 8, 4)
+	old = bytes(file.data[name:file.data.index(0, name)])
+	file.data[name:name + len(old)] = text.ljust(len(old), b'9')[:len(old)]
+	value = 0
+	for byte in file.data[name:name + len(old)]:
+		value = (value << 4) + byte
+		value = (value ^ value >> 24 & 0xf0) & 0xfffffff
+	return file.poke(at, 4, value).poke(at + 4, 2, flags)
+
+
+case('needed-version', 'linux-process', lambda: needed_version(b'GLIBC_9'), prog)
+case('needed-version', 'linux-process', lambda: needed_version(b'GLIBC_9'), lambda: needed_version(b'GLIBC_9', 2))
 case('rpath-used', 'linux-process', lambda: rpath('/usr/lib', '-Wl,--disable-new-dtags'), lambda: rpath('/usr/lib', '-Wl,--enable-new-dtags'))
 case('rpath-empty', 'linux-process', lambda: rpath('/usr/lib::/lib'), lambda: rpath('/usr/lib:/lib'))
 case('rpath-relative', 'linux-process', lambda: rpath('lib'), lambda: rpath('$ORIGIN/lib'))

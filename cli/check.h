@@ -166,6 +166,7 @@ void check_diag_text(char *buf, size_t size, const struct check *c, const struct
 void check_needed_text(char *buf, size_t size, const struct check *c, const char *before);
 
 enum { CHECK_ENTRY = 24 }; /* steps for a relocation: its size at the most */
+enum { CHECK_ASKED = 1024 }; /* steps of a look at the file system */
 /* True while there is budget for n more steps. */
 bool check_spend(struct check *c, uint64_t n);
 /* Bytes of the file; false if they are not there. */
@@ -200,6 +201,8 @@ void check_pages(struct check *c);
 void check_special(struct check *c);
 void check_notes(struct check *c);
 void check_dynamic(struct check *c);
+/* n bytes of a run path that begin with a slash */
+void check_writable(struct check *c, const char *element, size_t n, struct check_place place);
 void check_libraries(struct check *c, uint64_t runpath);
 void check_relocations(struct check *c);
 void check_names(struct check *c);

@@ -109,6 +109,8 @@ static void check_path(struct check *c, const char *path, const char *tag)
 			check_add(c, CHECK_RPATH_EMPTY, place, "\"%s\"", path);
 		else if (*p != '/' && *p != '$')
 			check_add(c, CHECK_RPATH_RELATIVE, place, "\"%s\"", path);
+		else if (*p == '/')
+			check_writable(c, p, n, place);
 		p += n;
 		if (*p == '\0')
 			break;

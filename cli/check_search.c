@@ -9,7 +9,6 @@
 #include <string.h>
 
 enum { MAX_CACHE = 1 << 24 };
-enum { ASKED = 1024 }; /* of the budget, for each look at the file system */
 
 static bool end_with(struct search *search, enum search_end end)
 {
@@ -90,7 +89,7 @@ static bool in_run_path(struct search *search, const char *name)
 	for (;; p++) {
 		size_t n = strcspn(p, ":");
 
-		if (!check_spend(search->check, ASKED))
+		if (!check_spend(search->check, CHECK_ASKED))
 			return end_with(search, SEARCH_ANYTHING);
 		if (n < PATH_MAX && in_element(search, p, n, name))
 			return true;

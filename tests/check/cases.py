@@ -362,6 +362,21 @@ def needed_version(text, flags=0):
 case('needed-version', 'linux-process', lambda: needed_version(b'GLIBC_9'), prog)
 case('needed-version', 'linux-process', lambda: needed_version(b'GLIBC_9'), lambda: needed_version(b'GLIBC_9', 2))
 case('rpath-used', 'linux-process', lambda: rpath('/usr/lib', '-Wl,--disable-new-dtags'), lambda: rpath('/usr/lib', '-Wl,--enable-new-dtags'))
+
+FOLDERS = {'open': 0o777, 'open/there': 0o755, 'sticky': 0o1777, 'sticky/there': 0o755, 'sticky/open': 0o777, 'closed': 0o755}
+
+
+def run_path(below, tag='--enable-new-dtags'):
+	"""A program whose run path ends in a folder of these."""
+	for name, mode in FOLDERS.items():
+		os.makedirs(folder + '/paths/' + name, exist_ok=True)
+		os.chmod(folder + '/paths/' + name, mode)
+	return rpath('/usr/lib:%s/paths/%s' % (folder, below), '-Wl,' + tag)
+
+
+for below in ('open', 'open/', 'open/there', 'open/a//b', 'sticky', 'sticky/a/b', 'sticky/open'):
+	case('run-path-writable', 'linux-process', lambda below=below: run_path(below), lambda: run_path('closed/a/b'))
+case('run-path-writable', 'linux-process', lambda: run_path('open', '--disable-new-dtags'), lambda: run_path('sticky/there'), also=['rpath-used'])
 case('rpath-empty', 'linux-process', lambda: rpath('/usr/lib::/lib'), lambda: rpath('/usr/lib:/lib'))
 case('rpath-relative', 'linux-process', lambda: rpath('lib'), lambda: rpath('$ORIGIN/lib'))
 case('soname-slash', 'linux-process', lambda: library('-Wl,-soname,a/libx.so'), library)

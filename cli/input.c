@@ -67,14 +67,21 @@ static ssize_t read_at(int fd, unsigned char *dst, size_t size, uint64_t offset)
 
 size_t input_head(void *dst, size_t size, const char *path)
 {
-	int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC), errnum;
-	ssize_t got;
 	struct stat st;
+	ssize_t got;
+	int fd, errnum;
 
+	if (stat(path, &st) != 0)
+		return 0;
+	errno = 0;
+	/* To open a device is to do something to it. */
+	if (!S_ISREG(st.st_mode))
+		return 0;
+	fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (fd < 0)
 		return 0;
 	errno = 0;
-	got = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? read_at(fd, dst, size, 0) : 0;
+	got = read_at(fd, dst, size, 0);
 	errnum = errno;
 	close(fd);
 	errno = errnum;

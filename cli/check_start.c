@@ -5,36 +5,27 @@
 #include <stdlib.h>
 
 #include <lode/boot.h>
+#include <lode/vmm.h>
 
 enum { BYTES_MOST = 1 << 20 };
-#define MIB (UINT64_C(1) << 20)
-#define LOW_KVM UINT64_C(0xc0000000)
-#define LOW_DEFAULT (256 * MIB)
-#define TABLES UINT64_C(0x10000)
+
+/* A machine that lode boot makes. */
+struct described {
+	struct lode_machine machine;
+	struct lode_vmm_layout layout;
+};
 
 /* More than any machine has: what finds no place here finds none anywhere. */
-static const struct lode_memory_entry large[] = {
-	{0, 0x9fc00, LODE_MEMORY_USABLE}, {0x9fc00, 0x60400, LODE_MEMORY_RESERVED},
-	{MIB, LOW_KVM - TABLES - MIB, LODE_MEMORY_USABLE}, {LOW_KVM - TABLES, TABLES, LODE_MEMORY_ACPI},
-	{UINT64_C(1) << 32, UINT64_C(1) << 40, LODE_MEMORY_USABLE},
-};
-/* What a guest gets that nobody asked for memory; with QEMU. */
-static const struct lode_memory_entry small[] = {
-	{0, 0x9fc00, LODE_MEMORY_USABLE}, {0x9fc00, 0x60400, LODE_MEMORY_RESERVED},
-	{MIB, LOW_DEFAULT - TABLES - MIB, LODE_MEMORY_USABLE}, {LOW_DEFAULT - TABLES, TABLES, LODE_MEMORY_ACPI},
-	{0xb0000000, 0x10000000, LODE_MEMORY_RESERVED},
-};
-static const struct lode_range stage = {0x90000, 0x9fc00 - 0x90000};
-static const struct lode_framebuffer screen = {
-	.addr = 0xf8000000, .width = 1024, .height = 768, .pitch = 4096, .bpp = 32, .red = {8, 16}, .green = {8, 8}, .blue = {8, 0},
-};
+static void describe_large(struct described *large)
+{
+	lode_vmm_describe(&large->machine, &large->layout, LODE_VMM_KVM, UINT64_C(1) << 40);
+}
 
-static const struct lode_machine machines[2] = {
-	{.memory = large, .nmemory = sizeof large / sizeof *large, .framebuffer = &screen, .ncpus = 1, .rsdp = LOW_KVM - TABLES,
-		.no_bios = true},
-	{.memory = small, .nmemory = sizeof small / sizeof *small, .framebuffer = &screen, .ncpus = 1, .rsdp = LOW_DEFAULT - TABLES,
-		.no_bios = true, .reserved = &stage, .nreserved = 1},
-};
+/* What a guest gets that nobody asked for memory; with QEMU, which keeps some for itself. */
+static void describe_usual(struct described *usual)
+{
+	lode_vmm_describe(&usual->machine, &usual->layout, LODE_VMM_QEMU, LODE_VMM_MEMORY);
+}
 
 /* False: refused, or without memory, which why does not tell. */
 static bool starts(const struct lode_boot *boot, const struct lode_plan *plan, const struct lode_machine *machine,
@@ -93,14 +84,16 @@ static void refuse(struct check *c, const struct lode_boot *boot, const struct l
 }
 
 /* Parsed and planned: on a large machine, then on the one that a guest gets. */
-static void start(struct check *c, const struct lode_boot *boot, const struct lode_plan *plan)
+static void start(struct check *c, const struct lode_boot *boot, const struct lode_plan *plan, const struct lode_machine *large)
 {
 	struct lode_diag why = {.rule = LODE_RULE_NONE};
+	struct described usual;
 
-	if (!starts(boot, plan, &machines[0], &why)) {
+	describe_usual(&usual);
+	if (!starts(boot, plan, large, &why)) {
 		if (why.rule != LODE_RULE_NONE)
 			refuse(c, boot, &why);
-	} else if (!starts(boot, plan, &machines[1], &why) && why.rule != LODE_RULE_NONE) {
+	} else if (!starts(boot, plan, &usual.machine, &why) && why.rule != LODE_RULE_NONE) {
 		check_add(c, CHECK_BOOT_MEMORY, check_at(lode_field_structure(why.field), why.index, lode_field_name(why.field),
 			why.value, why.offset), "%s", lode_rule_name(why.rule));
 	}
@@ -119,14 +112,16 @@ static void attempt(struct check *c, enum lode_protocol protocol)
 	struct lode_boot boot = {.protocol = protocol, .image = &c->image, .source = c->image.source};
 	struct lode_plan plan = {.nruns = 0};
 	struct lode_diag why;
+	struct described large;
 
-	if (lode_boot_read(&boot, &machines[0], &why) != LODE_OK)
+	describe_large(&large);
+	if (lode_boot_read(&boot, &large.machine, &why) != LODE_OK)
 		refuse(c, &boot, &why);
 	else if (plan_make_room(&plan, &c->image)) {
 		if (lode_plan(&plan, &c->image, &boot.policy, &why) != LODE_OK || !relocates(&boot, &plan, &why))
 			refuse(c, &boot, &why);
 		else
-			start(c, &boot, &plan);
+			start(c, &boot, &plan, &large.machine);
 	}
 	plan_free(&plan);
 }
@@ -160,11 +155,13 @@ void check_start_bzimage(struct check *c)
 {
 	struct lode_boot boot = {.protocol = LODE_PROTOCOL_LINUX, .source = &c->source};
 	struct lode_diag why;
+	struct described large;
 
 	if (!(c->targets & FOR_LINUX))
 		return;
-	if (lode_boot_read(&boot, &machines[0], &why) != LODE_OK)
+	describe_large(&large);
+	if (lode_boot_read(&boot, &large.machine, &why) != LODE_OK)
 		refuse(c, &boot, &why);
 	else
-		start(c, &boot, NULL);
+		start(c, &boot, NULL, &large.machine);
 }

@@ -69,7 +69,7 @@ static void read_report(struct vmm *vm, const struct report *shared)
 	vm->error = report.error;
 	vm->kernel.protocol = (unsigned)report.protocol <= LODE_PROTOCOL_RUST ? report.protocol : LODE_PROTOCOL_NONE;
 	vm->begun = report.begun;
-	vm->machine.framebuffer = screen ? &vm->screen : NULL;
+	vm->machine.framebuffer = screen ? &vm->layout.screen : NULL;
 }
 
 /* False if the process at the other end has come to its end without a word. */

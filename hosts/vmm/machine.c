@@ -16,44 +16,59 @@
 enum { SCREEN_WIDTH = 1024, SCREEN_HEIGHT = 768 };
 #define MIB (UINT64_C(1) << 20)
 
-static void add(struct vmm *vm, uint64_t addr, uint64_t size, enum lode_memory_type type)
+static void add(struct lode_machine *machine, struct lode_vmm_layout *layout, struct lode_range range, enum lode_memory_type type)
 {
-	if (size > 0)
-		vm->memory[vm->machine.nmemory++] = (struct lode_memory_entry){addr, size, type};
+	if (range.size > 0)
+		layout->memory[machine->nmemory++] = (struct lode_memory_entry){range.addr, range.size, type};
 }
 
-static void lay_memory(struct vmm *vm)
+static void lay_memory(struct lode_machine *machine, struct lode_vmm_layout *layout, const struct vmm_board *board, uint64_t size)
 {
-	const struct vmm_board *board = vm->engine->board;
-	uint64_t tables = vm->ram.low - VMM_ACPI_SIZE;
+	uint64_t low = lode_vmm_ram_low_(board, size), tables = low - VMM_ACPI_SIZE;
 
-	add(vm, 0, VMM_EBDA, LODE_MEMORY_USABLE);
-	add(vm, VMM_EBDA, MIB - VMM_EBDA, LODE_MEMORY_RESERVED);
-	add(vm, MIB, tables - MIB, LODE_MEMORY_USABLE);
-	add(vm, tables, VMM_ACPI_SIZE, LODE_MEMORY_ACPI);
+	machine->nmemory = 0;
+	add(machine, layout, (struct lode_range){0, VMM_EBDA}, LODE_MEMORY_USABLE);
+	add(machine, layout, (struct lode_range){VMM_EBDA, MIB - VMM_EBDA}, LODE_MEMORY_RESERVED);
+	add(machine, layout, (struct lode_range){MIB, tables - MIB}, LODE_MEMORY_USABLE);
+	add(machine, layout, (struct lode_range){tables, VMM_ACPI_SIZE}, LODE_MEMORY_ACPI);
 	if (board->pci)
-		add(vm, VMM_PCI_CONFIG, VMM_PCI_CONFIG_SIZE, LODE_MEMORY_RESERVED);
-	add(vm, VMM_4G, vm->ram.size - vm->ram.low, LODE_MEMORY_USABLE);
-	vm->machine.memory = vm->memory;
-	vm->acpi = (struct lode_range){tables, VMM_ACPI_SIZE};
-	vm->reserved[0] = (struct lode_range){VMM_STAGE, VMM_EBDA - VMM_STAGE};
-	vm->machine.reserved = vm->reserved;
-	vm->machine.nreserved = board->stage ? 1 : 0;
+		add(machine, layout, (struct lode_range){VMM_PCI_CONFIG, VMM_PCI_CONFIG_SIZE}, LODE_MEMORY_RESERVED);
+	add(machine, layout, (struct lode_range){VMM_4G, size - low}, LODE_MEMORY_USABLE);
+	layout->reserved[0] = (struct lode_range){VMM_STAGE, VMM_EBDA - VMM_STAGE};
+	machine->memory = layout->memory;
+	machine->reserved = layout->reserved;
+	machine->nreserved = board->stage ? 1 : 0;
+	machine->rsdp = tables;
+}
+
+static void add_screen(struct lode_machine *machine, struct lode_vmm_layout *layout, const struct vmm_board *board, uint32_t width,
+	uint32_t height)
+{
+	layout->screen = (struct lode_framebuffer){
+		.addr = board->framebuffer, .width = width, .height = height, .pitch = width * 4, .bpp = 32,
+		.red = {8, 16}, .green = {8, 8}, .blue = {8, 0},
+	};
+	machine->framebuffer = &layout->screen;
 }
 
 void lode_vmm_machine_screen_(struct vmm *vm, bool wanted)
 {
 	const struct lode_vmm_request *request = vm->request;
-	bool given = request->width != 0 && request->height != 0;
-	uint32_t width = given ? request->width : SCREEN_WIDTH, height = given ? request->height : SCREEN_HEIGHT;
+	const struct vmm_board *board = vm->engine->board;
 
-	if (!given && !wanted)
-		return;
-	vm->screen = (struct lode_framebuffer){
-		.addr = vm->engine->board->framebuffer, .width = width, .height = height, .pitch = width * 4, .bpp = 32,
-		.red = {8, 16}, .green = {8, 8}, .blue = {8, 0},
-	};
-	vm->machine.framebuffer = &vm->screen;
+	if (request->width != 0 && request->height != 0)
+		add_screen(&vm->machine, &vm->layout, board, request->width, request->height);
+	else if (wanted)
+		add_screen(&vm->machine, &vm->layout, board, SCREEN_WIDTH, SCREEN_HEIGHT);
+}
+
+void lode_vmm_describe(struct lode_machine *machine, struct lode_vmm_layout *layout, enum lode_vmm_engine engine, uint64_t memory)
+{
+	const struct vmm_board *board = engine == LODE_VMM_QEMU ? lode_vmm_qemu_.board : lode_vmm_kvm_.board;
+
+	*machine = (struct lode_machine){.ncpus = 1, .no_bios = true};
+	lay_memory(machine, layout, board, memory);
+	add_screen(machine, layout, board, SCREEN_WIDTH, SCREEN_HEIGHT);
 }
 
 static void list_modules(struct vmm *vm)
@@ -101,17 +116,16 @@ static int make_acpi(struct vmm *vm)
 		.apic_ids = vm->apic_ids, .ncpus = vm->machine.ncpus, .pm_base = board->pm_base, .timer_gsi = board->timer_gsi,
 		.pci = board->pci, .pci_first = VMM_PCI_FIRST, .pci_last = VMM_PCI_LAST, .virtio = virtio,
 	};
-	unsigned char *tables = lode_vmm_ram_at_(&vm->ram, vm->acpi.addr, vm->acpi.size), *low = vm->ram.bytes;
+	unsigned char *tables = lode_vmm_ram_at_(&vm->ram, vm->machine.rsdp, VMM_ACPI_SIZE), *low = vm->ram.bytes;
 
 	hardware.nvirtio = list_virtio(virtio, vm);
-	if (!tables || lode_acpi_build_(tables, vm->acpi.size, vm->acpi.addr, &hardware) == 0)
+	if (!tables || lode_acpi_build_(tables, VMM_ACPI_SIZE, vm->machine.rsdp, &hardware) == 0)
 		return lode_vmm_fail_(vm, 0, "the ACPI tables do not fit their %u KiB", VMM_ACPI_SIZE / 1024);
 	put_word(low + 0x40e, VMM_EBDA >> 4);
 	low[VMM_EBDA] = 1; /* its size in KiB */
 	memcpy(low + VMM_EBDA + 16, tables, ACPI_RSDP_SIZE);
 	memcpy(low + VMM_BIOS, tables, ACPI_RSDP_SIZE);
 	memcpy(vm->rsdp, tables, ACPI_RSDP_SIZE);
-	vm->machine.rsdp = vm->acpi.addr;
 	vm->machine.rsdp_bytes = vm->rsdp;
 	vm->machine.rsdp_size = ACPI_RSDP_SIZE;
 	return 0;
@@ -131,7 +145,7 @@ int lode_vmm_machine_make_(struct vmm *vm)
 	};
 	for (uint32_t i = 0; i < machine->ncpus; i++)
 		vm->apic_ids[i] = i;
-	lay_memory(vm);
+	lay_memory(machine, &vm->layout, vm->engine->board, vm->ram.size);
 	list_modules(vm);
 	return make_acpi(vm);
 }

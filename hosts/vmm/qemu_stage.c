@@ -72,12 +72,12 @@ static void set_board(struct record *record, const struct vmm *vm)
 	out(record, 0xa1, 1, 0xff);
 	if (!vm->machine.framebuffer)
 		return;
-	config(record, VGA, 0x10, (uint32_t)vm->screen.addr);
+	config(record, VGA, 0x10, (uint32_t)vm->layout.screen.addr);
 	config(record, VGA, 0x04, 3);
 	display(record, 4, 0);
-	display(record, 1, vm->screen.width);
-	display(record, 2, vm->screen.height);
-	display(record, 3, vm->screen.bpp);
+	display(record, 1, vm->layout.screen.width);
+	display(record, 2, vm->layout.screen.height);
+	display(record, 3, vm->layout.screen.bpp);
 	display(record, 4, 0x41);
 	out(record, 0x3c0, 1, 0x20); /* not blank: the attribute controller passes pixels on */
 }

@@ -7,7 +7,7 @@
 
 #include "vmm.h"
 
-static uint64_t low_part(const struct vmm_board *board, uint64_t size)
+uint64_t lode_vmm_ram_low_(const struct vmm_board *board, uint64_t size)
 {
 	return size >= board->low_limit ? board->low_most : size;
 }
@@ -27,7 +27,7 @@ int lode_vmm_ram_create_(struct vmm *vm, uint64_t size, bool shared)
 {
 	struct vmm_ram *ram = &vm->ram;
 
-	*ram = (struct vmm_ram){.size = size, .low = low_part(vm->engine->board, size), .fd = -1};
+	*ram = (struct vmm_ram){.size = size, .low = lode_vmm_ram_low_(vm->engine->board, size), .fd = -1};
 	if (shared) {
 		ram->fd = memfd_create("guest-ram", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 		if (ram->fd < 0 || ftruncate(ram->fd, (off_t)size) != 0)

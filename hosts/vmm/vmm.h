@@ -25,6 +25,7 @@
 #define VMM_4G (UINT64_C(1) << 32)
 
 struct vmm;
+struct vmm_board;
 
 /** RAM: the first @low bytes begin at 0, the rest at 4 GiB. In the host all lies in one piece. */
 struct vmm_ram {
@@ -34,6 +35,8 @@ struct vmm_ram {
 	int fd; /* a memfd that holds it, for an engine in another process; -1: anonymous */
 };
 
+/** How much of a board's RAM begins at 0. */
+uint64_t lode_vmm_ram_low_(const struct vmm_board *board, uint64_t size);
 /** RAM of the engine's board; @shared: another process will map it. */
 int lode_vmm_ram_create_(struct vmm *vm, uint64_t size, bool shared);
 void lode_vmm_ram_destroy_(struct vmm *vm);
@@ -271,13 +274,10 @@ struct vmm {
 	uint32_t ninherited;
 	bool confined;
 	struct lode_machine machine; /* and what it points at: */
-	struct lode_memory_entry memory[8];
-	struct lode_range reserved[1];
-	struct lode_framebuffer screen;
+	struct lode_vmm_layout layout;
 	struct lode_module places[VMM_MODULES_MOST];
 	uint32_t apic_ids[VMM_CPUS_MOST];
 	unsigned char random[256]; /* getrandom gives so many at once */
-	struct lode_range acpi;
 	unsigned char rsdp[36];
 	struct vmm_kernel kernel;
 	struct vmm_device devices[VMM_DEVICES_MOST];

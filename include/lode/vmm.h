@@ -203,6 +203,22 @@ struct lode_vmm_error {
  */
 int lode_vmm_boot(struct lode_vmm_result *result, const struct lode_vmm_request *request, struct lode_vmm_error *why);
 
+/** Where a described machine's memory map, its reserved range and its framebuffer stand. */
+struct lode_vmm_layout {
+	struct lode_memory_entry memory[8];
+	struct lode_range reserved[1];
+	struct lode_framebuffer screen;
+};
+
+/**
+ * lode_vmm_describe - the machine that a guest gets from an engine, without one: its memory map, what of it the engine keeps until
+ *                     the guest runs, the place of the ACPI tables, and the framebuffer of a request that names no size
+ * @machine: filled in with one processor, no modules and no command line; points into @layout
+ * @engine: LODE_VMM_KVM or LODE_VMM_QEMU; it need not be there
+ * @memory: bytes of RAM, 2 MiB or more
+ */
+void lode_vmm_describe(struct lode_machine *machine, struct lode_vmm_layout *layout, enum lode_vmm_engine engine, uint64_t memory);
+
 /** "power-off", "triple fault"...; "" for a number that is none of them. */
 const char *lode_vmm_end_name(enum lode_vmm_end end);
 /** "null-jump"...; the words of LODE_VMM_REASONS. */

@@ -144,15 +144,46 @@ static void test_framebuffer(void)
 	for (size_t i = 0; i < 2; i++) {
 		const struct vmm_board *board = likes[i]->board;
 
+		const struct lode_framebuffer *screen;
+
 		begin(likes[i], 6144 * MIB);
+		screen = &vm->layout.screen;
 		CHECK_EQ(lode_vmm_machine_make_(vm), 0);
 		lode_vmm_machine_screen_(vm, false);
 		CHECK(!vm->machine.framebuffer);
 		lode_vmm_machine_screen_(vm, true);
-		CHECK(vm->machine.framebuffer && vm->screen.width == 1024 && vm->screen.height == 768 && vm->screen.pitch == 4096);
-		CHECK_EQ(vm->screen.addr, board->framebuffer);
-		CHECK(vm->screen.addr >= vm->ram.low && vm->screen.addr + 4096u * 4096 * 4 <= 0xfec00000);
-		CHECK(board->pci ? vm->screen.addr >= VMM_PCI_FIRST && !board->mmio : board->mmio >= vm->ram.low);
+		CHECK(vm->machine.framebuffer && screen->width == 1024 && screen->height == 768 && screen->pitch == 4096);
+		CHECK_EQ(screen->addr, board->framebuffer);
+		CHECK(screen->addr >= vm->ram.low && screen->addr + 4096u * 4096 * 4 <= 0xfec00000);
+		CHECK(board->pci ? screen->addr >= VMM_PCI_FIRST && !board->mmio : board->mmio >= vm->ram.low);
+		end();
+	}
+}
+
+/* What is described without a guest is what one gets. */
+static void test_described(void)
+{
+	static const enum lode_vmm_engine names[] = {LODE_VMM_KVM, LODE_VMM_QEMU};
+	struct lode_machine machine;
+	struct lode_vmm_layout layout;
+
+	for (size_t i = 0; i < 2; i++) {
+		const struct lode_memory_entry *mine = layout.memory, *theirs;
+
+		begin(likes[i], 6144 * MIB);
+		CHECK_EQ(lode_vmm_machine_make_(vm), 0);
+		lode_vmm_machine_screen_(vm, true);
+		theirs = vm->machine.memory;
+		lode_vmm_describe(&machine, &layout, names[i], 6144 * MIB);
+		CHECK_EQ(machine.nmemory, vm->machine.nmemory);
+		CHECK_EQ(machine.nreserved, vm->machine.nreserved);
+		CHECK_EQ(machine.rsdp, vm->machine.rsdp);
+		CHECK(machine.memory == mine && machine.reserved == layout.reserved && machine.framebuffer == &layout.screen);
+		for (uint32_t k = 0; k < machine.nmemory; k++)
+			CHECK(mine[k].addr == theirs[k].addr && mine[k].size == theirs[k].size && mine[k].type == theirs[k].type);
+		CHECK_EQ(layout.reserved[0].addr, vm->layout.reserved[0].addr);
+		CHECK_EQ(layout.reserved[0].size, vm->layout.reserved[0].size);
+		CHECK(layout.screen.addr == vm->layout.screen.addr && layout.screen.pitch == vm->layout.screen.pitch);
 		end();
 	}
 }
@@ -184,7 +215,7 @@ static const unsigned char *table_at(uint64_t addr)
 	const unsigned char *table = lode_vmm_ram_at_(&vm->ram, addr, 36);
 
 	CHECK(table && lode_vmm_ram_at_(&vm->ram, addr, get(table + 4, 4)) != NULL);
-	CHECK(addr >= vm->acpi.addr && addr + get(table + 4, 4) <= vm->acpi.addr + vm->acpi.size);
+	CHECK(addr >= vm->machine.rsdp && addr + get(table + 4, 4) <= vm->machine.rsdp + VMM_ACPI_SIZE);
 	return table;
 }
 
@@ -364,6 +395,7 @@ int main(void)
 	CASE(test_ram_too_large);
 	CASE(test_memory_maps);
 	CASE(test_framebuffer);
+	CASE(test_described);
 	CASE(test_too_many_modules);
 	CASE(test_acpi);
 	CASE(test_acpi_room);

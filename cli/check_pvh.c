@@ -14,9 +14,9 @@ struct hit {
 };
 
 struct hits {
+	struct check *check;
 	struct hit hit[MAX_HITS];
 	unsigned count;
-	bool last; /* the last PT_NOTE has one */
 };
 
 /* 4 or 8 bytes in the file's byte order. */
@@ -35,53 +35,60 @@ static bool is_xen(const struct lode_note *note)
 	return note->owner_size == 4 && memcmp(note->owner, "Xen", 4) == 0;
 }
 
-static void collect(struct check *c, struct hits *hits, struct lode_notes *notes, uint32_t segment)
+/* The PT_NOTE that holds a byte of the file. */
+static uint32_t segment_at(const struct check *c, uint64_t offset)
 {
-	struct lode_note note;
-
-	while (lode_note_next(&note, notes, NULL) > 0) {
-		if (note.type != PHYS32_ENTRY || hits->count == MAX_HITS)
-			continue;
-		hits->last |= segment != LODE_NO_INDEX && is_xen(&note);
-		hits->hit[hits->count++] = (struct hit){note, segment, is_xen(&note), entry_of(c, &note)};
-	}
-}
-
-/* 4-aligned notes may look like 8-aligned ones that merely are not this one: then a reader that believes p_align sees nothing. */
-static void walk(struct check *c, struct hits *hits, struct lode_extent extent, uint64_t align, uint32_t segment)
-{
-	unsigned before = hits->count;
-	struct lode_notes notes;
-
-	if (!check_within(extent.offset, extent.size, c->source.size) || !check_spend(c, extent.size))
-		return;
-	lode_notes_begin(&notes, &c->image, &extent, align);
-	collect(c, hits, &notes, segment);
-	if (align != 8 || hits->count != before)
-		return;
-	lode_notes_begin(&notes, &c->image, &extent, 4);
-	collect(c, hits, &notes, segment);
-	if (hits->count != before && segment != LODE_NO_INDEX)
-		check_add(c, CHECK_NOTE_ALIGN, check_at_segment(c, segment, LODE_FIELD_PHDR_ALIGN), NULL);
-}
-
-static void find(struct check *c, struct hits *hits)
-{
-	*hits = (struct hits){.count = 0};
 	for (uint32_t i = 0; i < c->image.nsegments; i++) {
 		const struct lode_segment *segment = &c->image.segments[i];
 
-		if (segment->type != LODE_PT_NOTE)
-			continue;
-		hits->last = false;
-		walk(c, hits, (struct lode_extent){segment->offset, segment->filesz}, segment->align, i);
+		if (segment->type == LODE_PT_NOTE && offset - segment->offset < segment->filesz)
+			return i;
 	}
-	for (uint32_t i = 1; hits->count == 0 && c->has_sections && i < c->image.nsections; i++) {
-		const struct lode_section *section = &c->image.sections[i];
+	return LODE_NO_INDEX;
+}
 
-		if (section->type == LODE_SHT_NOTE)
-			walk(c, hits, (struct lode_extent){section->offset, section->size}, section->addralign, LODE_NO_INDEX);
-	}
+/* 4-aligned notes may look like 8-aligned ones that merely are not this one: then a reader that believes p_align sees nothing. */
+static void check_align(const struct hits *hits, const struct hit *hit, const struct lode_notes *walk)
+{
+	const struct lode_segment *segment = &hits->check->image.segments[hit->segment];
+	struct lode_notes notes;
+
+	if (walk->align == 8 || segment->align != 8)
+		return;
+	lode_notes_begin(&notes, walk->image, &(struct lode_extent){segment->offset, segment->filesz}, 8);
+	if (notes.align == 8)
+		check_add(hits->check, CHECK_NOTE_ALIGN, check_at_segment(hits->check, hit->segment, LODE_FIELD_PHDR_ALIGN), NULL);
+}
+
+/* Sections count where no segment has such a note. A range may be walked twice. */
+static bool is_new(const struct hits *hits, const struct hit *hit)
+{
+	for (unsigned i = 0; i < hits->count; i++)
+		if (hits->hit[i].note.offset == hit->note.offset)
+			return false;
+	return hits->count == 0 || hit->segment != LODE_NO_INDEX || hits->hit[0].segment == LODE_NO_INDEX;
+}
+
+static bool collect(void *host, const struct lode_note *note, const struct lode_notes *walk)
+{
+	struct hits *hits = host;
+	struct hit hit = {*note, segment_at(hits->check, note->offset), is_xen(note), 0};
+
+	if (note->type != PHYS32_ENTRY || hits->count == MAX_HITS || !is_new(hits, &hit))
+		return false;
+	hit.entry = entry_of(hits->check, note);
+	if (hit.segment != LODE_NO_INDEX)
+		check_align(hits, &hit, walk);
+	hits->hit[hits->count++] = hit;
+	return false;
+}
+
+static bool is_last_segment(const struct check *c, uint32_t segment)
+{
+	for (uint32_t i = segment + 1; i < c->image.nsegments; i++)
+		if (c->image.segments[i].type == LODE_PT_NOTE)
+			return false;
+	return true;
 }
 
 static const struct hit *first_xen(const struct hits *hits)
@@ -122,9 +129,12 @@ static void check_entry(struct check *c, const struct hit *hit)
 
 static void check_hits(struct check *c, const struct hits *hits, const struct hit *first)
 {
+	bool last = false;
+
 	for (unsigned i = 0; i < hits->count; i++) {
 		const struct hit *hit = &hits->hit[i];
 
+		last |= hit->xen && is_last_segment(c, hit->segment);
 		if (!hit->xen)
 			check_add(c, CHECK_PVH_OWNER, at_note(hit, "name", hit->note.owner_size), "the owner is \"%s\"",
 				hit->note.owner);
@@ -134,16 +144,17 @@ static void check_hits(struct check *c, const struct hits *hits, const struct hi
 	}
 	if (first->segment == LODE_NO_INDEX)
 		check_add(c, CHECK_PVH_SECTION_ONLY, at_note(first, "entry", first->entry), NULL);
-	else if (!hits->last)
+	else if (!last)
 		check_add(c, CHECK_PVH_NOT_LAST, check_at_segment(c, first->segment, LODE_FIELD_PHDR_TYPE), NULL);
 }
 
 void check_pvh(struct check *c)
 {
-	struct hits hits;
+	struct hits hits = {.check = c};
+	struct lode_note none;
 	const struct hit *first;
 
-	find(c, &hits);
+	lode_note_search(&none, &c->image, collect, &hits, NULL);
 	first = first_xen(&hits);
 	if (!first) {
 		for (unsigned i = 0; i < hits.count; i++)

@@ -34,9 +34,10 @@ void protocols_find(struct protocols *found, const struct lode_image *image)
 	struct lode_limine limine;
 	struct lode_pvh pvh;
 	struct lode_rust rust;
-	struct lode_diag why;
+	struct lode_diag why = {.rule = LODE_RULE_NONE};
 
 	*found = (struct protocols){.pvh = is_there(lode_pvh_find(&pvh, image, &why), &why, LODE_RULE_START_PVH_NONE)};
+	found->pvh &= why.rule != LODE_RULE_NOTE_COUNT;
 	found->pvh_entry = found->pvh ? pvh.entry : 0;
 	found->multiboot = is_there(lode_multiboot_find(&multiboot, image->source, &why), &why, LODE_RULE_START_MULTIBOOT_NONE);
 	found->multiboot2 = is_there(lode_multiboot2_find(&multiboot2, image->source, &why), &why, LODE_RULE_START_MULTIBOOT_NONE);

@@ -99,60 +99,80 @@ static bool same_owner(const struct lode_note *note, const char *owner)
 	return note->owner_size == size && size < LODE_NOTE_OWNER && memcmp(note->owner, owner, size) == 0;
 }
 
-/* What to look for, and where it goes. */
-struct wanted {
+/* Where it is looked for, where it goes, who says that it is found, and how far the search has come. */
+struct search {
+	const struct lode_image *image;
 	struct lode_note *note;
-	const char *owner;
-	uint32_t type;
+	bool (*accept)(void *host, const struct lode_note *note, const struct lode_notes *walk);
+	void *host;
 	uint32_t seen; /* notes in the ranges so far: they may lie over each other, but not multiply the work */
 	uint32_t most; /* with those of this range, by the walk that saw more of them */
 };
 
-static int find_in_walk(struct wanted *wanted, struct lode_notes notes, struct lode_diag *why)
+static int search_walk(struct search *search, struct lode_notes notes, struct lode_diag *why)
 {
 	int more;
 
-	notes.index = wanted->seen;
-	do {
-		more = lode_note_next(wanted->note, &notes, why);
-		if (more > 0 && wanted->note->type == wanted->type && same_owner(wanted->note, wanted->owner))
+	notes.index = search->seen;
+	while ((more = lode_note_next(search->note, &notes, why)) > 0)
+		if (search->accept(search->host, search->note, &notes))
 			return 1;
-	} while (more > 0);
-	wanted->most = (uint32_t)max_u64(wanted->most, notes.index);
+	if (notes.index > search->most)
+		search->most = notes.index;
 	return more == LODE_ERR_MALFORMED && notes.index < MAX_NOTES ? 0 : more;
 }
 
-static int find_in_extent(struct wanted *wanted, const struct lode_image *image, struct lode_extent extent, uint64_t align,
-	struct lode_diag *why)
+static int search_extent(struct search *search, struct lode_extent extent, uint64_t align, struct lode_diag *why)
 {
-	int found = 0;
+	struct lode_notes notes = walk(search->image, &extent, 8);
+	int found = align == 8 ? search_walk(search, notes, why) : 0;
 
-	if (align == 8)
-		found = find_in_walk(wanted, walk(image, &extent, 8), why);
+	notes.align = 4;
 	if (found == 0)
-		found = find_in_walk(wanted, walk(image, &extent, 4), why);
-	wanted->seen = wanted->most;
+		found = search_walk(search, notes, why);
+	search->seen = search->most;
 	return found;
 }
 
-int lode_note_find(struct lode_note *note, const struct lode_image *image, const char *owner, uint32_t type, struct lode_diag *why)
+int lode_note_search(struct lode_note *note, const struct lode_image *image,
+	bool (*accept)(void *host, const struct lode_note *note, const struct lode_notes *walk), void *host, struct lode_diag *why)
 {
-	struct wanted wanted = {.note = note, .owner = owner, .type = type};
+	struct search search = {.image = image, .note = note, .accept = accept, .host = host};
 	int found = 0;
 
 	for (uint32_t i = 0; found == 0 && image->segments && i < image->nsegments; i++) {
 		const struct lode_segment *segment = &image->segments[i];
 
 		if (segment->type == LODE_PT_NOTE)
-			found = find_in_extent(&wanted, image, (struct lode_extent){segment->offset, segment->filesz},
-				segment->align, why);
+			found = search_extent(&search, (struct lode_extent){segment->offset, segment->filesz}, segment->align,
+				why);
 	}
 	for (uint32_t i = 0; found == 0 && image->sections && i < image->nsections; i++) {
 		const struct lode_section *section = &image->sections[i];
 
 		if (section->type == LODE_SHT_NOTE)
-			found = find_in_extent(&wanted, image, (struct lode_extent){section->offset, section->size},
-				section->addralign, why);
+			found = search_extent(&search, (struct lode_extent){section->offset, section->size}, section->addralign,
+				why);
 	}
 	return found;
+}
+
+struct wanted {
+	const char *owner;
+	uint32_t type;
+};
+
+static bool is_wanted(void *host, const struct lode_note *note, const struct lode_notes *walk)
+{
+	const struct wanted *wanted = host;
+
+	(void)walk;
+	return note->type == wanted->type && same_owner(note, wanted->owner);
+}
+
+int lode_note_find(struct lode_note *note, const struct lode_image *image, const char *owner, uint32_t type, struct lode_diag *why)
+{
+	struct wanted wanted = {owner, type};
+
+	return lode_note_search(note, image, is_wanted, &wanted, why);
 }

@@ -54,7 +54,7 @@ static bool is_pvh(const struct lode_image *image, struct lode_diag *why)
 {
 	struct lode_pvh found;
 
-	return is_there(lode_pvh_find(&found, image, why), why, LODE_RULE_START_PVH_NONE);
+	return is_there(lode_pvh_find(&found, image, why), why, LODE_RULE_START_PVH_NONE) && why->rule != LODE_RULE_NOTE_COUNT;
 }
 
 static bool is_elf64(const struct lode_image *image)

@@ -46,12 +46,19 @@ void lode_notes_begin(struct lode_notes *notes, const struct lode_image *image, 
 int lode_note_next(struct lode_note *note, struct lode_notes *notes, struct lode_diag *why);
 
 /**
- * lode_note_find - first note with this owner and type, PT_NOTE segments first, then SHT_NOTE sections (if they were read)
- * @owner: compared whole, its NUL included
+ * lode_note_search - first note that is accepted, PT_NOTE segments first, then SHT_NOTE sections (if they were read)
+ * @accept: asked of every note; true ends the search. It gets @host, and the walk that has come to the note
  * Each range is walked with the alignment it claims, then with 4. Malformed ranges are passed over.
  * Returns 1 and fills @note, 0 if there is none, or a negative status; then @note holds what was looked at last.
  * Errors: source-*; note-count: more than 65536 notes in all ranges together. A range counts once, by the alignment that gives
  * more of them; one that lies in a segment and in a section, in both.
+ */
+int lode_note_search(struct lode_note *note, const struct lode_image *image,
+	bool (*accept)(void *host, const struct lode_note *note, const struct lode_notes *walk), void *host, struct lode_diag *why);
+
+/**
+ * lode_note_find - first note with this owner and type, as lode_note_search finds it
+ * @owner: compared whole, its NUL included
  */
 int lode_note_find(struct lode_note *note, const struct lode_image *image, const char *owner, uint32_t type, struct lode_diag *why);
 

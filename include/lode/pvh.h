@@ -44,9 +44,8 @@ struct lode_pvh {
 /**
  * lode_pvh_find - the notes XEN_ELFNOTE_PHYS32_ENTRY and PHYS32_RELOC
  * @image: opened; with sections, notes that lie in no PT_NOTE are found too
- * PT_NOTE segments come first, then SHT_NOTE sections; each range is walked as p_align says and then with alignment 4. What counts
- * is the first note of owner "Xen" whose descriptor has 4 or 8 bytes.
- * Errors: start-pvh-none, start-pvh-note, start-machine, source-*.
+ * They are looked for by lode_note_search; what counts is the first note of owner "Xen" whose descriptor has 4 or 8 bytes.
+ * Errors: start-pvh-none, start-pvh-note, start-machine, note-count, source-*.
  */
 int lode_pvh_find(struct lode_pvh *pvh, const struct lode_image *image, struct lode_diag *why);
 

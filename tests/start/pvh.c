@@ -203,6 +203,30 @@ static void test_notes(void)
 		}
 }
 
+/* Many notes before it, in a range that is walked at 8 and at 4: they count once. */
+static void test_behind_many(void)
+{
+	enum { SMALLEST = 12 };
+	static const unsigned char entry[4] = {0x10, 0x02, 0x00, 0x01};
+	static const struct mkelf_note note[] = {{"Xen", 18, entry, 4}};
+	static const uint32_t counts[] = {40000, 65535, 65536};
+
+	for (size_t i = 0; i < 3; i++) {
+		const struct mkelf_segment segments[] = {kernel_segments[0], kernel_segments[1],
+			{.type = PT_NOTE, .align = 8, .size = counts[i] * SMALLEST}, kernel_segments[2]};
+		const struct mkelf elf = {.type = ET_EXEC, .machine = EM_X86_64, .entry = 0x1000000, .segments = segments,
+			.nsegments = 4, .tables = 1, .notes = note, .nnotes = 1};
+		struct lode_pvh pvh;
+
+		file_write(&s.file, &elf);
+		CHECK_EQ(file_open(&s.file, 0), LODE_OK);
+		memset(s.file.out.bytes + s.file.segments[2].offset, 0, counts[i] * SMALLEST);
+		s.status = lode_pvh_find(&pvh, &s.file.image, &s.why);
+		CHECK_EQ(s.status, counts[i] < 65536 ? LODE_OK : LODE_ERR_MALFORMED);
+		CHECK(s.status == LODE_OK ? pvh.entry == 0x1000210 : s.why.rule == LODE_RULE_NOTE_COUNT);
+	}
+}
+
 /* No PT_NOTE at all: sections tell it, if they were read. */
 static void test_section_only(void)
 {
@@ -473,6 +497,7 @@ int main(void)
 	CASE(test_registers);
 	CASE(test_counts);
 	CASE(test_notes);
+	CASE(test_behind_many);
 	CASE(test_section_only);
 	CASE(test_default_align);
 	CASE(test_32_bit);

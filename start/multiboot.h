@@ -38,14 +38,19 @@ struct lode_told_sections_ {
 };
 /* Of a kernel that may be NULL: its image, if it has a section table. */
 const struct lode_image *lode_told_image_(const struct lode_kernel *kernel);
-/* Those without an address get one; their bytes are the file's. */
-int lode_take_sections_(struct lode_builder_ *b, const struct lode_image *image);
 /* The section headers, with the addresses in memory; returns where they begin. */
 uint64_t lode_form_sections_(struct lode_form_ *form, const struct lode_told_sections_ *told);
 uint32_t lode_section_size_(const struct lode_image *image);
 
-/* The BIOS data area, if the machine has no BIOS that wrote one. */
-int lode_put_bios_data_(struct lode_builder_ *b);
+/* lode_begin_ for a kernel, NULL if it is taken as it lies in the file, that is told of the sections of an image or of none. */
+int lode_multiboot_begin_(struct lode_builder_ *b, enum lode_protocol protocol, const struct lode_kernel *kernel,
+	const struct lode_image *told);
+/* Behind the kernel: modules, the sections that it is told of, the BIOS data area if no BIOS wrote one, the information. */
+int lode_multiboot_place_(struct lode_builder_ *b, const struct lode_image *told, const struct lode_composition_ *information);
+/* The registers of the entry. */
+void lode_multiboot_enter_(struct lode_start *start, uint32_t eax, uint64_t info, uint64_t gdt, uint64_t entry);
+/* Position and size of red, green and blue, a byte each. */
+void lode_multiboot_put_colours_(struct lode_form_ *form, uint64_t at, const struct lode_framebuffer *screen);
 
 /* KiB of usable memory from 0, and from 1 MiB, up to the first hole. */
 uint32_t lode_memory_lower_(const struct lode_machine *machine);

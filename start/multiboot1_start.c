@@ -55,19 +55,16 @@ static void put_modules(struct lode_form_ *form, struct mbi *m)
 static void put_screen(struct lode_form_ *form, struct mbi *m)
 {
 	const struct lode_framebuffer *screen = m->b->machine->framebuffer;
-	const struct lode_colour *colours[3];
 
 	if (!screen)
 		return;
-	colours[0] = &screen->red, colours[1] = &screen->green, colours[2] = &screen->blue;
 	lode_form_put_(form, m->info + LODE_MBI_FB_ADDR, 8, screen->addr);
 	put(form, m, LODE_MBI_FB_PITCH, screen->pitch);
 	put(form, m, LODE_MBI_FB_WIDTH, screen->width);
 	put(form, m, LODE_MBI_FB_HEIGHT, screen->height);
 	lode_form_put_(form, m->info + LODE_MBI_FB_BPP, 1, screen->bpp);
 	lode_form_put_(form, m->info + LODE_MBI_FB_TYPE, 1, COLOUR);
-	for (uint32_t i = 0; i < 3; i++)
-		lode_form_put_(form, m->info + LODE_MBI_FB_COLOURS + 2 * i, 2, (uint64_t)colours[i]->size << 8 | colours[i]->shift);
+	lode_multiboot_put_colours_(form, m->info + LODE_MBI_FB_COLOURS, screen);
 	m->flags |= LODE_MBI_HAS_FB;
 }
 
@@ -117,41 +114,21 @@ static int take_kernel(uint64_t *entry, struct lode_builder_ *b, const struct lo
 	return status == LODE_OK ? lode_take_image_(b, kernel->plan, 0) : status;
 }
 
-static int place(struct mbi *m, struct lode_builder_ *b)
-{
-	const struct lode_wish_ high = {.align = LODE_PAGE_, .min = LODE_PAGE_, .last = LODE_BELOW_4G_, .high = true};
-	const struct lode_wish_ low = {.align = LODE_PAGE_, .min = LODE_PAGE_, .last = LODE_BELOW_4G_};
-	const struct lode_composition_ composition = {compose, m, LODE_FIELD_PART_INFO};
-	int status = lode_put_modules_(b, &high);
-
-	if (status == LODE_OK && m->told.image)
-		status = lode_take_sections_(b, m->told.image);
-	if (status == LODE_OK)
-		status = lode_put_bios_data_(b);
-	return status == LODE_OK ? lode_compose_(b, &composition, &low) : status;
-}
-
 int lode_start_multiboot(struct lode_start *start, const struct lode_multiboot *multiboot, const struct lode_kernel *kernel,
 	const struct lode_machine *machine, struct lode_diag *why)
 {
 	struct lode_builder_ b = {start, machine, why};
-	struct mbi m = {.b = &b, .told = {
-		.start = start, .image = multiboot->raw ? NULL : lode_told_image_(kernel)}};
-	uint32_t nruns = multiboot->raw || !kernel ? 0 : kernel->plan->nruns,
-		nsections = m.told.image ? m.told.image->nsections : 0;
+	const struct lode_kernel *elf = multiboot->raw ? NULL : kernel;
+	struct mbi m = {.b = &b, .told = {.start = start, .image = lode_told_image_(elf)}};
+	const struct lode_composition_ composition = {compose, &m, LODE_FIELD_PART_INFO};
 	uint64_t entry;
-	int status = lode_begin_(&b, LODE_PROTOCOL_MULTIBOOT, nruns, nsections);
+	int status = lode_multiboot_begin_(&b, LODE_PROTOCOL_MULTIBOOT, elf, m.told.image);
 
 	if (status == LODE_OK)
-		status = take_kernel(&entry, &b, multiboot, kernel);
+		status = take_kernel(&entry, &b, multiboot, elf);
 	if (status == LODE_OK)
-		status = place(&m, &b);
-	if (status != LODE_OK)
-		return status;
-	lode_registers_flat_(&start->registers, m.gdt, LODE_CODE32_);
-	start->info = m.info;
-	start->registers.rax = LODE_MULTIBOOT_EAX;
-	start->registers.rbx = m.info;
-	start->registers.rip = entry;
-	return LODE_OK;
+		status = lode_multiboot_place_(&b, m.told.image, &composition);
+	if (status == LODE_OK)
+		lode_multiboot_enter_(start, LODE_MULTIBOOT_EAX, m.info, m.gdt, entry);
+	return status;
 }

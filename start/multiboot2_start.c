@@ -63,12 +63,10 @@ static void put_modules(struct lode_form_ *form, const struct tags *t)
 
 static void put_screen(struct lode_form_ *form, const struct lode_framebuffer *screen)
 {
-	const struct lode_colour *colours[3];
 	uint64_t at;
 
 	if (!screen)
 		return;
-	colours[0] = &screen->red, colours[1] = &screen->green, colours[2] = &screen->blue;
 	at = put_tag(form, LODE_MB2I_FRAMEBUFFER, TAG + 30);
 	lode_form_put_(form, at, 8, screen->addr);
 	lode_form_put_(form, at + 8, 4, screen->pitch);
@@ -76,8 +74,7 @@ static void put_screen(struct lode_form_ *form, const struct lode_framebuffer *s
 	lode_form_put_(form, at + 16, 4, screen->height);
 	lode_form_put_(form, at + 20, 1, screen->bpp);
 	lode_form_put_(form, at + 21, 1, COLOUR);
-	for (uint32_t i = 0; i < 3; i++)
-		lode_form_put_(form, at + 24 + 2 * i, 2, (uint64_t)colours[i]->size << 8 | colours[i]->shift);
+	lode_multiboot_put_colours_(form, at + 24, screen);
 }
 
 static void put_sections(struct lode_form_ *form, const struct tags *t)
@@ -186,41 +183,21 @@ static int take_kernel(uint64_t *entry, struct tags *t, struct lode_builder_ *b,
 	return take_elf(entry, t, b, m, kernel);
 }
 
-static int place(struct tags *t, struct lode_builder_ *b)
-{
-	const struct lode_wish_ high = {.align = LODE_PAGE_, .min = LODE_PAGE_, .last = LODE_BELOW_4G_, .high = true};
-	const struct lode_wish_ low = {.align = LODE_PAGE_, .min = LODE_PAGE_, .last = LODE_BELOW_4G_};
-	const struct lode_composition_ composition = {compose, t, LODE_FIELD_PART_INFO};
-	int status = lode_put_modules_(b, &high);
-
-	if (status == LODE_OK && t->told.image)
-		status = lode_take_sections_(b, t->told.image);
-	if (status == LODE_OK)
-		status = lode_put_bios_data_(b);
-	return status == LODE_OK ? lode_compose_(b, &composition, &low) : status;
-}
-
 int lode_start_multiboot2(struct lode_start *start, const struct lode_multiboot2 *multiboot, const struct lode_kernel *kernel,
 	const struct lode_machine *machine, struct lode_diag *why)
 {
 	struct lode_builder_ b = {start, machine, why};
-	struct tags t = {.b = &b, .told = {
-		.start = start, .image = multiboot->raw ? NULL : lode_told_image_(kernel)}};
-	uint32_t nruns = multiboot->raw || !kernel ? 0 : kernel->plan->nruns,
-		nsections = t.told.image ? t.told.image->nsections : 0;
+	const struct lode_kernel *elf = multiboot->raw ? NULL : kernel;
+	struct tags t = {.b = &b, .told = {.start = start, .image = lode_told_image_(elf)}};
+	const struct lode_composition_ composition = {compose, &t, LODE_FIELD_PART_INFO};
 	uint64_t entry;
-	int status = lode_begin_(&b, LODE_PROTOCOL_MULTIBOOT2, nruns, nsections);
+	int status = lode_multiboot_begin_(&b, LODE_PROTOCOL_MULTIBOOT2, elf, t.told.image);
 
 	if (status == LODE_OK)
-		status = take_kernel(&entry, &t, &b, multiboot, kernel);
+		status = take_kernel(&entry, &t, &b, multiboot, elf);
 	if (status == LODE_OK)
-		status = place(&t, &b);
-	if (status != LODE_OK)
-		return status;
-	lode_registers_flat_(&start->registers, t.gdt, LODE_CODE32_);
-	start->info = t.info;
-	start->registers.rax = LODE_MULTIBOOT2_EAX;
-	start->registers.rbx = t.info;
-	start->registers.rip = entry;
-	return LODE_OK;
+		status = lode_multiboot_place_(&b, t.told.image, &composition);
+	if (status == LODE_OK)
+		lode_multiboot_enter_(start, LODE_MULTIBOOT2_EAX, t.info, t.gdt, entry);
+	return status;
 }

@@ -9,6 +9,8 @@ enum { VECTORS = 256, FIRST_SERVICE = 0x10, LAST_SERVICE = 0x1f };
 #define LOW_END 0xa0000u
 #define ONE_MIB 0x100000u
 
+static const struct lode_wish_ high = {.align = LODE_PAGE_, .min = LODE_PAGE_, .last = LODE_BELOW_4G_, .high = true};
+
 static bool is_header(const unsigned char *p, const struct lode_header_kind_ *kind)
 {
 	uint32_t sum = 0;
@@ -106,9 +108,9 @@ static bool needs_place(const struct lode_section *section)
 		section->type != LODE_SHT_NOBITS;
 }
 
-int lode_take_sections_(struct lode_builder_ *b, const struct lode_image *image)
+/* Those without an address get one; their bytes are the file's. */
+static int take_sections(struct lode_builder_ *b, const struct lode_image *image)
 {
-	const struct lode_wish_ high = {.align = LODE_PAGE_, .min = LODE_PAGE_, .last = LODE_BELOW_4G_, .high = true};
 	int status = LODE_OK;
 
 	for (uint32_t i = 0; status == LODE_OK && i < image->nsections; i++) {
@@ -194,7 +196,7 @@ static void write_bios_data(unsigned char *area, uint32_t kib)
 
 /* Xen takes the place for its first steps on other processors from here, and believes that it is right; before them it asks the
  * BIOS for memory, disks and screen. */
-int lode_put_bios_data_(struct lode_builder_ *b)
+static int put_bios_data(struct lode_builder_ *b)
 {
 	struct lode_start *start = b->start;
 	const struct lode_part part = {.addr = 0, .size = BIOS_DATA_SIZE, .offset = start->nbytes,
@@ -206,6 +208,41 @@ int lode_put_bios_data_(struct lode_builder_ *b)
 	if (start->nbytes <= start->max_bytes)
 		write_bios_data(start->bytes + part.offset, lode_memory_lower_(b->machine));
 	return lode_take_(b, &part);
+}
+
+int lode_multiboot_begin_(struct lode_builder_ *b, enum lode_protocol protocol, const struct lode_kernel *kernel,
+	const struct lode_image *told)
+{
+	return lode_begin_(b, protocol, kernel ? kernel->plan->nruns : 0, told ? told->nsections : 0);
+}
+
+int lode_multiboot_place_(struct lode_builder_ *b, const struct lode_image *told, const struct lode_composition_ *information)
+{
+	const struct lode_wish_ low = {.align = LODE_PAGE_, .min = LODE_PAGE_, .last = LODE_BELOW_4G_};
+	int status = lode_put_modules_(b, &high);
+
+	if (status == LODE_OK && told)
+		status = take_sections(b, told);
+	if (status == LODE_OK)
+		status = put_bios_data(b);
+	return status == LODE_OK ? lode_compose_(b, information, &low) : status;
+}
+
+void lode_multiboot_enter_(struct lode_start *start, uint32_t eax, uint64_t info, uint64_t gdt, uint64_t entry)
+{
+	lode_registers_flat_(&start->registers, gdt, LODE_CODE32_);
+	start->info = info;
+	start->registers.rax = eax;
+	start->registers.rbx = info;
+	start->registers.rip = entry;
+}
+
+void lode_multiboot_put_colours_(struct lode_form_ *form, uint64_t at, const struct lode_framebuffer *screen)
+{
+	const struct lode_colour *colours[] = {&screen->red, &screen->green, &screen->blue};
+
+	for (uint32_t i = 0; i < 3; i++)
+		lode_form_put_(form, at + 2 * i, 2, (uint64_t)colours[i]->size << 8 | colours[i]->shift);
 }
 
 uint32_t lode_memory_upper_(const struct lode_machine *machine)

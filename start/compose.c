@@ -22,6 +22,14 @@ void lode_form_copy_(struct lode_form_ *form, uint64_t addr, const void *bytes, 
 		memcpy(form->bytes + (addr - form->base), bytes, (size_t)size);
 }
 
+void lode_form_colours_(struct lode_form_ *form, uint64_t at, const struct lode_framebuffer *screen)
+{
+	const struct lode_colour *colours[] = {&screen->red, &screen->green, &screen->blue};
+
+	for (uint32_t i = 0; i < 3; i++)
+		lode_form_put_(form, at + 2 * i, 2, (uint64_t)colours[i]->shift << 8 | colours[i]->size);
+}
+
 uint64_t lode_form_string_(struct lode_form_ *form, const char *s)
 {
 	uint64_t size = lode_string_size_(s), addr = lode_form_room_(form, size, 1);

@@ -7,6 +7,11 @@
 
 #include "regions.h"
 
+/* The protocol's descriptors: null, then code and data of 16, 32 and 64 bits. */
+enum { LODE_LIMINE_CODE_ = 0x28, LODE_LIMINE_DATA_ = 0x30, LODE_LIMINE_GDT_SIZE_ = 0x38 };
+#define LODE_LIMINE_CODE64_ UINT64_C(0x00209b0000000000)
+#define LODE_LIMINE_DATA64_ UINT64_C(0x0000930000000000)
+
 /* One start state under construction. */
 struct lode_limine_state_ {
 	struct lode_builder_ *b;

@@ -2,11 +2,10 @@
 /* Requests and a machine -> the answers that take a few words each, the descriptor table, and the pages they lie in. */
 #include "limine.h"
 
-enum { V_RSDP_PHYSICAL = 3, V_SMBIOS_VIRTUAL = 5, GDT_SIZE = 56 };
+enum { V_RSDP_PHYSICAL = 3, V_SMBIOS_VIRTUAL = 5 };
 
-/* Null, 16-bit, 32-bit and 64-bit code and data. */
-static const uint64_t gdt[GDT_SIZE / 8] = {
-	0, 0x00009b000000ffff, 0x000093000000ffff, LODE_CODE32_, LODE_DATA32_, 0x00209b0000000000, 0x0000930000000000};
+static const uint64_t gdt[LODE_LIMINE_GDT_SIZE_ / 8] = {
+	0, 0x00009b000000ffff, 0x000093000000ffff, LODE_CODE32_, LODE_DATA32_, LODE_LIMINE_CODE64_, LODE_LIMINE_DATA64_};
 
 uint64_t lode_limine_answer_(struct lode_form_ *form, struct lode_limine_state_ *s, enum lode_limine_request id, uint64_t size)
 {
@@ -90,8 +89,8 @@ void lode_limine_compose_(struct lode_form_ *form, void *context)
 {
 	struct lode_limine_state_ *s = context;
 
-	s->gdt = lode_form_room_(form, GDT_SIZE, 8);
-	for (uint32_t i = 0; i < GDT_SIZE / 8; i++)
+	s->gdt = lode_form_room_(form, LODE_LIMINE_GDT_SIZE_, 8);
+	for (uint32_t i = 0; i < LODE_LIMINE_GDT_SIZE_ / 8; i++)
 		lode_form_put_(form, s->gdt + 8 * i, 8, gdt[i]);
 	put_simple(form, s);
 	put_tables(form, s);

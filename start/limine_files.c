@@ -4,14 +4,6 @@
 
 enum { RGB = 1 };
 
-static void put_colours(struct lode_form_ *form, uint64_t at, const struct lode_framebuffer *screen)
-{
-	const struct lode_colour colours[] = {screen->red, screen->green, screen->blue};
-
-	for (uint32_t i = 0; i < 3; i++)
-		lode_form_put_(form, at + 2 * i, 2, (uint64_t)colours[i].shift << 8 | colours[i].size);
-}
-
 /* The one mode there is, as revision 1 wants to know. */
 static uint64_t put_modes(struct lode_form_ *form, const struct lode_limine_state_ *s)
 {
@@ -23,7 +15,7 @@ static uint64_t put_modes(struct lode_form_ *form, const struct lode_limine_stat
 	lode_form_put_(form, mode + 16, 8, screen->height);
 	lode_form_put_(form, mode + 24, 2, screen->bpp);
 	lode_form_put_(form, mode + 26, 1, RGB);
-	put_colours(form, mode + 27, screen);
+	lode_form_colours_(form, mode + 27, screen);
 	lode_form_put_(form, list, 8, s->hhdm + mode);
 	return list;
 }
@@ -39,7 +31,7 @@ static uint64_t put_framebuffer(struct lode_form_ *form, const struct lode_limin
 	lode_form_put_(form, at + 24, 8, screen->pitch);
 	lode_form_put_(form, at + LODE_FB_BPP, 2, screen->bpp);
 	lode_form_put_(form, at + LODE_FB_MODEL, 1, RGB);
-	put_colours(form, at + LODE_FB_COLOURS, screen);
+	lode_form_colours_(form, at + LODE_FB_COLOURS, screen);
 	lode_form_put_(form, at + LODE_FB_MODE_COUNT, 8, 1);
 	lode_form_put_(form, at + LODE_FB_MODES, 8, s->hhdm + put_modes(form, s));
 	return at;

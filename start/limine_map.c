@@ -2,7 +2,6 @@
 /* Plan and memory map -> the mappings of a Limine kernel: by base revision. */
 #include "limine.h"
 
-#define FOUR_GIB (UINT64_C(1) << 32)
 #define LAST_PHYSICAL (UINT64_C(1) << 46) /* what lies beyond has no room above the HHDM's base */
 
 enum { RWX = LODE_PF_R | LODE_PF_W | LODE_PF_X };
@@ -52,21 +51,9 @@ static void map_piece(const struct image_of_memory *m, uint64_t addr, uint64_t e
 	lode_map_(m->s->b, &mapping);
 }
 
-static struct lode_range screen_pages(const struct lode_machine *machine)
-{
-	const struct lode_framebuffer *screen = machine->framebuffer;
-	struct lode_range range = {0};
-
-	if (!screen)
-		return range;
-	range.addr = align_down_(screen->addr, LODE_PAGE_);
-	range.size = align_up_(screen->addr + (uint64_t)screen->pitch * screen->height, LODE_PAGE_) - range.addr;
-	return range;
-}
-
 static void flush(struct image_of_memory *m)
 {
-	struct lode_range screen = screen_pages(m->s->b->machine);
+	struct lode_range screen = lode_screen_pages_(m->s->b->machine);
 	uint64_t end = screen.addr + screen.size;
 
 	if (screen.size == 0 || end <= m->addr || screen.addr >= m->end) {
@@ -101,7 +88,7 @@ static void map_memory(const struct lode_limine_state_ *s, uint64_t base)
 	struct image_of_memory m = {.s = s, .base = base};
 
 	if (revision < 3)
-		m.addr = LODE_PAGE_, m.end = FOUR_GIB;
+		m.addr = LODE_PAGE_, m.end = LODE_FOUR_GIB_;
 	for (uint32_t i = 0; i < machine->nmemory; i++)
 		if (is_mapped(&machine->memory[i], revision))
 			extend(&m, &machine->memory[i]);
@@ -110,7 +97,7 @@ static void map_memory(const struct lode_limine_state_ *s, uint64_t base)
 
 static void map_screen(const struct lode_limine_state_ *s, uint64_t base)
 {
-	struct lode_range screen = screen_pages(s->b->machine);
+	struct lode_range screen = lode_screen_pages_(s->b->machine);
 	const struct lode_start_mapping mapping = {.addr = base + screen.addr, .phys = screen.addr, .size = screen.size,
 		.prot = RWX,
 		.cache = LODE_CACHE_WRITE_COMBINING, .what = LODE_FIELD_PART_FRAMEBUFFER};
@@ -122,7 +109,7 @@ static void map_screen(const struct lode_limine_state_ *s, uint64_t base)
  * cut out of the memory. */
 int lode_limine_map_(struct lode_limine_state_ *s)
 {
-	struct lode_range screen = screen_pages(s->b->machine);
+	struct lode_range screen = lode_screen_pages_(s->b->machine);
 
 	if (beyond_(screen.addr, screen.size, LAST_PHYSICAL - 1))
 		return lode_start_refuse_(s->b->why, LODE_RULE_START_TOO_HIGH,

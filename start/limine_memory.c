@@ -105,18 +105,11 @@ static void add_all(struct list *list)
 		add_screen(list);
 }
 
-static void set_screen(struct list *list, const struct lode_framebuffer *screen)
-{
-	if (!screen)
-		return;
-	list->screen = align_down_(screen->addr, LODE_PAGE_);
-	list->screen_end = align_up_(screen->addr + (uint64_t)screen->pitch * screen->height, LODE_PAGE_);
-}
-
 /* Room is taken for the most that can be: pages that are placed later must not change where things lie. */
 void lode_limine_memory_(struct lode_form_ *form, struct lode_limine_state_ *s)
 {
 	struct list list = {.form = form, .s = s};
+	struct lode_range screen = lode_screen_pages_(s->b->machine);
 	uint64_t at, pointers;
 
 	if (!lode_asked_(s, LODE_LIMINE_MEMMAP))
@@ -126,7 +119,8 @@ void lode_limine_memory_(struct lode_form_ *form, struct lode_limine_state_ *s)
 	list.at = lode_form_room_(form, (uint64_t)s->max_regions * LODE_LIMINE_MEMMAP_ENTRY, 8);
 	if (!form->bytes)
 		return;
-	set_screen(&list, s->b->machine->framebuffer);
+	list.screen = screen.addr;
+	list.screen_end = screen.addr + screen.size;
 	add_all(&list);
 	lode_form_put_(form, at + 8, 8, list.n);
 	lode_form_put_(form, at + 16, 8, s->hhdm + pointers);

@@ -3,15 +3,12 @@
 #include "limine.h"
 #include "scan.h"
 
-enum { CODE = 0x28, DATA = 0x30, GDT_LIMIT = 55, LEAST_STACK = 65536, V_NO_SSE = 5, V_TELLS = 3, FIVE_LEVELS = 1 };
-#define CODE64 UINT64_C(0x00209b0000000000)
-#define DATA64 UINT64_C(0x0000930000000000)
+enum { LEAST_STACK = 65536, V_NO_SSE = 5, V_TELLS = 3, FIVE_LEVELS = 1 };
 #define CR4_SSE 0x600u
-#define ONE_MIB 0x100000u
-#define LARGEST_STACK (UINT64_C(1) << 32)
+#define LARGEST_STACK LODE_FOUR_GIB_
 
 /* Everything may lie anywhere in memory that the HHDM shows; the first MiB is left for starting processors. */
-static const struct lode_wish_ anywhere = {.align = LODE_PAGE_, .min = ONE_MIB, .last = UINT64_MAX};
+static const struct lode_wish_ anywhere = {.align = LODE_PAGE_, .min = LODE_ONE_MIB_, .last = UINT64_MAX};
 
 static int choose_levels(struct lode_limine_state_ *s)
 {
@@ -36,23 +33,9 @@ static int take_image(struct lode_limine_state_ *s)
 		.index = LODE_NO_INDEX, .content = LODE_CONTENT_IMAGE};
 	int status;
 
-	wish.align = plan->align > 0x200000 ? 0x200000 : plan->align;
+	wish.align = plan->align > LODE_LARGE_PAGE_ ? LODE_LARGE_PAGE_ : plan->align;
 	status = lode_put_(&part, s->b, &wish);
 	s->image = part.addr;
-	return status;
-}
-
-static int take_file(struct lode_limine_state_ *s)
-{
-	struct lode_part part = {.size = s->kernel->image->source->size, .what = LODE_FIELD_PART_KERNEL_FILE,
-		.index = LODE_NO_INDEX,
-		.content = LODE_CONTENT_FILE};
-	int status;
-
-	if (!lode_asked_(s, LODE_LIMINE_FILE))
-		return LODE_OK;
-	status = lode_put_(&part, s->b, &anywhere);
-	s->file = part.addr;
 	return status;
 }
 
@@ -112,8 +95,8 @@ static int place(struct lode_limine_state_ *s)
 		status = take_image(s);
 	if (status == LODE_OK)
 		status = lode_put_modules_(s->b, &anywhere);
-	if (status == LODE_OK)
-		status = take_file(s);
+	if (status == LODE_OK && lode_asked_(s, LODE_LIMINE_FILE))
+		status = lode_put_file_(&s->file, s->b, s->kernel->image, &anywhere);
 	if (status == LODE_OK)
 		status = take_stacks(s);
 	if (status == LODE_OK)
@@ -143,11 +126,11 @@ static void set_registers(struct lode_limine_state_ *s)
 {
 	struct lode_start *start = s->b->start;
 	struct lode_registers *registers = &start->registers;
-	const struct lode_selector data = {DATA, DATA64};
+	const struct lode_selector data = {LODE_LIMINE_DATA_, LODE_LIMINE_DATA64_};
 
-	registers->cs = (struct lode_selector){CODE, CODE64};
+	registers->cs = (struct lode_selector){LODE_LIMINE_CODE_, LODE_LIMINE_CODE64_};
 	registers->ds = registers->es = registers->fs = registers->gs = registers->ss = data;
-	registers->gdtr = (struct lode_table){s->hhdm + s->gdt, GDT_LIMIT};
+	registers->gdtr = (struct lode_table){s->hhdm + s->gdt, LODE_LIMINE_GDT_SIZE_ - 1};
 	registers->cr0 = LODE_CR0_PE_ | LODE_CR0_ET_ | LODE_CR0_WP_;
 	lode_registers_long_(start);
 	registers->efer |= LODE_EFER_NX_;

@@ -7,7 +7,6 @@ enum { PIECE = 512, MOST_WORDS = 4, COM1 = 0x3f8 };
 enum { BIOS_DATA_SIZE = 0x500, BIOS_COM1 = 0x400, BIOS_EBDA = 0x40e, BIOS_LOW_MEMORY = 0x413, BIOS_CODE = 0x4f0 };
 enum { VECTORS = 256, FIRST_SERVICE = 0x10, LAST_SERVICE = 0x1f };
 #define LOW_END 0xa0000u
-#define ONE_MIB 0x100000u
 
 static const struct lode_wish_ high = {.align = LODE_PAGE_, .min = LODE_PAGE_, .last = LODE_BELOW_4G_, .high = true};
 
@@ -247,7 +246,7 @@ void lode_multiboot_put_colours_(struct lode_form_ *form, uint64_t at, const str
 
 uint32_t lode_memory_upper_(const struct lode_machine *machine)
 {
-	uint64_t size = lode_usable_end_(machine, ONE_MIB) - ONE_MIB;
+	uint64_t size = lode_usable_end_(machine, LODE_ONE_MIB_) - LODE_ONE_MIB_;
 
 	return size >> 10 > UINT32_MAX ? UINT32_MAX : (uint32_t)(size >> 10);
 }

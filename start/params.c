@@ -6,8 +6,6 @@
 
 enum { STACK_SIZE = 0x4000, STACK_TOP = 16, LOADER_UNKNOWN = 0xff, MADE_UP_VERSION = 0x20c, LFB_UNIT = 16 };
 #define MADE_UP_ALIGNMENT 0x1000000u
-#define FOUR_GIB (UINT64_C(1) << 32)
-#define LARGE_PAGE (UINT64_C(1) << 21)
 
 /* A kernel without setup header gets what those look at who expect one. */
 static void make_up_header(struct lode_form_ *form, uint64_t params)
@@ -115,9 +113,7 @@ static void put_screen(struct lode_form_ *form, const struct lode_params_ *p)
 	lode_form_put_(form, p->params + LODE_PARAMS_BASE, 4, screen->addr);
 	lode_form_put_(form, p->params + LODE_PARAMS_LFB_SIZE, 4, size >> LFB_UNIT);
 	lode_form_put_(form, p->params + LODE_PARAMS_PITCH, 2, screen->pitch);
-	lode_form_put_(form, p->params + LODE_PARAMS_COLOURS, 2, (uint64_t)screen->red.shift << 8 | screen->red.size);
-	lode_form_put_(form, p->params + LODE_PARAMS_COLOURS + 2, 2, (uint64_t)screen->green.shift << 8 | screen->green.size);
-	lode_form_put_(form, p->params + LODE_PARAMS_COLOURS + 4, 2, (uint64_t)screen->blue.shift << 8 | screen->blue.size);
+	lode_form_colours_(form, p->params + LODE_PARAMS_COLOURS, screen);
 	lode_form_put_(form, p->params + LODE_PARAMS_CAPABILITIES, 4, screen->addr >> 32 != 0 ? LODE_VIDEO_64BIT_BASE : 0);
 	lode_form_put_(form, p->params + LODE_PARAMS_BASE_HIGH, 4, screen->addr >> 32);
 }
@@ -139,14 +135,14 @@ static void compose(struct lode_form_ *form, void *context)
 /* Everything below 4 GiB at its own address, and as far beyond as something was placed. */
 static int map_identity(struct lode_builder_ *b)
 {
-	struct lode_start_mapping mapping = {.size = FOUR_GIB, .prot = LODE_PF_R | LODE_PF_W | LODE_PF_X,
+	struct lode_start_mapping mapping = {.size = LODE_FOUR_GIB_, .prot = LODE_PF_R | LODE_PF_W | LODE_PF_X,
 		.what = LODE_FIELD_MAP_IDENTITY};
 
 	for (uint32_t i = 0; i < b->start->nparts; i++) {
 		const struct lode_part *part = &b->start->parts[i];
 
 		if (part->addr + part->size > mapping.size)
-			mapping.size = align_up_(part->addr + part->size, LARGE_PAGE);
+			mapping.size = align_up_(part->addr + part->size, LODE_LARGE_PAGE_);
 	}
 	return lode_map_(b, &mapping);
 }

@@ -4,8 +4,7 @@
 
 #include "start.h"
 
-/* Runs that lie side by side from run i on; returns how many. */
-static uint32_t group(struct lode_part *part, const struct lode_plan *plan, uint32_t i, uint64_t move)
+uint32_t lode_group_runs_(struct lode_part *part, const struct lode_plan *plan, uint32_t i, uint64_t move)
 {
 	const struct lode_run *run = &plan->runs[i];
 	uint64_t end = run->addr + run->size;
@@ -24,7 +23,7 @@ int lode_take_image_(struct lode_builder_ *b, const struct lode_plan *plan, uint
 	int status = LODE_OK;
 
 	for (uint32_t i = 0; status == LODE_OK && i < plan->nruns;) {
-		i += group(&part, plan, i, move);
+		i += lode_group_runs_(&part, plan, i, move);
 		status = lode_take_(b, &part);
 	}
 	return status;
@@ -35,11 +34,33 @@ bool lode_image_fits_(const struct lode_builder_ *b, const struct lode_plan *pla
 	struct lode_part part;
 
 	for (uint32_t i = 0; i < plan->nruns;) {
-		i += group(&part, plan, i, move);
+		i += lode_group_runs_(&part, plan, i, move);
 		if (!lode_fits_(b, part.addr, part.size))
 			return false;
 	}
 	return true;
+}
+
+int lode_put_file_(uint64_t *addr, struct lode_builder_ *b, const struct lode_image *image, const struct lode_wish_ *wish)
+{
+	struct lode_part part = {.size = image->source->size, .what = LODE_FIELD_PART_KERNEL_FILE, .index = LODE_NO_INDEX,
+		.content = LODE_CONTENT_FILE};
+	int status = lode_put_(&part, b, wish);
+
+	*addr = part.addr;
+	return status;
+}
+
+struct lode_range lode_screen_pages_(const struct lode_machine *machine)
+{
+	const struct lode_framebuffer *screen = machine->framebuffer;
+	struct lode_range pages = {0};
+
+	if (!screen)
+		return pages;
+	pages.addr = align_down_(screen->addr, LODE_PAGE_);
+	pages.size = align_up_(screen->addr + (uint64_t)screen->pitch * screen->height, LODE_PAGE_) - pages.addr;
+	return pages;
 }
 
 static int put_module(struct lode_builder_ *b, uint32_t i, const struct lode_wish_ *wish)

@@ -4,8 +4,6 @@
 
 #include "linux.h"
 
-#define ONE_MIB 0x100000u
-
 /* What the structures are made of, and where they came to lie. */
 struct pvh_state {
 	const struct lode_builder_ *b;
@@ -80,7 +78,7 @@ static void compose(struct lode_form_ *form, void *context)
 static int take_image(uint64_t *move, struct lode_builder_ *b, const struct lode_pvh *pvh, const struct lode_plan *plan)
 {
 	const struct lode_wish_ wish = {.align = pvh->align > LODE_PAGE_ ? pvh->align : LODE_PAGE_,
-		.min = pvh->min > ONE_MIB ? pvh->min : ONE_MIB, .last = pvh->last};
+		.min = pvh->min > LODE_ONE_MIB_ ? pvh->min : LODE_ONE_MIB_, .last = pvh->last};
 	struct lode_part part = {.size = plan->span.size, .what = LODE_FIELD_PART_KERNEL, .index = LODE_NO_INDEX};
 
 	*move = 0;

@@ -7,6 +7,9 @@
 
 #include "regions.h"
 
+/* Null, code, data. */
+enum { LODE_RUST_GDT_SIZE_ = 24 };
+
 /* One start state under construction. Addresses are virtual unless they say otherwise. */
 struct lode_rust_state_ {
 	struct lode_builder_ *b;

@@ -2,7 +2,7 @@
 /* What was placed and mapped -> BootInfo and its memory regions, byte for byte as the crate lays them out. */
 #include "rust.h"
 
-enum { NONE = 1, GDT_SIZE = 24 };
+enum { NONE = 1 };
 
 static void put(struct lode_form_ *form, const struct lode_rust_state_ *s, uint32_t offset, uint64_t value)
 {
@@ -124,7 +124,7 @@ void lode_rust_compose_(struct lode_form_ *form, void *context)
 	put_framebuffer(form, s);
 	put_options(form, s);
 	put_kernel(form, s);
-	s->gdt = lode_form_room_(form, GDT_SIZE, 8);
+	s->gdt = lode_form_room_(form, LODE_RUST_GDT_SIZE_, 8);
 	lode_form_put_(form, s->gdt + 8, 8, LODE_CODE64_);
 	lode_form_put_(form, s->gdt + 16, 8, LODE_DATA32_);
 	put_regions(form, s);

@@ -2,8 +2,6 @@
 /* Configuration, plan and memory map -> where everything is mapped. */
 #include "rust.h"
 
-#define FOUR_GIB (UINT64_C(1) << 32)
-#define LARGE_PAGE (UINT64_C(1) << 21)
 #define ROOT_ENTRY (UINT64_C(1) << 39)
 #define LAST_PHYSICAL (UINT64_C(1) << 46)
 #define LARGEST_ALIGN (UINT64_C(1) << 46) /* of an image: half of what one half of the address space has */
@@ -153,11 +151,9 @@ int lode_rust_image_(struct lode_rust_state_ *s, const struct lode_wish_ *wish)
 	int status = LODE_OK;
 
 	for (uint32_t i = 0, next; status == LODE_OK && i < plan->nruns; i = next) {
-		struct lode_part part = {.size = plan->runs[i].size, .offset = plan->runs[i].addr, .index = plan->runs[i].segment,
-			.what = LODE_FIELD_PART_KERNEL, .content = LODE_CONTENT_IMAGE};
+		struct lode_part part;
 
-		for (next = i + 1; next < plan->nruns && plan->runs[next].addr == part.offset + part.size; next++)
-			part.size += plan->runs[next].size;
+		next = i + lode_group_runs_(&part, plan, i, 0);
 		status = lode_put_(&part, s->b, wish);
 		for (uint32_t k = i; k < next; k++)
 			map_run(s, &plan->runs[k], part.addr + (plan->runs[k].addr - part.offset));
@@ -181,12 +177,12 @@ static int map_stack(struct lode_rust_state_ *s, uint64_t phys, uint64_t size)
 
 static int put_stack(struct lode_rust_state_ *s)
 {
-	const struct lode_wish_ wish = {.align = LODE_PAGE_, .min = 0x100000, .last = UINT64_MAX};
+	const struct lode_wish_ wish = {.align = LODE_PAGE_, .min = LODE_ONE_MIB_, .last = UINT64_MAX};
 	struct lode_part part = {.what = LODE_FIELD_PART_STACK, .index = LODE_NO_INDEX, .content = LODE_CONTENT_ZERO};
 	uint64_t size = s->config->stack_size;
 	int status;
 
-	if (size < 16 || size > FOUR_GIB)
+	if (size < 16 || size > LODE_FOUR_GIB_)
 		return lode_start_refuse_(s->b->why, LODE_RULE_START_RUST_FIELD,
 			lode_place_at_(LODE_FIELD_RUST_STACK, size, s->config->offset + 23));
 	part.size = align_up_(size, LODE_PAGE_);
@@ -197,17 +193,15 @@ static int put_stack(struct lode_rust_state_ *s)
 static int map_framebuffer(struct lode_rust_state_ *s)
 {
 	const struct lode_framebuffer *screen = s->b->machine->framebuffer;
-	struct lode_start_mapping mapping = {.prot = RW, .cache = LODE_CACHE_WRITE_COMBINING, .what = LODE_FIELD_PART_FRAMEBUFFER};
-	uint64_t inside;
+	struct lode_range pages = lode_screen_pages_(s->b->machine);
+	struct lode_start_mapping mapping = {.phys = pages.addr, .size = pages.size, .prot = RW,
+		.cache = LODE_CACHE_WRITE_COMBINING, .what = LODE_FIELD_PART_FRAMEBUFFER};
 	int status;
 
 	if (!screen)
 		return LODE_OK;
-	inside = screen->addr & (LODE_PAGE_ - 1);
-	mapping.phys = screen->addr - inside;
-	mapping.size = align_up_(inside + (uint64_t)screen->pitch * screen->height, LODE_PAGE_);
 	status = lode_rust_room_(s, &s->config->framebuffer, &mapping, LODE_PAGE_);
-	s->framebuffer = mapping.addr + inside;
+	s->framebuffer = mapping.addr + (screen->addr - pages.addr);
 	return status;
 }
 
@@ -215,7 +209,7 @@ static int map_framebuffer(struct lode_rust_state_ *s)
 static int map_physical(struct lode_rust_state_ *s)
 {
 	const struct lode_machine *machine = s->b->machine;
-	struct lode_start_mapping mapping = {.size = FOUR_GIB, .prot = RW, .what = LODE_FIELD_MAP_PHYSICAL};
+	struct lode_start_mapping mapping = {.size = LODE_FOUR_GIB_, .prot = RW, .what = LODE_FIELD_MAP_PHYSICAL};
 	int status;
 
 	if (!s->config->has_physical)
@@ -224,9 +218,9 @@ static int map_physical(struct lode_rust_state_ *s)
 		uint64_t last = machine->memory[i].addr + (machine->memory[i].size - 1);
 
 		if (last < LAST_PHYSICAL && last >= mapping.size)
-			mapping.size = align_up_(last + 1, LARGE_PAGE);
+			mapping.size = align_up_(last + 1, LODE_LARGE_PAGE_);
 	}
-	status = lode_rust_room_(s, &s->config->physical, &mapping, LARGE_PAGE);
+	status = lode_rust_room_(s, &s->config->physical, &mapping, LODE_LARGE_PAGE_);
 	s->physical = mapping.addr;
 	return status;
 }

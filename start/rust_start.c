@@ -2,10 +2,9 @@
 /* A kernel made with bootloader_api and a machine -> places, mappings, BootInfo and registers. */
 #include "rust.h"
 
-enum { CODE = 8, DATA = 16, GDT_LIMIT = 23 };
-#define ONE_MIB 0x100000u
+enum { CODE = 8, DATA = 16 };
 
-static const struct lode_wish_ anywhere = {.align = LODE_PAGE_, .min = ONE_MIB, .last = UINT64_MAX};
+static const struct lode_wish_ anywhere = {.align = LODE_PAGE_, .min = LODE_ONE_MIB_, .last = UINT64_MAX};
 
 /* What this protocol has no way to hand over is refused, not dropped. */
 static int check(const struct lode_rust_state_ *s)
@@ -23,17 +22,6 @@ static int check(const struct lode_rust_state_ *s)
 	if (!run || !(run->prot & LODE_PF_X))
 		return lode_start_refuse_(s->b->why, LODE_RULE_START_ENTRY, lode_place_of_(LODE_FIELD_EHDR_ENTRY, plan->entry, 0));
 	return LODE_OK;
-}
-
-static int take_file(struct lode_rust_state_ *s)
-{
-	struct lode_part part = {.size = s->kernel->image->source->size, .what = LODE_FIELD_PART_KERNEL_FILE,
-		.index = LODE_NO_INDEX,
-		.content = LODE_CONTENT_FILE};
-	int status = lode_put_(&part, s->b, &anywhere);
-
-	s->file = part.addr;
-	return status;
 }
 
 /* Addresses for as many pages as the structures will have; their memory is known only once they are placed. */
@@ -73,7 +61,7 @@ static int place(struct lode_rust_state_ *s)
 	if (status == LODE_OK)
 		status = lode_put_modules_(s->b, &anywhere);
 	if (status == LODE_OK)
-		status = take_file(s);
+		status = lode_put_file_(&s->file, s->b, s->kernel->image, &anywhere);
 	if (status == LODE_OK)
 		status = lode_rust_map_(s);
 	s->max_regions = lode_regions_most_(s->b, 2);
@@ -97,7 +85,7 @@ static void set_registers(const struct lode_rust_state_ *s)
 
 	registers->cs = (struct lode_selector){CODE, LODE_CODE64_};
 	registers->ds = registers->es = registers->fs = registers->gs = registers->ss = data;
-	registers->gdtr = (struct lode_table){s->boot_info + (s->gdt - s->info), GDT_LIMIT};
+	registers->gdtr = (struct lode_table){s->boot_info + (s->gdt - s->info), LODE_RUST_GDT_SIZE_ - 1};
 	registers->cr0 = LODE_CR0_PE_ | LODE_CR0_ET_ | LODE_CR0_WP_;
 	lode_registers_long_(start);
 	registers->efer |= LODE_EFER_NX_;

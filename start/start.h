@@ -10,7 +10,10 @@ void *memset(void *dst, int byte, size_t size);
 int memcmp(const void *a, const void *b, size_t size);
 
 enum { LODE_PAGE_ = 4096 };
+#define LODE_ONE_MIB_ UINT64_C(0x100000)
+#define LODE_LARGE_PAGE_ UINT64_C(0x200000)
 #define LODE_BELOW_4G_ UINT64_C(0xffffffff)
+#define LODE_FOUR_GIB_ (UINT64_C(1) << 32)
 
 static inline bool within_(uint64_t off, uint64_t len, uint64_t size)
 {
@@ -110,9 +113,15 @@ uint64_t lode_usable_end_(const struct lode_machine *machine, uint64_t addr);
 /* The last usable byte that is not behind last; 0: there is none. */
 uint64_t lode_usable_last_(const struct lode_machine *machine, uint64_t last);
 
+/* Runs that lie side by side from run i on, as one part moved by a constant; returns how many. */
+uint32_t lode_group_runs_(struct lode_part *part, const struct lode_plan *plan, uint32_t i, uint64_t move);
 /* A planned image in physical addresses, moved by a constant (modulo 2^64). */
 int lode_take_image_(struct lode_builder_ *b, const struct lode_plan *plan, uint64_t move);
 bool lode_image_fits_(const struct lode_builder_ *b, const struct lode_plan *plan, uint64_t move);
+/* The kernel's file as a part; *addr: where. */
+int lode_put_file_(uint64_t *addr, struct lode_builder_ *b, const struct lode_image *image, const struct lode_wish_ *wish);
+/* The pages that the framebuffer is on; empty: there is none. */
+struct lode_range lode_screen_pages_(const struct lode_machine *machine);
 /* *entry: e_entry as a physical address of the image, translated by the segment that holds it. */
 int lode_physical_entry_(uint64_t *entry, const struct lode_image *image, struct lode_diag *why);
 /* True if a byte of a PT_LOAD's file part lies there. */
@@ -138,6 +147,9 @@ void lode_form_put_(struct lode_form_ *form, uint64_t addr, uint32_t width, uint
 void lode_form_copy_(struct lode_form_ *form, uint64_t addr, const void *bytes, uint64_t size);
 /* A string and its NUL at the next bytes; NULL is "". */
 uint64_t lode_form_string_(struct lode_form_ *form, const char *s);
+
+/* Size and position of red, green and blue, a byte each. */
+void lode_form_colours_(struct lode_form_ *form, uint64_t at, const struct lode_framebuffer *screen);
 
 struct lode_composition_ {
 	void (*compose)(struct lode_form_ *form, void *context);

@@ -90,17 +90,20 @@ static int unpack_zboot(struct input *input, const unsigned char *header)
 	return 0;
 }
 
-static int unpack_bzimage(struct input *input, const unsigned char *header)
+/* What else a file lacks that is cut short does not matter here. */
+static int unpack_bzimage(struct input *input)
 {
-	uint16_t version = le16(header + LODE_LINUX_VERSION);
-	uint32_t sectors = header[LODE_LINUX_SETUP_SECTS] != 0 ? header[LODE_LINUX_SETUP_SECTS] : 4;
-	uint64_t offset = (uint64_t)(sectors + 1) * 512 + le32(header + LODE_LINUX_PAYLOAD);
-	uint64_t length = le32(header + LODE_LINUX_PAYLOAD_SIZE);
+	struct lode_linux linux_;
+	struct lode_diag why;
+	int status = lode_linux_read(&linux_, &input->source, &why);
+	uint64_t offset = linux_.payload.offset, length = linux_.payload.size;
 	const struct packed_format *format;
 	unsigned char elf[4];
 
-	input_note(input, "bzImage %u.%02u", version >> 8, version & 0xffu);
-	if (version < 0x208 || length == 0)
+	if (status != LODE_OK && why.rule != LODE_RULE_START_LINUX_TRUNCATED)
+		return input_fail(input, 0, "bzImage: its setup header cannot be read whole");
+	input_note(input, "bzImage %u.%02u", linux_.version >> 8, linux_.version & 0xffu);
+	if (length == 0)
 		return input_fail(input, 0, "%s: its header names no payload, so there is no ELF image to be had",
 			input->peeled);
 	if (length > input->source.size || offset > input->source.size - length)
@@ -153,6 +156,6 @@ int input_unpack(struct input *input)
 	if (begins_elf(header, have))
 		return 0;
 	if (is_bzimage(header, have))
-		return unpack_bzimage(input, header);
+		return unpack_bzimage(input);
 	return is_zboot(header, have) ? unpack_zboot(input, header) : 0;
 }

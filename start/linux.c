@@ -39,6 +39,8 @@ static void decode(struct lode_linux *l)
 	l->pref_address = v >= V210 ? get64_(field(l, LODE_LINUX_PREF_ADDRESS)) : OLD_ADDRESS;
 	l->init_size = v >= V210 ? dword(l, LODE_LINUX_INIT_SIZE) : 0;
 	l->xloadflags = v >= V212 ? word(l, LODE_LINUX_XLOADFLAGS) : 0;
+	l->payload.offset = l->setup_size + (v >= V208 ? (uint64_t)dword(l, LODE_LINUX_PAYLOAD) : 0);
+	l->payload.size = v >= V208 ? dword(l, LODE_LINUX_PAYLOAD_SIZE) : 0;
 	l->header_size = LODE_LINUX_MAGIC + *field(l, LODE_LINUX_JUMP) - LODE_LINUX_SETUP_SECTS;
 	if (l->header_size > sizeof l->header)
 		l->header_size = sizeof l->header;
@@ -63,18 +65,13 @@ static int check_size(struct lode_linux *l, const struct lode_source *source, st
 	return LODE_OK;
 }
 
-static int check_payload(struct lode_linux *l, struct lode_diag *why)
+static int check_payload(const struct lode_linux *l, struct lode_diag *why)
 {
-	uint32_t offset, size;
+	uint64_t offset = l->payload.offset - l->setup_size;
 
-	if (l->version < V208)
-		return LODE_OK;
-	offset = dword(l, LODE_LINUX_PAYLOAD);
-	size = dword(l, LODE_LINUX_PAYLOAD_SIZE);
-	if (!within_(offset, size, l->system_size))
+	if (!within_(offset, l->payload.size, l->system_size))
 		return lode_start_refuse_(why, LODE_RULE_START_LINUX_TRUNCATED,
 			lode_place_at_(LODE_FIELD_LINUX_PAYLOAD, offset, LODE_LINUX_PAYLOAD));
-	l->payload = (struct lode_extent){(uint64_t)l->setup_size + offset, size};
 	return LODE_OK;
 }
 

@@ -88,7 +88,7 @@ struct lode_linux {
 /**
  * lode_linux_read - the setup header of a bzImage, of any version from 2.00 on
  * @source: the file; its size may be LODE_SIZE_UNKNOWN if the header tells it (from 2.04 on)
- * Errors: start-linux-none, start-linux-truncated, source-*.
+ * Errors: start-linux-none; start-linux-truncated, and then @linux_ is what the header says; source-*.
  */
 int lode_linux_read(struct lode_linux *linux_, const struct lode_source *source, struct lode_diag *why);
 

@@ -10,13 +10,22 @@ extern "C" {
 #endif
 
 /**
- * lode_protocol_find - the protocol by which a file is best started
+ * lode_protocol_offered - does a file bear the mark of a protocol?
  * @image: opened, or NULL if the file is no ELF file
  * @source: the file
- * From what says most about itself to what says nothing: a bzImage's header; bootloader_api's configuration, Limine's tag or
- * requests (neither is searched for in Linux, which is large); a Multiboot 2 header, a Multiboot 1 header; a PVH note; any ELF64
- * program for x86-64 (not one with an interpreter). A header that is there and wrong counts: the protocol's own function then says
- * what is wrong.
+ * The marks are a bzImage's header, bootloader_api's configuration, Limine's tag or requests (neither is searched for in Linux,
+ * which is large), a Multiboot header, a PVH note; of LODE_PROTOCOL_ELF64, that it is an ELF64 program for x86-64 without an
+ * interpreter. A mark that is there and wrong counts: the protocol's own function then says what is wrong. One for another
+ * machine does not.
+ * Returns 1 or 0, or a negative status with *why. Errors: source-*.
+ */
+int lode_protocol_offered(enum lode_protocol protocol, const struct lode_image *image, const struct lode_source *source,
+	struct lode_diag *why);
+
+/**
+ * lode_protocol_find - the protocol by which a file is best started
+ * @image, @source: as for lode_protocol_offered, which is asked in turn
+ * From what says most about itself to what says nothing: bzImage, bootloader_api, Limine, Multiboot 2, Multiboot 1, PVH, ELF64.
  * LODE_OK, or a status with *why; then @protocol is LODE_PROTOCOL_NONE.
  * Errors: start-none, source-*.
  * Ref: Linux boot 1.1 (header), PVH, Multiboot 3.1, Multiboot2 3.1, Limine, bootloader_api.

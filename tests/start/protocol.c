@@ -79,6 +79,30 @@ static void test_order(void)
 	CHECK_STR(lode_protocol_name(LODE_PROTOCOL_NONE), "");
 }
 
+/* Each mark is seen beside all others; Linux is not searched for those that may stand anywhere. */
+static void test_offered(void)
+{
+	static const struct { enum lode_protocol protocol; unsigned mark; } rows[] = {
+		{LODE_PROTOCOL_RUST, RUST}, {LODE_PROTOCOL_LIMINE, LIMINE}, {LODE_PROTOCOL_MULTIBOOT2, MB2},
+		{LODE_PROTOCOL_MULTIBOOT, MB1}, {LODE_PROTOCOL_PVH, PVH},
+	};
+
+	for (unsigned what = 0; what < 2 * LINUX; what++) {
+		find(what, EM_X86_64, ELFCLASS64);
+		for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+			bool hidden = (what & LINUX) && (rows[i].mark & (RUST | LIMINE));
+
+			CHECK_EQ(lode_protocol_offered(rows[i].protocol, &s.file.image, &s.file.source, NULL),
+				(what & rows[i].mark) && !hidden);
+			CHECK_EQ(lode_protocol_offered(rows[i].protocol, NULL, &s.file.source, NULL),
+				(what & rows[i].mark & (MB1 | MB2)) != 0);
+		}
+		CHECK_EQ(lode_protocol_offered(LODE_PROTOCOL_ELF64, &s.file.image, &s.file.source, NULL), 1);
+		CHECK_EQ(lode_protocol_offered(LODE_PROTOCOL_LINUX, &s.file.image, &s.file.source, NULL), 0);
+		CHECK_EQ(lode_protocol_offered(LODE_PROTOCOL_NONE, &s.file.image, &s.file.source, NULL), 0);
+	}
+}
+
 /* A header that is there and wrong is still that protocol's. */
 static void test_wrong(void)
 {
@@ -186,6 +210,7 @@ static void test_words(void)
 int main(void)
 {
 	CASE(test_order);
+	CASE(test_offered);
 	CASE(test_wrong);
 	CASE(test_bzimage);
 	CASE(test_unreadable);

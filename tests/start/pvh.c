@@ -223,6 +223,7 @@ static void test_behind_many(void)
 		memset(s.file.out.bytes + s.file.segments[2].offset, 0, counts[i] * SMALLEST);
 		s.status = lode_pvh_find(&pvh, &s.file.image, &s.why);
 		CHECK_EQ(s.status, counts[i] < 65536 ? LODE_OK : LODE_ERR_MALFORMED);
+		CHECK_EQ(lode_protocol_offered(LODE_PROTOCOL_PVH, &s.file.image, &s.file.source, NULL), counts[i] < 65536);
 		CHECK(s.status == LODE_OK ? pvh.entry == 0x1000210 : s.why.rule == LODE_RULE_NOTE_COUNT);
 	}
 }

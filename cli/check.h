@@ -214,6 +214,8 @@ void check_sse_kernel(struct check *c);
 void check_linux(struct check *c);
 void check_bzimage(struct check *c);
 void check_elf64(struct check *c);
+/* entry: the plan's. */
+void check_elf64_entry(struct check *c, uint64_t entry);
 void check_rust(struct check *c);
 /* check_start.c: what lode boot would refuse; the file itself is a bzImage for the second */
 void check_start(struct check *c);

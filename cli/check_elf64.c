@@ -4,22 +4,11 @@
 
 enum { RELR = 8 }; /* bytes of an entry, each of which is one relocation or more */
 
-/* e_entry as loaders read it: physical where a segment holds it by p_paddr, else virtual. */
-static void check_entry(struct check *c)
+void check_elf64_entry(struct check *c, uint64_t entry)
 {
-	const struct lode_segment *by_vaddr = NULL;
-
-	for (uint32_t k = 0; k < c->image.nload; k++) {
-		const struct lode_segment *segment = &c->image.segments[c->image.segments[k].by_paddr];
-
-		if (c->image.entry - segment->paddr < segment->filesz)
-			return;
-		if (c->image.entry - segment->vaddr < segment->filesz)
-			by_vaddr = segment;
-	}
-	if (by_vaddr)
+	if (!c->kind.linux_kernel && entry != c->image.entry)
 		check_add(c, CHECK_ELF64_VIRTUAL, check_at_header(c, LODE_FIELD_EHDR_ENTRY), "it is entered at 0x%llx",
-			(unsigned long long)(c->image.entry - by_vaddr->vaddr + by_vaddr->paddr));
+			(unsigned long long)entry);
 }
 
 void check_elf64(struct check *c)
@@ -28,8 +17,6 @@ void check_elf64(struct check *c)
 
 	if (c->image.type != LODE_ET_EXEC && c->image.type != LODE_ET_DYN)
 		return;
-	if (!c->kind.linux_kernel)
-		check_entry(c);
 	if (c->has_dynamic)
 		count = c->dynamic.rel.count + c->dynamic.rela.count + c->dynamic.jmprel.count + c->dynamic.relr.size / RELR;
 	if (count > 0)

@@ -118,10 +118,13 @@ static void attempt(struct check *c, enum lode_protocol protocol)
 	if (lode_boot_read(&boot, &large.machine, &why) != LODE_OK)
 		refuse(c, &boot, &why);
 	else if (plan_make_room(&plan, &c->image)) {
-		if (lode_plan(&plan, &c->image, &boot.policy, &why) != LODE_OK || !relocates(&boot, &plan, &why))
+		if (lode_plan(&plan, &c->image, &boot.policy, &why) != LODE_OK || !relocates(&boot, &plan, &why)) {
 			refuse(c, &boot, &why);
-		else
+		} else {
+			if (protocol == LODE_PROTOCOL_ELF64)
+				check_elf64_entry(c, plan.entry);
 			start(c, &boot, &plan, &large.machine);
+		}
 	}
 	plan_free(&plan);
 }

@@ -4,31 +4,38 @@
 
 enum { MIN_INTERP = 2, MAX_INTERP = 4096 };
 
-/* The executable segment whose file part holds an address of a domain. */
-static const struct lode_segment *code_at(const struct lode_image *image, enum lode_domain domain, uint64_t addr)
+/* A segment with a file byte at an address of a domain, an executable one if there is any. */
+static const struct lode_segment *holder_of(const struct lode_image *image, enum lode_domain domain, uint64_t addr)
 {
+	const struct lode_segment *holder = NULL;
+
 	for (uint32_t k = 0; k < image->nload; k++) {
 		const struct lode_segment *segment = &image->segments[nth_load(image, domain, k)];
 
-		if ((segment->flags & LODE_PF_X) && addr - segment_addr(segment, domain) < segment->filesz)
+		if (addr - segment_addr(segment, domain) >= segment->filesz)
+			continue;
+		if (segment->flags & LODE_PF_X)
 			return segment;
+		holder = segment;
 	}
-	return NULL;
+	return holder;
 }
 
-/* In the physical domain e_entry may be either: Linux's vmlinux gives a physical address, other kernels a virtual one. */
+/* In the physical domain e_entry may be either: Linux's vmlinux gives a physical address, other kernels a virtual one, which comes
+ * first, as in GRUB. */
 static int find_entry(struct lode_planner_ *planner, struct lode_diag *why)
 {
 	const struct lode_image *image = planner->image;
-	const struct lode_segment *code = code_at(image, LODE_VIRTUAL, image->entry);
+	const struct lode_segment *holder = holder_of(image, LODE_VIRTUAL, image->entry);
+	bool physical = planner->policy->domain == LODE_PHYSICAL;
 	struct lode_plan *plan = planner->plan;
 
 	plan->entry = image->entry + plan->bias;
-	if (planner->policy->domain == LODE_PHYSICAL && code)
-		plan->entry = image->entry - code->vaddr + code->paddr;
-	if (planner->policy->domain == LODE_PHYSICAL && !code)
-		code = code_at(image, LODE_PHYSICAL, image->entry);
-	if (!code && !(planner->policy->flags & LODE_PLAN_ENTRY_ANY))
+	if (physical && holder)
+		plan->entry = image->entry - holder->vaddr + holder->paddr;
+	else if (physical)
+		holder = holder_of(image, LODE_PHYSICAL, image->entry);
+	if (!(holder && (holder->flags & LODE_PF_X)) && !(planner->policy->flags & LODE_PLAN_ENTRY_ANY))
 		return lode_refuse_(why, LODE_RULE_ENTRY_OUTSIDE, lode_at_header_(image, LODE_FIELD_EHDR_ENTRY, image->entry, 0));
 	return LODE_OK;
 }

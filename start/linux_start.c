@@ -112,16 +112,15 @@ int lode_start_elf64(struct lode_start *start, const struct lode_kernel *kernel,
 {
 	struct lode_builder_ b = {start, machine, why};
 	struct lode_params_ params = {.b = &b};
-	uint64_t entry = 0;
 	int status = lode_begin_(&b, LODE_PROTOCOL_ELF64, kernel->plan->nruns, 0);
 
 	if (status == LODE_OK)
 		status = check_elf(&b, kernel->image);
 	if (status == LODE_OK)
-		status = lode_physical_entry_(&entry, kernel->image, why);
+		status = lode_check_entry_(kernel, why);
 	if (status == LODE_OK)
 		status = lode_take_image_(&b, kernel->plan, 0);
 	if (status == LODE_OK)
 		status = put_initrd(&b, LODE_BELOW_4G_, true);
-	return status == LODE_OK ? lode_enter_64_(&b, &params, entry) : status;
+	return status == LODE_OK ? lode_enter_64_(&b, &params, kernel->plan->entry) : status;
 }

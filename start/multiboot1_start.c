@@ -110,7 +110,8 @@ static int take_kernel(uint64_t *entry, struct lode_builder_ *b, const struct lo
 			lode_place_at_(LODE_FIELD_MULTIBOOT_FLAGS, multiboot->flags, multiboot->offset + LODE_MULTIBOOT_FLAGS));
 	status = lode_x86_only_(kernel->image, b->why);
 	if (status == LODE_OK)
-		status = lode_physical_entry_(entry, kernel->image, b->why);
+		status = lode_check_entry_(kernel, b->why);
+	*entry = kernel->plan->entry;
 	return status == LODE_OK ? lode_take_image_(b, kernel->plan, 0) : status;
 }
 

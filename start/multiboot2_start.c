@@ -160,13 +160,13 @@ static int take_elf(uint64_t *entry, struct tags *t, struct lode_builder_ *b, co
 	int status = lode_x86_only_(kernel->image, b->why);
 
 	if (status == LODE_OK && !m->has_entry)
-		status = lode_physical_entry_(entry, kernel->image, b->why);
+		status = lode_check_entry_(kernel, b->why);
 	if (status == LODE_OK && m->has_entry && !lode_physical_byte_(kernel->image, m->entry))
 		status = lode_start_refuse_(b->why, LODE_RULE_START_ENTRY, lode_place_at_(LODE_FIELD_MULTIBOOT_ENTRY, m->entry,
 			m->offset));
 	if (status == LODE_OK && m->relocatable)
 		status = move_image(&t->told.move, b, m, kernel->plan);
-	*entry += t->told.move;
+	*entry = (m->has_entry ? m->entry : kernel->plan->entry) + t->told.move;
 	t->moved = m->relocatable;
 	return status == LODE_OK ? lode_take_image_(b, kernel->plan, t->told.move) : status;
 }

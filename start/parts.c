@@ -103,21 +103,11 @@ bool lode_physical_byte_(const struct lode_image *image, uint64_t paddr)
 	return false;
 }
 
-/* Kernels that run elsewhere than they are loaded say the one address or the other: the virtual meaning comes first, as in GRUB. */
-int lode_physical_entry_(uint64_t *entry, const struct lode_image *image, struct lode_diag *why)
+int lode_check_entry_(const struct lode_kernel *kernel, struct lode_diag *why)
 {
-	for (uint32_t i = 0; i < image->nsegments; i++) {
-		const struct lode_segment *segment = &image->segments[i];
-
-		if (segment->type == LODE_PT_LOAD && image->entry >= segment->vaddr &&
-			image->entry - segment->vaddr < segment->filesz) {
-			*entry = segment->paddr + (image->entry - segment->vaddr);
-			return LODE_OK;
-		}
-	}
-	*entry = image->entry;
-	if (!lode_physical_byte_(image, image->entry))
-		return lode_start_refuse_(why, LODE_RULE_START_ENTRY, lode_place_of_(LODE_FIELD_EHDR_ENTRY, image->entry, 0));
+	if (!lode_physical_byte_(kernel->image, kernel->plan->entry))
+		return lode_start_refuse_(why, LODE_RULE_START_ENTRY,
+			lode_place_of_(LODE_FIELD_EHDR_ENTRY, kernel->image->entry, 0));
 	return LODE_OK;
 }
 

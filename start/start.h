@@ -122,8 +122,8 @@ bool lode_image_fits_(const struct lode_builder_ *b, const struct lode_plan *pla
 int lode_put_file_(uint64_t *addr, struct lode_builder_ *b, const struct lode_image *image, const struct lode_wish_ *wish);
 /* The pages that the framebuffer is on; empty: there is none. */
 struct lode_range lode_screen_pages_(const struct lode_machine *machine);
-/* *entry: e_entry as a physical address of the image, translated by the segment that holds it. */
-int lode_physical_entry_(uint64_t *entry, const struct lode_image *image, struct lode_diag *why);
+/* The entry of a plan by physical addresses has a byte of the file. */
+int lode_check_entry_(const struct lode_kernel *kernel, struct lode_diag *why);
 /* True if a byte of a PT_LOAD's file part lies there. */
 bool lode_physical_byte_(const struct lode_image *image, uint64_t paddr);
 /* A little-endian file for an x86 processor; one of 64 bit for x86-64. */

@@ -128,7 +128,7 @@ struct lode_plan {
 	struct lode_range span; /* first page to the end of the last */
 	uint64_t align;         /* what bias has to be a multiple of: the largest p_align, at least a page */
 	uint64_t end;           /* first byte behind the highest segment, not rounded: where brk begins */
-	uint64_t entry;         /* e_entry + bias; in the physical domain where its byte comes to lie, also if e_entry is virtual */
+	uint64_t entry;         /* e_entry + bias; LODE_PHYSICAL: where it lies, if it is a virtual address of the image */
 	bool has_phdr;
 	uint64_t phdr;          /* address of the program headers in memory (AT_PHDR); nobody maps them: the bias, as on Linux */
 	bool has_tls;

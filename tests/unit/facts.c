@@ -65,6 +65,25 @@ static void test_physical_entry(void)
 	file_free(&f);
 }
 
+/** Where it may be any, permissions do not matter: it is translated by whatever segment has it. */
+static void test_physical_entry_any(void)
+{
+	struct lode_policy policy = kernel();
+
+	policy.domain = LODE_PHYSICAL;
+	file_sample(&f, "kernel", encoding_class(1), LODE_DATA2LSB, 0);
+	for (uint32_t flags = 0; flags < 3; flags++) {
+		policy.flags |= LODE_PLAN_ENTRY_ANY;
+		mkelf_set(&f.out, MKELF_EHDR, 0, "e_entry", UINT64_C(0xffffffff81000050));
+		mkelf_set(&f.out, MKELF_PHDR, 0, "p_flags", LODE_PF_R | (flags & 1 ? LODE_PF_W : 0) | (flags & 2 ? LODE_PF_X : 0));
+		CHECK_EQ(file_load(&f, &policy), LODE_OK);
+		CHECK_EQ(f.plan.entry, 0x1000050);
+		policy.flags &= ~(uint32_t)LODE_PLAN_ENTRY_ANY;
+		CHECK_EQ(file_load(&f, &policy), flags & 2 ? LODE_OK : LODE_ERR_MALFORMED);
+	}
+	file_free(&f);
+}
+
 /** AT_PHDR: the segment whose file part holds e_phoff, or the bias. */
 static void test_headers(void)
 {
@@ -297,6 +316,7 @@ int main(void)
 {
 	CASE(test_entry);
 	CASE(test_physical_entry);
+	CASE(test_physical_entry_any);
 	CASE(test_headers);
 	CASE(test_stack);
 	CASE(test_interpreter);

@@ -165,6 +165,9 @@ void check_diag_text(char *buf, size_t size, const struct check *c, const struct
 /* Adds the needed libraries, as many as there is room for, with before in front of them. */
 void check_needed_text(char *buf, size_t size, const struct check *c, const char *before);
 
+/* check_reloc.c: dynamic relocations that the loader does not apply, each a finding */
+void check_unapplied(struct check *c, enum check_id id, bool (*applied)(const struct lode_rel *rel));
+
 enum { CHECK_ENTRY = 24 }; /* steps for a relocation: its size at the most */
 enum { CHECK_ASKED = 1024 }; /* steps of a look at the file system */
 /* True while there is budget for n more steps. */
@@ -175,6 +178,8 @@ static inline bool check_within(uint64_t offset, uint64_t size, uint64_t total)
 {
 	return size <= total && offset <= total - size;
 }
+/* True if a byte of a PT_LOAD's file part has this address. */
+bool check_loaded(const struct check *c, enum lode_domain domain, uint64_t addr);
 /* Where pattern stands in [offset, end) of the file, as far as the budget goes, or LODE_NO_OFFSET. */
 uint64_t check_search(struct check *c, const void *pattern, size_t size, uint64_t offset, uint64_t end);
 

@@ -4,17 +4,7 @@
 #include <lode/limine.h>
 #include <string.h>
 
-enum { MAX_MARKS = 128, NO_SSE_SINCE = 5, RSDP_PHYSICAL = 3 };
-
-struct id {
-	uint64_t low, high;
-};
-
-static const struct id requests[] = {
-#define LODE_LIMINE_REQUEST_(id, third, fourth) [LODE_LIMINE_##id] = {third, fourth},
-	LODE_LIMINE_LIST(LODE_LIMINE_REQUEST_)
-#undef LODE_LIMINE_REQUEST_
-};
+enum { MAX_MARKS = 128 };
 
 static const char *const request_names[LODE_LIMINE_REQUESTS] = {
 	[LODE_LIMINE_MEMMAP] = "memory map",
@@ -54,6 +44,7 @@ static const uint64_t end_marker[2] = {LODE_LIMINE_END0, LODE_LIMINE_END1};
 struct mark {
 	uint64_t offset, vaddr;
 	uint64_t low, high; /* the two words behind its magic number */
+	uint32_t request;   /* LODE_LIMINE_REQUESTS: none that is known */
 	bool loaded;
 };
 
@@ -125,6 +116,7 @@ static void find(struct check *c, struct marks *marks, const uint64_t magic[2])
 			return;
 		mark.offset = at;
 		mark.low = le64(raw), mark.high = le64(raw + 8);
+		mark.request = lode_limine_request_of(mark.low, mark.high);
 		mark.loaded = place_in_memory(c, at, &mark.vaddr);
 		if (mark.loaded || meant_for_memory(c, at))
 			marks->mark[marks->count++] = mark;
@@ -134,15 +126,7 @@ static void find(struct check *c, struct marks *marks, const uint64_t magic[2])
 
 static const char *request_name(const struct mark *mark)
 {
-	for (size_t i = 0; i < sizeof requests / sizeof *requests; i++)
-		if (requests[i].low == mark->low && requests[i].high == mark->high)
-			return request_names[i];
-	return NULL;
-}
-
-static bool is_request(const struct mark *mark, enum lode_limine_request id)
-{
-	return mark->low == requests[id].low && mark->high == requests[id].high;
+	return mark->request < LODE_LIMINE_REQUESTS ? request_names[mark->request] : NULL;
 }
 
 static bool wants_firmware(const struct mark *mark)
@@ -153,7 +137,7 @@ static bool wants_firmware(const struct mark *mark)
 	};
 
 	for (size_t i = 0; i < sizeof ids / sizeof *ids; i++)
-		if (is_request(mark, ids[i]))
+		if (mark->request == ids[i])
 			return true;
 	return false;
 }
@@ -279,25 +263,10 @@ static void check_addresses(struct check *c)
 	}
 }
 
-static bool applied(uint32_t type)
+static bool applied(const struct lode_rel *rel)
 {
-	return type == 0 || type == 1 || type == 6 || type == 7 || type == 8; /* R_X86_64_NONE, 64, GLOB_DAT, JUMP_SLOT, RELATIVE */
-}
-
-static void check_table(struct check *c, const struct lode_reltab *table)
-{
-	char text[CHECK_RELOC_TEXT];
-	struct lode_rel rel;
-
-	for (uint64_t i = 0; i < table->count && check_spend(c, 24); i++) {
-		if (lode_rel_read(&rel, &c->image, table, i, NULL) != LODE_OK)
-			return;
-		if (rel.has_addend && applied(rel.type))
-			continue;
-		check_reloc_text(text, sizeof text, c, &c->dynamic.symbols, &rel);
-		check_add(c, CHECK_LIMINE_RELOCATION, check_at_rel(c, table, i, LODE_FIELD_REL_TYPE, rel.type), "%s",
-			text);
-	}
+	/* R_X86_64_NONE, 64, GLOB_DAT, JUMP_SLOT, RELATIVE */
+	return rel->has_addend && (rel->type <= 1 || (rel->type >= 6 && rel->type <= 8));
 }
 
 static void check_needed(struct check *c)
@@ -320,11 +289,8 @@ static void check_moving(struct check *c)
 	if (!c->has_dynamic)
 		return;
 	check_needed(c);
-	if (c->image.machine != LODE_EM_X86_64)
-		return;
-	check_table(c, &c->dynamic.rel);
-	check_table(c, &c->dynamic.rela);
-	check_table(c, &c->dynamic.jmprel);
+	if (c->image.machine == LODE_EM_X86_64)
+		check_unapplied(c, CHECK_LIMINE_RELOCATION, applied);
 }
 
 void check_limine(struct check *c)
@@ -337,11 +303,11 @@ void check_limine(struct check *c)
 	find(c, &marks, common);
 	revision = check_base(c, marks.count > 0);
 	check_requests(c, &marks);
-	for (unsigned i = 0; revision == RSDP_PHYSICAL && i < marks.count; i++)
-		if (is_request(&marks.mark[i], LODE_LIMINE_RSDP))
+	for (unsigned i = 0; revision == LODE_LIMINE_RSDP_PHYSICAL && i < marks.count; i++)
+		if (marks.mark[i].request == LODE_LIMINE_RSDP)
 			check_add(c, CHECK_LIMINE_ACPI, at_mark("Limine request", "id", marks.mark[i].low, &marks.mark[i]), NULL);
 	check_addresses(c);
 	check_moving(c);
-	if (revision >= NO_SSE_SINCE && c->image.machine == LODE_EM_X86_64)
+	if (revision >= LODE_LIMINE_NO_SSE && c->image.machine == LODE_EM_X86_64)
 		check_sse(c, revision);
 }

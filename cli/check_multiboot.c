@@ -82,21 +82,9 @@ static void tell_missing(struct check *c, bool either)
 	check_add(c, CHECK_MULTIBOOT2_MISSING, check_at_file(LODE_NO_OFFSET), NULL);
 }
 
-static bool loaded_at(const struct check *c, uint64_t addr)
-{
-	for (uint32_t i = 0; i < c->image.nsegments; i++) {
-		const struct lode_segment *segment = &c->image.segments[i];
-
-		if (segment->type == LODE_PT_LOAD && (addr - segment->vaddr < segment->filesz ||
-			addr - segment->paddr < segment->filesz))
-			return true;
-	}
-	return false;
-}
-
 static void check_entry(struct check *c)
 {
-	if (!loaded_at(c, c->image.entry))
+	if (!check_loaded(c, LODE_VIRTUAL, c->image.entry) && !check_loaded(c, LODE_PHYSICAL, c->image.entry))
 		check_add(c, CHECK_MULTIBOOT_ENTRY, check_at_header(c, LODE_FIELD_EHDR_ENTRY), NULL);
 }
 

@@ -58,6 +58,18 @@ bool check_read(const struct check *c, void *dst, uint64_t offset, size_t size)
 	return check_within(offset, size, c->source.size) && lode_source_read(dst, &c->source, offset, size, NULL) == LODE_OK;
 }
 
+bool check_loaded(const struct check *c, enum lode_domain domain, uint64_t addr)
+{
+	for (uint32_t i = 0; i < c->image.nsegments; i++) {
+		const struct lode_segment *segment = &c->image.segments[i];
+		uint64_t first = domain == LODE_PHYSICAL ? segment->paddr : segment->vaddr;
+
+		if (segment->type == LODE_PT_LOAD && addr - first < segment->filesz)
+			return true;
+	}
+	return false;
+}
+
 /* size is small: pieces overlap by size - 1 bytes so that nothing is missed between two of them. A search is the cheapest step. */
 uint64_t check_search(struct check *c, const void *pattern, size_t size, uint64_t offset, uint64_t end)
 {

@@ -104,17 +104,6 @@ static struct check_place at_note(const struct hit *hit, const char *field, uint
 	return check_at("PVH note", LODE_NO_INDEX, field, value, hit->note.offset);
 }
 
-static bool loaded_at(const struct check *c, uint64_t paddr)
-{
-	for (uint32_t k = 0; k < c->image.nload; k++) {
-		const struct lode_segment *segment = &c->image.segments[c->image.segments[k].by_paddr];
-
-		if (paddr - segment->paddr < segment->filesz)
-			return true;
-	}
-	return false;
-}
-
 static void check_entry(struct check *c, const struct hit *hit)
 {
 	if (hit->note.desc_size != 4 && hit->note.desc_size != 8)
@@ -123,7 +112,7 @@ static void check_entry(struct check *c, const struct hit *hit)
 		return;
 	if (hit->entry >> 32 != 0)
 		check_add(c, CHECK_PVH_ENTRY_HIGH, at_note(hit, "entry", hit->entry), NULL);
-	else if (!loaded_at(c, hit->entry))
+	else if (!check_loaded(c, LODE_PHYSICAL, hit->entry))
 		check_add(c, CHECK_PVH_ENTRY, at_note(hit, "entry", hit->entry), NULL);
 }
 

@@ -155,3 +155,26 @@ void check_names(struct check *c)
 			check_strings(c, &strings, i == c->image.shstrndx ? "section name table" : "string table");
 	}
 }
+
+static void check_applied(struct check *c, const struct lode_reltab *table, enum check_id id,
+	bool (*applied)(const struct lode_rel *rel))
+{
+	char text[CHECK_RELOC_TEXT];
+	struct lode_rel rel;
+
+	for (uint64_t i = 0; i < table->count && check_spend(c, ENTRY); i++) {
+		if (lode_rel_read(&rel, &c->image, table, i, NULL) != LODE_OK)
+			return;
+		if (applied(&rel))
+			continue;
+		check_reloc_text(text, sizeof text, c, &c->dynamic.symbols, &rel);
+		check_add(c, id, check_at_rel(c, table, i, LODE_FIELD_REL_TYPE, rel.type), "%s", text);
+	}
+}
+
+void check_unapplied(struct check *c, enum check_id id, bool (*applied)(const struct lode_rel *rel))
+{
+	check_applied(c, &c->dynamic.rel, id, applied);
+	check_applied(c, &c->dynamic.rela, id, applied);
+	check_applied(c, &c->dynamic.jmprel, id, applied);
+}

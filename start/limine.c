@@ -13,6 +13,15 @@ static const uint64_t ids[LODE_LIMINE_REQUESTS][2] = {
 #undef LODE_LIMINE_REQUEST_
 };
 
+uint32_t lode_limine_request_of(uint64_t third, uint64_t fourth)
+{
+	uint32_t id = 0;
+
+	while (id < LODE_LIMINE_REQUESTS && (ids[id][0] != third || ids[id][1] != fourth))
+		id++;
+	return id;
+}
+
 /* What one search needs and finds. */
 struct search {
 	const struct lode_image *image;
@@ -94,6 +103,7 @@ static int found_request(void *context, uint64_t vaddr, uint64_t offset, struct 
 {
 	struct search *s = context;
 	unsigned char raw[LODE_LIMINE_REQUEST];
+	uint32_t id;
 	int status;
 
 	if (vaddr < s->from || vaddr >= s->to || !lode_segment_at(s->image, vaddr, LODE_LIMINE_WORDS))
@@ -102,9 +112,9 @@ static int found_request(void *context, uint64_t vaddr, uint64_t offset, struct 
 	if (status != LODE_OK)
 		return status;
 	s->limine->count++;
-	for (uint32_t id = 0; id < LODE_LIMINE_REQUESTS; id++)
-		if (get64_(raw + PAIR) == ids[id][0] && get64_(raw + PAIR + 8) == ids[id][1])
-			return read_request(s, id, raw, lode_place_at_(LODE_FIELD_LIMINE_REQUEST, vaddr, offset), why);
+	id = lode_limine_request_of(get64_(raw + PAIR), get64_(raw + PAIR + 8));
+	if (id < LODE_LIMINE_REQUESTS)
+		return read_request(s, id, raw, lode_place_at_(LODE_FIELD_LIMINE_REQUEST, vaddr, offset), why);
 	s->limine->unknown++;
 	return 0;
 }

@@ -2,7 +2,7 @@
 /* Requests and a machine -> the answers that take a few words each, the descriptor table, and the pages they lie in. */
 #include "limine.h"
 
-enum { V_RSDP_PHYSICAL = 3, V_SMBIOS_VIRTUAL = 5 };
+enum { V_SMBIOS_PHYSICAL = 3, V_SMBIOS_VIRTUAL = 5 };
 
 static const uint64_t gdt[LODE_LIMINE_GDT_SIZE_ / 8] = {
 	0, 0x00009b000000ffff, 0x000093000000ffff, LODE_CODE32_, LODE_DATA32_, LODE_LIMINE_CODE64_, LODE_LIMINE_DATA64_};
@@ -34,11 +34,11 @@ static uint64_t put_text(struct lode_form_ *form, const struct lode_limine_state
 static void put_tables(struct lode_form_ *form, struct lode_limine_state_ *s)
 {
 	const struct lode_machine *machine = s->b->machine;
-	uint64_t revision = s->limine->revision, bias = revision == V_RSDP_PHYSICAL ? 0 : s->hhdm;
+	uint64_t revision = s->limine->revision, bias = revision == LODE_LIMINE_RSDP_PHYSICAL ? 0 : s->hhdm;
 
 	if (machine->rsdp != 0)
 		put_words(form, s, LODE_LIMINE_RSDP, machine->rsdp + bias, 0);
-	bias = revision >= V_RSDP_PHYSICAL && revision < V_SMBIOS_VIRTUAL ? 0 : s->hhdm;
+	bias = revision >= V_SMBIOS_PHYSICAL && revision < V_SMBIOS_VIRTUAL ? 0 : s->hhdm;
 	if (machine->smbios32 != 0 || machine->smbios64 != 0)
 		put_words(form, s, LODE_LIMINE_SMBIOS, machine->smbios32 != 0 ? machine->smbios32 + bias : 0,
 			machine->smbios64 != 0 ? machine->smbios64 + bias : 0);

@@ -3,7 +3,7 @@
 #include "limine.h"
 #include "scan.h"
 
-enum { LEAST_STACK = 65536, V_NO_SSE = 5, V_TELLS = 3, FIVE_LEVELS = 1 };
+enum { LEAST_STACK = 65536, V_TELLS = 3, FIVE_LEVELS = 1 };
 #define CR4_SSE 0x600u
 #define LARGEST_STACK LODE_FOUR_GIB_
 
@@ -134,7 +134,7 @@ static void set_registers(struct lode_limine_state_ *s)
 	registers->cr0 = LODE_CR0_PE_ | LODE_CR0_ET_ | LODE_CR0_WP_;
 	lode_registers_long_(start);
 	registers->efer |= LODE_EFER_NX_;
-	registers->cr4 |= s->limine->revision < V_NO_SSE ? CR4_SSE : 0;
+	registers->cr4 |= s->limine->revision < LODE_LIMINE_NO_SSE ? CR4_SSE : 0;
 	registers->pat = LODE_PAT_WC_;
 	registers->rip = s->entry;
 	registers->rsp = s->hhdm + s->stack + s->stack_size - 8;

@@ -22,7 +22,8 @@ extern "C" {
 #define LODE_LIMINE_UPPER UINT64_C(0xffffffff80000000)
 #define LODE_LIMINE_HHDM4 UINT64_C(0xffff800000000000)
 #define LODE_LIMINE_HHDM5 UINT64_C(0xff00000000000000)
-enum { LODE_LIMINE_NEWEST = 6 };
+/* Base revisions: the only one with physical addresses of the RSDP, the first that leaves SSE off, the newest that is known. */
+enum { LODE_LIMINE_RSDP_PHYSICAL = 3, LODE_LIMINE_NO_SSE = 5, LODE_LIMINE_NEWEST = 6 };
 
 /* A request: four words of id, then these. */
 enum { LODE_LIMINE_REVISION = 32, LODE_LIMINE_RESPONSE = 40, LODE_LIMINE_WORDS = 48, LODE_LIMINE_REQUEST = 72 };
@@ -63,6 +64,9 @@ enum lode_limine_request {
 #undef LODE_LIMINE_REQUEST_
 	LODE_LIMINE_REQUESTS,
 };
+
+/** The request with these words as the third and fourth of its id; LODE_LIMINE_REQUESTS: none that is known. */
+uint32_t lode_limine_request_of(uint64_t third, uint64_t fourth);
 
 /* Kinds of memory. */
 enum {

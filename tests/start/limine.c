@@ -805,6 +805,15 @@ static void test_counts(void)
 	}
 }
 
+static void test_request_of(void)
+{
+	for (uint32_t id = 0; id < LODE_LIMINE_REQUESTS; id++) {
+		CHECK_EQ(lode_limine_request_of(ids[id][0], ids[id][1]), id);
+		CHECK_EQ(lode_limine_request_of(ids[id][0], ids[id][1] + 1), LODE_LIMINE_REQUESTS);
+		CHECK_EQ(lode_limine_request_of(ids[id][0] + 1, ids[id][1]), LODE_LIMINE_REQUESTS);
+	}
+}
+
 int main(void)
 {
 	CASE(test_revisions);
@@ -823,6 +832,7 @@ int main(void)
 	CASE(test_edges);
 	CASE(test_end_of_image);
 	CASE(test_counts);
+	CASE(test_request_of);
 	CASE(test_entropy);
 	file_free(&s.file);
 	return check_done();

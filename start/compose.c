@@ -38,7 +38,7 @@ uint64_t lode_form_string_(struct lode_form_ *form, const char *s)
 	return addr;
 }
 
-int lode_compose_(struct lode_builder_ *b, const struct lode_composition_ *composition, const struct lode_wish_ *wish)
+int lode_start_compose_(struct lode_builder_ *b, const struct lode_composition_ *composition, const struct lode_wish_ *wish)
 {
 	struct lode_start *start = b->start;
 	struct lode_part part = {.what = composition->what, .index = LODE_NO_INDEX, .content = LODE_CONTENT_BYTES,
@@ -48,7 +48,7 @@ int lode_compose_(struct lode_builder_ *b, const struct lode_composition_ *compo
 
 	composition->compose(&form, composition->context);
 	part.size = align_up_(form.size, LODE_PAGE_);
-	status = lode_put_(&part, b, wish);
+	status = lode_start_put_(&part, b, wish);
 	start->nbytes += part.size;
 	if (status != LODE_OK)
 		return status;

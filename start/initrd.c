@@ -36,17 +36,17 @@ static int take_module(uint64_t *at, struct lode_builder_ *b, uint32_t i)
 	place.index = i;
 	if (module->addr != LODE_ANYWHERE && module->addr != *at)
 		return lode_start_refuse_(b->why, LODE_RULE_START_INITRD, place);
-	status = lode_take_(b, &part);
+	status = lode_start_take_(b, &part);
 	*at += padded(module->size);
 	part.addr += module->size;
 	part.size = *at - part.addr;
 	part.content = LODE_CONTENT_ZERO;
 	if (status == LODE_OK && i + 1 < b->machine->nmodules && part.size > 0)
-		status = lode_take_(b, &part);
+		status = lode_start_take_(b, &part);
 	return status;
 }
 
-int lode_put_initrd_(struct lode_builder_ *b, const struct lode_wish_ *wish)
+int lode_linux_put_initrd_(struct lode_builder_ *b, const struct lode_wish_ *wish)
 {
 	const struct lode_machine *machine = b->machine;
 	struct lode_part whole = {.what = LODE_FIELD_PART_MODULE, .index = 0};
@@ -55,7 +55,7 @@ int lode_put_initrd_(struct lode_builder_ *b, const struct lode_wish_ *wish)
 	if (status != LODE_OK || machine->nmodules == 0)
 		return status;
 	whole.addr = machine->modules[0].addr;
-	if (whole.addr == LODE_ANYWHERE && !lode_find_(&whole, b, wish))
+	if (whole.addr == LODE_ANYWHERE && !lode_start_find_(&whole, b, wish))
 		return lode_start_refuse_(b->why, LODE_RULE_START_NO_PLACE,
 			lode_place_of_(whole.what, whole.size, lode_usable_last_(machine, wish->last)));
 	if (beyond_(whole.addr, whole.size, wish->last))
@@ -65,7 +65,7 @@ int lode_put_initrd_(struct lode_builder_ *b, const struct lode_wish_ *wish)
 	return status;
 }
 
-struct lode_range lode_initrd_(const struct lode_start *start)
+struct lode_range lode_linux_initrd_(const struct lode_start *start)
 {
 	const struct lode_part *first = lode_start_module(start, 0);
 	struct lode_range range = {0};
@@ -79,7 +79,7 @@ struct lode_range lode_initrd_(const struct lode_start *start)
 	return range;
 }
 
-int lode_check_cmdline_(const struct lode_builder_ *b, uint64_t most)
+int lode_linux_check_cmdline_(const struct lode_builder_ *b, uint64_t most)
 {
 	uint64_t length = lode_string_size_(b->machine->cmdline) - 1;
 

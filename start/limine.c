@@ -49,7 +49,7 @@ static int found_tag(void *context, uint64_t vaddr, uint64_t offset, struct lode
 
 	if (!lode_segment_at(s->image, vaddr, sizeof raw))
 		return 0;
-	status = lode_read_loaded_(raw, s->image, (struct lode_range){vaddr, sizeof raw}, why);
+	status = lode_start_read_loaded_(raw, s->image, (struct lode_range){vaddr, sizeof raw}, why);
 	place.limit = s->limine->tag;
 	if (status == LODE_OK && s->limine->tag != 0)
 		return lode_start_refuse_(why, LODE_RULE_START_LIMINE_TWICE, place);
@@ -108,7 +108,7 @@ static int found_request(void *context, uint64_t vaddr, uint64_t offset, struct 
 
 	if (vaddr < s->from || vaddr >= s->to || !lode_segment_at(s->image, vaddr, LODE_LIMINE_WORDS))
 		return 0;
-	status = lode_read_loaded_(raw, s->image, (struct lode_range){vaddr, sizeof raw}, why);
+	status = lode_start_read_loaded_(raw, s->image, (struct lode_range){vaddr, sizeof raw}, why);
 	if (status != LODE_OK)
 		return status;
 	s->limine->count++;
@@ -155,7 +155,7 @@ static int check_addresses(struct lode_limine *limine, const struct lode_image *
 int lode_limine_find(struct lode_limine *limine, const struct lode_image *image, struct lode_diag *why)
 {
 	struct search s = {.image = image, .limine = limine, .to = UINT64_MAX};
-	int status = lode_x86_64_only_(image, why);
+	int status = lode_start_x86_64_only_(image, why);
 
 	*limine = (struct lode_limine){.revision = 0};
 	if (status == LODE_OK)

@@ -28,14 +28,14 @@ struct lode_limine_state_ {
 	uint64_t answers[LODE_LIMINE_REQUESTS]; /* 0: none */
 };
 
-static inline bool lode_asked_(const struct lode_limine_state_ *s, enum lode_limine_request id)
+static inline bool lode_limine_asked_(const struct lode_limine_state_ *s, enum lode_limine_request id)
 {
 	return s->limine->requests[id].addr != 0;
 }
 
 /* Mappings of the image, of memory at its own addresses and above s->hhdm, and of the framebuffer. */
 int lode_limine_map_(struct lode_limine_state_ *s);
-/* For lode_compose_: all answers. The context is a struct lode_limine_state_. */
+/* For lode_start_compose_: all answers. The context is a struct lode_limine_state_. */
 void lode_limine_compose_(struct lode_form_ *form, void *context);
 /* The same for those that take more than a line. */
 void lode_limine_memory_(struct lode_form_ *form, struct lode_limine_state_ *s);

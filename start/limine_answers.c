@@ -19,7 +19,7 @@ static void put_words(struct lode_form_ *form, struct lode_limine_state_ *s, enu
 {
 	uint64_t at;
 
-	if (!lode_asked_(s, id))
+	if (!lode_limine_asked_(s, id))
 		return;
 	at = lode_limine_answer_(form, s, id, 24);
 	lode_form_put_(form, at + 8, 8, first);
@@ -60,7 +60,7 @@ static void put_entropy(struct lode_form_ *form, struct lode_limine_state_ *s)
 	const struct lode_machine *machine = s->b->machine;
 	uint64_t count = s->limine->requests[LODE_LIMINE_ENTROPY].words[0], list;
 
-	if (!lode_asked_(s, LODE_LIMINE_ENTROPY) || machine->nrandom < 8)
+	if (!lode_limine_asked_(s, LODE_LIMINE_ENTROPY) || machine->nrandom < 8)
 		return;
 	count = count < machine->nrandom / 8 ? count : machine->nrandom / 8;
 	list = lode_form_room_(form, 8 * count, 8);
@@ -76,12 +76,12 @@ static void put_simple(struct lode_form_ *form, struct lode_limine_state_ *s)
 	put_words(form, s, LODE_LIMINE_ENTRY, 0, 0);
 	put_words(form, s, LODE_LIMINE_FIRMWARE, 0, 0);
 	put_words(form, s, LODE_LIMINE_PAGING_MODE, s->b->start->levels - 4, 0);
-	if (lode_asked_(s, LODE_LIMINE_BOOTLOADER)) {
+	if (lode_limine_asked_(s, LODE_LIMINE_BOOTLOADER)) {
 		uint64_t name = put_text(form, s, "Lode"), version = put_text(form, s, LODE_VERSION);
 
 		put_words(form, s, LODE_LIMINE_BOOTLOADER, name, version);
 	}
-	if (lode_asked_(s, LODE_LIMINE_CMDLINE))
+	if (lode_limine_asked_(s, LODE_LIMINE_CMDLINE))
 		put_words(form, s, LODE_LIMINE_CMDLINE, put_text(form, s, s->b->machine->cmdline), 0);
 }
 

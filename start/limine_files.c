@@ -41,7 +41,7 @@ void lode_limine_screen_(struct lode_form_ *form, struct lode_limine_state_ *s)
 {
 	uint64_t at, list;
 
-	if (!lode_asked_(s, LODE_LIMINE_FRAMEBUFFER) || !s->b->machine->framebuffer)
+	if (!lode_limine_asked_(s, LODE_LIMINE_FRAMEBUFFER) || !s->b->machine->framebuffer)
 		return;
 	at = lode_limine_answer_(form, s, LODE_LIMINE_FRAMEBUFFER, 24);
 	list = lode_form_room_(form, 8, 8);
@@ -89,12 +89,12 @@ void lode_limine_files_(struct lode_form_ *form, struct lode_limine_state_ *s)
 {
 	const struct lode_machine *machine = s->b->machine;
 
-	if (lode_asked_(s, LODE_LIMINE_FILE)) {
+	if (lode_limine_asked_(s, LODE_LIMINE_FILE)) {
 		const struct file kernel = {s->file, s->kernel->image->source->size, machine->path, machine->cmdline};
 		uint64_t at = lode_limine_answer_(form, s, LODE_LIMINE_FILE, 16);
 
 		lode_form_put_(form, at + 8, 8, s->hhdm + put_file(form, s, &kernel));
 	}
-	if (lode_asked_(s, LODE_LIMINE_MODULES))
+	if (lode_limine_asked_(s, LODE_LIMINE_MODULES))
 		put_modules(form, s);
 }

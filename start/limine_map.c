@@ -15,7 +15,7 @@ static void map_image(const struct lode_limine_state_ *s)
 		const struct lode_start_mapping mapping = {.addr = run->addr, .phys = s->image + (run->addr - plan->span.addr),
 			.size = run->size, .prot = run->prot, .what = LODE_FIELD_PART_KERNEL};
 
-		lode_map_(s->b, &mapping);
+		lode_start_map_(s->b, &mapping);
 	}
 }
 
@@ -48,12 +48,12 @@ static void map_piece(const struct image_of_memory *m, uint64_t addr, uint64_t e
 		.prot = RWX,
 		.what = m->base != 0 ? LODE_FIELD_MAP_HHDM : LODE_FIELD_MAP_IDENTITY};
 
-	lode_map_(m->s->b, &mapping);
+	lode_start_map_(m->s->b, &mapping);
 }
 
 static void flush(struct image_of_memory *m)
 {
-	struct lode_range screen = lode_screen_pages_(m->s->b->machine);
+	struct lode_range screen = lode_start_screen_pages_(m->s->b->machine);
 	uint64_t end = screen.addr + screen.size;
 
 	if (screen.size == 0 || end <= m->addr || screen.addr >= m->end) {
@@ -97,19 +97,19 @@ static void map_memory(const struct lode_limine_state_ *s, uint64_t base)
 
 static void map_screen(const struct lode_limine_state_ *s, uint64_t base)
 {
-	struct lode_range screen = lode_screen_pages_(s->b->machine);
+	struct lode_range screen = lode_start_screen_pages_(s->b->machine);
 	const struct lode_start_mapping mapping = {.addr = base + screen.addr, .phys = screen.addr, .size = screen.size,
 		.prot = RWX,
 		.cache = LODE_CACHE_WRITE_COMBINING, .what = LODE_FIELD_PART_FRAMEBUFFER};
 
-	lode_map_(s->b, &mapping);
+	lode_start_map_(s->b, &mapping);
 }
 
 /* No two of the mappings can meet: the image is in the upper 2 GiB, what is physical below 2^46 of its window, and the screen is
  * cut out of the memory. */
 int lode_limine_map_(struct lode_limine_state_ *s)
 {
-	struct lode_range screen = lode_screen_pages_(s->b->machine);
+	struct lode_range screen = lode_start_screen_pages_(s->b->machine);
 
 	if (beyond_(screen.addr, screen.size, LAST_PHYSICAL - 1))
 		return lode_start_refuse_(s->b->why, LODE_RULE_START_TOO_HIGH,

@@ -109,10 +109,10 @@ static void add_all(struct list *list)
 void lode_limine_memory_(struct lode_form_ *form, struct lode_limine_state_ *s)
 {
 	struct list list = {.form = form, .s = s};
-	struct lode_range screen = lode_screen_pages_(s->b->machine);
+	struct lode_range screen = lode_start_screen_pages_(s->b->machine);
 	uint64_t at, pointers;
 
-	if (!lode_asked_(s, LODE_LIMINE_MEMMAP))
+	if (!lode_limine_asked_(s, LODE_LIMINE_MEMMAP))
 		return;
 	at = lode_limine_answer_(form, s, LODE_LIMINE_MEMMAP, 24);
 	pointers = lode_form_room_(form, (uint64_t)s->max_regions * 8, 8);

@@ -29,7 +29,7 @@ void lode_limine_processors_(struct lode_form_ *form, struct lode_limine_state_ 
 	uint32_t n = machine->ncpus > 0 ? machine->ncpus : 1;
 	uint64_t at, list;
 
-	if (!lode_asked_(s, LODE_LIMINE_MP))
+	if (!lode_limine_asked_(s, LODE_LIMINE_MP))
 		return;
 	s->park = lode_form_room_(form, sizeof park, 16);
 	lode_form_copy_(form, s->park, park, sizeof park);

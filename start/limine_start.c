@@ -34,7 +34,7 @@ static int take_image(struct lode_limine_state_ *s)
 	int status;
 
 	wish.align = plan->align > LODE_LARGE_PAGE_ ? LODE_LARGE_PAGE_ : plan->align;
-	status = lode_put_(&part, s->b, &wish);
+	status = lode_start_put_(&part, s->b, &wish);
 	s->image = part.addr;
 	return status;
 }
@@ -42,7 +42,7 @@ static int take_image(struct lode_limine_state_ *s)
 static int take_stacks(struct lode_limine_state_ *s)
 {
 	const struct lode_limine_found *wish = &s->limine->requests[LODE_LIMINE_STACK_SIZE];
-	uint32_t others = lode_asked_(s, LODE_LIMINE_MP) && s->b->machine->ncpus > 0 ? s->b->machine->ncpus - 1 : 0;
+	uint32_t others = lode_limine_asked_(s, LODE_LIMINE_MP) && s->b->machine->ncpus > 0 ? s->b->machine->ncpus - 1 : 0;
 	struct lode_part part = {.what = LODE_FIELD_PART_STACK, .index = LODE_NO_INDEX, .content = LODE_CONTENT_ZERO};
 	uint64_t size = wish->addr != 0 && wish->words[0] > LEAST_STACK ? wish->words[0] : LEAST_STACK;
 	int status;
@@ -50,12 +50,12 @@ static int take_stacks(struct lode_limine_state_ *s)
 	if (size > LARGEST_STACK)
 		return lode_start_refuse_(s->b->why, LODE_RULE_START_NO_PLACE, lode_place_at_(part.what, size, wish->offset));
 	s->stack_size = part.size = align_up_(size, LODE_PAGE_);
-	status = lode_put_(&part, s->b, &anywhere);
+	status = lode_start_put_(&part, s->b, &anywhere);
 	s->stack = part.addr;
 	s->b->start->others.count = others;
 	part.size *= others;
 	if (status == LODE_OK && others > 0)
-		status = lode_put_(&part, s->b, &anywhere);
+		status = lode_start_put_(&part, s->b, &anywhere);
 	s->stacks = part.addr;
 	return status;
 }
@@ -69,7 +69,8 @@ static int take_entry(struct lode_limine_state_ *s)
 
 	s->entry = plan->entry;
 	if (wish->addr != 0)
-		status = lode_loaded_pointer_(&s->entry, s->kernel->image, wish->addr + LODE_LIMINE_WORDS, plan->bias, s->b->why);
+		status = lode_start_loaded_pointer_(&s->entry, s->kernel->image, wish->addr + LODE_LIMINE_WORDS, plan->bias,
+			s->b->why);
 	run = lode_plan_run_at(plan, s->entry, 1);
 	if (status == LODE_OK && (!run || !(run->prot & LODE_PF_X)))
 		return lode_start_refuse_(s->b->why, LODE_RULE_START_ENTRY,
@@ -94,17 +95,17 @@ static int place(struct lode_limine_state_ *s)
 	if (status == LODE_OK)
 		status = take_image(s);
 	if (status == LODE_OK)
-		status = lode_put_modules_(s->b, &anywhere);
-	if (status == LODE_OK && lode_asked_(s, LODE_LIMINE_FILE))
-		status = lode_put_file_(&s->file, s->b, s->kernel->image, &anywhere);
+		status = lode_start_put_modules_(s->b, &anywhere);
+	if (status == LODE_OK && lode_limine_asked_(s, LODE_LIMINE_FILE))
+		status = lode_start_put_file_(&s->file, s->b, s->kernel->image, &anywhere);
 	if (status == LODE_OK)
 		status = take_stacks(s);
 	if (status == LODE_OK)
 		status = lode_limine_map_(s);
 	if (status == LODE_OK)
-		status = lode_put_tables_(s->b, &anywhere);
+		status = lode_start_put_tables_(s->b, &anywhere);
 	s->max_regions = lode_regions_most_(s->b, 1) + 3;
-	return status == LODE_OK ? lode_compose_(s->b, &composition, &anywhere) : status;
+	return status == LODE_OK ? lode_start_compose_(s->b, &composition, &anywhere) : status;
 }
 
 /* The image, as it will be in memory, gets the addresses of the answers. */
@@ -115,11 +116,11 @@ static void answer(struct lode_limine_state_ *s)
 
 	for (uint32_t i = 0; i < LODE_LIMINE_REQUESTS; i++)
 		if (s->answers[i] != 0)
-			lode_patch_(s->b, limine->requests[i].addr + move + LODE_LIMINE_RESPONSE, s->hhdm + s->answers[i]);
+			lode_start_patch_(s->b, limine->requests[i].addr + move + LODE_LIMINE_RESPONSE, s->hhdm + s->answers[i]);
 	if (limine->tag != 0 && limine->revision >= V_TELLS)
-		lode_patch_(s->b, limine->tag + move + 8, limine->revision);
+		lode_start_patch_(s->b, limine->tag + move + 8, limine->revision);
 	if (limine->tag != 0)
-		lode_patch_(s->b, limine->tag + move + 16, 0);
+		lode_start_patch_(s->b, limine->tag + move + 16, 0);
 }
 
 static void set_registers(struct lode_limine_state_ *s)
@@ -150,7 +151,7 @@ int lode_start_limine(struct lode_start *start, const struct lode_limine *limine
 {
 	struct lode_builder_ b = {start, machine, why};
 	struct lode_limine_state_ s = {.b = &b, .limine = limine, .kernel = kernel};
-	int status = lode_begin_(&b, LODE_PROTOCOL_LIMINE, kernel->plan->nruns, 0);
+	int status = lode_start_begin_(&b, LODE_PROTOCOL_LIMINE, kernel->plan->nruns, 0);
 
 	if (status == LODE_OK)
 		status = place(&s);

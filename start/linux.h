@@ -6,11 +6,11 @@
 #include "start.h"
 
 /* Modules as one initrd: side by side, each at a multiple of 4, zeros between them. */
-int lode_put_initrd_(struct lode_builder_ *b, const struct lode_wish_ *wish);
+int lode_linux_put_initrd_(struct lode_builder_ *b, const struct lode_wish_ *wish);
 /* Where it came to lie; size 0: there is none. */
-struct lode_range lode_initrd_(const struct lode_start *start);
+struct lode_range lode_linux_initrd_(const struct lode_start *start);
 /* The machine's command line has at most this many characters. */
-int lode_check_cmdline_(const struct lode_builder_ *b, uint64_t most);
+int lode_linux_check_cmdline_(const struct lode_builder_ *b, uint64_t most);
 
 /* What boot_params are made of beside the machine, and where they came to lie. */
 struct lode_params_ {
@@ -21,6 +21,6 @@ struct lode_params_ {
 	uint64_t params, gdt;
 };
 /* Stack, identity map, tables, boot_params and the registers of the 64-bit entry. */
-int lode_enter_64_(struct lode_builder_ *b, struct lode_params_ *params, uint64_t entry);
+int lode_linux_enter_64_(struct lode_builder_ *b, struct lode_params_ *params, uint64_t entry);
 
 #endif

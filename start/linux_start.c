@@ -21,7 +21,7 @@ static int check_kernel(const struct lode_builder_ *b, const struct lode_linux *
 	if (l->relocatable && !power_of_two_(l->alignment))
 		return lode_start_refuse_(b->why, LODE_RULE_START_LINUX_ALIGN,
 			lode_place_at_(LODE_FIELD_LINUX_ALIGNMENT, l->alignment, LODE_LINUX_ALIGNMENT));
-	return lode_check_cmdline_(b, l->cmdline_size);
+	return lode_linux_check_cmdline_(b, l->cmdline_size);
 }
 
 /* Where it prefers to be, or the next place above: what is loaded lower moves itself up there. */
@@ -31,7 +31,7 @@ static int find_system(struct lode_part *part, const struct lode_builder_ *b, co
 		.last = l->xloadflags & LODE_LINUX_ABOVE_4G ? UINT64_MAX : LODE_BELOW_4G_};
 
 	part->addr = l->pref_address;
-	if (!l->relocatable || lode_fits_(b, part->addr, part->size) || lode_find_(part, b, &wish))
+	if (!l->relocatable || lode_start_fits_(b, part->addr, part->size) || lode_start_find_(part, b, &wish))
 		return LODE_OK;
 	return lode_start_refuse_(b->why, LODE_RULE_START_NO_PLACE,
 		lode_place_of_(part->what, part->size, lode_usable_last_(b->machine, wish.last)));
@@ -48,12 +48,12 @@ static int take_system(uint64_t *load, struct lode_builder_ *b, const struct lod
 	*load = part.addr;
 	part.size = l->system_size;
 	if (status == LODE_OK)
-		status = lode_take_(b, &part);
+		status = lode_start_take_(b, &part);
 	part.addr += part.size;
 	part.size = size - part.size;
 	part.what = LODE_FIELD_PART_WORKSPACE;
 	part.content = LODE_CONTENT_NOTHING;
-	return status == LODE_OK && part.size > 0 ? lode_take_(b, &part) : status;
+	return status == LODE_OK && part.size > 0 ? lode_start_take_(b, &part) : status;
 }
 
 /* Below the kernel's limit, or above 4 GiB if it knows that and nothing else is left. */
@@ -65,15 +65,15 @@ static int put_initrd(struct lode_builder_ *b, uint64_t last, bool above)
 	int status;
 
 	if (!above)
-		return lode_put_initrd_(b, &wish);
+		return lode_linux_put_initrd_(b, &wish);
 	b->why = NULL;
-	status = lode_put_initrd_(b, &wish);
+	status = lode_linux_put_initrd_(b, &wish);
 	b->why = why;
 	if (status == LODE_OK)
 		return LODE_OK;
 	b->start->nparts = nparts;
 	wish.last = UINT64_MAX;
-	return lode_put_initrd_(b, &wish);
+	return lode_linux_put_initrd_(b, &wish);
 }
 
 int lode_start_linux(struct lode_start *start, const struct lode_linux *linux_, const struct lode_machine *machine,
@@ -81,7 +81,7 @@ int lode_start_linux(struct lode_start *start, const struct lode_linux *linux_, 
 {
 	struct lode_builder_ b = {start, machine, why};
 	struct lode_params_ params = {.b = &b, .header = linux_->header, .header_size = linux_->header_size};
-	int status = lode_begin_(&b, LODE_PROTOCOL_LINUX, 0, 0);
+	int status = lode_start_begin_(&b, LODE_PROTOCOL_LINUX, 0, 0);
 
 	if (status == LODE_OK)
 		status = check_kernel(&b, linux_);
@@ -89,22 +89,22 @@ int lode_start_linux(struct lode_start *start, const struct lode_linux *linux_, 
 		status = take_system(&params.load, &b, linux_);
 	if (status == LODE_OK)
 		status = put_initrd(&b, linux_->initrd_last, (linux_->xloadflags & LODE_LINUX_ABOVE_4G) != 0);
-	return status == LODE_OK ? lode_enter_64_(&b, &params, params.load + ENTRY_64) : status;
+	return status == LODE_OK ? lode_linux_enter_64_(&b, &params, params.load + ENTRY_64) : status;
 }
 
 static int check_elf(const struct lode_builder_ *b, const struct lode_image *image)
 {
 	uint32_t n = b->machine->nmemory;
-	bool is_linux = lode_is_linux_(image);
+	bool is_linux = lode_start_is_linux_(image);
 
-	int status = lode_x86_64_only_(image, b->why);
+	int status = lode_start_x86_64_only_(image, b->why);
 
 	if (status != LODE_OK)
 		return status;
 	if (!is_linux && n > LODE_E820_MOST)
 		return lode_start_refuse_(b->why, LODE_RULE_START_MEMORY_COUNT, lode_place_of_(LODE_FIELD_MEMORY_COUNT, n,
 			LODE_E820_MOST));
-	return is_linux ? lode_check_cmdline_(b, ELF_CMDLINE) : LODE_OK;
+	return is_linux ? lode_linux_check_cmdline_(b, ELF_CMDLINE) : LODE_OK;
 }
 
 int lode_start_elf64(struct lode_start *start, const struct lode_kernel *kernel, const struct lode_machine *machine,
@@ -112,15 +112,15 @@ int lode_start_elf64(struct lode_start *start, const struct lode_kernel *kernel,
 {
 	struct lode_builder_ b = {start, machine, why};
 	struct lode_params_ params = {.b = &b};
-	int status = lode_begin_(&b, LODE_PROTOCOL_ELF64, kernel->plan->nruns, 0);
+	int status = lode_start_begin_(&b, LODE_PROTOCOL_ELF64, kernel->plan->nruns, 0);
 
 	if (status == LODE_OK)
 		status = check_elf(&b, kernel->image);
 	if (status == LODE_OK)
-		status = lode_check_entry_(kernel, why);
+		status = lode_start_check_entry_(kernel, why);
 	if (status == LODE_OK)
-		status = lode_take_image_(&b, kernel->plan, 0);
+		status = lode_start_take_image_(&b, kernel->plan, 0);
 	if (status == LODE_OK)
 		status = put_initrd(&b, LODE_BELOW_4G_, true);
-	return status == LODE_OK ? lode_enter_64_(&b, &params, kernel->plan->entry) : status;
+	return status == LODE_OK ? lode_linux_enter_64_(&b, &params, kernel->plan->entry) : status;
 }

@@ -2,7 +2,7 @@
 /* Mappings -> a list, and as many pages as its tables can need. */
 #include "start.h"
 
-int lode_map_(struct lode_builder_ *b, const struct lode_start_mapping *mapping)
+int lode_start_map_(struct lode_builder_ *b, const struct lode_start_mapping *mapping)
 {
 	struct lode_start *start = b->start;
 
@@ -47,7 +47,7 @@ static uint64_t tables_for(const struct lode_start_mapping *mapping, uint32_t le
 	return levels == 5 ? n + touched(mapping, 48) : n;
 }
 
-int lode_put_tables_(struct lode_builder_ *b, const struct lode_wish_ *wish)
+int lode_start_put_tables_(struct lode_builder_ *b, const struct lode_wish_ *wish)
 {
 	struct lode_start *start = b->start;
 	struct lode_part part = {.what = LODE_FIELD_PART_TABLES, .index = LODE_NO_INDEX, .content = LODE_CONTENT_NOTHING};
@@ -58,7 +58,7 @@ int lode_put_tables_(struct lode_builder_ *b, const struct lode_wish_ *wish)
 		if (start->mappings[i].prot != 0)
 			pages += tables_for(&start->mappings[i], start->levels);
 	part.size = pages * LODE_PAGE_;
-	status = lode_put_(&part, b, wish);
+	status = lode_start_put_(&part, b, wish);
 	start->tables = (struct lode_range){part.addr, part.size};
 	return status;
 }

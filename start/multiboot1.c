@@ -33,8 +33,8 @@ static int read_addresses(struct lode_multiboot *m, const unsigned char *raw, co
 
 	m->raw = true;
 	m->entry = get32_(raw + LODE_MULTIBOOT_ENTRY);
-	status = lode_raw_load_(&m->load, &addresses, source, why);
-	return status == LODE_OK ? lode_raw_entry_(&m->load, m->entry, why) : status;
+	status = lode_multiboot_read_load_(&m->load, &addresses, source, why);
+	return status == LODE_OK ? lode_multiboot_check_entry_(&m->load, m->entry, why) : status;
 }
 
 int lode_multiboot_find(struct lode_multiboot *multiboot, const struct lode_source *source, struct lode_diag *why)
@@ -43,7 +43,7 @@ int lode_multiboot_find(struct lode_multiboot *multiboot, const struct lode_sour
 	int status;
 
 	*multiboot = (struct lode_multiboot){.flags = 0};
-	status = lode_header_find_(&multiboot->offset, source, &kind, why);
+	status = lode_multiboot_find_header_(&multiboot->offset, source, &kind, why);
 	if (status == LODE_OK)
 		status = read_header(raw, multiboot, source, why);
 	if (status != LODE_OK)

@@ -22,8 +22,8 @@ static void put_memory(struct lode_form_ *form, struct mbi *m)
 	const struct lode_machine *machine = m->b->machine;
 	uint64_t at = lode_form_room_(form, (uint64_t)machine->nmemory * LODE_MBI_MMAP_ENTRY, 4);
 
-	put(form, m, LODE_MBI_MEM_LOWER, lode_memory_lower_(machine));
-	put(form, m, LODE_MBI_MEM_UPPER, lode_memory_upper_(machine));
+	put(form, m, LODE_MBI_MEM_LOWER, lode_multiboot_memory_lower_(machine));
+	put(form, m, LODE_MBI_MEM_UPPER, lode_multiboot_memory_upper_(machine));
 	put(form, m, LODE_MBI_MMAP_LENGTH, (uint64_t)machine->nmemory * LODE_MBI_MMAP_ENTRY);
 	put(form, m, LODE_MBI_MMAP_ADDR, at);
 	for (uint32_t i = 0; i < machine->nmemory; i++, at += LODE_MBI_MMAP_ENTRY) {
@@ -75,8 +75,8 @@ static void put_sections(struct lode_form_ *form, struct mbi *m)
 	if (!image)
 		return;
 	put(form, m, LODE_MBI_SHDR_NUM, image->nsections);
-	put(form, m, LODE_MBI_SHDR_SIZE, lode_section_size_(image));
-	put(form, m, LODE_MBI_SHDR_ADDR, lode_form_sections_(form, &m->told));
+	put(form, m, LODE_MBI_SHDR_SIZE, lode_multiboot_section_size_(image));
+	put(form, m, LODE_MBI_SHDR_ADDR, lode_multiboot_put_sections_(form, &m->told));
 	put(form, m, LODE_MBI_SHDR_SHNDX, image->shstrndx);
 	m->flags |= LODE_MBI_HAS_SHDR;
 }
@@ -104,15 +104,15 @@ static int take_kernel(uint64_t *entry, struct lode_builder_ *b, const struct lo
 
 	*entry = multiboot->entry;
 	if (multiboot->raw)
-		return lode_take_raw_(b, &multiboot->load);
+		return lode_multiboot_take_raw_(b, &multiboot->load);
 	if (!kernel)
 		return lode_start_refuse_(b->why, LODE_RULE_START_KERNEL_MISSING,
 			lode_place_at_(LODE_FIELD_MULTIBOOT_FLAGS, multiboot->flags, multiboot->offset + LODE_MULTIBOOT_FLAGS));
-	status = lode_x86_only_(kernel->image, b->why);
+	status = lode_start_x86_only_(kernel->image, b->why);
 	if (status == LODE_OK)
-		status = lode_check_entry_(kernel, b->why);
+		status = lode_start_check_entry_(kernel, b->why);
 	*entry = kernel->plan->entry;
-	return status == LODE_OK ? lode_take_image_(b, kernel->plan, 0) : status;
+	return status == LODE_OK ? lode_start_take_image_(b, kernel->plan, 0) : status;
 }
 
 int lode_start_multiboot(struct lode_start *start, const struct lode_multiboot *multiboot, const struct lode_kernel *kernel,
@@ -120,7 +120,7 @@ int lode_start_multiboot(struct lode_start *start, const struct lode_multiboot *
 {
 	struct lode_builder_ b = {start, machine, why};
 	const struct lode_kernel *elf = multiboot->raw ? NULL : kernel;
-	struct mbi m = {.b = &b, .told = {.start = start, .image = lode_told_image_(elf)}};
+	struct mbi m = {.b = &b, .told = {.start = start, .image = lode_multiboot_told_image_(elf)}};
 	const struct lode_composition_ composition = {compose, &m, LODE_FIELD_PART_INFO};
 	uint64_t entry;
 	int status = lode_multiboot_begin_(&b, LODE_PROTOCOL_MULTIBOOT, elf, m.told.image);

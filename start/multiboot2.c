@@ -86,7 +86,7 @@ static int read_address(struct lode_multiboot2 *m, const struct tag *tag, const 
 	const struct lode_address_fields_ addresses = {m->offset, word(tag, 0), word(tag, 1), word(tag, 2), word(tag, 3)};
 
 	m->raw = true;
-	return lode_raw_load_(&m->load, &addresses, source, why);
+	return lode_multiboot_read_load_(&m->load, &addresses, source, why);
 }
 
 static int read_relocatable(struct lode_multiboot2 *m, const struct tag *tag, struct lode_diag *why)
@@ -158,7 +158,7 @@ static int check(const struct lode_multiboot2 *m, struct lode_diag *why)
 		return LODE_OK;
 	if (!m->has_entry)
 		return lode_start_refuse_(why, LODE_RULE_START_ENTRY, lode_place_at_(LODE_FIELD_MULTIBOOT_ENTRY, 0, m->offset));
-	return lode_raw_entry_(&m->load, m->entry, why);
+	return lode_multiboot_check_entry_(&m->load, m->entry, why);
 }
 
 int lode_multiboot2_find(struct lode_multiboot2 *multiboot, const struct lode_source *source, struct lode_diag *why)
@@ -167,7 +167,7 @@ int lode_multiboot2_find(struct lode_multiboot2 *multiboot, const struct lode_so
 	int status;
 
 	*multiboot = (struct lode_multiboot2){.offset = 0};
-	status = lode_header_find_(&multiboot->offset, source, &kind, why);
+	status = lode_multiboot_find_header_(&multiboot->offset, source, &kind, why);
 	if (status == LODE_OK)
 		status = lode_source_read(raw, source, multiboot->offset, sizeof raw, why);
 	if (status != LODE_OK)

@@ -34,8 +34,8 @@ static void put_memory(struct lode_form_ *form, const struct lode_machine *machi
 {
 	uint64_t at = put_tag(form, LODE_MB2I_MEMORY, TAG + 8);
 
-	lode_form_put_(form, at, 4, lode_memory_lower_(machine));
-	lode_form_put_(form, at + 4, 4, lode_memory_upper_(machine));
+	lode_form_put_(form, at, 4, lode_multiboot_memory_lower_(machine));
+	lode_form_put_(form, at + 4, 4, lode_multiboot_memory_upper_(machine));
 	at = put_tag(form, LODE_MB2I_MMAP, TAG + 8 + (uint64_t)machine->nmemory * 24);
 	lode_form_put_(form, at, 4, 24);
 	at += 8;
@@ -84,13 +84,13 @@ static void put_sections(struct lode_form_ *form, const struct tags *t)
 
 	if (!image)
 		return;
-	size = TAG + 12 + (uint64_t)image->nsections * lode_section_size_(image);
+	size = TAG + 12 + (uint64_t)image->nsections * lode_multiboot_section_size_(image);
 	at = put_tag(form, LODE_MB2I_SECTIONS, TAG + 12);
 	lode_form_put_(form, at - 4, 4, size);
 	lode_form_put_(form, at, 4, image->nsections);
-	lode_form_put_(form, at + 4, 4, lode_section_size_(image));
+	lode_form_put_(form, at + 4, 4, lode_multiboot_section_size_(image));
 	lode_form_put_(form, at + 8, 4, image->shstrndx);
-	lode_form_sections_(form, &t->told);
+	lode_multiboot_put_sections_(form, &t->told);
 }
 
 /* The old one is what its first 20 bytes are; the new one is all of it. */
@@ -146,9 +146,9 @@ static int move_image(uint64_t *move, struct lode_builder_ *b, const struct lode
 		.min = m->min > LODE_PAGE_ ? m->min : LODE_PAGE_, .last = m->last, .high = m->preference == 2};
 	struct lode_part part = {.size = plan->span.size, .what = LODE_FIELD_PART_KERNEL};
 
-	if (m->preference == 0 && allowed(m, plan) && lode_image_fits_(b, plan, 0))
+	if (m->preference == 0 && allowed(m, plan) && lode_start_image_fits_(b, plan, 0))
 		return LODE_OK;
-	if (!lode_find_(&part, b, &wish))
+	if (!lode_start_find_(&part, b, &wish))
 		return lode_start_refuse_(b->why, LODE_RULE_START_NO_PLACE, lode_place_of_(part.what, part.size, m->last));
 	*move = part.addr - plan->span.addr;
 	return LODE_OK;
@@ -157,18 +157,18 @@ static int move_image(uint64_t *move, struct lode_builder_ *b, const struct lode
 static int take_elf(uint64_t *entry, struct tags *t, struct lode_builder_ *b, const struct lode_multiboot2 *m,
 	const struct lode_kernel *kernel)
 {
-	int status = lode_x86_only_(kernel->image, b->why);
+	int status = lode_start_x86_only_(kernel->image, b->why);
 
 	if (status == LODE_OK && !m->has_entry)
-		status = lode_check_entry_(kernel, b->why);
-	if (status == LODE_OK && m->has_entry && !lode_physical_byte_(kernel->image, m->entry))
+		status = lode_start_check_entry_(kernel, b->why);
+	if (status == LODE_OK && m->has_entry && !lode_start_physical_byte_(kernel->image, m->entry))
 		status = lode_start_refuse_(b->why, LODE_RULE_START_ENTRY, lode_place_at_(LODE_FIELD_MULTIBOOT_ENTRY, m->entry,
 			m->offset));
 	if (status == LODE_OK && m->relocatable)
 		status = move_image(&t->told.move, b, m, kernel->plan);
 	*entry = (m->has_entry ? m->entry : kernel->plan->entry) + t->told.move;
 	t->moved = m->relocatable;
-	return status == LODE_OK ? lode_take_image_(b, kernel->plan, t->told.move) : status;
+	return status == LODE_OK ? lode_start_take_image_(b, kernel->plan, t->told.move) : status;
 }
 
 static int take_kernel(uint64_t *entry, struct tags *t, struct lode_builder_ *b, const struct lode_multiboot2 *m,
@@ -176,7 +176,7 @@ static int take_kernel(uint64_t *entry, struct tags *t, struct lode_builder_ *b,
 {
 	*entry = m->entry;
 	if (m->raw)
-		return lode_take_raw_(b, &m->load);
+		return lode_multiboot_take_raw_(b, &m->load);
 	if (!kernel)
 		return lode_start_refuse_(b->why, LODE_RULE_START_KERNEL_MISSING,
 			lode_place_at_(LODE_FIELD_MULTIBOOT2_MAGIC, LODE_MULTIBOOT2_MAGIC, m->offset));
@@ -188,7 +188,7 @@ int lode_start_multiboot2(struct lode_start *start, const struct lode_multiboot2
 {
 	struct lode_builder_ b = {start, machine, why};
 	const struct lode_kernel *elf = multiboot->raw ? NULL : kernel;
-	struct tags t = {.b = &b, .told = {.start = start, .image = lode_told_image_(elf)}};
+	struct tags t = {.b = &b, .told = {.start = start, .image = lode_multiboot_told_image_(elf)}};
 	const struct lode_composition_ composition = {compose, &t, LODE_FIELD_PART_INFO};
 	uint64_t entry;
 	int status = lode_multiboot_begin_(&b, LODE_PROTOCOL_MULTIBOOT2, elf, t.told.image);

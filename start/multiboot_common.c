@@ -25,7 +25,7 @@ static uint64_t search_end(const struct lode_source *source, const struct lode_h
 	return source->size < kind->search ? source->size : kind->search;
 }
 
-int lode_header_find_(uint64_t *offset, const struct lode_source *source, const struct lode_header_kind_ *kind,
+int lode_multiboot_find_header_(uint64_t *offset, const struct lode_source *source, const struct lode_header_kind_ *kind,
 	struct lode_diag *why)
 {
 	uint64_t end = search_end(source, kind), words = 4 * (uint64_t)kind->words;
@@ -47,7 +47,7 @@ int lode_header_find_(uint64_t *offset, const struct lode_source *source, const 
 }
 
 /* The file's bytes from where the load address stands; 0 as an end: as far as the file goes, and no bss. */
-int lode_raw_load_(struct lode_raw_load *load, const struct lode_address_fields_ *f, const struct lode_source *source,
+int lode_multiboot_read_load_(struct lode_raw_load *load, const struct lode_address_fields_ *f, const struct lode_source *source,
 	struct lode_diag *why)
 {
 	struct lode_diag place = lode_place_at_(LODE_FIELD_MULTIBOOT_LOAD, f->load, f->offset);
@@ -73,7 +73,7 @@ int lode_raw_load_(struct lode_raw_load *load, const struct lode_address_fields_
 	return LODE_OK;
 }
 
-int lode_raw_entry_(const struct lode_raw_load *load, uint32_t entry, struct lode_diag *why)
+int lode_multiboot_check_entry_(const struct lode_raw_load *load, uint32_t entry, struct lode_diag *why)
 {
 	if (entry < load->addr || entry - load->addr >= load->size)
 		return lode_start_refuse_(why, LODE_RULE_START_ENTRY, lode_place_of_(LODE_FIELD_MULTIBOOT_ENTRY, entry,
@@ -81,19 +81,19 @@ int lode_raw_entry_(const struct lode_raw_load *load, uint32_t entry, struct lod
 	return LODE_OK;
 }
 
-int lode_take_raw_(struct lode_builder_ *b, const struct lode_raw_load *load)
+int lode_multiboot_take_raw_(struct lode_builder_ *b, const struct lode_raw_load *load)
 {
 	struct lode_part part = {.addr = load->addr, .size = load->size, .what = LODE_FIELD_PART_KERNEL, .index = LODE_NO_INDEX,
 		.content = LODE_CONTENT_FILE, .offset = load->offset};
-	int status = lode_take_(b, &part);
+	int status = lode_start_take_(b, &part);
 
 	part.addr += part.size;
 	part.size = load->memsize - load->size;
 	part.content = LODE_CONTENT_ZERO;
-	return status == LODE_OK && part.size > 0 ? lode_take_(b, &part) : status;
+	return status == LODE_OK && part.size > 0 ? lode_start_take_(b, &part) : status;
 }
 
-const struct lode_image *lode_told_image_(const struct lode_kernel *kernel)
+const struct lode_image *lode_multiboot_told_image_(const struct lode_kernel *kernel)
 {
 	if (!kernel || !kernel->image->sections || kernel->image->nsections == 0)
 		return NULL;
@@ -119,7 +119,7 @@ static int take_sections(struct lode_builder_ *b, const struct lode_image *image
 			.content = LODE_CONTENT_FILE};
 
 		if (needs_place(section))
-			status = lode_put_(&part, b, &high);
+			status = lode_start_put_(&part, b, &high);
 	}
 	return status;
 }
@@ -134,7 +134,7 @@ static uint64_t address_of(const struct lode_told_sections_ *told, uint32_t inde
 	return section->flags & LODE_SHF_ALLOC ? section->addr + told->move : section->addr;
 }
 
-uint32_t lode_section_size_(const struct lode_image *image)
+uint32_t lode_multiboot_section_size_(const struct lode_image *image)
 {
 	return image->class_ == LODE_CLASS64 ? 64 : 40;
 }
@@ -156,9 +156,9 @@ static void put_section(struct lode_form_ *form, uint64_t at, const struct lode_
 	lode_form_put_(form, at + 8 + word, word, s->entsize);
 }
 
-uint64_t lode_form_sections_(struct lode_form_ *form, const struct lode_told_sections_ *told)
+uint64_t lode_multiboot_put_sections_(struct lode_form_ *form, const struct lode_told_sections_ *told)
 {
-	uint32_t size = lode_section_size_(told->image);
+	uint32_t size = lode_multiboot_section_size_(told->image);
 	uint64_t at = lode_form_room_(form, (uint64_t)told->image->nsections * size, 4);
 
 	for (uint32_t i = 0; form->bytes && i < told->image->nsections; i++)
@@ -166,7 +166,7 @@ uint64_t lode_form_sections_(struct lode_form_ *form, const struct lode_told_sec
 	return at;
 }
 
-uint32_t lode_memory_lower_(const struct lode_machine *machine)
+uint32_t lode_multiboot_memory_lower_(const struct lode_machine *machine)
 {
 	uint64_t end = lode_usable_end_(machine, 0);
 
@@ -201,30 +201,30 @@ static int put_bios_data(struct lode_builder_ *b)
 	const struct lode_part part = {.addr = 0, .size = BIOS_DATA_SIZE, .offset = start->nbytes,
 		.what = LODE_FIELD_PART_BIOS_DATA, .index = LODE_NO_INDEX, .content = LODE_CONTENT_BYTES};
 
-	if (!b->machine->no_bios || !lode_fits_(b, 0, BIOS_DATA_SIZE))
+	if (!b->machine->no_bios || !lode_start_fits_(b, 0, BIOS_DATA_SIZE))
 		return LODE_OK;
 	start->nbytes += BIOS_DATA_SIZE;
 	if (start->nbytes <= start->max_bytes)
-		write_bios_data(start->bytes + part.offset, lode_memory_lower_(b->machine));
-	return lode_take_(b, &part);
+		write_bios_data(start->bytes + part.offset, lode_multiboot_memory_lower_(b->machine));
+	return lode_start_take_(b, &part);
 }
 
 int lode_multiboot_begin_(struct lode_builder_ *b, enum lode_protocol protocol, const struct lode_kernel *kernel,
 	const struct lode_image *told)
 {
-	return lode_begin_(b, protocol, kernel ? kernel->plan->nruns : 0, told ? told->nsections : 0);
+	return lode_start_begin_(b, protocol, kernel ? kernel->plan->nruns : 0, told ? told->nsections : 0);
 }
 
 int lode_multiboot_place_(struct lode_builder_ *b, const struct lode_image *told, const struct lode_composition_ *information)
 {
 	const struct lode_wish_ low = {.align = LODE_PAGE_, .min = LODE_PAGE_, .last = LODE_BELOW_4G_};
-	int status = lode_put_modules_(b, &high);
+	int status = lode_start_put_modules_(b, &high);
 
 	if (status == LODE_OK && told)
 		status = take_sections(b, told);
 	if (status == LODE_OK)
 		status = put_bios_data(b);
-	return status == LODE_OK ? lode_compose_(b, information, &low) : status;
+	return status == LODE_OK ? lode_start_compose_(b, information, &low) : status;
 }
 
 void lode_multiboot_enter_(struct lode_start *start, uint32_t eax, uint64_t info, uint64_t gdt, uint64_t entry)
@@ -244,7 +244,7 @@ void lode_multiboot_put_colours_(struct lode_form_ *form, uint64_t at, const str
 		lode_form_put_(form, at + 2 * i, 2, (uint64_t)colours[i]->size << 8 | colours[i]->shift);
 }
 
-uint32_t lode_memory_upper_(const struct lode_machine *machine)
+uint32_t lode_multiboot_memory_upper_(const struct lode_machine *machine)
 {
 	uint64_t size = lode_usable_end_(machine, LODE_ONE_MIB_) - LODE_ONE_MIB_;
 

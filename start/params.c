@@ -35,7 +35,7 @@ static void put_header(struct lode_form_ *form, const struct lode_params_ *p)
 
 static void put_initrd(struct lode_form_ *form, const struct lode_params_ *p)
 {
-	struct lode_range initrd = lode_initrd_(p->b->start);
+	struct lode_range initrd = lode_linux_initrd_(p->b->start);
 
 	lode_form_put_(form, p->params + LODE_LINUX_RAMDISK, 4, initrd.addr);
 	lode_form_put_(form, p->params + LODE_LINUX_RAMDISK_SIZE, 4, initrd.size);
@@ -144,25 +144,25 @@ static int map_identity(struct lode_builder_ *b)
 		if (part->addr + part->size > mapping.size)
 			mapping.size = align_up_(part->addr + part->size, LODE_LARGE_PAGE_);
 	}
-	return lode_map_(b, &mapping);
+	return lode_start_map_(b, &mapping);
 }
 
-int lode_enter_64_(struct lode_builder_ *b, struct lode_params_ *params, uint64_t entry)
+int lode_linux_enter_64_(struct lode_builder_ *b, struct lode_params_ *params, uint64_t entry)
 {
 	const struct lode_wish_ low = {.align = LODE_PAGE_, .min = LODE_PAGE_, .last = LODE_BELOW_4G_};
 	const struct lode_composition_ composition = {compose, params, LODE_FIELD_PART_INFO};
 	struct lode_part stack = {.size = STACK_SIZE, .what = LODE_FIELD_PART_STACK, .index = LODE_NO_INDEX,
 		.content = LODE_CONTENT_ZERO};
 	struct lode_registers *registers = &b->start->registers;
-	int status = lode_compose_(b, &composition, &low);
+	int status = lode_start_compose_(b, &composition, &low);
 
 	if (status == LODE_OK)
-		status = lode_put_(&stack, b, &low);
+		status = lode_start_put_(&stack, b, &low);
 	if (status == LODE_OK)
 		status = map_identity(b);
 	b->start->levels = 4;
 	if (status == LODE_OK)
-		status = lode_put_tables_(b, &low);
+		status = lode_start_put_tables_(b, &low);
 	if (status != LODE_OK)
 		return status;
 	b->start->info = params->params;

@@ -4,7 +4,7 @@
 
 #include "start.h"
 
-uint32_t lode_group_runs_(struct lode_part *part, const struct lode_plan *plan, uint32_t i, uint64_t move)
+uint32_t lode_start_group_runs_(struct lode_part *part, const struct lode_plan *plan, uint32_t i, uint64_t move)
 {
 	const struct lode_run *run = &plan->runs[i];
 	uint64_t end = run->addr + run->size;
@@ -17,41 +17,41 @@ uint32_t lode_group_runs_(struct lode_part *part, const struct lode_plan *plan, 
 	return n;
 }
 
-int lode_take_image_(struct lode_builder_ *b, const struct lode_plan *plan, uint64_t move)
+int lode_start_take_image_(struct lode_builder_ *b, const struct lode_plan *plan, uint64_t move)
 {
 	struct lode_part part;
 	int status = LODE_OK;
 
 	for (uint32_t i = 0; status == LODE_OK && i < plan->nruns;) {
-		i += lode_group_runs_(&part, plan, i, move);
-		status = lode_take_(b, &part);
+		i += lode_start_group_runs_(&part, plan, i, move);
+		status = lode_start_take_(b, &part);
 	}
 	return status;
 }
 
-bool lode_image_fits_(const struct lode_builder_ *b, const struct lode_plan *plan, uint64_t move)
+bool lode_start_image_fits_(const struct lode_builder_ *b, const struct lode_plan *plan, uint64_t move)
 {
 	struct lode_part part;
 
 	for (uint32_t i = 0; i < plan->nruns;) {
-		i += lode_group_runs_(&part, plan, i, move);
-		if (!lode_fits_(b, part.addr, part.size))
+		i += lode_start_group_runs_(&part, plan, i, move);
+		if (!lode_start_fits_(b, part.addr, part.size))
 			return false;
 	}
 	return true;
 }
 
-int lode_put_file_(uint64_t *addr, struct lode_builder_ *b, const struct lode_image *image, const struct lode_wish_ *wish)
+int lode_start_put_file_(uint64_t *addr, struct lode_builder_ *b, const struct lode_image *image, const struct lode_wish_ *wish)
 {
 	struct lode_part part = {.size = image->source->size, .what = LODE_FIELD_PART_KERNEL_FILE, .index = LODE_NO_INDEX,
 		.content = LODE_CONTENT_FILE};
-	int status = lode_put_(&part, b, wish);
+	int status = lode_start_put_(&part, b, wish);
 
 	*addr = part.addr;
 	return status;
 }
 
-struct lode_range lode_screen_pages_(const struct lode_machine *machine)
+struct lode_range lode_start_screen_pages_(const struct lode_machine *machine)
 {
 	const struct lode_framebuffer *screen = machine->framebuffer;
 	struct lode_range pages = {0};
@@ -71,15 +71,15 @@ static int put_module(struct lode_builder_ *b, uint32_t i, const struct lode_wis
 	struct lode_diag place = lode_place_of_(part.what, part.addr, wish->last);
 
 	if (module->addr == LODE_ANYWHERE)
-		return lode_put_(&part, b, wish);
+		return lode_start_put_(&part, b, wish);
 	place.index = i;
 	if (beyond_(module->addr, module->size, wish->last))
 		return lode_start_refuse_(b->why, LODE_RULE_START_TOO_HIGH, place);
-	return lode_take_(b, &part);
+	return lode_start_take_(b, &part);
 }
 
 /* Those that have a place of their own come first: the others make room for them. */
-int lode_put_modules_(struct lode_builder_ *b, const struct lode_wish_ *wish)
+int lode_start_put_modules_(struct lode_builder_ *b, const struct lode_wish_ *wish)
 {
 	int status = LODE_OK;
 
@@ -92,7 +92,7 @@ int lode_put_modules_(struct lode_builder_ *b, const struct lode_wish_ *wish)
 	return status;
 }
 
-bool lode_physical_byte_(const struct lode_image *image, uint64_t paddr)
+bool lode_start_physical_byte_(const struct lode_image *image, uint64_t paddr)
 {
 	for (uint32_t i = 0; i < image->nsegments; i++) {
 		const struct lode_segment *segment = &image->segments[i];
@@ -103,9 +103,9 @@ bool lode_physical_byte_(const struct lode_image *image, uint64_t paddr)
 	return false;
 }
 
-int lode_check_entry_(const struct lode_kernel *kernel, struct lode_diag *why)
+int lode_start_check_entry_(const struct lode_kernel *kernel, struct lode_diag *why)
 {
-	if (!lode_physical_byte_(kernel->image, kernel->plan->entry))
+	if (!lode_start_physical_byte_(kernel->image, kernel->plan->entry))
 		return lode_start_refuse_(why, LODE_RULE_START_ENTRY,
 			lode_place_of_(LODE_FIELD_EHDR_ENTRY, kernel->image->entry, 0));
 	return LODE_OK;
@@ -116,7 +116,7 @@ static int refuse_machine(const struct lode_image *image, struct lode_diag *why)
 	return lode_start_refuse_(why, LODE_RULE_START_MACHINE, lode_place_at_(LODE_FIELD_EHDR_MACHINE, image->machine, 18));
 }
 
-int lode_x86_only_(const struct lode_image *image, struct lode_diag *why)
+int lode_start_x86_only_(const struct lode_image *image, struct lode_diag *why)
 {
 	if (image->machine != LODE_EM_X86_64 && image->machine != LODE_EM_386)
 		return refuse_machine(image, why);
@@ -125,9 +125,9 @@ int lode_x86_only_(const struct lode_image *image, struct lode_diag *why)
 	return LODE_OK;
 }
 
-int lode_x86_64_only_(const struct lode_image *image, struct lode_diag *why)
+int lode_start_x86_64_only_(const struct lode_image *image, struct lode_diag *why)
 {
-	int status = lode_x86_only_(image, why);
+	int status = lode_start_x86_only_(image, why);
 
 	if (status != LODE_OK)
 		return status;
@@ -139,7 +139,7 @@ int lode_x86_64_only_(const struct lode_image *image, struct lode_diag *why)
 }
 
 /* Notes of the build (LINUX_ELFNOTE_BUILD_SALT, LINUX_ELFNOTE_LTO_INFO), which every Linux of the last years has. */
-bool lode_is_linux_(const struct lode_image *image)
+bool lode_start_is_linux_(const struct lode_image *image)
 {
 	struct lode_note note;
 

@@ -79,7 +79,7 @@ static int check_room(const struct lode_builder_ *b, uint32_t nruns, uint32_t ns
 	return LODE_OK;
 }
 
-int lode_begin_(struct lode_builder_ *b, enum lode_protocol protocol, uint32_t nruns, uint32_t nsections)
+int lode_start_begin_(struct lode_builder_ *b, enum lode_protocol protocol, uint32_t nruns, uint32_t nsections)
 {
 	struct lode_start *start = b->start;
 	int status;
@@ -179,7 +179,7 @@ static bool usable(const struct lode_builder_ *b, uint64_t addr, uint64_t size)
 	return size < UINT64_MAX - addr && (size == 0 || (end > addr && end - addr >= size));
 }
 
-bool lode_fits_(const struct lode_builder_ *b, uint64_t addr, uint64_t size)
+bool lode_start_fits_(const struct lode_builder_ *b, uint64_t addr, uint64_t size)
 {
 	struct obstacle o;
 
@@ -192,7 +192,7 @@ static void add(struct lode_builder_ *b, const struct lode_part *part)
 		b->start->parts[b->start->nparts++] = *part;
 }
 
-int lode_take_(struct lode_builder_ *b, const struct lode_part *part)
+int lode_start_take_(struct lode_builder_ *b, const struct lode_part *part)
 {
 	struct lode_diag place = lode_place_of_(part->what, part->addr, part->size);
 	struct obstacle o;
@@ -212,7 +212,7 @@ int lode_take_(struct lode_builder_ *b, const struct lode_part *part)
 	return LODE_OK;
 }
 
-void lode_patch_(struct lode_builder_ *b, uint64_t addr, uint64_t value)
+void lode_start_patch_(struct lode_builder_ *b, uint64_t addr, uint64_t value)
 {
 	const struct lode_part part = {.addr = addr, .size = 8, .offset = value, .what = LODE_FIELD_PART_ANSWER,
 		.index = LODE_NO_INDEX,
@@ -278,7 +278,7 @@ static bool window_at(struct lode_range *window, uint32_t *i, const struct lode_
 	return end > low;
 }
 
-bool lode_find_(struct lode_part *part, const struct lode_builder_ *b, const struct lode_wish_ *wish)
+bool lode_start_find_(struct lode_part *part, const struct lode_builder_ *b, const struct lode_wish_ *wish)
 {
 	bool found = false;
 	struct lode_range window;
@@ -294,13 +294,13 @@ bool lode_find_(struct lode_part *part, const struct lode_builder_ *b, const str
 	return found;
 }
 
-int lode_put_(struct lode_part *part, struct lode_builder_ *b, const struct lode_wish_ *wish)
+int lode_start_put_(struct lode_part *part, struct lode_builder_ *b, const struct lode_wish_ *wish)
 {
-	if (!lode_find_(part, b, wish)) {
+	if (!lode_start_find_(part, b, wish)) {
 		struct lode_diag place = lode_place_of_(part->what, part->size, lode_usable_last_(b->machine, wish->last));
 
 		place.index = part->index;
 		return lode_start_refuse_(b->why, LODE_RULE_START_NO_PLACE, place);
 	}
-	return lode_take_(b, part);
+	return lode_start_take_(b, part);
 }

@@ -29,14 +29,14 @@ static int is_rust(const struct lode_image *image, struct lode_diag *why)
 {
 	struct lode_rust found;
 
-	return lode_is_linux_(image) ? 0 : is_there(lode_rust_find(&found, image, why), why, LODE_RULE_START_RUST_NONE);
+	return lode_start_is_linux_(image) ? 0 : is_there(lode_rust_find(&found, image, why), why, LODE_RULE_START_RUST_NONE);
 }
 
 static int is_limine(const struct lode_image *image, struct lode_diag *why)
 {
 	struct lode_limine found;
 
-	return lode_is_linux_(image) ? 0 : is_there(lode_limine_find(&found, image, why), why, LODE_RULE_START_LIMINE_NONE);
+	return lode_start_is_linux_(image) ? 0 : is_there(lode_limine_find(&found, image, why), why, LODE_RULE_START_LIMINE_NONE);
 }
 
 static int is_multiboot2(const struct lode_source *source, struct lode_diag *why)

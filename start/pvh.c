@@ -97,7 +97,7 @@ int lode_pvh_find(struct lode_pvh *pvh, const struct lode_image *image, struct l
 {
 	struct wanted wanted = {.type = LODE_NT_XEN_PHYS32_ENTRY, .sizes = 2 | 4};
 	struct lode_note note;
-	int status = lode_x86_only_(image, why), found;
+	int status = lode_start_x86_only_(image, why), found;
 
 	*pvh = (struct lode_pvh){.align = 0};
 	if (status != LODE_OK)
@@ -108,6 +108,6 @@ int lode_pvh_find(struct lode_pvh *pvh, const struct lode_image *image, struct l
 	if (found == 0)
 		return lode_start_refuse_(why, LODE_RULE_START_PVH_NONE, lode_place_of_(LODE_FIELD_PVH_ENTRY, 0, 0));
 	status = read_entry(pvh, image, &note, why);
-	pvh->is_linux = lode_is_linux_(image);
+	pvh->is_linux = lode_start_is_linux_(image);
 	return status == LODE_OK ? find_relocation(pvh, image, why) : status;
 }

@@ -26,7 +26,7 @@ static void put_modules(struct lode_form_ *form, const struct pvh_state *s)
 	const struct lode_machine *machine = s->b->machine;
 	uint32_t n = s->pvh->is_linux && machine->nmodules > 0 ? 1 : machine->nmodules;
 	uint64_t list = lode_form_room_(form, (uint64_t)n * LODE_PVH_MODULE_SIZE, 8), at = list;
-	struct lode_range range = lode_initrd_(s->b->start);
+	struct lode_range range = lode_linux_initrd_(s->b->start);
 
 	if (n == 0)
 		return;
@@ -82,26 +82,26 @@ static int take_image(uint64_t *move, struct lode_builder_ *b, const struct lode
 	struct lode_part part = {.size = plan->span.size, .what = LODE_FIELD_PART_KERNEL, .index = LODE_NO_INDEX};
 
 	*move = 0;
-	if (pvh->relocatable && !lode_image_fits_(b, plan, 0)) {
-		if (!lode_find_(&part, b, &wish))
+	if (pvh->relocatable && !lode_start_image_fits_(b, plan, 0)) {
+		if (!lode_start_find_(&part, b, &wish))
 			return lode_start_refuse_(b->why, LODE_RULE_START_NO_PLACE,
 				lode_place_of_(part.what, part.size, wish.last));
 		*move = part.addr - plan->span.addr;
 	}
-	return lode_take_image_(b, plan, *move);
+	return lode_start_take_image_(b, plan, *move);
 }
 
 static int check(const struct lode_builder_ *b, const struct lode_pvh *pvh, const struct lode_kernel *kernel)
 {
 	uint32_t n = b->machine->nmemory;
 
-	if (!lode_physical_byte_(kernel->image, pvh->entry))
+	if (!lode_start_physical_byte_(kernel->image, pvh->entry))
 		return lode_start_refuse_(b->why, LODE_RULE_START_ENTRY, lode_place_at_(LODE_FIELD_PVH_ENTRY, pvh->entry,
 			pvh->note));
 	if (n == 0 || (pvh->is_linux && n > LODE_PVH_LINUX_MEMORY))
 		return lode_start_refuse_(b->why, LODE_RULE_START_MEMORY_COUNT,
 			lode_place_of_(LODE_FIELD_MEMORY_COUNT, n, n == 0 ? 1 : LODE_PVH_LINUX_MEMORY));
-	return pvh->is_linux ? lode_check_cmdline_(b, LODE_LINUX_CMDLINE) : LODE_OK;
+	return pvh->is_linux ? lode_linux_check_cmdline_(b, LODE_LINUX_CMDLINE) : LODE_OK;
 }
 
 static int place(struct pvh_state *s, uint64_t *move, struct lode_builder_ *b, const struct lode_kernel *kernel)
@@ -112,8 +112,8 @@ static int place(struct pvh_state *s, uint64_t *move, struct lode_builder_ *b, c
 	int status = take_image(move, b, s->pvh, kernel->plan);
 
 	if (status == LODE_OK)
-		status = s->pvh->is_linux ? lode_put_initrd_(b, &high) : lode_put_modules_(b, &high);
-	return status == LODE_OK ? lode_compose_(b, &composition, &low) : status;
+		status = s->pvh->is_linux ? lode_linux_put_initrd_(b, &high) : lode_start_put_modules_(b, &high);
+	return status == LODE_OK ? lode_start_compose_(b, &composition, &low) : status;
 }
 
 int lode_start_pvh(struct lode_start *start, const struct lode_pvh *pvh, const struct lode_kernel *kernel,
@@ -122,7 +122,7 @@ int lode_start_pvh(struct lode_start *start, const struct lode_pvh *pvh, const s
 	struct lode_builder_ b = {start, machine, why};
 	struct pvh_state s = {.b = &b, .pvh = pvh};
 	uint64_t move;
-	int status = lode_begin_(&b, LODE_PROTOCOL_PVH, kernel->plan->nruns, 0);
+	int status = lode_start_begin_(&b, LODE_PROTOCOL_PVH, kernel->plan->nruns, 0);
 
 	if (status == LODE_OK)
 		status = check(&b, pvh, kernel);

@@ -200,7 +200,7 @@ static void choose_base(struct lode_rust *c, const struct lode_image *image)
 int lode_rust_find(struct lode_rust *rust, const struct lode_image *image, struct lode_diag *why)
 {
 	const struct lode_section *section = find_section(image);
-	int status = lode_x86_64_only_(image, why);
+	int status = lode_start_x86_64_only_(image, why);
 
 	*rust = (struct lode_rust){.size = 0};
 	if (status != LODE_OK)

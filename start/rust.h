@@ -33,7 +33,7 @@ int lode_rust_map_(struct lode_rust_state_ *s);
 /* A mapping gets its address, the configuration's or the lowest that is free, and is made. */
 int lode_rust_room_(struct lode_rust_state_ *s, const struct lode_rust_mapping *wish, struct lode_start_mapping *mapping,
 	uint64_t align);
-/* For lode_compose_: BootInfo and the memory regions. The context is a struct lode_rust_state_. */
+/* For lode_start_compose_: BootInfo and the memory regions. The context is a struct lode_rust_state_. */
 void lode_rust_compose_(struct lode_form_ *form, void *context);
 
 #endif

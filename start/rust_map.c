@@ -122,7 +122,7 @@ int lode_rust_room_(struct lode_rust_state_ *s, const struct lode_rust_mapping *
 			(wish->addr < HOLE_END && wish->addr + (mapping->size - 1) >= HOLE))
 			return lode_start_refuse_(s->b->why, LODE_RULE_START_RUST_ADDRESS, place);
 	}
-	return lode_map_(s->b, mapping);
+	return lode_start_map_(s->b, mapping);
 }
 
 /* Pages of a run inside and outside of what turns read-only. */
@@ -140,7 +140,7 @@ static void map_run(struct lode_rust_state_ *s, const struct lode_run *run, uint
 			.size = cuts[i + 1] - cuts[i],
 			.prot = i == 1 ? run->prot & ~LODE_PF_W : run->prot, .what = LODE_FIELD_PART_KERNEL};
 
-		lode_map_(s->b, &mapping);
+		lode_start_map_(s->b, &mapping);
 	}
 }
 
@@ -153,8 +153,8 @@ int lode_rust_image_(struct lode_rust_state_ *s, const struct lode_wish_ *wish)
 	for (uint32_t i = 0, next; status == LODE_OK && i < plan->nruns; i = next) {
 		struct lode_part part;
 
-		next = i + lode_group_runs_(&part, plan, i, 0);
-		status = lode_put_(&part, s->b, wish);
+		next = i + lode_start_group_runs_(&part, plan, i, 0);
+		status = lode_start_put_(&part, s->b, wish);
 		for (uint32_t k = i; k < next; k++)
 			map_run(s, &plan->runs[k], part.addr + (plan->runs[k].addr - part.offset));
 	}
@@ -172,7 +172,7 @@ static int map_stack(struct lode_rust_state_ *s, uint64_t phys, uint64_t size)
 		return status;
 	s->b->start->mappings[s->b->start->nmappings - 1].size = LODE_PAGE_;
 	s->stack = stack.addr = guard.addr + LODE_PAGE_;
-	return lode_map_(s->b, &stack);
+	return lode_start_map_(s->b, &stack);
 }
 
 static int put_stack(struct lode_rust_state_ *s)
@@ -186,14 +186,14 @@ static int put_stack(struct lode_rust_state_ *s)
 		return lode_start_refuse_(s->b->why, LODE_RULE_START_RUST_FIELD,
 			lode_place_at_(LODE_FIELD_RUST_STACK, size, s->config->offset + 23));
 	part.size = align_up_(size, LODE_PAGE_);
-	status = lode_put_(&part, s->b, &wish);
+	status = lode_start_put_(&part, s->b, &wish);
 	return status == LODE_OK ? map_stack(s, part.addr, part.size) : status;
 }
 
 static int map_framebuffer(struct lode_rust_state_ *s)
 {
 	const struct lode_framebuffer *screen = s->b->machine->framebuffer;
-	struct lode_range pages = lode_screen_pages_(s->b->machine);
+	struct lode_range pages = lode_start_screen_pages_(s->b->machine);
 	struct lode_start_mapping mapping = {.phys = pages.addr, .size = pages.size, .prot = RW,
 		.cache = LODE_CACHE_WRITE_COMBINING, .what = LODE_FIELD_PART_FRAMEBUFFER};
 	int status;

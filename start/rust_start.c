@@ -59,9 +59,9 @@ static int place(struct lode_rust_state_ *s)
 	int status = lode_rust_image_(s, &anywhere);
 
 	if (status == LODE_OK)
-		status = lode_put_modules_(s->b, &anywhere);
+		status = lode_start_put_modules_(s->b, &anywhere);
 	if (status == LODE_OK)
-		status = lode_put_file_(&s->file, s->b, s->kernel->image, &anywhere);
+		status = lode_start_put_file_(&s->file, s->b, s->kernel->image, &anywhere);
 	if (status == LODE_OK)
 		status = lode_rust_map_(s);
 	s->max_regions = lode_regions_most_(s->b, 2);
@@ -69,9 +69,9 @@ static int place(struct lode_rust_state_ *s)
 		status = map_info(s);
 	info = start->nmappings - 1;
 	if (status == LODE_OK)
-		status = lode_put_tables_(s->b, &anywhere);
+		status = lode_start_put_tables_(s->b, &anywhere);
 	if (status == LODE_OK)
-		status = lode_compose_(s->b, &composition, &anywhere);
+		status = lode_start_compose_(s->b, &composition, &anywhere);
 	if (status == LODE_OK)
 		start->mappings[info].phys = align_down_(s->info, LODE_PAGE_);
 	return status;
@@ -101,7 +101,7 @@ int lode_start_rust(struct lode_start *start, const struct lode_rust *rust, cons
 {
 	struct lode_builder_ b = {start, machine, why};
 	struct lode_rust_state_ s = {.b = &b, .config = rust, .kernel = kernel, .drawn = 1};
-	int status = lode_begin_(&b, LODE_PROTOCOL_RUST, kernel->plan->nruns, 0);
+	int status = lode_start_begin_(&b, LODE_PROTOCOL_RUST, kernel->plan->nruns, 0);
 
 	start->levels = 4;
 	if (status == LODE_OK)

@@ -53,7 +53,7 @@ int lode_scan_(const struct lode_scan_ *scan, struct lode_diag *why)
 	return status;
 }
 
-int lode_read_loaded_(unsigned char *bytes, const struct lode_image *image, struct lode_range range, struct lode_diag *why)
+int lode_start_read_loaded_(unsigned char *bytes, const struct lode_image *image, struct lode_range range, struct lode_diag *why)
 {
 	memset(bytes, 0, (size_t)range.size);
 	for (uint32_t k = 0; k < image->nload; k++) {
@@ -91,11 +91,12 @@ static int relocated(uint64_t *value, const struct lode_image *image, const stru
 }
 
 /* Tables of RELR leave the addend in place, those of RELA need not: then the table tells it. */
-int lode_loaded_pointer_(uint64_t *pointer, const struct lode_image *image, uint64_t vaddr, uint64_t bias, struct lode_diag *why)
+int lode_start_loaded_pointer_(uint64_t *pointer, const struct lode_image *image, uint64_t vaddr, uint64_t bias,
+	struct lode_diag *why)
 {
 	struct lode_dynamic dynamic;
 	unsigned char raw[8];
-	int status = lode_read_loaded_(raw, image, (struct lode_range){vaddr, sizeof raw}, why);
+	int status = lode_start_read_loaded_(raw, image, (struct lode_range){vaddr, sizeof raw}, why);
 
 	*pointer = get64_(raw);
 	if (status == LODE_OK && image->type == LODE_ET_DYN && lode_dynamic_open(&dynamic, image, NULL) == LODE_OK)

@@ -20,8 +20,9 @@ struct lode_scan_ {
 /* Calls hit for each place; ends when it returns something else than 0, and returns that. */
 int lode_scan_(const struct lode_scan_ *scan, struct lode_diag *why);
 /* Bytes of the file behind a virtual address; those that the file part does not have are zero. */
-int lode_read_loaded_(unsigned char *bytes, const struct lode_image *image, struct lode_range range, struct lode_diag *why);
+int lode_start_read_loaded_(unsigned char *bytes, const struct lode_image *image, struct lode_range range, struct lode_diag *why);
 /* A pointer in the image once it is relocated, moved by bias; 0 if there is none. */
-int lode_loaded_pointer_(uint64_t *pointer, const struct lode_image *image, uint64_t vaddr, uint64_t bias, struct lode_diag *why);
+int lode_start_loaded_pointer_(uint64_t *pointer, const struct lode_image *image, uint64_t vaddr, uint64_t bias,
+	struct lode_diag *why);
 
 #endif

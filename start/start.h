@@ -95,42 +95,42 @@ struct lode_wish_ {
 };
 
 /* Outputs are empty, the arrays large enough, the machine makes sense. */
-int lode_begin_(struct lode_builder_ *b, enum lode_protocol protocol, uint32_t nruns, uint32_t nsections);
+int lode_start_begin_(struct lode_builder_ *b, enum lode_protocol protocol, uint32_t nruns, uint32_t nsections);
 /* The range is usable, free, and now taken by the part. */
-int lode_take_(struct lode_builder_ *b, const struct lode_part *part);
+int lode_start_take_(struct lode_builder_ *b, const struct lode_part *part);
 /* The same as a question. */
-bool lode_fits_(const struct lode_builder_ *b, uint64_t addr, uint64_t size);
+bool lode_start_fits_(const struct lode_builder_ *b, uint64_t addr, uint64_t size);
 /* Find a place for part->size bytes: part->addr, not yet taken. */
-bool lode_find_(struct lode_part *part, const struct lode_builder_ *b, const struct lode_wish_ *wish);
+bool lode_start_find_(struct lode_part *part, const struct lode_builder_ *b, const struct lode_wish_ *wish);
 /* Find and take, or refuse. */
-int lode_put_(struct lode_part *part, struct lode_builder_ *b, const struct lode_wish_ *wish);
+int lode_start_put_(struct lode_part *part, struct lode_builder_ *b, const struct lode_wish_ *wish);
 /* A few bytes that correct the image: no check. */
-void lode_patch_(struct lode_builder_ *b, uint64_t addr, uint64_t value);
+void lode_start_patch_(struct lode_builder_ *b, uint64_t addr, uint64_t value);
 /* Every module: at its own address, or where the wish allows. */
-int lode_put_modules_(struct lode_builder_ *b, const struct lode_wish_ *wish);
+int lode_start_put_modules_(struct lode_builder_ *b, const struct lode_wish_ *wish);
 /* The end of usable memory that begins at addr. */
 uint64_t lode_usable_end_(const struct lode_machine *machine, uint64_t addr);
 /* The last usable byte that is not behind last; 0: there is none. */
 uint64_t lode_usable_last_(const struct lode_machine *machine, uint64_t last);
 
 /* Runs that lie side by side from run i on, as one part moved by a constant; returns how many. */
-uint32_t lode_group_runs_(struct lode_part *part, const struct lode_plan *plan, uint32_t i, uint64_t move);
+uint32_t lode_start_group_runs_(struct lode_part *part, const struct lode_plan *plan, uint32_t i, uint64_t move);
 /* A planned image in physical addresses, moved by a constant (modulo 2^64). */
-int lode_take_image_(struct lode_builder_ *b, const struct lode_plan *plan, uint64_t move);
-bool lode_image_fits_(const struct lode_builder_ *b, const struct lode_plan *plan, uint64_t move);
+int lode_start_take_image_(struct lode_builder_ *b, const struct lode_plan *plan, uint64_t move);
+bool lode_start_image_fits_(const struct lode_builder_ *b, const struct lode_plan *plan, uint64_t move);
 /* The kernel's file as a part; *addr: where. */
-int lode_put_file_(uint64_t *addr, struct lode_builder_ *b, const struct lode_image *image, const struct lode_wish_ *wish);
+int lode_start_put_file_(uint64_t *addr, struct lode_builder_ *b, const struct lode_image *image, const struct lode_wish_ *wish);
 /* The pages that the framebuffer is on; empty: there is none. */
-struct lode_range lode_screen_pages_(const struct lode_machine *machine);
+struct lode_range lode_start_screen_pages_(const struct lode_machine *machine);
 /* The entry of a plan by physical addresses has a byte of the file. */
-int lode_check_entry_(const struct lode_kernel *kernel, struct lode_diag *why);
+int lode_start_check_entry_(const struct lode_kernel *kernel, struct lode_diag *why);
 /* True if a byte of a PT_LOAD's file part lies there. */
-bool lode_physical_byte_(const struct lode_image *image, uint64_t paddr);
+bool lode_start_physical_byte_(const struct lode_image *image, uint64_t paddr);
 /* A little-endian file for an x86 processor; one of 64 bit for x86-64. */
-int lode_x86_only_(const struct lode_image *image, struct lode_diag *why);
-int lode_x86_64_only_(const struct lode_image *image, struct lode_diag *why);
+int lode_start_x86_only_(const struct lode_image *image, struct lode_diag *why);
+int lode_start_x86_64_only_(const struct lode_image *image, struct lode_diag *why);
 /* The file says that it is a Linux kernel. */
-bool lode_is_linux_(const struct lode_image *image);
+bool lode_start_is_linux_(const struct lode_image *image);
 
 /*
  * Boot structures are composed twice by the same function: once without bytes, to learn how many there are, and once for good.
@@ -157,7 +157,7 @@ struct lode_composition_ {
 	enum lode_field what;
 };
 /* Compose, place by the wish, and keep the bytes as a part. */
-int lode_compose_(struct lode_builder_ *b, const struct lode_composition_ *composition, const struct lode_wish_ *wish);
+int lode_start_compose_(struct lode_builder_ *b, const struct lode_composition_ *composition, const struct lode_wish_ *wish);
 
 /* Memory map entries, modules and strings of the machine in numbers that every protocol shares. */
 uint32_t lode_e820_type_(enum lode_memory_type type);
@@ -184,8 +184,8 @@ void lode_registers_flat_(struct lode_registers *registers, uint64_t gdt, uint64
 void lode_registers_long_(struct lode_start *start);
 
 /* A mapping, whole pages. */
-int lode_map_(struct lode_builder_ *b, const struct lode_start_mapping *mapping);
+int lode_start_map_(struct lode_builder_ *b, const struct lode_start_mapping *mapping);
 /* Pages for tables of all mappings so far. */
-int lode_put_tables_(struct lode_builder_ *b, const struct lode_wish_ *wish);
+int lode_start_put_tables_(struct lode_builder_ *b, const struct lode_wish_ *wish);
 
 #endif

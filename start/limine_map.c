@@ -45,8 +45,7 @@ struct image_of_memory {
 static void map_piece(const struct image_of_memory *m, uint64_t addr, uint64_t end)
 {
 	const struct lode_start_mapping mapping = {.addr = m->base + addr, .phys = addr, .size = end > addr ? end - addr : 0,
-		.prot = RWX,
-		.what = m->base != 0 ? LODE_FIELD_MAP_HHDM : LODE_FIELD_MAP_IDENTITY};
+		.prot = RWX, .what = m->base != 0 ? LODE_FIELD_MAP_HHDM : LODE_FIELD_MAP_IDENTITY};
 
 	lode_start_map_(m->s->b, &mapping);
 }
@@ -99,8 +98,7 @@ static void map_screen(const struct lode_limine_state_ *s, uint64_t base)
 {
 	struct lode_range screen = lode_start_screen_pages_(s->b->machine);
 	const struct lode_start_mapping mapping = {.addr = base + screen.addr, .phys = screen.addr, .size = screen.size,
-		.prot = RWX,
-		.cache = LODE_CACHE_WRITE_COMBINING, .what = LODE_FIELD_PART_FRAMEBUFFER};
+		.prot = RWX, .cache = LODE_CACHE_WRITE_COMBINING, .what = LODE_FIELD_PART_FRAMEBUFFER};
 
 	lode_start_map_(s->b, &mapping);
 }

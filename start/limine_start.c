@@ -79,7 +79,6 @@ static int take_entry(struct lode_limine_state_ *s)
 	return status;
 }
 
-/* A function of this file: the address of another's would want a table of them where the code may move. */
 static void compose(struct lode_form_ *form, void *context)
 {
 	lode_limine_compose_(form, context);

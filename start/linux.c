@@ -5,8 +5,7 @@
 #include "start.h"
 
 enum { SECTOR = 512, DEFAULT_SECTORS = 4, PARAGRAPH = 16, V203 = 0x203, V204 = 0x204, V205 = 0x205, V206 = 0x206, V208 = 0x208,
-	V210 = 0x20a,
-	V212 = 0x20c, OLD_CMDLINE = 255 };
+	V210 = 0x20a, V212 = 0x20c, OLD_CMDLINE = 255 };
 #define OLD_ADDRESS 0x100000u
 #define OLD_INITRD_LAST 0x37ffffffu
 

@@ -96,7 +96,6 @@ static int check_elf(const struct lode_builder_ *b, const struct lode_image *ima
 {
 	uint32_t n = b->machine->nmemory;
 	bool is_linux = lode_start_is_linux_(image);
-
 	int status = lode_start_x86_64_only_(image, b->why);
 
 	if (status != LODE_OK)

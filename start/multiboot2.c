@@ -18,9 +18,8 @@ static const unsigned char sizes[] = {
 
 /* Information that is given, if the machine has it. */
 static const uint32_t known = 1u << LODE_MB2I_CMDLINE | 1u << LODE_MB2I_LOADER_NAME | 1u << LODE_MB2I_MODULE |
-	1u << LODE_MB2I_MEMORY |
-	1u << LODE_MB2I_MMAP | 1u << LODE_MB2I_FRAMEBUFFER | 1u << LODE_MB2I_SECTIONS | 1u << LODE_MB2I_RSDP_OLD |
-	1u << LODE_MB2I_RSDP_NEW | 1u << LODE_MB2I_LOAD_BASE;
+	1u << LODE_MB2I_MEMORY | 1u << LODE_MB2I_MMAP | 1u << LODE_MB2I_FRAMEBUFFER | 1u << LODE_MB2I_SECTIONS |
+	1u << LODE_MB2I_RSDP_OLD | 1u << LODE_MB2I_RSDP_NEW | 1u << LODE_MB2I_LOAD_BASE;
 
 /* A tag, and as much of it as any tag that is understood has. */
 struct tag {

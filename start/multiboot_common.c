@@ -115,8 +115,7 @@ static int take_sections(struct lode_builder_ *b, const struct lode_image *image
 	for (uint32_t i = 0; status == LODE_OK && i < image->nsections; i++) {
 		const struct lode_section *section = &image->sections[i];
 		struct lode_part part = {.size = section->size, .offset = section->offset, .what = LODE_FIELD_PART_SECTION,
-			.index = i,
-			.content = LODE_CONTENT_FILE};
+			.index = i, .content = LODE_CONTENT_FILE};
 
 		if (needs_place(section))
 			status = lode_start_put_(&part, b, &high);

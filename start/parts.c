@@ -111,17 +111,17 @@ int lode_start_check_entry_(const struct lode_kernel *kernel, struct lode_diag *
 	return LODE_OK;
 }
 
-static int refuse_machine(const struct lode_image *image, struct lode_diag *why)
+static int refuse_machine(const struct lode_image *image, enum lode_field field, uint64_t value, struct lode_diag *why)
 {
-	return lode_start_refuse_(why, LODE_RULE_START_MACHINE, lode_place_at_(LODE_FIELD_EHDR_MACHINE, image->machine, 18));
+	return lode_start_refuse_(why, LODE_RULE_START_MACHINE, lode_place_at_(field, value, lode_header_offset(image, field)));
 }
 
 int lode_start_x86_only_(const struct lode_image *image, struct lode_diag *why)
 {
 	if (image->machine != LODE_EM_X86_64 && image->machine != LODE_EM_386)
-		return refuse_machine(image, why);
+		return refuse_machine(image, LODE_FIELD_EHDR_MACHINE, image->machine, why);
 	if (image->data != LODE_DATA2LSB)
-		return lode_start_refuse_(why, LODE_RULE_START_MACHINE, lode_place_at_(LODE_FIELD_EHDR_DATA, image->data, 5));
+		return refuse_machine(image, LODE_FIELD_EHDR_DATA, image->data, why);
 	return LODE_OK;
 }
 
@@ -132,9 +132,9 @@ int lode_start_x86_64_only_(const struct lode_image *image, struct lode_diag *wh
 	if (status != LODE_OK)
 		return status;
 	if (image->machine != LODE_EM_X86_64)
-		return refuse_machine(image, why);
+		return refuse_machine(image, LODE_FIELD_EHDR_MACHINE, image->machine, why);
 	if (image->class_ != LODE_CLASS64)
-		return lode_start_refuse_(why, LODE_RULE_START_MACHINE, lode_place_at_(LODE_FIELD_EHDR_CLASS, image->class_, 4));
+		return refuse_machine(image, LODE_FIELD_EHDR_CLASS, image->class_, why);
 	return LODE_OK;
 }
 

@@ -215,8 +215,7 @@ int lode_start_take_(struct lode_builder_ *b, const struct lode_part *part)
 void lode_start_patch_(struct lode_builder_ *b, uint64_t addr, uint64_t value)
 {
 	const struct lode_part part = {.addr = addr, .size = 8, .offset = value, .what = LODE_FIELD_PART_ANSWER,
-		.index = LODE_NO_INDEX,
-		.content = LODE_CONTENT_WORD, .patch = true};
+		.index = LODE_NO_INDEX, .content = LODE_CONTENT_WORD, .patch = true};
 
 	add(b, &part);
 }

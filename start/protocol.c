@@ -118,10 +118,8 @@ const char *lode_protocol_name(enum lode_protocol protocol)
 {
 	static const char names[][12] = {
 		[LODE_PROTOCOL_NONE] = "", [LODE_PROTOCOL_PVH] = "pvh", [LODE_PROTOCOL_LINUX] = "linux",
-			[LODE_PROTOCOL_ELF64] = "elf64",
-		[LODE_PROTOCOL_MULTIBOOT] = "multiboot", [LODE_PROTOCOL_MULTIBOOT2] = "multiboot2",
-		[LODE_PROTOCOL_LIMINE] = "limine",
-		[LODE_PROTOCOL_RUST] = "rust",
+		[LODE_PROTOCOL_ELF64] = "elf64", [LODE_PROTOCOL_MULTIBOOT] = "multiboot",
+		[LODE_PROTOCOL_MULTIBOOT2] = "multiboot2", [LODE_PROTOCOL_LIMINE] = "limine", [LODE_PROTOCOL_RUST] = "rust",
 	};
 
 	return (uint32_t)protocol < sizeof names / sizeof *names ? names[protocol] : "";

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* A kernel's file -> its bootloader_api configuration, of every size that 0.11 has had. */
-#include <lode/rust.h>
-
+#include "rust.h"
 #include "scan.h"
 
-enum { NAME = 20, SIZES = 3, MAJOR = 0, MINOR = 11, BASE_SINCE = 11, HEAD = 23, LAST_PAGE = 0xfff };
+enum { NAME = 20, MAJOR = 0, MINOR = 11, BASE_SINCE = 11, LAST_PAGE = 0xfff };
 #define LOWEST UINT64_C(0x8000000000) /* the second level-4 entry: the first is left to the kernel's own mappings */
 #define HIGHEST UINT64_C(0xfffffffffffff000)
 
@@ -88,7 +87,7 @@ static void take_all(struct lode_rust *c, struct reader *r)
 
 static int decode(struct lode_rust *c, const unsigned char *raw, struct lode_diag *why)
 {
-	struct reader r = {.at = raw + HEAD, .begin = raw};
+	struct reader r = {.at = raw + LODE_RUST_HEAD_, .begin = raw};
 
 	if (c->major != MAJOR || c->minor != MINOR)
 		return lode_start_refuse_(why, LODE_RULE_START_RUST_VERSION,
@@ -126,7 +125,7 @@ static int read_config(struct lode_rust *c, const struct lode_source *source, ui
 
 	if (size != 0 && !right_size(size))
 		return lode_start_refuse_(why, LODE_RULE_START_RUST_SIZE, lode_place_at_(LODE_FIELD_RUST_SIZE, size, c->offset));
-	status = lode_source_read(raw, source, c->offset, HEAD, why);
+	status = lode_source_read(raw, source, c->offset, LODE_RUST_HEAD_, why);
 	if (status != LODE_OK)
 		return status;
 	read_version(c, raw);

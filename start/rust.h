@@ -7,6 +7,8 @@
 
 #include "regions.h"
 
+/* The configuration's mark and version; the stack's size is next. */
+enum { LODE_RUST_HEAD_ = 23 };
 /* Null, code, data. */
 enum { LODE_RUST_GDT_SIZE_ = 24 };
 

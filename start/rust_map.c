@@ -137,8 +137,8 @@ static void map_run(struct lode_rust_state_ *s, const struct lode_run *run, uint
 	}
 	for (uint32_t i = 0; i < 3; i++) {
 		const struct lode_start_mapping mapping = {.addr = cuts[i], .phys = phys + (cuts[i] - run->addr),
-			.size = cuts[i + 1] - cuts[i],
-			.prot = i == 1 ? run->prot & ~LODE_PF_W : run->prot, .what = LODE_FIELD_PART_KERNEL};
+			.size = cuts[i + 1] - cuts[i], .prot = i == 1 ? run->prot & ~LODE_PF_W : run->prot,
+			.what = LODE_FIELD_PART_KERNEL};
 
 		lode_start_map_(s->b, &mapping);
 	}
@@ -184,7 +184,7 @@ static int put_stack(struct lode_rust_state_ *s)
 
 	if (size < 16 || size > LODE_FOUR_GIB_)
 		return lode_start_refuse_(s->b->why, LODE_RULE_START_RUST_FIELD,
-			lode_place_at_(LODE_FIELD_RUST_STACK, size, s->config->offset + 23));
+			lode_place_at_(LODE_FIELD_RUST_STACK, size, s->config->offset + LODE_RUST_HEAD_));
 	part.size = align_up_(size, LODE_PAGE_);
 	status = lode_start_put_(&part, s->b, &wish);
 	return status == LODE_OK ? map_stack(s, part.addr, part.size) : status;

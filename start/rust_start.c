@@ -45,7 +45,6 @@ static int map_info(struct lode_rust_state_ *s)
 	return status;
 }
 
-/* A function of this file: the address of another's would want a table of them where the code may move. */
 static void compose(struct lode_form_ *form, void *context)
 {
 	lode_rust_compose_(form, context);

@@ -151,6 +151,7 @@ uint64_t lode_form_string_(struct lode_form_ *form, const char *s);
 /* Size and position of red, green and blue, a byte each. */
 void lode_form_colours_(struct lode_form_ *form, uint64_t at, const struct lode_framebuffer *screen);
 
+/* compose is a function of the file that names it: the address of another's would stand in a GOT where the code may move. */
 struct lode_composition_ {
 	void (*compose)(struct lode_form_ *form, void *context);
 	void *context;
@@ -159,7 +160,7 @@ struct lode_composition_ {
 /* Compose, place by the wish, and keep the bytes as a part. */
 int lode_start_compose_(struct lode_builder_ *b, const struct lode_composition_ *composition, const struct lode_wish_ *wish);
 
-/* Memory map entries, modules and strings of the machine in numbers that every protocol shares. */
+/* The number by which BIOSes, and protocols after them, tell a kind of memory. */
 uint32_t lode_e820_type_(enum lode_memory_type type);
 
 #define LODE_CODE32_ UINT64_C(0x00cf9b000000ffff)

@@ -29,11 +29,11 @@ static uint64_t put_framebuffer(struct lode_form_ *form, const struct lode_limin
 	lode_form_put_(form, at + 8, 8, screen->width);
 	lode_form_put_(form, at + 16, 8, screen->height);
 	lode_form_put_(form, at + 24, 8, screen->pitch);
-	lode_form_put_(form, at + LODE_FB_BPP, 2, screen->bpp);
-	lode_form_put_(form, at + LODE_FB_MODEL, 1, RGB);
-	lode_form_colours_(form, at + LODE_FB_COLOURS, screen);
-	lode_form_put_(form, at + LODE_FB_MODE_COUNT, 8, 1);
-	lode_form_put_(form, at + LODE_FB_MODES, 8, s->hhdm + put_modes(form, s));
+	lode_form_put_(form, at + LODE_LIMINE_FB_BPP, 2, screen->bpp);
+	lode_form_put_(form, at + LODE_LIMINE_FB_MODEL, 1, RGB);
+	lode_form_colours_(form, at + LODE_LIMINE_FB_COLOURS, screen);
+	lode_form_put_(form, at + LODE_LIMINE_FB_MODE_COUNT, 8, 1);
+	lode_form_put_(form, at + LODE_LIMINE_FB_MODES, 8, s->hhdm + put_modes(form, s));
 	return at;
 }
 
@@ -61,10 +61,10 @@ static uint64_t put_file(struct lode_form_ *form, const struct lode_limine_state
 {
 	uint64_t at = lode_form_room_(form, LODE_LIMINE_FILE_SIZE, 8);
 
-	lode_form_put_(form, at + LODE_FILE_ADDR, 8, s->hhdm + file->addr);
-	lode_form_put_(form, at + LODE_FILE_BYTES, 8, file->size);
-	lode_form_put_(form, at + LODE_FILE_PATH, 8, s->hhdm + lode_form_string_(form, file->path));
-	lode_form_put_(form, at + LODE_FILE_STRING, 8, s->hhdm + lode_form_string_(form, file->string));
+	lode_form_put_(form, at + LODE_LIMINE_FILE_ADDR, 8, s->hhdm + file->addr);
+	lode_form_put_(form, at + LODE_LIMINE_FILE_BYTES, 8, file->size);
+	lode_form_put_(form, at + LODE_LIMINE_FILE_PATH, 8, s->hhdm + lode_form_string_(form, file->path));
+	lode_form_put_(form, at + LODE_LIMINE_FILE_STRING, 8, s->hhdm + lode_form_string_(form, file->string));
 	return at;
 }
 

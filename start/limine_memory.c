@@ -19,17 +19,17 @@ static uint32_t kind_of_entry(enum lode_memory_type type, uint64_t revision)
 {
 	switch (type) {
 	case LODE_MEMORY_USABLE:
-		return LODE_LIMINE_USABLE;
+		return LODE_LIMINE_MEMMAP_USABLE;
 	case LODE_MEMORY_ACPI:
-		return LODE_LIMINE_ACPI;
+		return LODE_LIMINE_MEMMAP_ACPI_RECLAIMABLE;
 	case LODE_MEMORY_NVS:
-		return LODE_LIMINE_NVS;
+		return LODE_LIMINE_MEMMAP_ACPI_NVS;
 	case LODE_MEMORY_BAD:
-		return LODE_LIMINE_BAD;
+		return LODE_LIMINE_MEMMAP_BAD_MEMORY;
 	case LODE_MEMORY_FIRMWARE:
-		return revision >= V_FIRMWARE_MAPPED ? LODE_LIMINE_MAPPED : LODE_LIMINE_RESERVED;
+		return revision >= V_FIRMWARE_MAPPED ? LODE_LIMINE_MEMMAP_RESERVED_MAPPED : LODE_LIMINE_MEMMAP_RESERVED;
 	default:
-		return LODE_LIMINE_RESERVED;
+		return LODE_LIMINE_MEMMAP_RESERVED;
 	}
 }
 
@@ -39,13 +39,13 @@ static uint32_t kind_of(const struct lode_region_ *region, uint64_t revision)
 	case LODE_FIELD_NONE:
 		return kind_of_entry(region->type, revision);
 	case LODE_FIELD_RESERVED:
-		return LODE_LIMINE_RESERVED;
+		return LODE_LIMINE_MEMMAP_RESERVED;
 	case LODE_FIELD_PART_KERNEL:
 	case LODE_FIELD_PART_KERNEL_FILE:
 	case LODE_FIELD_PART_MODULE:
-		return LODE_LIMINE_KERNEL;
+		return LODE_LIMINE_MEMMAP_EXECUTABLE_AND_MODULES;
 	default:
-		return LODE_LIMINE_RECLAIMABLE;
+		return LODE_LIMINE_MEMMAP_BOOTLOADER_RECLAIMABLE;
 	}
 }
 
@@ -70,7 +70,7 @@ static void add(struct list *list, uint64_t addr, uint64_t end, uint32_t kind)
 
 static void add_screen(struct list *list)
 {
-	add(list, list->screen, list->screen_end, LODE_LIMINE_SCREEN);
+	add(list, list->screen, list->screen_end, LODE_LIMINE_MEMMAP_FRAMEBUFFER);
 	list->screen = list->screen_end;
 }
 
@@ -95,8 +95,8 @@ static void add_all(struct list *list)
 	while (lode_region_next_(&region, &walk)) {
 		uint32_t kind = kind_of(&region, revision);
 
-		if (region.addr == 0 && kind == LODE_LIMINE_USABLE && revision < V_PAGE_ZERO) {
-			add_region(list, 0, LODE_PAGE_, LODE_LIMINE_RESERVED);
+		if (region.addr == 0 && kind == LODE_LIMINE_MEMMAP_USABLE && revision < V_PAGE_ZERO) {
+			add_region(list, 0, LODE_PAGE_, LODE_LIMINE_MEMMAP_RESERVED);
 			region.addr = LODE_PAGE_;
 		}
 		add_region(list, region.addr, region.end, kind);

@@ -16,7 +16,8 @@ enum { RESPONSE = 32, X2APIC = 1 };
  *		jmp *16(%rdi)
  */
 static const unsigned char park[] = {
-	0x48, 0x83, 0x7f, LODE_MP_GOTO, 0x00, 0x75, 0x04, 0xf3, 0x90, 0xeb, 0xf5, 0x6a, 0x02, 0x9d, 0xff, 0x67, LODE_MP_GOTO};
+	0x48, 0x83, 0x7f, LODE_LIMINE_MP_GOTO, 0x00, 0x75, 0x04, 0xf3, 0x90, 0xeb, 0xf5, 0x6a, 0x02, 0x9d, 0xff, 0x67,
+	LODE_LIMINE_MP_GOTO};
 
 static uint32_t apic_id(const struct lode_machine *machine, uint32_t i)
 {
@@ -44,7 +45,7 @@ void lode_limine_processors_(struct lode_form_ *form, struct lode_limine_state_ 
 		uint64_t info = s->info + (uint64_t)i * LODE_LIMINE_MP_INFO;
 
 		lode_form_put_(form, list + 8 * (uint64_t)i, 8, s->hhdm + info);
-		lode_form_put_(form, info + LODE_MP_UID, 4, i);
-		lode_form_put_(form, info + LODE_MP_LAPIC, 4, apic_id(machine, i));
+		lode_form_put_(form, info + LODE_LIMINE_MP_UID, 4, i);
+		lode_form_put_(form, info + LODE_LIMINE_MP_LAPIC, 4, apic_id(machine, i));
 	}
 }

@@ -100,9 +100,9 @@ static int check_elf(const struct lode_builder_ *b, const struct lode_image *ima
 
 	if (status != LODE_OK)
 		return status;
-	if (!is_linux && n > LODE_E820_MOST)
+	if (!is_linux && n > LODE_LINUX_E820_MOST)
 		return lode_start_refuse_(b->why, LODE_RULE_START_MEMORY_COUNT, lode_place_of_(LODE_FIELD_MEMORY_COUNT, n,
-			LODE_E820_MOST));
+			LODE_LINUX_E820_MOST));
 	return is_linux ? lode_linux_check_cmdline_(b, ELF_CMDLINE) : LODE_OK;
 }
 

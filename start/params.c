@@ -39,8 +39,8 @@ static void put_initrd(struct lode_form_ *form, const struct lode_params_ *p)
 
 	lode_form_put_(form, p->params + LODE_LINUX_RAMDISK, 4, initrd.addr);
 	lode_form_put_(form, p->params + LODE_LINUX_RAMDISK_SIZE, 4, initrd.size);
-	lode_form_put_(form, p->params + LODE_PARAMS_RAMDISK_HIGH, 4, initrd.addr >> 32);
-	lode_form_put_(form, p->params + LODE_PARAMS_RAMDISK_SIZE_HIGH, 4, initrd.size >> 32);
+	lode_form_put_(form, p->params + LODE_LINUX_PARAMS_RAMDISK_HIGH, 4, initrd.addr >> 32);
+	lode_form_put_(form, p->params + LODE_LINUX_PARAMS_RAMDISK_SIZE_HIGH, 4, initrd.size >> 32);
 }
 
 static void put_cmdline(struct lode_form_ *form, const struct lode_params_ *p)
@@ -48,7 +48,7 @@ static void put_cmdline(struct lode_form_ *form, const struct lode_params_ *p)
 	uint64_t cmdline = lode_form_string_(form, p->b->machine->cmdline);
 
 	lode_form_put_(form, p->params + LODE_LINUX_CMDLINE_PTR, 4, cmdline);
-	lode_form_put_(form, p->params + LODE_PARAMS_CMDLINE_HIGH, 4, cmdline >> 32);
+	lode_form_put_(form, p->params + LODE_LINUX_PARAMS_CMDLINE_HIGH, 4, cmdline >> 32);
 }
 
 static void put_entry(struct lode_form_ *form, uint64_t at, const struct lode_memory_entry *memory)
@@ -61,30 +61,31 @@ static void put_entry(struct lode_form_ *form, uint64_t at, const struct lode_me
 /* A link of the setup_data chain; returns where its bytes go. *link: the field that is to point at it, then its own. */
 static uint64_t put_link(struct lode_form_ *form, uint64_t *link, uint32_t type, uint64_t size)
 {
-	uint64_t at = lode_form_room_(form, LODE_SETUP_BYTES + size, 8);
+	uint64_t at = lode_form_room_(form, LODE_LINUX_SETUP_BYTES + size, 8);
 
 	lode_form_put_(form, *link, 8, at);
-	lode_form_put_(form, at + LODE_SETUP_TYPE, 4, type);
-	lode_form_put_(form, at + LODE_SETUP_LENGTH, 4, size);
-	*link = at + LODE_SETUP_NEXT;
-	return at + LODE_SETUP_BYTES;
+	lode_form_put_(form, at + LODE_LINUX_SETUP_TYPE, 4, type);
+	lode_form_put_(form, at + LODE_LINUX_SETUP_LENGTH, 4, size);
+	*link = at + LODE_LINUX_SETUP_NEXT;
+	return at + LODE_LINUX_SETUP_BYTES;
 }
 
 /* What does not fit the table goes into the chain. */
 static void put_memory(struct lode_form_ *form, const struct lode_params_ *p, uint64_t *link)
 {
 	const struct lode_machine *machine = p->b->machine;
-	uint32_t here = machine->nmemory < LODE_E820_MOST ? machine->nmemory : LODE_E820_MOST, more = machine->nmemory - here;
-	uint64_t at = p->params + LODE_PARAMS_E820;
+	uint32_t here = machine->nmemory < LODE_LINUX_E820_MOST ? machine->nmemory : LODE_LINUX_E820_MOST;
+	uint32_t more = machine->nmemory - here;
+	uint64_t at = p->params + LODE_LINUX_PARAMS_E820;
 
-	lode_form_put_(form, p->params + LODE_PARAMS_E820_COUNT, 1, here);
+	lode_form_put_(form, p->params + LODE_LINUX_PARAMS_E820_COUNT, 1, here);
 	for (uint32_t i = 0; i < here; i++)
-		put_entry(form, at + (uint64_t)i * LODE_E820_SIZE, &machine->memory[i]);
+		put_entry(form, at + (uint64_t)i * LODE_LINUX_E820_SIZE, &machine->memory[i]);
 	if (more == 0)
 		return;
-	at = put_link(form, link, LODE_SETUP_E820_EXT, (uint64_t)more * LODE_E820_SIZE);
+	at = put_link(form, link, LODE_LINUX_SETUP_E820_EXT, (uint64_t)more * LODE_LINUX_E820_SIZE);
 	for (uint32_t i = 0; i < more; i++)
-		put_entry(form, at + (uint64_t)i * LODE_E820_SIZE, &machine->memory[here + i]);
+		put_entry(form, at + (uint64_t)i * LODE_LINUX_E820_SIZE, &machine->memory[here + i]);
 }
 
 static void put_chain(struct lode_form_ *form, const struct lode_params_ *p)
@@ -94,7 +95,7 @@ static void put_chain(struct lode_form_ *form, const struct lode_params_ *p)
 
 	put_memory(form, p, &link);
 	if (machine->nrandom > 0)
-		lode_form_copy_(form, put_link(form, &link, LODE_SETUP_RNG_SEED, machine->nrandom), machine->random,
+		lode_form_copy_(form, put_link(form, &link, LODE_LINUX_SETUP_RNG_SEED, machine->nrandom), machine->random,
 			machine->nrandom);
 }
 
@@ -106,27 +107,28 @@ static void put_screen(struct lode_form_ *form, const struct lode_params_ *p)
 	if (!screen)
 		return;
 	size = align_up_((uint64_t)screen->pitch * screen->height, 1u << LFB_UNIT);
-	lode_form_put_(form, p->params + LODE_PARAMS_VIDEO, 1, LODE_VIDEO_VLFB);
-	lode_form_put_(form, p->params + LODE_PARAMS_WIDTH, 2, screen->width);
-	lode_form_put_(form, p->params + LODE_PARAMS_HEIGHT, 2, screen->height);
-	lode_form_put_(form, p->params + LODE_PARAMS_DEPTH, 2, screen->bpp);
-	lode_form_put_(form, p->params + LODE_PARAMS_BASE, 4, screen->addr);
-	lode_form_put_(form, p->params + LODE_PARAMS_LFB_SIZE, 4, size >> LFB_UNIT);
-	lode_form_put_(form, p->params + LODE_PARAMS_PITCH, 2, screen->pitch);
-	lode_form_colours_(form, p->params + LODE_PARAMS_COLOURS, screen);
-	lode_form_put_(form, p->params + LODE_PARAMS_CAPABILITIES, 4, screen->addr >> 32 != 0 ? LODE_VIDEO_64BIT_BASE : 0);
-	lode_form_put_(form, p->params + LODE_PARAMS_BASE_HIGH, 4, screen->addr >> 32);
+	lode_form_put_(form, p->params + LODE_LINUX_PARAMS_VIDEO, 1, LODE_LINUX_VIDEO_VLFB);
+	lode_form_put_(form, p->params + LODE_LINUX_PARAMS_WIDTH, 2, screen->width);
+	lode_form_put_(form, p->params + LODE_LINUX_PARAMS_HEIGHT, 2, screen->height);
+	lode_form_put_(form, p->params + LODE_LINUX_PARAMS_DEPTH, 2, screen->bpp);
+	lode_form_put_(form, p->params + LODE_LINUX_PARAMS_BASE, 4, screen->addr);
+	lode_form_put_(form, p->params + LODE_LINUX_PARAMS_LFB_SIZE, 4, size >> LFB_UNIT);
+	lode_form_put_(form, p->params + LODE_LINUX_PARAMS_PITCH, 2, screen->pitch);
+	lode_form_colours_(form, p->params + LODE_LINUX_PARAMS_COLOURS, screen);
+	lode_form_put_(form, p->params + LODE_LINUX_PARAMS_CAPABILITIES, 4,
+		screen->addr >> 32 != 0 ? LODE_LINUX_VIDEO_64BIT_BASE : 0);
+	lode_form_put_(form, p->params + LODE_LINUX_PARAMS_BASE_HIGH, 4, screen->addr >> 32);
 }
 
 static void compose(struct lode_form_ *form, void *context)
 {
 	struct lode_params_ *p = context;
 
-	p->params = lode_form_room_(form, LODE_PARAMS_SIZE, LODE_PAGE_);
+	p->params = lode_form_room_(form, LODE_LINUX_PARAMS_SIZE, LODE_PAGE_);
 	put_header(form, p);
 	put_initrd(form, p);
 	put_screen(form, p);
-	lode_form_put_(form, p->params + LODE_PARAMS_RSDP, 8, p->b->machine->rsdp);
+	lode_form_put_(form, p->params + LODE_LINUX_PARAMS_RSDP, 8, p->b->machine->rsdp);
 	p->gdt = lode_form_gdt_(form, LODE_CODE64_);
 	put_chain(form, p);
 	put_cmdline(form, p);

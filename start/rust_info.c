@@ -119,8 +119,8 @@ void lode_rust_compose_(struct lode_form_ *form, void *context)
 	/* a fixed address need not be that of a page */
 	lode_form_room_(form, s->boot_info & (LODE_PAGE_ - 1), 1);
 	s->info = lode_form_room_(form, LODE_BOOTINFO_SIZE, 8);
-	lode_form_put_(form, s->info, 8, config->major | (uint64_t)config->minor << 16 | (uint64_t)config->patch << 32 |
-		(uint64_t)config->pre << 48);
+	lode_form_put_(form, s->info + LODE_BOOTINFO_VERSION, 8, config->major | (uint64_t)config->minor << 16 |
+		(uint64_t)config->patch << 32 | (uint64_t)config->pre << 48);
 	put_framebuffer(form, s);
 	put_options(form, s);
 	put_kernel(form, s);

@@ -68,17 +68,17 @@ enum lode_limine_request {
 /** The request with these words as the third and fourth of its id; LODE_LIMINE_REQUESTS: none that is known. */
 uint32_t lode_limine_request_of(uint64_t third, uint64_t fourth);
 
-/* Kinds of memory. */
+/* Types of memory map entries. */
 enum {
-	LODE_LIMINE_USABLE = 0,
-	LODE_LIMINE_RESERVED = 1,
-	LODE_LIMINE_ACPI = 2,
-	LODE_LIMINE_NVS = 3,
-	LODE_LIMINE_BAD = 4,
-	LODE_LIMINE_RECLAIMABLE = 5,
-	LODE_LIMINE_KERNEL = 6, /* executable and modules */
-	LODE_LIMINE_SCREEN = 7,
-	LODE_LIMINE_MAPPED = 8, /* reserved, but mapped; from base revision 4 on */
+	LODE_LIMINE_MEMMAP_USABLE = 0,
+	LODE_LIMINE_MEMMAP_RESERVED = 1,
+	LODE_LIMINE_MEMMAP_ACPI_RECLAIMABLE = 2,
+	LODE_LIMINE_MEMMAP_ACPI_NVS = 3,
+	LODE_LIMINE_MEMMAP_BAD_MEMORY = 4,
+	LODE_LIMINE_MEMMAP_BOOTLOADER_RECLAIMABLE = 5,
+	LODE_LIMINE_MEMMAP_EXECUTABLE_AND_MODULES = 6,
+	LODE_LIMINE_MEMMAP_FRAMEBUFFER = 7,
+	LODE_LIMINE_MEMMAP_RESERVED_MAPPED = 8, /* from base revision 4 on */
 };
 
 /* Responses and what they point at, as sizes; every response begins with a revision of 8 bytes. */
@@ -90,9 +90,10 @@ enum {
 	LODE_LIMINE_MP_INFO = 32,
 };
 /* struct limine_framebuffer, struct limine_file, struct limine_mp_info. */
-enum { LODE_FB_BPP = 32, LODE_FB_MODEL = 34, LODE_FB_COLOURS = 35, LODE_FB_MODE_COUNT = 64, LODE_FB_MODES = 72 };
-enum { LODE_FILE_ADDR = 8, LODE_FILE_BYTES = 16, LODE_FILE_PATH = 24, LODE_FILE_STRING = 32 };
-enum { LODE_MP_UID = 0, LODE_MP_LAPIC = 4, LODE_MP_GOTO = 16, LODE_MP_ARGUMENT = 24 };
+enum { LODE_LIMINE_FB_BPP = 32, LODE_LIMINE_FB_MODEL = 34, LODE_LIMINE_FB_COLOURS = 35, LODE_LIMINE_FB_MODE_COUNT = 64,
+	LODE_LIMINE_FB_MODES = 72 };
+enum { LODE_LIMINE_FILE_ADDR = 8, LODE_LIMINE_FILE_BYTES = 16, LODE_LIMINE_FILE_PATH = 24, LODE_LIMINE_FILE_STRING = 32 };
+enum { LODE_LIMINE_MP_UID = 0, LODE_LIMINE_MP_LAPIC = 4, LODE_LIMINE_MP_GOTO = 16 };
 
 /** A request in the file. */
 struct lode_limine_found {

@@ -13,7 +13,6 @@ extern "C" {
 enum {
 	LODE_LINUX_SETUP_SECTS = 0x1f1,
 	LODE_LINUX_SYSSIZE = 0x1f4,
-	LODE_LINUX_VID_MODE = 0x1fa,
 	LODE_LINUX_BOOT_FLAG = 0x1fe,
 	LODE_LINUX_JUMP = 0x201,       /* second byte of the jump: the header ends this many bytes behind 0x202 */
 	LODE_LINUX_MAGIC = 0x202,
@@ -41,31 +40,31 @@ enum { LODE_LINUX_KERNEL_64 = 1, LODE_LINUX_ABOVE_4G = 2 }; /* xloadflags */
 
 /* boot_params beside the setup header. */
 enum {
-	LODE_PARAMS_VIDEO = 0x00f,  /* screen_info: orig_video_isVGA */
-	LODE_PARAMS_WIDTH = 0x012,
-	LODE_PARAMS_HEIGHT = 0x014,
-	LODE_PARAMS_DEPTH = 0x016,
-	LODE_PARAMS_BASE = 0x018,
-	LODE_PARAMS_LFB_SIZE = 0x01c, /* in units of 64 KiB */
-	LODE_PARAMS_PITCH = 0x024,
-	LODE_PARAMS_COLOURS = 0x026,  /* red, green, blue: size and position, a byte each */
-	LODE_PARAMS_CAPABILITIES = 0x036,
-	LODE_PARAMS_BASE_HIGH = 0x03a,
-	LODE_PARAMS_RSDP = 0x070,
-	LODE_PARAMS_RAMDISK_HIGH = 0x0c0,
-	LODE_PARAMS_RAMDISK_SIZE_HIGH = 0x0c4,
-	LODE_PARAMS_CMDLINE_HIGH = 0x0c8,
-	LODE_PARAMS_E820_COUNT = 0x1e8,
-	LODE_PARAMS_E820 = 0x2d0,
-	LODE_PARAMS_SIZE = 0x1000,
-	LODE_E820_SIZE = 20,
-	LODE_E820_MOST = 128,
+	LODE_LINUX_PARAMS_VIDEO = 0x00f,  /* screen_info: orig_video_isVGA */
+	LODE_LINUX_PARAMS_WIDTH = 0x012,
+	LODE_LINUX_PARAMS_HEIGHT = 0x014,
+	LODE_LINUX_PARAMS_DEPTH = 0x016,
+	LODE_LINUX_PARAMS_BASE = 0x018,
+	LODE_LINUX_PARAMS_LFB_SIZE = 0x01c, /* in units of 64 KiB */
+	LODE_LINUX_PARAMS_PITCH = 0x024,
+	LODE_LINUX_PARAMS_COLOURS = 0x026,  /* red, green, blue: size and position, a byte each */
+	LODE_LINUX_PARAMS_CAPABILITIES = 0x036,
+	LODE_LINUX_PARAMS_BASE_HIGH = 0x03a,
+	LODE_LINUX_PARAMS_RSDP = 0x070,
+	LODE_LINUX_PARAMS_RAMDISK_HIGH = 0x0c0,
+	LODE_LINUX_PARAMS_RAMDISK_SIZE_HIGH = 0x0c4,
+	LODE_LINUX_PARAMS_CMDLINE_HIGH = 0x0c8,
+	LODE_LINUX_PARAMS_E820_COUNT = 0x1e8,
+	LODE_LINUX_PARAMS_E820 = 0x2d0,
+	LODE_LINUX_PARAMS_SIZE = 0x1000,
+	LODE_LINUX_E820_SIZE = 20,
+	LODE_LINUX_E820_MOST = 128,
 };
 /* setup_data: next, type, length, bytes. */
-enum { LODE_SETUP_NEXT = 0, LODE_SETUP_TYPE = 8, LODE_SETUP_LENGTH = 12, LODE_SETUP_BYTES = 16 };
-enum { LODE_SETUP_E820_EXT = 1, LODE_SETUP_RNG_SEED = 9 };
+enum { LODE_LINUX_SETUP_NEXT = 0, LODE_LINUX_SETUP_TYPE = 8, LODE_LINUX_SETUP_LENGTH = 12, LODE_LINUX_SETUP_BYTES = 16 };
+enum { LODE_LINUX_SETUP_E820_EXT = 1, LODE_LINUX_SETUP_RNG_SEED = 9 };
 /* Video: a linear frame buffer; its address has 64 bits. */
-enum { LODE_VIDEO_VLFB = 0x23, LODE_VIDEO_64BIT_BASE = 2 };
+enum { LODE_LINUX_VIDEO_VLFB = 0x23, LODE_LINUX_VIDEO_64BIT_BASE = 2 };
 
 /** A bzImage's setup header, decoded. Fields that its version lacks have the values that the protocol says they stand for. */
 struct lode_linux {

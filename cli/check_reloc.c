@@ -162,7 +162,7 @@ static void check_applied(struct check *c, const struct lode_reltab *table, enum
 	char text[CHECK_RELOC_TEXT];
 	struct lode_rel rel;
 
-	for (uint64_t i = 0; i < table->count && check_spend(c, ENTRY); i++) {
+	for (uint64_t i = 0; i < table->count && check_spend(c, CHECK_ENTRY); i++) {
 		if (lode_rel_read(&rel, &c->image, table, i, NULL) != LODE_OK)
 			return;
 		if (applied(&rel))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the core's files share: checked arithmetic, byte loads, and the one way to refuse. Not for embedders. */
+/* What the freestanding folders share: checked arithmetic, byte loads, and the one way to refuse. Not for embedders. */
 #ifndef LODE_CORE_H
 #define LODE_CORE_H
 
@@ -99,14 +99,14 @@ struct lode_diag lode_nowhere_(enum lode_field field, uint64_t value, uint64_t l
 struct lode_diag lode_at_header_(const struct lode_image *image, enum lode_field field, uint64_t value, uint64_t limit);
 struct lode_diag lode_at_segment_(const struct lode_image *image, uint32_t index, enum lode_field field, uint64_t limit);
 /* A table that the header names. */
-struct lode_table_ {
+struct lode_header_table_ {
 	uint64_t offset;
 	uint32_t count, entry;
 	enum lode_field offset_field, count_field;
 };
 /* Of one that does not lie in the file: offset or count, whichever is too large, and what it may be. No entry is larger than the
  * header, which is there. */
-struct lode_diag lode_no_fit_(const struct lode_image *image, const struct lode_table_ *table);
+struct lode_diag lode_no_fit_(const struct lode_image *image, const struct lode_header_table_ *table);
 /* Of bytes that do not lie in the file: the offset or the size, whichever is too large, and what it may be. */
 struct lode_diag lode_past_end_(const struct lode_image *image, uint32_t index);
 struct lode_diag lode_at_section_(const struct lode_image *image, uint32_t index, enum lode_field field, uint64_t value,

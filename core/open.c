@@ -120,7 +120,7 @@ static int check_section_table(const struct lode_image *image, uint32_t count, s
 			lode_at_header_(image, LODE_FIELD_EHDR_SHENTSIZE, image->shentsize, size));
 	if (!table_fits(image, image->shoff, count, size))
 		return lode_refuse_(why, LODE_RULE_HEADER_SHTABLE, lode_no_fit_(image,
-			&(struct lode_table_){image->shoff, count, size, LODE_FIELD_EHDR_SHOFF, LODE_FIELD_EHDR_SHNUM}));
+			&(struct lode_header_table_){image->shoff, count, size, LODE_FIELD_EHDR_SHOFF, LODE_FIELD_EHDR_SHNUM}));
 	return LODE_OK;
 }
 
@@ -220,7 +220,8 @@ static int check_segment_table(const struct lode_image *image, struct lode_diag 
 			lode_at_header_(image, LODE_FIELD_EHDR_PHENTSIZE, image->phentsize, size));
 	if (!table_fits(image, image->phoff, image->nsegments, size))
 		return lode_refuse_(why, LODE_RULE_HEADER_PHTABLE, lode_no_fit_(image,
-			&(struct lode_table_){image->phoff, image->nsegments, size, LODE_FIELD_EHDR_PHOFF, LODE_FIELD_EHDR_PHNUM}));
+			&(struct lode_header_table_){image->phoff, image->nsegments, size, LODE_FIELD_EHDR_PHOFF,
+				LODE_FIELD_EHDR_PHNUM}));
 	return LODE_OK;
 }
 

@@ -2,12 +2,12 @@
 /* One segment comes in, the runs and fills of its pages go out, by the rules of the plan's use. */
 #include "plan.h"
 
-struct lode_part_ lode_part_(const struct lode_planner_ *planner, uint32_t index)
+struct lode_load_ lode_load_of_(const struct lode_planner_ *planner, uint32_t index)
 {
 	const struct lode_segment *segment = &planner->image->segments[index];
 	uint64_t begin = segment_addr(segment, planner->policy->domain) - planner->first;
 
-	return (struct lode_part_){
+	return (struct lode_load_){
 		.segment = segment,
 		.index = index,
 		.begin = begin,
@@ -24,7 +24,7 @@ uint32_t lode_zero_prot_(const struct lode_planner_ *planner, const struct lode_
 	return segment->flags & (LODE_PF_R | LODE_PF_W | LODE_PF_X);
 }
 
-struct lode_run lode_run_(const struct lode_part_ *part, uint64_t begin, uint64_t end, enum lode_run_kind kind)
+struct lode_run lode_run_(const struct lode_load_ *part, uint64_t begin, uint64_t end, enum lode_run_kind kind)
 {
 	struct lode_run run = {.addr = begin,
 		.size = begin < end ? end - begin : 0,
@@ -39,7 +39,7 @@ struct lode_run lode_run_(const struct lode_part_ *part, uint64_t begin, uint64_
 }
 
 /* Pages of the file can stand in for pages of memory if both begin alike; text that relocations write to must be private. */
-static bool may_share(const struct lode_planner_ *planner, const struct lode_part_ *part)
+static bool may_share(const struct lode_planner_ *planner, const struct lode_load_ *part)
 {
 	uint32_t flags = planner->policy->flags;
 
@@ -49,13 +49,13 @@ static bool may_share(const struct lode_planner_ *planner, const struct lode_par
 }
 
 /* Cut [begin, end) to [low, high). */
-static struct lode_run cut(const struct lode_part_ *part, struct lode_range pages, uint64_t low, uint64_t high,
+static struct lode_run cut(const struct lode_load_ *part, struct lode_range pages, uint64_t low, uint64_t high,
 	enum lode_run_kind kind)
 {
 	return lode_run_(part, max_u64(pages.addr, low), min_u64(pages.addr + pages.size, high), kind);
 }
 
-uint32_t lode_part_runs_(struct lode_run runs[4], const struct lode_planner_ *planner, const struct lode_part_ *part, uint64_t low,
+uint32_t lode_load_runs_(struct lode_run runs[4], const struct lode_planner_ *planner, const struct lode_load_ *part, uint64_t low,
 	uint64_t high)
 {
 	uint64_t begin = align_down(part->begin, planner->page), file_end = align_up(part->file_end, planner->page);
@@ -109,7 +109,7 @@ static int add_fill(struct lode_planner_ *planner, uint64_t begin, uint64_t size
 	return LODE_OK;
 }
 
-int lode_fill_bytes_(struct lode_planner_ *planner, const struct lode_part_ *part, uint64_t low, uint64_t high,
+int lode_fill_bytes_(struct lode_planner_ *planner, const struct lode_load_ *part, uint64_t low, uint64_t high,
 	struct lode_diag *why)
 {
 	uint64_t begin = max_u64(part->begin, low), end = min_u64(part->file_end, high);
@@ -119,7 +119,7 @@ int lode_fill_bytes_(struct lode_planner_ *planner, const struct lode_part_ *par
 
 /* The whole file pages that Linux would show: to the left as far as the page reaches, to the right as far as page and file do.
  * Nobody knows where a pipe ends: there the segment's bytes end the page. */
-static int fill_pages(struct lode_planner_ *planner, const struct lode_part_ *part, const struct lode_run *run,
+static int fill_pages(struct lode_planner_ *planner, const struct lode_load_ *part, const struct lode_run *run,
 	struct lode_diag *why)
 {
 	uint64_t size = planner->image->source->size;
@@ -130,7 +130,7 @@ static int fill_pages(struct lode_planner_ *planner, const struct lode_part_ *pa
 	return add_fill(planner, run->addr, min_u64(run->size, size - offset), offset, why);
 }
 
-int lode_fill_run_(struct lode_planner_ *planner, const struct lode_part_ *part, const struct lode_run *run, struct lode_diag *why)
+int lode_fill_run_(struct lode_planner_ *planner, const struct lode_load_ *part, const struct lode_run *run, struct lode_diag *why)
 {
 	if (run->kind != LODE_RUN_OWN)
 		return LODE_OK;
@@ -139,7 +139,7 @@ int lode_fill_run_(struct lode_planner_ *planner, const struct lode_part_ *part,
 	return lode_fill_bytes_(planner, part, run->addr, run->addr + run->size, why);
 }
 
-int lode_fill_tail_(struct lode_planner_ *planner, const struct lode_part_ *part, const struct lode_run *run, struct lode_diag *why)
+int lode_fill_tail_(struct lode_planner_ *planner, const struct lode_load_ *part, const struct lode_run *run, struct lode_diag *why)
 {
 	uint64_t page_end = align_up(part->file_end, planner->page);
 

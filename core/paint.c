@@ -66,11 +66,11 @@ static int clear(struct lode_planner_ *planner, uint32_t *at, uint64_t begin, ui
 	return LODE_OK;
 }
 
-static int paint_one(struct lode_planner_ *planner, const struct lode_part_ *part, struct lode_diag *why)
+static int paint_one(struct lode_planner_ *planner, const struct lode_load_ *part, struct lode_diag *why)
 {
 	uint64_t low = align_down(part->begin, planner->page), high = align_up(part->mem_end, planner->page);
 	struct lode_run runs[4];
-	uint32_t n = lode_part_runs_(runs, planner, part, low, high), at = 0;
+	uint32_t n = lode_load_runs_(runs, planner, part, low, high), at = 0;
 	int status = clear(planner, &at, low, high, why);
 
 	for (uint32_t i = 0; status == LODE_OK && i < n; i++)
@@ -84,7 +84,7 @@ static int fill_all(struct lode_planner_ *planner, struct lode_diag *why)
 	struct lode_plan *plan = planner->plan;
 
 	for (uint32_t i = 0; i < plan->nruns; i++) {
-		struct lode_part_ part = lode_part_(planner, plan->runs[i].segment);
+		struct lode_load_ part = lode_load_of_(planner, plan->runs[i].segment);
 		int status = lode_fill_run_(planner, &part, &plan->runs[i], why);
 
 		if (status == LODE_OK)
@@ -103,12 +103,12 @@ int lode_plan_paint_(struct lode_planner_ *planner, struct lode_diag *why)
 
 	for (uint32_t i = 0; i < image->nsegments; i++) {
 		const struct lode_segment *segment = &image->segments[i];
-		struct lode_part_ part;
+		struct lode_load_ part;
 		int status;
 
 		if (segment->type != LODE_PT_LOAD || segment->memsz == 0)
 			continue;
-		part = lode_part_(planner, i);
+		part = lode_load_of_(planner, i);
 		status = paint_one(planner, &part, why);
 		if (status != LODE_OK)
 			return status;

@@ -16,7 +16,7 @@ struct lode_planner_ {
 };
 
 /* A loadable segment in relative addresses. */
-struct lode_part_ {
+struct lode_load_ {
 	const struct lode_segment *segment;
 	uint32_t index;
 	uint64_t begin;
@@ -29,20 +29,20 @@ static inline bool is_process(const struct lode_planner_ *planner)
 	return planner->policy->use == LODE_USE_PROCESS;
 }
 
-struct lode_part_ lode_part_(const struct lode_planner_ *planner, uint32_t index);
+struct lode_load_ lode_load_of_(const struct lode_planner_ *planner, uint32_t index);
 /* Permissions of the pages behind the file part. */
 uint32_t lode_zero_prot_(const struct lode_planner_ *planner, const struct lode_segment *segment);
 /* The pages of [begin, end) as one run of the segment; the caller says which kind and permissions. Empty: an empty run. */
-struct lode_run lode_run_(const struct lode_part_ *part, uint64_t begin, uint64_t end, enum lode_run_kind kind);
+struct lode_run lode_run_(const struct lode_load_ *part, uint64_t begin, uint64_t end, enum lode_run_kind kind);
 /* The pages of a segment that no other touches, [low, high) of them, as up to four runs in ascending order. */
-uint32_t lode_part_runs_(struct lode_run runs[4], const struct lode_planner_ *planner, const struct lode_part_ *part, uint64_t low,
+uint32_t lode_load_runs_(struct lode_run runs[4], const struct lode_planner_ *planner, const struct lode_load_ *part, uint64_t low,
 	uint64_t high);
 /* The fills that an own run of a segment needs, and the zeros behind its file part. */
-int lode_fill_run_(struct lode_planner_ *planner, const struct lode_part_ *part, const struct lode_run *run, struct lode_diag *why);
-int lode_fill_tail_(struct lode_planner_ *planner, const struct lode_part_ *part, const struct lode_run *run,
+int lode_fill_run_(struct lode_planner_ *planner, const struct lode_load_ *part, const struct lode_run *run, struct lode_diag *why);
+int lode_fill_tail_(struct lode_planner_ *planner, const struct lode_load_ *part, const struct lode_run *run,
 	struct lode_diag *why);
 /* File bytes of a segment in [low, high), relative; none: no fill. */
-int lode_fill_bytes_(struct lode_planner_ *planner, const struct lode_part_ *part, uint64_t low, uint64_t high,
+int lode_fill_bytes_(struct lode_planner_ *planner, const struct lode_load_ *part, uint64_t low, uint64_t high,
 	struct lode_diag *why);
 /* Append a run (relative), or lengthen the last one if they are alike. */
 int lode_add_run_(struct lode_planner_ *planner, const struct lode_run *run, struct lode_diag *why);

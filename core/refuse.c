@@ -82,7 +82,7 @@ struct lode_diag lode_at_header_(const struct lode_image *image, enum lode_field
 	return place;
 }
 
-struct lode_diag lode_no_fit_(const struct lode_image *image, const struct lode_table_ *table)
+struct lode_diag lode_no_fit_(const struct lode_image *image, const struct lode_header_table_ *table)
 {
 	uint64_t size = image->source->size, last = size - table->entry;
 

@@ -255,7 +255,7 @@ static int walk_all(struct lode_walk_ *walk, struct lode_diag *why)
 
 	if (status != LODE_OK || !has_relocations(&walk->dynamic))
 		return status;
-	walk->machine = lode_machine_(walk->image->machine, walk->image->class_);
+	walk->machine = lode_arch_of_(walk->image->machine, walk->image->class_);
 	if (!walk->machine)
 		return lode_refuse_(why, LODE_RULE_MACHINE_UNSUPPORTED,
 			lode_at_header_(walk->image, LODE_FIELD_EHDR_MACHINE, walk->image->machine, 0));

@@ -72,7 +72,7 @@ int lode_word_write_(const struct lode_walk_ *walk, uint64_t addr, uint64_t valu
 int lode_walk_relr_(struct lode_walk_ *walk, struct lode_diag *why);
 
 /* The table for e_machine and class, or NULL. */
-const struct lode_arch *lode_machine_(uint16_t machine, uint8_t class_);
+const struct lode_arch *lode_arch_of_(uint16_t machine, uint8_t class_);
 /* Applies every relocation; LODE_OK or the first refusal. The image has been checked by lode_relocations_check. */
 int lode_relocate_(struct lode_space *space, const struct lode_image *image, const struct lode_plan *plan,
 	const struct lode_relocation *relocation, struct lode_diag *why);

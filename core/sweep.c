@@ -24,13 +24,13 @@ static struct lode_diag at_conflict(const struct lode_planner_ *planner, uint32_
 }
 
 /* Permissions of a segment's part of a common page: pages with no file bytes are as zero pages are. */
-static uint32_t page_prot(const struct lode_planner_ *planner, const struct lode_part_ *part, bool bytes)
+static uint32_t page_prot(const struct lode_planner_ *planner, const struct lode_load_ *part, bool bytes)
 {
 	return bytes ? part->segment->flags & (LODE_PF_R | LODE_PF_W | LODE_PF_X) : lode_zero_prot_(planner, part->segment);
 }
 
 /* Add what a segment has on the common page. */
-static int join(struct lode_planner_ *planner, struct common *common, const struct lode_part_ *part, struct lode_diag *why)
+static int join(struct lode_planner_ *planner, struct common *common, const struct lode_load_ *part, struct lode_diag *why)
 {
 	struct lode_run *run = &common->run;
 	bool bytes = part->segment->filesz > 0 && part->file_end > run->addr;
@@ -47,7 +47,7 @@ static int join(struct lode_planner_ *planner, struct common *common, const stru
 	return lode_fill_bytes_(planner, part, run->addr, run->addr + run->size, why);
 }
 
-static void hold(struct lode_planner_ *planner, struct common *common, const struct lode_part_ *part, uint64_t page)
+static void hold(struct lode_planner_ *planner, struct common *common, const struct lode_load_ *part, uint64_t page)
 {
 	common->open = true;
 	common->wx_alone = false;
@@ -68,11 +68,11 @@ static int flush(struct lode_planner_ *planner, struct common *common, struct lo
 }
 
 /* Pages [low, high) that the segment has for itself. */
-static int place_alone(struct lode_planner_ *planner, const struct lode_part_ *part, uint64_t low, uint64_t high,
+static int place_alone(struct lode_planner_ *planner, const struct lode_load_ *part, uint64_t low, uint64_t high,
 	struct lode_diag *why)
 {
 	struct lode_run runs[4];
-	uint32_t n = low < high ? lode_part_runs_(runs, planner, part, low, high) : 0;
+	uint32_t n = low < high ? lode_load_runs_(runs, planner, part, low, high) : 0;
 	int status = LODE_OK;
 
 	for (uint32_t i = 0; status == LODE_OK && i < n; i++) {
@@ -86,13 +86,13 @@ static int place_alone(struct lode_planner_ *planner, const struct lode_part_ *p
 }
 
 /* The next segment by address, if there is one; bytes of the two must not meet. */
-static int look_ahead(const struct lode_planner_ *planner, struct lode_part_ *next, const struct lode_part_ *part, uint32_t k,
+static int look_ahead(const struct lode_planner_ *planner, struct lode_load_ *next, const struct lode_load_ *part, uint32_t k,
 	struct lode_diag *why)
 {
 	next->begin = UINT64_MAX;
 	if (k + 1 == planner->image->nload)
 		return LODE_OK;
-	*next = lode_part_(planner, nth_load(planner->image, planner->policy->domain, k + 1));
+	*next = lode_load_of_(planner, nth_load(planner->image, planner->policy->domain, k + 1));
 	if (next->begin < part->mem_end)
 		return lode_refuse_(why, LODE_RULE_SEGMENT_OVERLAP,
 			at_conflict(planner, next->index, part->index, planner->first + part->mem_end));
@@ -102,7 +102,7 @@ static int look_ahead(const struct lode_planner_ *planner, struct lode_part_ *ne
 	return LODE_OK;
 }
 
-static int sweep_one(struct lode_planner_ *planner, struct common *common, const struct lode_part_ *part, uint64_t next_begin,
+static int sweep_one(struct lode_planner_ *planner, struct common *common, const struct lode_load_ *part, uint64_t next_begin,
 	struct lode_diag *why)
 {
 	uint64_t low = align_down(part->begin, planner->page), high = align_up(part->mem_end, planner->page);
@@ -131,7 +131,7 @@ int lode_plan_sweep_(struct lode_planner_ *planner, struct lode_diag *why)
 	struct common common = {.open = false};
 
 	for (uint32_t k = 0; k < image->nload; k++) {
-		struct lode_part_ part = lode_part_(planner, nth_load(image, planner->policy->domain, k)), next;
+		struct lode_load_ part = lode_load_of_(planner, nth_load(image, planner->policy->domain, k)), next;
 		int status = look_ahead(planner, &next, &part, k, why);
 
 		if (status == LODE_OK)

@@ -15,7 +15,7 @@ static uint64_t block_offset(const struct lode_arch *machine, const struct lode_
 
 int lode_tls_layout(struct lode_tls_layout *layout, const struct lode_tls *tls, uint16_t machine, struct lode_diag *why)
 {
-	const struct lode_arch *table = lode_machine_(machine, machine == LODE_EM_386 ? LODE_CLASS32 : LODE_CLASS64);
+	const struct lode_arch *table = lode_arch_of_(machine, machine == LODE_EM_386 ? LODE_CLASS32 : LODE_CLASS64);
 	const uint64_t limit = UINT64_C(1) << 62;
 
 	if (!table)

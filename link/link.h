@@ -4,6 +4,7 @@
 #define LODE_LINK_LINK_H
 
 #include "core.h"
+#include "little.h"
 #include <lode/link.h>
 
 enum { SYM_SIZE = 24, RELA_SIZE = 24, SLOT_SIZE = 8 };
@@ -196,21 +197,6 @@ struct link_site {
 	uint64_t place;    /* its address */
 	uint64_t value;    /* of the symbol */
 };
-
-static inline uint16_t le16(const unsigned char *p)
-{
-	return (uint16_t)(p[0] | p[1] << 8);
-}
-
-static inline uint32_t le32(const unsigned char *p)
-{
-	return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
-}
-
-static inline uint64_t le64(const unsigned char *p)
-{
-	return (uint64_t)le32(p) | (uint64_t)le32(p + 4) << 32;
-}
 
 static inline void put32(unsigned char *p, uint32_t value)
 {

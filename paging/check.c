@@ -31,13 +31,13 @@ int lode_check_range_(const struct lode_paging *paging, const struct lode_range 
 	uint64_t size = range->size;
 
 	if (size == 0 || !aligned(size, 0))
-		return page_refuse(why, lode_diag_of(LODE_RULE_PAGE_ALIGN, LODE_FIELD_MAPPING_SIZE, size, LODE_SMALL_));
+		return lode_refuse_(why, LODE_RULE_PAGE_ALIGN, lode_nowhere_(LODE_FIELD_MAPPING_SIZE, size, LODE_SMALL_));
 	if (!aligned(range->addr, 0))
-		return page_refuse(why, lode_diag_of(LODE_RULE_PAGE_ALIGN, LODE_FIELD_MAPPING_ADDR, range->addr, LODE_SMALL_));
+		return lode_refuse_(why, LODE_RULE_PAGE_ALIGN, lode_nowhere_(LODE_FIELD_MAPPING_ADDR, range->addr, LODE_SMALL_));
 	/* counted from the begin of the upper half, whose end is 2^64 */
-	if (fits(range->addr, size, format->low) || fits(range->addr + format->high, size, format->high))
+	if (within(range->addr, size, format->low) || within(range->addr + format->high, size, format->high))
 		return LODE_OK;
-	return page_refuse(why, lode_diag_of(LODE_RULE_PAGE_CANONICAL, LODE_FIELD_MAPPING_ADDR, range->addr, format->low));
+	return lode_refuse_(why, LODE_RULE_PAGE_CANONICAL, lode_nowhere_(LODE_FIELD_MAPPING_ADDR, range->addr, format->low));
 }
 
 int lode_check_attr_(const struct lode_paging *paging, uint32_t attr, struct lode_diag *why)
@@ -47,7 +47,7 @@ int lode_check_attr_(const struct lode_paging *paging, uint32_t attr, struct lod
 	uint32_t types = format->types_feature & ~paging->features ? 1 : format->types;
 
 	if (attr >> 8 >= types || (attr & 0xff & ~known))
-		return page_refuse(why, lode_diag_of(LODE_RULE_PAGE_ATTRIBUTES, LODE_FIELD_MAPPING_ATTR, attr, types));
+		return lode_refuse_(why, LODE_RULE_PAGE_ATTRIBUTES, lode_nowhere_(LODE_FIELD_MAPPING_ATTR, attr, types));
 	return LODE_OK;
 }
 
@@ -62,8 +62,9 @@ int lode_check_mapping_(const struct lode_paging *paging, const struct lode_mapp
 	if (status != LODE_OK)
 		return status;
 	if (!aligned(mapping->frame, 0))
-		return page_refuse(why, lode_diag_of(LODE_RULE_PAGE_ALIGN, LODE_FIELD_MAPPING_FRAME, mapping->frame, LODE_SMALL_));
-	if (!fits(mapping->frame, mapping->size, limit))
-		return page_refuse(why, lode_diag_of(LODE_RULE_PAGE_PHYSICAL, LODE_FIELD_MAPPING_FRAME, mapping->frame, limit));
+		return lode_refuse_(why, LODE_RULE_PAGE_ALIGN,
+			lode_nowhere_(LODE_FIELD_MAPPING_FRAME, mapping->frame, LODE_SMALL_));
+	if (!within(mapping->frame, mapping->size, limit))
+		return lode_refuse_(why, LODE_RULE_PAGE_PHYSICAL, lode_nowhere_(LODE_FIELD_MAPPING_FRAME, mapping->frame, limit));
 	return LODE_OK;
 }

@@ -57,10 +57,10 @@ int lode_entries_find_(struct lode_entries_ *e, struct lode_diag *why)
 		return 0;
 	e->recursive = false;
 	if (!step(e) || !descend(e))
-		return page_refuse(why, lode_diag_of(LODE_RULE_PAGE_TABLE, LODE_FIELD_PAGING_POINTER, e->value, e->addr));
+		return lode_refuse_(why, LODE_RULE_PAGE_TABLE, lode_nowhere_(LODE_FIELD_PAGING_POINTER, e->value, e->addr));
 	e->moved = false;
 	e->at = e->addr;
-	e->size = smaller(e->left, level_size(e->level) - (e->at & (level_size(e->level) - 1)));
+	e->size = min_u64(e->left, level_size(e->level) - (e->at & (level_size(e->level) - 1)));
 	e->addr += e->size;
 	e->left -= e->size;
 	return 1;
@@ -78,7 +78,7 @@ int lode_entry_check_(const struct lode_entries_ *e, enum lode_expect_ expect, s
 		rule = LODE_RULE_PAGE_UNMAPPED;
 	if (rule == LODE_RULE_NONE)
 		return LODE_OK;
-	return page_refuse(why, lode_diag_of(rule, LODE_FIELD_MAPPING_ADDR, e->at, e->format->frame(e->value, e->level)));
+	return lode_refuse_(why, rule, lode_nowhere_(LODE_FIELD_MAPPING_ADDR, e->at, e->format->frame(e->value, e->level)));
 }
 
 int lode_entries_check_(const struct lode_paging *paging, const struct lode_range *range, enum lode_expect_ expect,

@@ -59,5 +59,5 @@ int lode_frames_reserve_(struct lode_frames_ *frames, const struct lode_paging *
 		return LODE_OK;
 	frame = frames->count;
 	lode_frames_free_(frames, paging);
-	return page_refuse(why, lode_diag_of(LODE_RULE_PAGE_FRAMES, LODE_FIELD_PAGING_ALLOC, frame, count));
+	return lode_refuse_(why, LODE_RULE_PAGE_FRAMES, lode_nowhere_(LODE_FIELD_PAGING_ALLOC, frame, count));
 }

@@ -27,10 +27,9 @@ static uint64_t align_of(const struct lode_interval *wish)
 	return wish->align != 0 ? wish->align : LODE_SMALL_;
 }
 
-static struct lode_diag about(const struct lode_interval *wish, enum lode_rule rule, enum lode_field field, uint64_t value,
-	uint64_t limit)
+static struct lode_diag about(const struct lode_interval *wish, enum lode_field field, uint64_t value, uint64_t limit)
 {
-	struct lode_diag diag = lode_diag_of(rule, field, value, limit);
+	struct lode_diag diag = lode_nowhere_(field, value, limit);
 
 	diag.index = wish->owner;
 	return diag;
@@ -38,7 +37,7 @@ static struct lode_diag about(const struct lode_interval *wish, enum lode_rule r
 
 static int refuse_range(enum lode_field field, const struct lode_interval *wish, uint64_t value, struct lode_diag *why)
 {
-	return page_refuse(why, about(wish, LODE_RULE_INTERVAL_RANGE, field, value, align_of(wish)));
+	return lode_refuse_(why, LODE_RULE_INTERVAL_RANGE, about(wish, field, value, align_of(wish)));
 }
 
 /* Sizes: together they do not pass 2^64. */
@@ -90,7 +89,7 @@ static int insert(struct lode_intervals *intervals, const struct lode_interval *
 	uint32_t place = count_below(intervals, wish->addr);
 
 	if (intervals->nentries >= intervals->max_entries)
-		return page_refuse(why, lode_diag_of(LODE_RULE_ROOM_INTERVALS, LODE_FIELD_INTERVALS,
+		return lode_refuse_(why, LODE_RULE_ROOM_INTERVALS, lode_nowhere_(LODE_FIELD_INTERVALS,
 						(uint64_t)intervals->nentries + 1, intervals->max_entries));
 	for (uint32_t i = intervals->nentries++; i > place; i--)
 		intervals->entries[i] = intervals->entries[i - 1];
@@ -109,12 +108,11 @@ int lode_intervals_take(struct lode_intervals *intervals, const struct lode_inte
 	place = count_below(intervals, wish->addr);
 	for (uint32_t i = place > 0 ? place - 1 : 0; i <= place && i < intervals->nentries; i++) {
 		const struct lode_interval *other = &intervals->entries[i];
-		struct lode_diag conflict =
-			about(wish, LODE_RULE_INTERVAL_TAKEN, LODE_FIELD_INTERVAL_ADDR, wish->addr, other->addr);
+		struct lode_diag conflict = about(wish, LODE_FIELD_INTERVAL_ADDR, wish->addr, other->addr);
 
 		conflict.other = other->owner;
 		if (touch(span_of(wish), span_of(other)))
-			return page_refuse(why, conflict);
+			return lode_refuse_(why, LODE_RULE_INTERVAL_TAKEN, conflict);
 	}
 	return insert(intervals, wish, why);
 }
@@ -162,7 +160,7 @@ static bool next_gap(struct gaps *gaps)
 		gaps->done = in_the_way.last == UINT64_MAX;
 		gaps->from = in_the_way.last + 1;
 		if (in_the_way.low > gaps->gap.low) {
-			gaps->gap.last = smaller(last, in_the_way.low - 1);
+			gaps->gap.last = min_u64(last, in_the_way.low - 1);
 			return true;
 		}
 	}
@@ -243,8 +241,8 @@ int lode_intervals_take_random(uint64_t *addr, struct lode_intervals *intervals,
 		return status;
 	count = place(addr, intervals, wish, UINT64_MAX);
 	if (count == 0)
-		return page_refuse(why,
-			about(wish, LODE_RULE_INTERVAL_NO_PLACE, LODE_FIELD_INTERVAL_SIZE, wish->size, align_of(wish)));
+		return lode_refuse_(why, LODE_RULE_INTERVAL_NO_PLACE,
+			about(wish, LODE_FIELD_INTERVAL_SIZE, wish->size, align_of(wish)));
 	return take_place(addr, intervals, wish, scale(random, count), why);
 }
 

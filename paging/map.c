@@ -96,7 +96,7 @@ static void deepen(struct lode_entries_ *e, const struct lode_mapping *mapping, 
 /* Pages into this hole and those behind it in its table. */
 static void fill(struct lode_entries_ *e, const struct lode_mapping *mapping)
 {
-	const uint64_t rest = smaller(LODE_ENTRIES_ - 1 - level_index(e->at, e->level), e->left >> (12 + 9 * e->level));
+	const uint64_t rest = min_u64(LODE_ENTRIES_ - 1 - level_index(e->at, e->level), e->left >> (12 + 9 * e->level));
 	uint64_t n = 1;
 
 	while (n <= rest && entry_load(e->path[e->level] + n) == 0)

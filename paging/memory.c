@@ -33,7 +33,7 @@ static bool next_piece(struct lode_mapping *piece, uint64_t *max_page, struct pi
 	*max_page = small ? LODE_SMALL_ : it->memory->max_page;
 	*piece = (struct lode_mapping){.addr = it->memory->offset + open->frame,
 		.frame = open->frame,
-		.size = small ? smaller(open->size, it->small - open->frame) : open->size,
+		.size = small ? min_u64(open->size, it->small - open->frame) : open->size,
 		.attr = open->attr};
 	open->frame += piece->size;
 	open->size -= piece->size;
@@ -48,12 +48,12 @@ static struct pieces pieces_of(const struct lode_paging *paging, const struct lo
 static int refuse_region(struct lode_diag *why, enum lode_rule rule, const struct lode_memory *memory, uint32_t index,
 	uint64_t limit)
 {
-	struct lode_diag diag = lode_diag_of(rule, LODE_FIELD_REGION, memory->regions[index].frame, limit);
+	struct lode_diag diag = lode_nowhere_(LODE_FIELD_REGION, memory->regions[index].frame, limit);
 
 	diag.index = index;
 	if (rule == LODE_RULE_MEMORY_ORDER)
 		diag.other = index - 1; /* of the first one: LODE_NO_INDEX */
-	return page_refuse(why, diag);
+	return lode_refuse_(why, rule, diag);
 }
 
 /* Whole pages of memory that the processor has, ascending: then sums of frames and sizes do not wrap. */
@@ -67,7 +67,7 @@ static int check_regions(const struct lode_paging *paging, const struct lode_mem
 
 		if (!aligned(region->frame | region->size, 0))
 			return refuse_region(why, LODE_RULE_PAGE_ALIGN, memory, i, LODE_SMALL_);
-		if (!fits(region->frame, region->size, limit))
+		if (!within(region->frame, region->size, limit))
 			return refuse_region(why, LODE_RULE_PAGE_PHYSICAL, memory, i, limit);
 		if (region->size == 0 || region->frame < end)
 			return refuse_region(why, LODE_RULE_MEMORY_ORDER, memory, i, end);

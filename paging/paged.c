@@ -13,7 +13,7 @@ struct batch {
 
 static int failed(struct lode_paged *paged, enum lode_rule rule, enum lode_field field, uint64_t value)
 {
-	page_refuse(&paged->why, lode_diag_of(rule, field, value, 0));
+	lode_refuse_(&paged->why, rule, lode_nowhere_(field, value, 0));
 	return -1;
 }
 
@@ -82,7 +82,7 @@ static int own_frame(uint64_t *frame, struct lode_paged *paged, uint64_t *size)
 			return failed(paged, LODE_RULE_PAGE_FRAMES, LODE_FIELD_PAGING_ALLOC, 0);
 		*size >>= 9;
 	}
-	if ((*frame & (*size - 1)) == 0 && fits(*frame, *size, UINT64_C(1) << paging->phys_bits) && zero(paged, *frame, *size))
+	if ((*frame & (*size - 1)) == 0 && within(*frame, *size, UINT64_C(1) << paging->phys_bits) && zero(paged, *frame, *size))
 		return 0;
 	give_back(paged, *frame, *size);
 	return failed(paged, LODE_RULE_PAGE_FRAMES, LODE_FIELD_PAGING_ALLOC, *frame);
@@ -192,7 +192,7 @@ static unsigned char *bytes_at(struct lode_mapping *page, const struct lode_page
 	const struct lode_paging *paging = paged->paging;
 	unsigned char *bytes;
 
-	if (!fits(addr - paged->span.addr, 1, paged->span.size) || !lode_paging_query(page, paging, addr))
+	if (!within(addr - paged->span.addr, 1, paged->span.size) || !lode_paging_query(page, paging, addr))
 		return NULL;
 	page->frame += (addr & ~(uint64_t)(PAGE - 1)) - page->addr;
 	page->addr = addr & ~(uint64_t)(PAGE - 1);
@@ -222,7 +222,7 @@ static unsigned char *writable_at(struct lode_paged *paged, uint64_t addr)
 
 static size_t to_page_end(uint64_t addr, uint64_t size)
 {
-	return (size_t)smaller(size, PAGE - (addr & (PAGE - 1)));
+	return (size_t)min_u64(size, PAGE - (addr & (PAGE - 1)));
 }
 
 static int paged_write(void *host, uint64_t addr, const void *bytes, size_t size)
@@ -245,10 +245,10 @@ static int paged_write(void *host, uint64_t addr, const void *bytes, size_t size
 
 static int source_failed(const struct lode_source *source, uint64_t offset, struct lode_diag *why)
 {
-	struct lode_diag diag = lode_diag_of(LODE_RULE_SOURCE_READ, LODE_FIELD_FILE, source->size, 0);
+	struct lode_diag diag = lode_nowhere_(LODE_FIELD_FILE, source->size, 0);
 
 	diag.offset = offset;
-	page_refuse(why, diag);
+	lode_refuse_(why, LODE_RULE_SOURCE_READ, diag);
 	return -1;
 }
 

@@ -4,7 +4,7 @@
 
 static int refuse_format(enum lode_field field, uint64_t value, uint64_t limit, struct lode_diag *why)
 {
-	return page_refuse(why, lode_diag_of(LODE_RULE_PAGING_FORMAT, field, value, limit));
+	return lode_refuse_(why, LODE_RULE_PAGING_FORMAT, lode_nowhere_(field, value, limit));
 }
 
 static int check(const struct lode_paging *paging, struct lode_diag *why)
@@ -43,7 +43,7 @@ int lode_paging_adopt(struct lode_paging *paging, uint64_t root, struct lode_dia
 	if (status != LODE_OK)
 		return status;
 	if (!aligned(root, 0) || root >> paging->phys_bits != 0 || !paging->pointer(paging->host, root))
-		return page_refuse(why, lode_diag_of(LODE_RULE_PAGE_TABLE, LODE_FIELD_PAGING_POINTER, root, 0));
+		return lode_refuse_(why, LODE_RULE_PAGE_TABLE, lode_nowhere_(LODE_FIELD_PAGING_POINTER, root, 0));
 	paging->root = root;
 	return LODE_OK;
 }

@@ -5,9 +5,7 @@
 
 #include <lode/paging.h>
 
-/* The four functions that a freestanding host provides (rt/mem.c does). */
-void *memcpy(void *restrict dst, const void *restrict src, size_t size);
-void *memset(void *dst, int byte, size_t size);
+#include "core.h"
 
 enum { LODE_LEVELS_ = 5, LODE_ENTRIES_ = 512 };
 #define LODE_SMALL_ UINT64_C(4096)
@@ -59,17 +57,6 @@ static inline uint32_t level_index(uint64_t addr, uint32_t level)
 	return (uint32_t)(addr >> (12 + 9 * level)) & (LODE_ENTRIES_ - 1);
 }
 
-/* True if [off, off + len) lies in [0, size). */
-static inline bool fits(uint64_t off, uint64_t len, uint64_t size)
-{
-	return len <= size && off <= size - len;
-}
-
-static inline uint64_t smaller(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
 /* Between this machine's order of bytes and the tables'. (No memcpy: without a C library that is a call.) */
 static inline uint64_t little(uint64_t value)
 {
@@ -88,14 +75,6 @@ static inline uint64_t entry_load(const volatile uint64_t *entry)
 static inline void entry_store(volatile uint64_t *entry, uint64_t value)
 {
 	*entry = little(value);
-}
-
-/* Fill in why (if there is one) and return the status. */
-static inline int page_refuse(struct lode_diag *why, struct lode_diag diag)
-{
-	if (why)
-		*why = diag;
-	return diag.status;
 }
 
 /* Checks of arguments; each refuses with its rule. */

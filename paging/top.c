@@ -52,9 +52,9 @@ int lode_paging_recursive(uint64_t *addr, struct lode_paging *paging, uint32_t i
 	const uint64_t part = level_size(format->levels - 1), value = entry_load(entry);
 
 	if (!format->recursive || index >= LODE_ENTRIES_)
-		return page_refuse(why, lode_diag_of(LODE_RULE_PAGE_RECURSIVE, LODE_FIELD_PAGING_TOP, index, LODE_ENTRIES_));
+		return lode_refuse_(why, LODE_RULE_PAGE_RECURSIVE, lode_nowhere_(LODE_FIELD_PAGING_TOP, index, LODE_ENTRIES_));
 	if (value != 0)
-		return page_refuse(why, lode_diag_of(LODE_RULE_PAGE_MAPPED, LODE_FIELD_PAGING_TOP, index, value));
+		return lode_refuse_(why, LODE_RULE_PAGE_MAPPED, lode_nowhere_(LODE_FIELD_PAGING_TOP, index, value));
 	/* a table at every level but the last, where it is a page */
 	entry_store(entry, format->page(paging, paging->root, LODE_PF_R | LODE_PF_W, 0));
 	*addr = index * part < format->low ? index * part : index * part - format->low - format->high;
@@ -72,9 +72,9 @@ static int pin_count(uint64_t *count, const struct lode_paging *paging, const st
 		uint64_t value = entry_load(top + i);
 
 		if (value != 0 && !format->is_table(value))
-			return page_refuse(why, lode_diag_of(LODE_RULE_PAGE_MAPPED, LODE_FIELD_PAGING_TOP, i, value));
+			return lode_refuse_(why, LODE_RULE_PAGE_MAPPED, lode_nowhere_(LODE_FIELD_PAGING_TOP, i, value));
 		if (value != 0 && format->frame(value, level) == paging->root)
-			return page_refuse(why, lode_diag_of(LODE_RULE_PAGE_RECURSIVE, LODE_FIELD_PAGING_TOP, i, value));
+			return lode_refuse_(why, LODE_RULE_PAGE_RECURSIVE, lode_nowhere_(LODE_FIELD_PAGING_TOP, i, value));
 		*count += value == 0;
 	}
 	return LODE_OK;

@@ -4,7 +4,7 @@
 
 uint64_t lode_form_room_(struct lode_form_ *form, uint64_t size, uint64_t align)
 {
-	uint64_t at = align_up_(form->size, align);
+	uint64_t at = align_up(form->size, align);
 
 	form->size = at + size;
 	return form->base + at;
@@ -47,14 +47,14 @@ int lode_start_compose_(struct lode_builder_ *b, const struct lode_composition_ 
 	int status;
 
 	composition->compose(&form, composition->context);
-	part.size = align_up_(form.size, LODE_PAGE_);
+	part.size = align_up(form.size, LODE_PAGE_);
 	status = lode_start_put_(&part, b, wish);
 	start->nbytes += part.size;
 	if (status != LODE_OK)
 		return status;
 	if (start->nbytes > start->max_bytes)
-		return lode_start_refuse_(b->why, LODE_RULE_ROOM_BYTES,
-			lode_place_of_(LODE_FIELD_START_BYTES, start->max_bytes, start->nbytes));
+		return lode_refuse_(b->why, LODE_RULE_ROOM_BYTES,
+			lode_nowhere_(LODE_FIELD_START_BYTES, start->max_bytes, start->nbytes));
 	form = (struct lode_form_){.bytes = start->bytes + part.offset, .base = part.addr};
 	memset(form.bytes, 0, (size_t)part.size);
 	composition->compose(&form, composition->context);

@@ -52,13 +52,13 @@ static int found_tag(void *context, uint64_t vaddr, uint64_t offset, struct lode
 	status = lode_start_read_loaded_(raw, s->image, (struct lode_range){vaddr, sizeof raw}, why);
 	place.limit = s->limine->tag;
 	if (status == LODE_OK && s->limine->tag != 0)
-		return lode_start_refuse_(why, LODE_RULE_START_LIMINE_TWICE, place);
+		return lode_refuse_(why, LODE_RULE_START_LIMINE_TWICE, place);
 	s->limine->tag = vaddr;
-	s->limine->revision = get64_(raw + PAIR);
+	s->limine->revision = le64(raw + PAIR);
 	place.value = s->limine->revision;
 	place.limit = LODE_LIMINE_NEWEST;
 	if (status == LODE_OK && s->limine->revision > LODE_LIMINE_NEWEST)
-		return lode_start_refuse_(why, LODE_RULE_START_LIMINE_REVISION, place);
+		return lode_refuse_(why, LODE_RULE_START_LIMINE_REVISION, place);
 	return status;
 }
 
@@ -89,12 +89,12 @@ static int read_request(struct search *s, uint32_t id, const unsigned char *raw,
 	place.index = id;
 	place.limit = found->addr;
 	if (found->addr != 0)
-		return lode_start_refuse_(why, LODE_RULE_START_LIMINE_TWICE, place);
+		return lode_refuse_(why, LODE_RULE_START_LIMINE_TWICE, place);
 	found->addr = place.value;
 	found->offset = place.offset;
-	found->revision = get64_(raw + LODE_LIMINE_REVISION);
+	found->revision = le64(raw + LODE_LIMINE_REVISION);
 	for (uint32_t i = 0; i < 3; i++)
-		found->words[i] = get64_(raw + LODE_LIMINE_WORDS + 8 * i);
+		found->words[i] = le64(raw + LODE_LIMINE_WORDS + 8 * i);
 	return LODE_OK;
 }
 
@@ -112,7 +112,7 @@ static int found_request(void *context, uint64_t vaddr, uint64_t offset, struct 
 	if (status != LODE_OK)
 		return status;
 	s->limine->count++;
-	id = lode_limine_request_of(get64_(raw + PAIR), get64_(raw + PAIR + 8));
+	id = lode_limine_request_of(le64(raw + PAIR), le64(raw + PAIR + 8));
 	if (id < LODE_LIMINE_REQUESTS)
 		return read_request(s, id, raw, lode_place_at_(LODE_FIELD_LIMINE_REQUEST, vaddr, offset), why);
 	s->limine->unknown++;
@@ -141,13 +141,13 @@ static int check_addresses(struct lode_limine *limine, const struct lode_image *
 
 	lowest = &image->segments[image->segments[0].by_vaddr];
 	segment = &image->segments[image->segments[image->nload - 1].by_vaddr];
-	place = lode_place_of_(LODE_FIELD_PHDR_VADDR, lowest->vaddr, LODE_LIMINE_UPPER);
+	place = lode_nowhere_(LODE_FIELD_PHDR_VADDR, lowest->vaddr, LODE_LIMINE_UPPER);
 	place.index = lode_segment_index(image, lowest);
-	limine->base = align_down_(lowest->vaddr, LODE_PAGE_);
+	limine->base = align_down(lowest->vaddr, LODE_PAGE_);
 	if (lowest->vaddr >= LODE_LIMINE_UPPER)
 		return LODE_OK;
 	if (image->type != LODE_ET_DYN || segment->vaddr >= LODE_LIMINE_UPPER)
-		return lode_start_refuse_(why, LODE_RULE_START_LIMINE_ADDRESS, place);
+		return lode_refuse_(why, LODE_RULE_START_LIMINE_ADDRESS, place);
 	limine->base = LODE_LIMINE_UPPER;
 	return LODE_OK;
 }
@@ -163,6 +163,6 @@ int lode_limine_find(struct lode_limine *limine, const struct lode_image *image,
 	if (status != LODE_OK)
 		return status;
 	if (limine->tag == 0 && limine->count == limine->unknown)
-		return lode_start_refuse_(why, LODE_RULE_START_LIMINE_NONE, lode_place_of_(LODE_FIELD_LIMINE_TAG, 0, 0));
+		return lode_refuse_(why, LODE_RULE_START_LIMINE_NONE, lode_nowhere_(LODE_FIELD_LIMINE_TAG, 0, 0));
 	return check_addresses(limine, image, why);
 }

@@ -66,11 +66,11 @@ static void flush(struct image_of_memory *m)
 /* Entries whose pages touch become one mapping. */
 static void extend(struct image_of_memory *m, const struct lode_memory_entry *memory)
 {
-	uint64_t addr = align_down_(memory->addr, LODE_PAGE_), last = memory->addr + (memory->size - 1), end;
+	uint64_t addr = align_down(memory->addr, LODE_PAGE_), last = memory->addr + (memory->size - 1), end;
 
 	if (addr >= LAST_PHYSICAL)
 		return;
-	end = last >= LAST_PHYSICAL ? LAST_PHYSICAL : align_up_(last + 1, LODE_PAGE_);
+	end = last >= LAST_PHYSICAL ? LAST_PHYSICAL : align_up(last + 1, LODE_PAGE_);
 	if (addr > m->end) {
 		flush(m);
 		m->addr = addr;
@@ -110,8 +110,8 @@ int lode_limine_map_(struct lode_limine_state_ *s)
 	struct lode_range screen = lode_start_screen_pages_(s->b->machine);
 
 	if (beyond_(screen.addr, screen.size, LAST_PHYSICAL - 1))
-		return lode_start_refuse_(s->b->why, LODE_RULE_START_TOO_HIGH,
-			lode_place_of_(LODE_FIELD_PART_FRAMEBUFFER, screen.addr, LAST_PHYSICAL - 1));
+		return lode_refuse_(s->b->why, LODE_RULE_START_TOO_HIGH,
+			lode_nowhere_(LODE_FIELD_PART_FRAMEBUFFER, screen.addr, LAST_PHYSICAL - 1));
 	map_image(s);
 	map_memory(s, s->hhdm);
 	map_screen(s, s->hhdm);

@@ -10,7 +10,7 @@ struct list {
 	const struct lode_limine_state_ *s;
 	uint64_t at;                     /* the entries */
 	uint32_t n;
-	struct lode_region_ last;        /* entry n - 1 */
+	struct lode_map_entry_ last;        /* entry n - 1 */
 	uint32_t kind;                   /* of it */
 	uint64_t screen, screen_end;     /* pages not yet in the list; equal: none */
 };
@@ -33,7 +33,7 @@ static uint32_t kind_of_entry(enum lode_memory_type type, uint64_t revision)
 	}
 }
 
-static uint32_t kind_of(const struct lode_region_ *region, uint64_t revision)
+static uint32_t kind_of(const struct lode_map_entry_ *region, uint64_t revision)
 {
 	switch (region->what) {
 	case LODE_FIELD_NONE:
@@ -90,7 +90,7 @@ static void add_all(struct list *list)
 {
 	struct lode_regions_ walk = {.b = list->s->b};
 	uint64_t revision = list->s->limine->revision;
-	struct lode_region_ region;
+	struct lode_map_entry_ region;
 
 	while (lode_region_next_(&region, &walk)) {
 		uint32_t kind = kind_of(&region, revision);

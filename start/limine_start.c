@@ -17,7 +17,7 @@ static int choose_levels(struct lode_limine_state_ *s)
 	bool must = wish->addr != 0 && wish->revision >= 1 && wish->words[2] >= FIVE_LEVELS;
 
 	if (must && !can)
-		return lode_start_refuse_(s->b->why, LODE_RULE_START_LIMINE_PAGING,
+		return lode_refuse_(s->b->why, LODE_RULE_START_LIMINE_PAGING,
 			lode_place_at_(LODE_FIELD_LIMINE_REQUEST, wish->words[2], wish->offset));
 	s->b->start->levels = can && (wants || must) ? 5 : 4;
 	s->hhdm = s->b->start->levels == 5 ? LODE_LIMINE_HHDM5 : LODE_LIMINE_HHDM4;
@@ -48,8 +48,8 @@ static int take_stacks(struct lode_limine_state_ *s)
 	int status;
 
 	if (size > LARGEST_STACK)
-		return lode_start_refuse_(s->b->why, LODE_RULE_START_NO_PLACE, lode_place_at_(part.what, size, wish->offset));
-	s->stack_size = part.size = align_up_(size, LODE_PAGE_);
+		return lode_start_no_place_(s->b->why, lode_place_at_(part.what, size, wish->offset));
+	s->stack_size = part.size = align_up(size, LODE_PAGE_);
 	status = lode_start_put_(&part, s->b, &anywhere);
 	s->stack = part.addr;
 	s->b->start->others.count = others;
@@ -73,7 +73,7 @@ static int take_entry(struct lode_limine_state_ *s)
 			s->b->why);
 	run = lode_plan_run_at(plan, s->entry, 1);
 	if (status == LODE_OK && (!run || !(run->prot & LODE_PF_X)))
-		return lode_start_refuse_(s->b->why, LODE_RULE_START_ENTRY,
+		return lode_refuse_(s->b->why, LODE_RULE_START_ENTRY,
 			lode_place_at_(wish->addr != 0 ? LODE_FIELD_LIMINE_ENTRY : LODE_FIELD_EHDR_ENTRY, s->entry,
 				wish->addr != 0 ? wish->offset + LODE_LIMINE_WORDS : LODE_NO_OFFSET));
 	return status;

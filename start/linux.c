@@ -16,12 +16,12 @@ static const unsigned char *field(const struct lode_linux *l, uint32_t offset)
 
 static uint16_t word(const struct lode_linux *l, uint32_t offset)
 {
-	return get16_(field(l, offset));
+	return le16(field(l, offset));
 }
 
 static uint32_t dword(const struct lode_linux *l, uint32_t offset)
 {
-	return get32_(field(l, offset));
+	return le32(field(l, offset));
 }
 
 static void decode(struct lode_linux *l)
@@ -35,7 +35,7 @@ static void decode(struct lode_linux *l)
 	l->alignment = v >= V205 ? dword(l, LODE_LINUX_ALIGNMENT) : 0;
 	l->relocatable = v >= V205 && *field(l, LODE_LINUX_RELOCATABLE) != 0;
 	l->cmdline_size = v >= V206 ? dword(l, LODE_LINUX_CMDLINE_SIZE) : OLD_CMDLINE;
-	l->pref_address = v >= V210 ? get64_(field(l, LODE_LINUX_PREF_ADDRESS)) : OLD_ADDRESS;
+	l->pref_address = v >= V210 ? le64(field(l, LODE_LINUX_PREF_ADDRESS)) : OLD_ADDRESS;
 	l->init_size = v >= V210 ? dword(l, LODE_LINUX_INIT_SIZE) : 0;
 	l->xloadflags = v >= V212 ? word(l, LODE_LINUX_XLOADFLAGS) : 0;
 	l->payload.offset = l->setup_size + (v >= V208 ? (uint64_t)dword(l, LODE_LINUX_PAYLOAD) : 0);
@@ -52,14 +52,14 @@ static int check_size(struct lode_linux *l, const struct lode_source *source, st
 	uint64_t told = (uint64_t)paragraphs * PARAGRAPH, have = source->size - l->setup_size;
 
 	if (l->setup_size >= source->size)
-		return lode_start_refuse_(why, LODE_RULE_START_LINUX_TRUNCATED,
+		return lode_refuse_(why, LODE_RULE_START_LINUX_TRUNCATED,
 			lode_place_at_(LODE_FIELD_LINUX_SETUP_SECTS, l->setup_size, LODE_LINUX_SETUP_SECTS));
 	if (told > have && told - have >= PARAGRAPH)
-		return lode_start_refuse_(why, LODE_RULE_START_LINUX_TRUNCATED,
+		return lode_refuse_(why, LODE_RULE_START_LINUX_TRUNCATED,
 			lode_place_at_(LODE_FIELD_LINUX_SYSSIZE, paragraphs, LODE_LINUX_SYSSIZE));
 	l->system_size = told > 0 && told < have ? told : have;
 	if (source->size == LODE_SIZE_UNKNOWN && told == 0)
-		return lode_start_refuse_(why, LODE_RULE_START_LINUX_TRUNCATED,
+		return lode_refuse_(why, LODE_RULE_START_LINUX_TRUNCATED,
 			lode_place_at_(LODE_FIELD_LINUX_SYSSIZE, paragraphs, LODE_LINUX_SYSSIZE));
 	return LODE_OK;
 }
@@ -68,8 +68,8 @@ static int check_payload(const struct lode_linux *l, struct lode_diag *why)
 {
 	uint64_t offset = l->payload.offset - l->setup_size;
 
-	if (!within_(offset, l->payload.size, l->system_size))
-		return lode_start_refuse_(why, LODE_RULE_START_LINUX_TRUNCATED,
+	if (!within(offset, l->payload.size, l->system_size))
+		return lode_refuse_(why, LODE_RULE_START_LINUX_TRUNCATED,
 			lode_place_at_(LODE_FIELD_LINUX_PAYLOAD, offset, LODE_LINUX_PAYLOAD));
 	return LODE_OK;
 }
@@ -81,14 +81,14 @@ int lode_linux_read(struct lode_linux *linux_, const struct lode_source *source,
 
 	*linux_ = (struct lode_linux){.version = 0};
 	if (source->size < LODE_LINUX_HEADER_END)
-		return lode_start_refuse_(why, LODE_RULE_START_LINUX_NONE, lode_place_of_(LODE_FIELD_FILE, source->size,
+		return lode_refuse_(why, LODE_RULE_START_LINUX_NONE, lode_nowhere_(LODE_FIELD_FILE, source->size,
 			LODE_LINUX_HEADER_END));
 	status = lode_source_read(linux_->header, source, LODE_LINUX_SETUP_SECTS, sizeof linux_->header, why);
 	if (status != LODE_OK)
 		return status;
 	place.value = dword(linux_, LODE_LINUX_MAGIC);
 	if (word(linux_, LODE_LINUX_BOOT_FLAG) != 0xaa55 || memcmp(field(linux_, LODE_LINUX_MAGIC), "HdrS", 4) != 0)
-		return lode_start_refuse_(why, LODE_RULE_START_LINUX_NONE, place);
+		return lode_refuse_(why, LODE_RULE_START_LINUX_NONE, place);
 	decode(linux_);
 	status = check_size(linux_, source, why);
 	return status == LODE_OK ? check_payload(linux_, why) : status;

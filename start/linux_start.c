@@ -10,16 +10,16 @@ enum { ENTRY_64 = 0x200, V212 = 0x20c, ELF_CMDLINE = 2047 };
 static int check_kernel(const struct lode_builder_ *b, const struct lode_linux *l)
 {
 	if (!(l->loadflags & LODE_LINUX_LOADED_HIGH))
-		return lode_start_refuse_(b->why, LODE_RULE_START_LINUX_LOW,
+		return lode_refuse_(b->why, LODE_RULE_START_LINUX_LOW,
 			lode_place_at_(LODE_FIELD_LINUX_LOADFLAGS, l->loadflags, LODE_LINUX_LOADFLAGS));
 	if (l->version < V212)
-		return lode_start_refuse_(b->why, LODE_RULE_START_LINUX_16BIT,
+		return lode_refuse_(b->why, LODE_RULE_START_LINUX_16BIT,
 			lode_place_at_(LODE_FIELD_LINUX_VERSION, l->version, LODE_LINUX_VERSION));
 	if (!(l->xloadflags & LODE_LINUX_KERNEL_64))
-		return lode_start_refuse_(b->why, LODE_RULE_START_LINUX_16BIT,
+		return lode_refuse_(b->why, LODE_RULE_START_LINUX_16BIT,
 			lode_place_at_(LODE_FIELD_LINUX_XLOADFLAGS, l->xloadflags, LODE_LINUX_XLOADFLAGS));
-	if (l->relocatable && !power_of_two_(l->alignment))
-		return lode_start_refuse_(b->why, LODE_RULE_START_LINUX_ALIGN,
+	if (l->relocatable && !power_of_two(l->alignment))
+		return lode_refuse_(b->why, LODE_RULE_START_LINUX_ALIGN,
 			lode_place_at_(LODE_FIELD_LINUX_ALIGNMENT, l->alignment, LODE_LINUX_ALIGNMENT));
 	return lode_linux_check_cmdline_(b, l->cmdline_size);
 }
@@ -33,8 +33,8 @@ static int find_system(struct lode_part *part, const struct lode_builder_ *b, co
 	part->addr = l->pref_address;
 	if (!l->relocatable || lode_start_fits_(b, part->addr, part->size) || lode_start_find_(part, b, &wish))
 		return LODE_OK;
-	return lode_start_refuse_(b->why, LODE_RULE_START_NO_PLACE,
-		lode_place_of_(part->what, part->size, lode_usable_last_(b->machine, wish.last)));
+	return lode_start_no_place_(b->why,
+		lode_nowhere_(part->what, part->size, lode_usable_last_(b->machine, wish.last)));
 }
 
 /* The system as the file has it, and behind it the memory in which it unpacks itself. */
@@ -101,7 +101,7 @@ static int check_elf(const struct lode_builder_ *b, const struct lode_image *ima
 	if (status != LODE_OK)
 		return status;
 	if (!is_linux && n > LODE_LINUX_E820_MOST)
-		return lode_start_refuse_(b->why, LODE_RULE_START_MEMORY_COUNT, lode_place_of_(LODE_FIELD_MEMORY_COUNT, n,
+		return lode_refuse_(b->why, LODE_RULE_START_MEMORY_COUNT, lode_nowhere_(LODE_FIELD_MEMORY_COUNT, n,
 			LODE_LINUX_E820_MOST));
 	return is_linux ? lode_linux_check_cmdline_(b, ELF_CMDLINE) : LODE_OK;
 }

@@ -10,13 +10,13 @@ int lode_start_map_(struct lode_builder_ *b, const struct lode_start_mapping *ma
 		return LODE_OK;
 	for (uint32_t i = 0; i < start->nmappings; i++) {
 		const struct lode_start_mapping *other = &start->mappings[i];
-		struct lode_diag place = lode_place_of_(mapping->what, mapping->addr, other->addr);
+		struct lode_diag place = lode_nowhere_(mapping->what, mapping->addr, other->addr);
 
 		/* last bytes, because a mapping may end at 2^64 */
 		if (mapping->addr > other->addr + (other->size - 1) || other->addr > mapping->addr + (mapping->size - 1))
 			continue;
 		place.with = other->what;
-		return lode_start_refuse_(b->why, LODE_RULE_START_CONFLICT, place);
+		return lode_refuse_(b->why, LODE_RULE_START_CONFLICT, place);
 	}
 	if (start->nmappings < start->max_mappings)
 		start->mappings[start->nmappings++] = *mapping;

@@ -15,7 +15,7 @@ static int read_header(unsigned char *raw, struct lode_multiboot *m, const struc
 
 	if (status != LODE_OK)
 		return status;
-	m->flags = get32_(raw + LODE_MULTIBOOT_FLAGS);
+	m->flags = le32(raw + LODE_MULTIBOOT_FLAGS);
 	if (m->flags & LODE_MULTIBOOT_ADDRESSES)
 		size = LODE_MULTIBOOT_MODE;
 	if (m->flags & LODE_MULTIBOOT_VIDEO)
@@ -26,13 +26,13 @@ static int read_header(unsigned char *raw, struct lode_multiboot *m, const struc
 static int read_addresses(struct lode_multiboot *m, const unsigned char *raw, const struct lode_source *source,
 	struct lode_diag *why)
 {
-	const struct lode_address_fields_ addresses = {m->offset, get32_(raw + LODE_MULTIBOOT_HEADER_ADDR),
-		get32_(raw + LODE_MULTIBOOT_LOAD_ADDR), get32_(raw + LODE_MULTIBOOT_LOAD_END),
-		get32_(raw + LODE_MULTIBOOT_BSS_END)};
+	const struct lode_address_fields_ addresses = {m->offset, le32(raw + LODE_MULTIBOOT_HEADER_ADDR),
+		le32(raw + LODE_MULTIBOOT_LOAD_ADDR), le32(raw + LODE_MULTIBOOT_LOAD_END),
+		le32(raw + LODE_MULTIBOOT_BSS_END)};
 	int status;
 
 	m->raw = true;
-	m->entry = get32_(raw + LODE_MULTIBOOT_ENTRY);
+	m->entry = le32(raw + LODE_MULTIBOOT_ENTRY);
 	status = lode_multiboot_read_load_(&m->load, &addresses, source, why);
 	return status == LODE_OK ? lode_multiboot_check_entry_(&m->load, m->entry, why) : status;
 }
@@ -49,14 +49,14 @@ int lode_multiboot_find(struct lode_multiboot *multiboot, const struct lode_sour
 	if (status != LODE_OK)
 		return status;
 	if (multiboot->flags & LODE_MULTIBOOT_DEMANDS & ~(uint32_t)KNOWN)
-		return lode_start_refuse_(why, LODE_RULE_START_MULTIBOOT_DEMAND,
+		return lode_refuse_(why, LODE_RULE_START_MULTIBOOT_DEMAND,
 			lode_place_at_(LODE_FIELD_MULTIBOOT_FLAGS, multiboot->flags, multiboot->offset + LODE_MULTIBOOT_FLAGS));
 	if (multiboot->flags & LODE_MULTIBOOT_VIDEO) {
 		multiboot->wants_video = true;
-		multiboot->text = get32_(raw + LODE_MULTIBOOT_MODE) == 1;
-		multiboot->width = get32_(raw + LODE_MULTIBOOT_WIDTH);
-		multiboot->height = get32_(raw + LODE_MULTIBOOT_HEIGHT);
-		multiboot->depth = get32_(raw + LODE_MULTIBOOT_DEPTH);
+		multiboot->text = le32(raw + LODE_MULTIBOOT_MODE) == 1;
+		multiboot->width = le32(raw + LODE_MULTIBOOT_WIDTH);
+		multiboot->height = le32(raw + LODE_MULTIBOOT_HEIGHT);
+		multiboot->depth = le32(raw + LODE_MULTIBOOT_DEPTH);
 	}
 	return multiboot->flags & LODE_MULTIBOOT_ADDRESSES ? read_addresses(multiboot, raw, source, why) : LODE_OK;
 }

@@ -106,7 +106,7 @@ static int take_kernel(uint64_t *entry, struct lode_builder_ *b, const struct lo
 	if (multiboot->raw)
 		return lode_multiboot_take_raw_(b, &multiboot->load);
 	if (!kernel)
-		return lode_start_refuse_(b->why, LODE_RULE_START_KERNEL_MISSING,
+		return lode_refuse_(b->why, LODE_RULE_START_KERNEL_MISSING,
 			lode_place_at_(LODE_FIELD_MULTIBOOT_FLAGS, multiboot->flags, multiboot->offset + LODE_MULTIBOOT_FLAGS));
 	status = lode_start_x86_only_(kernel->image, b->why);
 	if (status == LODE_OK)

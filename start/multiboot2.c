@@ -33,7 +33,7 @@ static int refuse(struct lode_diag *why, enum lode_rule rule, const struct tag *
 {
 	uint64_t value = field == LODE_FIELD_MULTIBOOT2_TAG_SIZE ? tag->size : tag->type;
 
-	return lode_start_refuse_(why, rule, lode_place_at_(field, value, tag->offset));
+	return lode_refuse_(why, rule, lode_place_at_(field, value, tag->offset));
 }
 
 static int read_tag(struct tag *tag, const struct lode_source *source, uint64_t left, struct lode_diag *why)
@@ -47,9 +47,9 @@ static int read_tag(struct tag *tag, const struct lode_source *source, uint64_t 
 	status = lode_source_read(tag->raw, source, tag->offset, LODE_MULTIBOOT2_TAG, why);
 	if (status != LODE_OK)
 		return status;
-	tag->type = get16_(tag->raw);
-	tag->optional = (get16_(tag->raw + 2) & LODE_MULTIBOOT2_OPTIONAL) != 0;
-	tag->size = get32_(tag->raw + 4);
+	tag->type = le16(tag->raw);
+	tag->optional = (le16(tag->raw + 2) & LODE_MULTIBOOT2_OPTIONAL) != 0;
+	tag->size = le32(tag->raw + 4);
 	if (tag->type < sizeof sizes)
 		smallest = sizes[tag->type];
 	if (tag->size < smallest || tag->size > left)
@@ -59,7 +59,7 @@ static int read_tag(struct tag *tag, const struct lode_source *source, uint64_t 
 
 static uint32_t word(const struct tag *tag, uint32_t i)
 {
-	return get32_(tag->raw + LODE_MULTIBOOT2_TAG + 4 * i);
+	return le32(tag->raw + LODE_MULTIBOOT2_TAG + 4 * i);
 }
 
 static int read_requests(struct lode_multiboot2 *m, const struct tag *tag, const struct lode_source *source, struct lode_diag *why)
@@ -67,14 +67,14 @@ static int read_requests(struct lode_multiboot2 *m, const struct tag *tag, const
 	for (uint32_t at = LODE_MULTIBOOT2_TAG; tag->size - at >= 4; at += 4) {
 		unsigned char raw[4];
 		int status = lode_source_read(raw, source, tag->offset + at, sizeof raw, why);
-		uint32_t type = status == LODE_OK ? get32_(raw) : 0;
+		uint32_t type = status == LODE_OK ? le32(raw) : 0;
 
 		if (status != LODE_OK)
 			return status;
 		if (type < 32 && (known >> type & 1) != 0)
 			m->requests |= 1u << type;
 		else if (!tag->optional)
-			return lode_start_refuse_(why, LODE_RULE_START_MULTIBOOT_DEMAND,
+			return lode_refuse_(why, LODE_RULE_START_MULTIBOOT_DEMAND,
 				lode_place_at_(LODE_FIELD_MULTIBOOT2_REQUEST, type, tag->offset + at));
 	}
 	return LODE_OK;
@@ -95,7 +95,7 @@ static int read_relocatable(struct lode_multiboot2 *m, const struct tag *tag, st
 	m->last = word(tag, 1);
 	m->align = word(tag, 2) != 0 ? word(tag, 2) : 1;
 	m->preference = word(tag, 3);
-	if (!power_of_two_(m->align) || m->preference > 2)
+	if (!power_of_two(m->align) || m->preference > 2)
 		return refuse(why, LODE_RULE_START_MULTIBOOT2_TAG, tag, LODE_FIELD_MULTIBOOT2_TAG);
 	return LODE_OK;
 }
@@ -146,7 +146,7 @@ static int read_tags(struct lode_multiboot2 *m, const struct lode_source *source
 		status = take_tag(m, &tag, source, why);
 		if (status != LODE_OK)
 			return status;
-		tag.offset += align_up_(tag.size, LODE_MULTIBOOT2_ALIGN);
+		tag.offset += align_up(tag.size, LODE_MULTIBOOT2_ALIGN);
 		tag.offset = tag.offset < end ? tag.offset : end;
 	}
 }
@@ -156,7 +156,7 @@ static int check(const struct lode_multiboot2 *m, struct lode_diag *why)
 	if (!m->raw)
 		return LODE_OK;
 	if (!m->has_entry)
-		return lode_start_refuse_(why, LODE_RULE_START_ENTRY, lode_place_at_(LODE_FIELD_MULTIBOOT_ENTRY, 0, m->offset));
+		return lode_refuse_(why, LODE_RULE_START_ENTRY, lode_place_at_(LODE_FIELD_MULTIBOOT_ENTRY, 0, m->offset));
 	return lode_multiboot_check_entry_(&m->load, m->entry, why);
 }
 
@@ -171,12 +171,12 @@ int lode_multiboot2_find(struct lode_multiboot2 *multiboot, const struct lode_so
 		status = lode_source_read(raw, source, multiboot->offset, sizeof raw, why);
 	if (status != LODE_OK)
 		return status;
-	multiboot->length = get32_(raw + LODE_MULTIBOOT2_LENGTH);
-	if (get32_(raw + LODE_MULTIBOOT2_ARCH) != I386)
-		return lode_start_refuse_(why, LODE_RULE_START_MACHINE, lode_place_at_(LODE_FIELD_MULTIBOOT2_ARCH,
-			get32_(raw + LODE_MULTIBOOT2_ARCH), multiboot->offset + LODE_MULTIBOOT2_ARCH));
-	if (multiboot->length < LODE_MULTIBOOT2_HEADER || !within_(multiboot->offset, multiboot->length, source->size))
-		return lode_start_refuse_(why, LODE_RULE_START_MULTIBOOT2_TAG, lode_place_at_(LODE_FIELD_MULTIBOOT2_LENGTH,
+	multiboot->length = le32(raw + LODE_MULTIBOOT2_LENGTH);
+	if (le32(raw + LODE_MULTIBOOT2_ARCH) != I386)
+		return lode_refuse_(why, LODE_RULE_START_MACHINE, lode_place_at_(LODE_FIELD_MULTIBOOT2_ARCH,
+			le32(raw + LODE_MULTIBOOT2_ARCH), multiboot->offset + LODE_MULTIBOOT2_ARCH));
+	if (multiboot->length < LODE_MULTIBOOT2_HEADER || !within(multiboot->offset, multiboot->length, source->size))
+		return lode_refuse_(why, LODE_RULE_START_MULTIBOOT2_TAG, lode_place_at_(LODE_FIELD_MULTIBOOT2_LENGTH,
 			multiboot->length, multiboot->offset + LODE_MULTIBOOT2_LENGTH));
 	status = read_tags(multiboot, source, why);
 	return status == LODE_OK ? check(multiboot, why) : status;

@@ -149,7 +149,7 @@ static int move_image(uint64_t *move, struct lode_builder_ *b, const struct lode
 	if (m->preference == 0 && allowed(m, plan) && lode_start_image_fits_(b, plan, 0))
 		return LODE_OK;
 	if (!lode_start_find_(&part, b, &wish))
-		return lode_start_refuse_(b->why, LODE_RULE_START_NO_PLACE, lode_place_of_(part.what, part.size, m->last));
+		return lode_start_no_place_(b->why, lode_nowhere_(part.what, part.size, m->last));
 	*move = part.addr - plan->span.addr;
 	return LODE_OK;
 }
@@ -162,7 +162,7 @@ static int take_elf(uint64_t *entry, struct tags *t, struct lode_builder_ *b, co
 	if (status == LODE_OK && !m->has_entry)
 		status = lode_start_check_entry_(kernel, b->why);
 	if (status == LODE_OK && m->has_entry && !lode_start_physical_byte_(kernel->image, m->entry))
-		status = lode_start_refuse_(b->why, LODE_RULE_START_ENTRY, lode_place_at_(LODE_FIELD_MULTIBOOT_ENTRY, m->entry,
+		status = lode_refuse_(b->why, LODE_RULE_START_ENTRY, lode_place_at_(LODE_FIELD_MULTIBOOT_ENTRY, m->entry,
 			m->offset));
 	if (status == LODE_OK && m->relocatable)
 		status = move_image(&t->told.move, b, m, kernel->plan);
@@ -178,7 +178,7 @@ static int take_kernel(uint64_t *entry, struct tags *t, struct lode_builder_ *b,
 	if (m->raw)
 		return lode_multiboot_take_raw_(b, &m->load);
 	if (!kernel)
-		return lode_start_refuse_(b->why, LODE_RULE_START_KERNEL_MISSING,
+		return lode_refuse_(b->why, LODE_RULE_START_KERNEL_MISSING,
 			lode_place_at_(LODE_FIELD_MULTIBOOT2_MAGIC, LODE_MULTIBOOT2_MAGIC, m->offset));
 	return take_elf(entry, t, b, m, kernel);
 }

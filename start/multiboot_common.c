@@ -15,8 +15,8 @@ static bool is_header(const unsigned char *p, const struct lode_header_kind_ *ki
 	uint32_t sum = 0;
 
 	for (uint32_t i = 0; i < kind->words; i++)
-		sum += get32_(p + 4 * i);
-	return get32_(p) == kind->magic && sum == 0;
+		sum += le32(p + 4 * i);
+	return le32(p) == kind->magic && sum == 0;
 }
 
 /* Bytes of the file up to the end of the search, or of the file if that comes first. */
@@ -43,7 +43,7 @@ int lode_multiboot_find_header_(uint64_t *offset, const struct lode_source *sour
 				return LODE_OK;
 			}
 	}
-	return lode_start_refuse_(why, LODE_RULE_START_MULTIBOOT_NONE, lode_place_of_(kind->field, 0, kind->magic));
+	return lode_refuse_(why, LODE_RULE_START_MULTIBOOT_NONE, lode_nowhere_(kind->field, 0, kind->magic));
 }
 
 /* The file's bytes from where the load address stands; 0 as an end: as far as the file goes, and no bss. */
@@ -55,19 +55,19 @@ int lode_multiboot_read_load_(struct lode_raw_load *load, const struct lode_addr
 
 	place.limit = f->header;
 	if (f->header < f->load || f->header - f->load > f->offset || (f->load_end != 0 && f->load_end < f->load))
-		return lode_start_refuse_(why, LODE_RULE_START_MULTIBOOT_LOAD, place);
+		return lode_refuse_(why, LODE_RULE_START_MULTIBOOT_LOAD, place);
 	load->addr = f->load;
 	load->offset = f->offset - (f->header - f->load);
 	size = f->load_end != 0 ? f->load_end - f->load : source->size - load->offset;
 	end = f->load + size;
 	place = lode_place_at_(LODE_FIELD_MULTIBOOT_LOAD_END, f->load_end, f->offset);
 	place.limit = source->size;
-	if (source->size == LODE_SIZE_UNKNOWN || !within_(load->offset, size, source->size) || end > LODE_BELOW_4G_)
-		return lode_start_refuse_(why, LODE_RULE_START_MULTIBOOT_LOAD, place);
+	if (source->size == LODE_SIZE_UNKNOWN || !within(load->offset, size, source->size) || end > LODE_BELOW_4G_)
+		return lode_refuse_(why, LODE_RULE_START_MULTIBOOT_LOAD, place);
 	place = lode_place_at_(LODE_FIELD_MULTIBOOT_BSS_END, f->bss_end, f->offset);
 	place.limit = end;
 	if (f->bss_end != 0 && f->bss_end < end)
-		return lode_start_refuse_(why, LODE_RULE_START_MULTIBOOT_LOAD, place);
+		return lode_refuse_(why, LODE_RULE_START_MULTIBOOT_LOAD, place);
 	load->size = size;
 	load->memsize = f->bss_end != 0 ? f->bss_end - f->load : size;
 	return LODE_OK;
@@ -76,7 +76,7 @@ int lode_multiboot_read_load_(struct lode_raw_load *load, const struct lode_addr
 int lode_multiboot_check_entry_(const struct lode_raw_load *load, uint32_t entry, struct lode_diag *why)
 {
 	if (entry < load->addr || entry - load->addr >= load->size)
-		return lode_start_refuse_(why, LODE_RULE_START_ENTRY, lode_place_of_(LODE_FIELD_MULTIBOOT_ENTRY, entry,
+		return lode_refuse_(why, LODE_RULE_START_ENTRY, lode_nowhere_(LODE_FIELD_MULTIBOOT_ENTRY, entry,
 			load->addr));
 	return LODE_OK;
 }

@@ -106,7 +106,7 @@ static void put_screen(struct lode_form_ *form, const struct lode_params_ *p)
 
 	if (!screen)
 		return;
-	size = align_up_((uint64_t)screen->pitch * screen->height, 1u << LFB_UNIT);
+	size = align_up((uint64_t)screen->pitch * screen->height, 1u << LFB_UNIT);
 	lode_form_put_(form, p->params + LODE_LINUX_PARAMS_VIDEO, 1, LODE_LINUX_VIDEO_VLFB);
 	lode_form_put_(form, p->params + LODE_LINUX_PARAMS_WIDTH, 2, screen->width);
 	lode_form_put_(form, p->params + LODE_LINUX_PARAMS_HEIGHT, 2, screen->height);
@@ -144,7 +144,7 @@ static int map_identity(struct lode_builder_ *b)
 		const struct lode_part *part = &b->start->parts[i];
 
 		if (part->addr + part->size > mapping.size)
-			mapping.size = align_up_(part->addr + part->size, LODE_LARGE_PAGE_);
+			mapping.size = align_up(part->addr + part->size, LODE_LARGE_PAGE_);
 	}
 	return lode_start_map_(b, &mapping);
 }

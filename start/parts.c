@@ -58,8 +58,8 @@ struct lode_range lode_start_screen_pages_(const struct lode_machine *machine)
 
 	if (!screen)
 		return pages;
-	pages.addr = align_down_(screen->addr, LODE_PAGE_);
-	pages.size = align_up_(screen->addr + (uint64_t)screen->pitch * screen->height, LODE_PAGE_) - pages.addr;
+	pages.addr = align_down(screen->addr, LODE_PAGE_);
+	pages.size = align_up(screen->addr + (uint64_t)screen->pitch * screen->height, LODE_PAGE_) - pages.addr;
 	return pages;
 }
 
@@ -68,13 +68,13 @@ static int put_module(struct lode_builder_ *b, uint32_t i, const struct lode_wis
 	const struct lode_module *module = &b->machine->modules[i];
 	struct lode_part part = {.addr = module->addr, .size = module->size, .what = LODE_FIELD_PART_MODULE, .index = i,
 		.content = LODE_CONTENT_MODULE};
-	struct lode_diag place = lode_place_of_(part.what, part.addr, wish->last);
+	struct lode_diag place = lode_nowhere_(part.what, part.addr, wish->last);
 
 	if (module->addr == LODE_ANYWHERE)
 		return lode_start_put_(&part, b, wish);
 	place.index = i;
 	if (beyond_(module->addr, module->size, wish->last))
-		return lode_start_refuse_(b->why, LODE_RULE_START_TOO_HIGH, place);
+		return lode_refuse_(b->why, LODE_RULE_START_TOO_HIGH, place);
 	return lode_start_take_(b, &part);
 }
 
@@ -106,14 +106,14 @@ bool lode_start_physical_byte_(const struct lode_image *image, uint64_t paddr)
 int lode_start_check_entry_(const struct lode_kernel *kernel, struct lode_diag *why)
 {
 	if (!lode_start_physical_byte_(kernel->image, kernel->plan->entry))
-		return lode_start_refuse_(why, LODE_RULE_START_ENTRY,
-			lode_place_of_(LODE_FIELD_EHDR_ENTRY, kernel->image->entry, 0));
+		return lode_refuse_(why, LODE_RULE_START_ENTRY,
+			lode_nowhere_(LODE_FIELD_EHDR_ENTRY, kernel->image->entry, 0));
 	return LODE_OK;
 }
 
 static int refuse_machine(const struct lode_image *image, enum lode_field field, uint64_t value, struct lode_diag *why)
 {
-	return lode_start_refuse_(why, LODE_RULE_START_MACHINE, lode_place_at_(field, value, lode_header_offset(image, field)));
+	return lode_refuse_(why, LODE_RULE_START_MACHINE, lode_place_at_(field, value, lode_header_offset(image, field)));
 }
 
 int lode_start_x86_only_(const struct lode_image *image, struct lode_diag *why)
@@ -165,7 +165,7 @@ bool lode_start_image(uint64_t *phys, const struct lode_start *start, uint64_t a
 	for (uint32_t i = 0; i < start->nparts; i++) {
 		const struct lode_part *part = &start->parts[i];
 
-		if (part->content == LODE_CONTENT_IMAGE && addr >= part->offset && within_(addr - part->offset, size, part->size)) {
+		if (part->content == LODE_CONTENT_IMAGE && addr >= part->offset && within(addr - part->offset, size, part->size)) {
 			*phys = part->addr + (addr - part->offset);
 			return true;
 		}

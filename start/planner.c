@@ -16,11 +16,11 @@ static int check_memory(const struct lode_builder_ *b)
 
 	for (uint32_t i = 0; i < machine->nmemory; i++) {
 		const struct lode_memory_entry *memory = &machine->memory[i];
-		struct lode_diag place = lode_place_of_(LODE_FIELD_MEMORY, memory->addr, next);
+		struct lode_diag place = lode_nowhere_(LODE_FIELD_MEMORY, memory->addr, next);
 
 		place.index = i;
 		if (full || memory->size == 0 || memory->addr < next || memory->size - 1 > UINT64_MAX - memory->addr)
-			return lode_start_refuse_(b->why, LODE_RULE_MACHINE_MEMORY, place);
+			return lode_refuse_(b->why, LODE_RULE_MACHINE_MEMORY, place);
 		next = end_of(memory);
 		full = next == 0;
 	}
@@ -31,11 +31,11 @@ static int check_ranges(const struct lode_builder_ *b)
 {
 	for (uint32_t i = 0; i < b->machine->nreserved; i++) {
 		const struct lode_range *range = &b->machine->reserved[i];
-		struct lode_diag place = lode_place_of_(LODE_FIELD_RESERVED, range->addr, range->size);
+		struct lode_diag place = lode_nowhere_(LODE_FIELD_RESERVED, range->addr, range->size);
 
 		place.index = i;
 		if (range->size > UINT64_MAX - range->addr)
-			return lode_start_refuse_(b->why, LODE_RULE_MACHINE_RANGE, place);
+			return lode_refuse_(b->why, LODE_RULE_MACHINE_RANGE, place);
 	}
 	return LODE_OK;
 }
@@ -50,13 +50,13 @@ static int check_screen(const struct lode_builder_ *b)
 		return LODE_OK;
 	for (uint32_t i = 0; i < b->machine->nmemory; i++) {
 		const struct lode_memory_entry *memory = &b->machine->memory[i];
-		struct lode_diag place = lode_place_of_(LODE_FIELD_PART_FRAMEBUFFER, screen->addr, memory->addr);
+		struct lode_diag place = lode_nowhere_(LODE_FIELD_PART_FRAMEBUFFER, screen->addr, memory->addr);
 
 		place.other = i;
 		place.with = LODE_FIELD_MEMORY;
 		if (size > UINT64_MAX - screen->addr || (memory->type == LODE_MEMORY_USABLE && screen->addr <= end_of(memory) - 1 &&
 			memory->addr <= screen->addr + (size - 1)))
-			return lode_start_refuse_(b->why, LODE_RULE_START_CONFLICT, place);
+			return lode_refuse_(b->why, LODE_RULE_START_CONFLICT, place);
 	}
 	return LODE_OK;
 }
@@ -69,11 +69,11 @@ static int check_room(const struct lode_builder_ *b, uint32_t nruns, uint32_t ns
 	start->nparts = parts;
 	start->nmappings = mappings;
 	if (start->max_parts < parts)
-		return lode_start_refuse_(b->why, LODE_RULE_ROOM_PARTS, lode_place_of_(LODE_FIELD_START_PARTS, start->max_parts,
+		return lode_refuse_(b->why, LODE_RULE_ROOM_PARTS, lode_nowhere_(LODE_FIELD_START_PARTS, start->max_parts,
 			parts));
 	if (start->max_mappings < mappings)
-		return lode_start_refuse_(b->why, LODE_RULE_ROOM_MAPPINGS,
-			lode_place_of_(LODE_FIELD_START_MAPPINGS, start->max_mappings, mappings));
+		return lode_refuse_(b->why, LODE_RULE_ROOM_MAPPINGS,
+			lode_nowhere_(LODE_FIELD_START_MAPPINGS, start->max_mappings, mappings));
 	start->nparts = 0;
 	start->nmappings = 0;
 	return LODE_OK;
@@ -194,19 +194,19 @@ static void add(struct lode_builder_ *b, const struct lode_part *part)
 
 int lode_start_take_(struct lode_builder_ *b, const struct lode_part *part)
 {
-	struct lode_diag place = lode_place_of_(part->what, part->addr, part->size);
+	struct lode_diag place = lode_nowhere_(part->what, part->addr, part->size);
 	struct obstacle o;
 
 	place.index = part->index;
 	if (!usable(b, part->addr, part->size)) {
 		place.limit = bound_of(b->machine, part->addr);
-		return lode_start_refuse_(b->why, LODE_RULE_START_OUTSIDE, place);
+		return lode_refuse_(b->why, LODE_RULE_START_OUTSIDE, place);
 	}
 	if (in_the_way(&o, b, part->addr, part->size)) {
 		place.other = o.index;
 		place.with = o.what;
 		place.limit = o.addr;
-		return lode_start_refuse_(b->why, LODE_RULE_START_CONFLICT, place);
+		return lode_refuse_(b->why, LODE_RULE_START_CONFLICT, place);
 	}
 	add(b, part);
 	return LODE_OK;
@@ -242,7 +242,7 @@ static bool find_high(struct lode_part *part, const struct lode_builder_ *b, str
 	struct obstacle o;
 
 	while (end - window.addr >= part->size) {
-		uint64_t addr = align_down_(end - part->size, align);
+		uint64_t addr = align_down(end - part->size, align);
 
 		if (addr < window.addr)
 			return false;
@@ -296,10 +296,10 @@ bool lode_start_find_(struct lode_part *part, const struct lode_builder_ *b, con
 int lode_start_put_(struct lode_part *part, struct lode_builder_ *b, const struct lode_wish_ *wish)
 {
 	if (!lode_start_find_(part, b, wish)) {
-		struct lode_diag place = lode_place_of_(part->what, part->size, lode_usable_last_(b->machine, wish->last));
+		struct lode_diag place = lode_nowhere_(part->what, part->size, lode_usable_last_(b->machine, wish->last));
 
 		place.index = part->index;
-		return lode_start_refuse_(b->why, LODE_RULE_START_NO_PLACE, place);
+		return lode_start_no_place_(b->why, place);
 	}
 	return lode_start_take_(b, part);
 }

@@ -93,7 +93,7 @@ int lode_protocol_offered(enum lode_protocol protocol, const struct lode_image *
 	struct lode_diag own = {.rule = LODE_RULE_NONE};
 	int found = offered(protocol, image, source, &own);
 
-	return found < 0 ? lode_start_refuse_(why, own.rule, own) : found;
+	return found < 0 ? lode_refuse_(why, own.rule, own) : found;
 }
 
 int lode_protocol_find(enum lode_protocol *protocol, const struct lode_image *image, const struct lode_source *source,
@@ -111,7 +111,7 @@ int lode_protocol_find(enum lode_protocol *protocol, const struct lode_image *im
 		if (found != 0)
 			return found > 0 ? LODE_OK : found;
 	}
-	return lode_start_refuse_(why, LODE_RULE_START_NONE, lode_place_of_(LODE_FIELD_FILE, source->size, 0));
+	return lode_refuse_(why, LODE_RULE_START_NONE, lode_nowhere_(LODE_FIELD_FILE, source->size, 0));
 }
 
 const char *lode_protocol_name(enum lode_protocol protocol)

@@ -37,7 +37,7 @@ static int find(struct lode_note *note, const struct lode_image *image, struct w
 	int found = lode_note_search(note, image, is_wanted, &wanted, why);
 
 	if (found == 0 && wanted.wrong.offset != 0)
-		return lode_start_refuse_(why, LODE_RULE_START_PVH_NOTE,
+		return lode_refuse_(why, LODE_RULE_START_PVH_NOTE,
 			lode_place_at_(LODE_FIELD_NOTE_DESCSZ, wanted.wrong.desc_size, wanted.wrong.offset + 4));
 	return found;
 }
@@ -48,9 +48,9 @@ static int read_entry(struct lode_pvh *pvh, const struct lode_image *image, cons
 	int status = lode_source_read(raw, image->source, note->desc_offset, note->desc_size, why);
 
 	pvh->note = note->offset;
-	pvh->entry = get64_(raw);
+	pvh->entry = le64(raw);
 	if (status == LODE_OK && pvh->entry > LODE_BELOW_4G_)
-		return lode_start_refuse_(why, LODE_RULE_START_PVH_NOTE,
+		return lode_refuse_(why, LODE_RULE_START_PVH_NOTE,
 			lode_place_at_(LODE_FIELD_PVH_ENTRY, pvh->entry, note->desc_offset));
 	return status;
 }
@@ -63,7 +63,7 @@ static uint32_t default_align(const struct lode_image *image)
 	for (uint32_t i = 0; i < image->nsegments; i++)
 		if (image->segments[i].type == LODE_PT_LOAD && image->segments[i].align > align)
 			align = image->segments[i].align;
-	return align >= LODE_PAGE_ && align <= UINT32_MAX && power_of_two_(align) ? (uint32_t)align : 0x200000;
+	return align >= LODE_PAGE_ && align <= UINT32_MAX && power_of_two(align) ? (uint32_t)align : 0x200000;
 }
 
 static int read_relocation(struct lode_pvh *pvh, const struct lode_image *image, const struct lode_note *note,
@@ -75,11 +75,11 @@ static int read_relocation(struct lode_pvh *pvh, const struct lode_image *image,
 	if (status != LODE_OK)
 		return status;
 	pvh->relocatable = true;
-	pvh->align = note->desc_size >= 4 ? get32_(raw) : default_align(image);
-	pvh->min = note->desc_size >= 8 ? get32_(raw + 4) : 0;
-	pvh->last = note->desc_size >= 12 ? get32_(raw + 8) : UINT32_MAX;
-	if (!power_of_two_(pvh->align))
-		return lode_start_refuse_(why, LODE_RULE_START_PVH_NOTE,
+	pvh->align = note->desc_size >= 4 ? le32(raw) : default_align(image);
+	pvh->min = note->desc_size >= 8 ? le32(raw + 4) : 0;
+	pvh->last = note->desc_size >= 12 ? le32(raw + 8) : UINT32_MAX;
+	if (!power_of_two(pvh->align))
+		return lode_refuse_(why, LODE_RULE_START_PVH_NOTE,
 			lode_place_at_(LODE_FIELD_PVH_ALIGN, pvh->align, note->desc_offset));
 	return LODE_OK;
 }
@@ -106,7 +106,7 @@ int lode_pvh_find(struct lode_pvh *pvh, const struct lode_image *image, struct l
 	if (found < 0)
 		return found;
 	if (found == 0)
-		return lode_start_refuse_(why, LODE_RULE_START_PVH_NONE, lode_place_of_(LODE_FIELD_PVH_ENTRY, 0, 0));
+		return lode_refuse_(why, LODE_RULE_START_PVH_NONE, lode_nowhere_(LODE_FIELD_PVH_ENTRY, 0, 0));
 	status = read_entry(pvh, image, &note, why);
 	pvh->is_linux = lode_start_is_linux_(image);
 	return status == LODE_OK ? find_relocation(pvh, image, why) : status;

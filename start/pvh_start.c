@@ -84,8 +84,8 @@ static int take_image(uint64_t *move, struct lode_builder_ *b, const struct lode
 	*move = 0;
 	if (pvh->relocatable && !lode_start_image_fits_(b, plan, 0)) {
 		if (!lode_start_find_(&part, b, &wish))
-			return lode_start_refuse_(b->why, LODE_RULE_START_NO_PLACE,
-				lode_place_of_(part.what, part.size, wish.last));
+			return lode_start_no_place_(b->why,
+				lode_nowhere_(part.what, part.size, wish.last));
 		*move = part.addr - plan->span.addr;
 	}
 	return lode_start_take_image_(b, plan, *move);
@@ -96,11 +96,11 @@ static int check(const struct lode_builder_ *b, const struct lode_pvh *pvh, cons
 	uint32_t n = b->machine->nmemory;
 
 	if (!lode_start_physical_byte_(kernel->image, pvh->entry))
-		return lode_start_refuse_(b->why, LODE_RULE_START_ENTRY, lode_place_at_(LODE_FIELD_PVH_ENTRY, pvh->entry,
+		return lode_refuse_(b->why, LODE_RULE_START_ENTRY, lode_place_at_(LODE_FIELD_PVH_ENTRY, pvh->entry,
 			pvh->note));
 	if (n == 0 || (pvh->is_linux && n > LODE_PVH_LINUX_MEMORY))
-		return lode_start_refuse_(b->why, LODE_RULE_START_MEMORY_COUNT,
-			lode_place_of_(LODE_FIELD_MEMORY_COUNT, n, n == 0 ? 1 : LODE_PVH_LINUX_MEMORY));
+		return lode_refuse_(b->why, LODE_RULE_START_MEMORY_COUNT,
+			lode_nowhere_(LODE_FIELD_MEMORY_COUNT, n, n == 0 ? 1 : LODE_PVH_LINUX_MEMORY));
 	return pvh->is_linux ? lode_linux_check_cmdline_(b, LODE_LINUX_CMDLINE) : LODE_OK;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A rule and a place come in, a filled diagnosis and its status go out; every refusal of a start state passes here. */
+/* Places of refusals that start states alone have; and the length of strings. */
 #include "start.h"
 
 /* What has no place has no address yet: the number that is told of it is its size. */
@@ -20,27 +20,15 @@ static enum lode_field size_of(enum lode_field what)
 	}
 }
 
-int lode_start_refuse_(struct lode_diag *why, enum lode_rule rule, struct lode_diag place)
+int lode_start_no_place_(struct lode_diag *why, struct lode_diag place)
 {
-	const struct lode_diag by_rule = lode_diag_of(rule, place.field, place.value, place.limit);
-
-	place.rule = by_rule.rule;
-	place.status = by_rule.status;
-	if (rule == LODE_RULE_START_NO_PLACE)
-		place.field = size_of(place.field);
-	if (why)
-		*why = place;
-	return place.status;
-}
-
-struct lode_diag lode_place_of_(enum lode_field field, uint64_t value, uint64_t limit)
-{
-	return lode_diag_of(LODE_RULE_NONE, field, value, limit);
+	place.field = size_of(place.field);
+	return lode_refuse_(why, LODE_RULE_START_NO_PLACE, place);
 }
 
 struct lode_diag lode_place_at_(enum lode_field field, uint64_t value, uint64_t offset)
 {
-	struct lode_diag place = lode_place_of_(field, value, 0);
+	struct lode_diag place = lode_nowhere_(field, value, 0);
 
 	place.offset = offset;
 	return place;

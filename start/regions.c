@@ -20,14 +20,14 @@ static struct taken next_taken(const struct lode_builder_ *b, uint64_t at)
 
 	for (uint32_t i = 0; i < b->start->nparts; i++) {
 		const struct lode_part *part = &b->start->parts[i];
-		struct taken taken = {align_down_(part->addr, LODE_PAGE_), align_up_(part->addr + part->size, LODE_PAGE_),
+		struct taken taken = {align_down(part->addr, LODE_PAGE_), align_up(part->addr + part->size, LODE_PAGE_),
 			part->what};
 
 		look(&first, at, &taken);
 	}
 	for (uint32_t i = 0; i < b->machine->nreserved; i++) {
 		const struct lode_range *range = &b->machine->reserved[i];
-		struct taken taken = {align_down_(range->addr, LODE_PAGE_), align_up_(range->addr + range->size, LODE_PAGE_),
+		struct taken taken = {align_down(range->addr, LODE_PAGE_), align_up(range->addr + range->size, LODE_PAGE_),
 			LODE_FIELD_RESERVED};
 
 		look(&first, at, &taken);
@@ -36,16 +36,16 @@ static struct taken next_taken(const struct lode_builder_ *b, uint64_t at)
 }
 
 /* The next region of a usable entry from walk->at on; false if the entry is done. */
-static bool usable_next(struct lode_region_ *region, struct lode_regions_ *walk, const struct lode_memory_entry *memory)
+static bool usable_next(struct lode_map_entry_ *region, struct lode_regions_ *walk, const struct lode_memory_entry *memory)
 {
-	uint64_t low = align_up_(memory->addr, LODE_PAGE_), end = align_down_(memory->addr + (memory->size - 1) + 1, LODE_PAGE_);
+	uint64_t low = align_up(memory->addr, LODE_PAGE_), end = align_down(memory->addr + (memory->size - 1) + 1, LODE_PAGE_);
 	uint64_t at = walk->at > low ? walk->at : low;
 	struct taken taken;
 
 	if (end <= at)
 		return false;
 	taken = next_taken(walk->b, at);
-	*region = (struct lode_region_){at, end, memory->type, LODE_FIELD_NONE};
+	*region = (struct lode_map_entry_){at, end, memory->type, LODE_FIELD_NONE};
 	if (taken.addr > at) {
 		region->end = taken.addr < end ? taken.addr : end;
 	} else {
@@ -56,7 +56,7 @@ static bool usable_next(struct lode_region_ *region, struct lode_regions_ *walk,
 	return true;
 }
 
-bool lode_region_next_(struct lode_region_ *region, struct lode_regions_ *walk)
+bool lode_region_next_(struct lode_map_entry_ *region, struct lode_regions_ *walk)
 {
 	const struct lode_machine *machine = walk->b->machine;
 
@@ -67,7 +67,8 @@ bool lode_region_next_(struct lode_region_ *region, struct lode_regions_ *walk)
 			return true;
 		if (memory->type == LODE_MEMORY_USABLE)
 			continue;
-		*region = (struct lode_region_){memory->addr, memory->addr + (memory->size - 1) + 1, memory->type, LODE_FIELD_NONE};
+		*region = (struct lode_map_entry_){memory->addr, memory->addr + (memory->size - 1) + 1, memory->type,
+			LODE_FIELD_NONE};
 		walk->entry++;
 		walk->at = 0;
 		return true;

@@ -5,7 +5,7 @@
 
 #include "start.h"
 
-struct lode_region_ {
+struct lode_map_entry_ {
 	uint64_t addr, end;
 	enum lode_memory_type type; /* of the entry */
 	enum lode_field what;       /* what lies there; LODE_FIELD_NONE: nothing of ours */
@@ -17,7 +17,7 @@ struct lode_regions_ {
 	uint32_t entry;
 	uint64_t at;
 };
-bool lode_region_next_(struct lode_region_ *region, struct lode_regions_ *walk);
+bool lode_region_next_(struct lode_map_entry_ *region, struct lode_regions_ *walk);
 /* No walk has more regions once further parts, so many, are placed. */
 uint32_t lode_regions_most_(const struct lode_builder_ *b, uint32_t further);
 

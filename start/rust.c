@@ -25,7 +25,7 @@ static uint8_t take8(struct reader *r)
 static uint64_t take64(struct reader *r)
 {
 	r->at += 8;
-	return get64_(r->at - 8);
+	return le64(r->at - 8);
 }
 
 static void reject(struct reader *r, const unsigned char *at)
@@ -90,20 +90,20 @@ static int decode(struct lode_rust *c, const unsigned char *raw, struct lode_dia
 	struct reader r = {.at = raw + LODE_RUST_HEAD_, .begin = raw};
 
 	if (c->major != MAJOR || c->minor != MINOR)
-		return lode_start_refuse_(why, LODE_RULE_START_RUST_VERSION,
+		return lode_refuse_(why, LODE_RULE_START_RUST_VERSION,
 			lode_place_at_(LODE_FIELD_RUST_VERSION, (uint64_t)c->major << 16 | c->minor, c->offset + sizeof uuid));
 	take_all(c, &r);
 	if (r.wrong != 0)
-		return lode_start_refuse_(why, LODE_RULE_START_RUST_FIELD,
+		return lode_refuse_(why, LODE_RULE_START_RUST_FIELD,
 			lode_place_at_(LODE_FIELD_RUST_FIELD, raw[r.wrong], c->offset + r.wrong));
 	return LODE_OK;
 }
 
 static void read_version(struct lode_rust *c, const unsigned char *raw)
 {
-	c->major = get16_(raw + 16);
-	c->minor = get16_(raw + 18);
-	c->patch = get16_(raw + 20);
+	c->major = le16(raw + 16);
+	c->minor = le16(raw + 18);
+	c->patch = le16(raw + 20);
 	c->pre = raw[22] != 0;
 }
 
@@ -124,14 +124,14 @@ static int read_config(struct lode_rust *c, const struct lode_source *source, ui
 	int status;
 
 	if (size != 0 && !right_size(size))
-		return lode_start_refuse_(why, LODE_RULE_START_RUST_SIZE, lode_place_at_(LODE_FIELD_RUST_SIZE, size, c->offset));
+		return lode_refuse_(why, LODE_RULE_START_RUST_SIZE, lode_place_at_(LODE_FIELD_RUST_SIZE, size, c->offset));
 	status = lode_source_read(raw, source, c->offset, LODE_RUST_HEAD_, why);
 	if (status != LODE_OK)
 		return status;
 	read_version(c, raw);
 	c->size = size != 0 ? (uint32_t)size : size_of_version(c);
 	if (memcmp(raw, uuid, sizeof uuid) != 0)
-		return lode_start_refuse_(why, LODE_RULE_START_RUST_FIELD, lode_place_at_(LODE_FIELD_RUST_FIELD, raw[0],
+		return lode_refuse_(why, LODE_RULE_START_RUST_FIELD, lode_place_at_(LODE_FIELD_RUST_FIELD, raw[0],
 			c->offset));
 	status = lode_source_read(raw, source, c->offset, c->size, why);
 	return status == LODE_OK ? decode(c, raw, why) : status;
@@ -175,7 +175,7 @@ static int find_uuid(struct lode_rust *c, const struct lode_image *image, struct
 	if (found < 0)
 		return found;
 	if (found == 0)
-		return lode_start_refuse_(why, LODE_RULE_START_RUST_NONE, lode_place_of_(LODE_FIELD_RUST_SIZE, 0, 0));
+		return lode_refuse_(why, LODE_RULE_START_RUST_NONE, lode_nowhere_(LODE_FIELD_RUST_SIZE, 0, 0));
 	return read_config(c, image->source, 0, why);
 }
 
@@ -186,14 +186,14 @@ static void choose_base(struct lode_rust *c, const struct lode_image *image)
 
 	for (uint32_t i = 0; i < image->nsegments; i++)
 		if (image->segments[i].type == LODE_PT_LOAD && image->segments[i].align > align &&
-			power_of_two_(image->segments[i].align))
+			power_of_two(image->segments[i].align))
 			align = image->segments[i].align;
-	lowest = align_down_(lowest, LODE_PAGE_);
+	lowest = align_down(lowest, LODE_PAGE_);
 	c->align = align;
 	if (c->kernel_base.fixed)
 		c->base = lowest + c->kernel_base.addr;
 	else
-		c->base = align_up_(c->range_start, align) + (lowest & (align - 1));
+		c->base = align_up(c->range_start, align) + (lowest & (align - 1));
 }
 
 int lode_rust_find(struct lode_rust *rust, const struct lode_image *image, struct lode_diag *why)

@@ -78,7 +78,7 @@ static void put_kernel(struct lode_form_ *form, const struct lode_rust_state_ *s
 	put(form, s, LODE_BOOTINFO_STACK + 8, s->config->stack_size);
 }
 
-static uint32_t kind_of(const struct lode_region_ *region)
+static uint32_t kind_of(const struct lode_map_entry_ *region)
 {
 	if (region->what != LODE_FIELD_NONE)
 		return LODE_RUST_BOOTLOADER;
@@ -90,7 +90,7 @@ static void put_regions(struct lode_form_ *form, const struct lode_rust_state_ *
 {
 	uint64_t table = lode_form_room_(form, (uint64_t)s->max_regions * LODE_BOOTINFO_REGION, 8), at = table, end = 0;
 	struct lode_regions_ walk = {.b = s->b};
-	struct lode_region_ region;
+	struct lode_map_entry_ region;
 	uint32_t last = UINT32_MAX, n = 0;
 
 	while (form->bytes && lode_region_next_(&region, &walk)) {

@@ -61,7 +61,7 @@ static uint64_t first_place(const struct lode_rust *config, const struct lode_ma
 	high = places(first > HOLE_END ? first : HOLE_END, last, need);
 	if (low + high == 0)
 		return first;
-	at = below(low + high, get64_(machine->random + 8 * (uint64_t)number));
+	at = below(low + high, le64(machine->random + 8 * (uint64_t)number));
 	return at < low ? first + at : (first > HOLE_END ? first : HOLE_END) + (at - low);
 }
 
@@ -74,8 +74,8 @@ uint64_t lode_rust_base(const struct lode_rust *rust, const struct lode_image *i
 		return rust->base;
 	lowest = &image->segments[image->segments[0].by_vaddr];
 	highest = &image->segments[image->segments[image->nload - 1].by_vaddr];
-	wish.size = align_up_(highest->vaddr + highest->memsz, LODE_PAGE_) - align_down_(lowest->vaddr, LODE_PAGE_);
-	return align_up_(first_place(rust, machine, 0, &wish), rust->align) + (rust->base & (rust->align - 1));
+	wish.size = align_up(highest->vaddr + highest->memsz, LODE_PAGE_) - align_down(lowest->vaddr, LODE_PAGE_);
+	return align_up(first_place(rust, machine, 0, &wish), rust->align) + (rust->base & (rust->align - 1));
 }
 
 static bool find_from(uint64_t *addr, const struct lode_rust_state_ *s, uint64_t size, uint64_t align)
@@ -111,16 +111,16 @@ static bool find_room(uint64_t *addr, struct lode_rust_state_ *s, uint64_t size,
 int lode_rust_room_(struct lode_rust_state_ *s, const struct lode_rust_mapping *wish, struct lode_start_mapping *mapping,
 	uint64_t align)
 {
-	struct lode_diag place = lode_place_of_(mapping->what, wish->addr, align);
+	struct lode_diag place = lode_nowhere_(mapping->what, wish->addr, align);
 
 	if (!wish->fixed && !find_room(&mapping->addr, s, mapping->size, align))
-		return lode_start_refuse_(s->b->why, LODE_RULE_START_NO_PLACE,
-			lode_place_of_(mapping->what, mapping->size, s->config->range_end));
+		return lode_start_no_place_(s->b->why,
+			lode_nowhere_(mapping->what, mapping->size, s->config->range_end));
 	if (wish->fixed) {
 		mapping->addr = wish->addr;
 		if ((wish->addr & (align - 1)) != 0 || mapping->size - 1 > UINT64_MAX - wish->addr ||
 			(wish->addr < HOLE_END && wish->addr + (mapping->size - 1) >= HOLE))
-			return lode_start_refuse_(s->b->why, LODE_RULE_START_RUST_ADDRESS, place);
+			return lode_refuse_(s->b->why, LODE_RULE_START_RUST_ADDRESS, place);
 	}
 	return lode_start_map_(s->b, mapping);
 }
@@ -183,9 +183,9 @@ static int put_stack(struct lode_rust_state_ *s)
 	int status;
 
 	if (size < 16 || size > LODE_FOUR_GIB_)
-		return lode_start_refuse_(s->b->why, LODE_RULE_START_RUST_FIELD,
+		return lode_refuse_(s->b->why, LODE_RULE_START_RUST_FIELD,
 			lode_place_at_(LODE_FIELD_RUST_STACK, size, s->config->offset + LODE_RUST_HEAD_));
-	part.size = align_up_(size, LODE_PAGE_);
+	part.size = align_up(size, LODE_PAGE_);
 	status = lode_start_put_(&part, s->b, &wish);
 	return status == LODE_OK ? map_stack(s, part.addr, part.size) : status;
 }
@@ -218,7 +218,7 @@ static int map_physical(struct lode_rust_state_ *s)
 		uint64_t last = machine->memory[i].addr + (machine->memory[i].size - 1);
 
 		if (last < LAST_PHYSICAL && last >= mapping.size)
-			mapping.size = align_up_(last + 1, LODE_LARGE_PAGE_);
+			mapping.size = align_up(last + 1, LODE_LARGE_PAGE_);
 	}
 	status = lode_rust_room_(s, &s->config->physical, &mapping, LODE_LARGE_PAGE_);
 	s->physical = mapping.addr;
@@ -249,7 +249,7 @@ static int map_ramdisk(struct lode_rust_state_ *s)
 		return LODE_OK;
 	inside = part->addr & (LODE_PAGE_ - 1);
 	mapping.phys = part->addr - inside;
-	mapping.size = align_up_(inside + part->size, LODE_PAGE_);
+	mapping.size = align_up(inside + part->size, LODE_PAGE_);
 	status = lode_rust_room_(s, &s->config->ramdisk, &mapping, LODE_PAGE_);
 	s->ramdisk = mapping.addr + inside;
 	return status;

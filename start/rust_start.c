@@ -14,13 +14,13 @@ static int check(const struct lode_rust_state_ *s)
 	const struct lode_run *run = lode_plan_run_at(plan, plan->entry, 1);
 
 	if (machine->nmodules > 1)
-		return lode_start_refuse_(s->b->why, LODE_RULE_START_MODULES, lode_place_of_(LODE_FIELD_MODULE_COUNT,
+		return lode_refuse_(s->b->why, LODE_RULE_START_MODULES, lode_nowhere_(LODE_FIELD_MODULE_COUNT,
 			machine->nmodules, 1));
 	if (lode_string_size_(machine->cmdline) > 1)
-		return lode_start_refuse_(s->b->why, LODE_RULE_START_CMDLINE,
-			lode_place_of_(LODE_FIELD_CMDLINE, lode_string_size_(machine->cmdline) - 1, 0));
+		return lode_refuse_(s->b->why, LODE_RULE_START_CMDLINE,
+			lode_nowhere_(LODE_FIELD_CMDLINE, lode_string_size_(machine->cmdline) - 1, 0));
 	if (!run || !(run->prot & LODE_PF_X))
-		return lode_start_refuse_(s->b->why, LODE_RULE_START_ENTRY, lode_place_of_(LODE_FIELD_EHDR_ENTRY, plan->entry, 0));
+		return lode_refuse_(s->b->why, LODE_RULE_START_ENTRY, lode_nowhere_(LODE_FIELD_EHDR_ENTRY, plan->entry, 0));
 	return LODE_OK;
 }
 
@@ -35,9 +35,9 @@ static int map_info(struct lode_rust_state_ *s)
 
 	s->boot_info = inside;
 	lode_rust_compose_(&form, s);
-	mapping.size = s->info_pages = align_up_(form.size, LODE_PAGE_);
+	mapping.size = s->info_pages = align_up(form.size, LODE_PAGE_);
 	if (inside % 8 != 0)
-		return lode_start_refuse_(s->b->why, LODE_RULE_START_RUST_ADDRESS, lode_place_of_(LODE_FIELD_PART_INFO, wish.addr,
+		return lode_refuse_(s->b->why, LODE_RULE_START_RUST_ADDRESS, lode_nowhere_(LODE_FIELD_PART_INFO, wish.addr,
 			8));
 	wish.addr -= inside;
 	status = lode_rust_room_(s, &wish, &mapping, LODE_PAGE_);
@@ -72,7 +72,7 @@ static int place(struct lode_rust_state_ *s)
 	if (status == LODE_OK)
 		status = lode_start_compose_(s->b, &composition, &anywhere);
 	if (status == LODE_OK)
-		start->mappings[info].phys = align_down_(s->info, LODE_PAGE_);
+		start->mappings[info].phys = align_down(s->info, LODE_PAGE_);
 	return status;
 }
 
@@ -91,7 +91,7 @@ static void set_registers(const struct lode_rust_state_ *s)
 	registers->pat = LODE_PAT_WC_;
 	registers->rip = s->kernel->plan->entry;
 	registers->rdi = s->boot_info;
-	registers->rsp = align_down_(s->stack + s->config->stack_size, 16) - 8;
+	registers->rsp = align_down(s->stack + s->config->stack_size, 16) - 8;
 	start->info = s->info;
 }
 

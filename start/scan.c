@@ -98,7 +98,7 @@ int lode_start_loaded_pointer_(uint64_t *pointer, const struct lode_image *image
 	unsigned char raw[8];
 	int status = lode_start_read_loaded_(raw, image, (struct lode_range){vaddr, sizeof raw}, why);
 
-	*pointer = get64_(raw);
+	*pointer = le64(raw);
 	if (status == LODE_OK && image->type == LODE_ET_DYN && lode_dynamic_open(&dynamic, image, NULL) == LODE_OK)
 		status = relocated(pointer, image, &dynamic, vaddr, why);
 	if (*pointer != 0)

@@ -5,20 +5,14 @@
 
 #include <lode/machine.h>
 
-void *memcpy(void *restrict dst, const void *restrict src, size_t size);
-void *memset(void *dst, int byte, size_t size);
-int memcmp(const void *a, const void *b, size_t size);
+#include "core.h"
+#include "little.h"
 
 enum { LODE_PAGE_ = 4096 };
 #define LODE_ONE_MIB_ UINT64_C(0x100000)
 #define LODE_LARGE_PAGE_ UINT64_C(0x200000)
 #define LODE_BELOW_4G_ UINT64_C(0xffffffff)
 #define LODE_FOUR_GIB_ (UINT64_C(1) << 32)
-
-static inline bool within_(uint64_t off, uint64_t len, uint64_t size)
-{
-	return len <= size && off <= size - len;
-}
 
 /* The power of two is the caller's; false if the result would wrap. */
 static inline bool align_up_ok_(uint64_t *up, uint64_t n, uint64_t align)
@@ -27,41 +21,10 @@ static inline bool align_up_ok_(uint64_t *up, uint64_t n, uint64_t align)
 	return *up >= n;
 }
 
-static inline uint64_t align_down_(uint64_t n, uint64_t align)
-{
-	return n & ~(align - 1);
-}
-
-/* For sums that cannot wrap: sizes of what is in memory. */
-static inline uint64_t align_up_(uint64_t n, uint64_t align)
-{
-	return (n + (align - 1)) & ~(align - 1);
-}
-
 /* True if a byte of the range lies above the last address. */
 static inline bool beyond_(uint64_t addr, uint64_t size, uint64_t last)
 {
 	return addr > last || (size > 0 && size - 1 > last - addr);
-}
-
-static inline bool power_of_two_(uint64_t n)
-{
-	return n != 0 && (n & (n - 1)) == 0;
-}
-
-static inline uint16_t get16_(const unsigned char *p)
-{
-	return (uint16_t)(p[0] | p[1] << 8);
-}
-
-static inline uint32_t get32_(const unsigned char *p)
-{
-	return get16_(p) | (uint32_t)get16_(p + 2) << 16;
-}
-
-static inline uint64_t get64_(const unsigned char *p)
-{
-	return get32_(p) | (uint64_t)get32_(p + 4) << 32;
 }
 
 static inline void put_(unsigned char *p, uint32_t width, uint64_t value)
@@ -72,10 +35,8 @@ static inline void put_(unsigned char *p, uint32_t width, uint64_t value)
 
 uint64_t lode_string_size_(const char *s);
 
-/* Fill in why (if there is one) with rule and its status, and return that status. */
-int lode_start_refuse_(struct lode_diag *why, enum lode_rule rule, struct lode_diag place);
-/* A place without offset or index. */
-struct lode_diag lode_place_of_(enum lode_field field, uint64_t value, uint64_t limit);
+/* Refuses with start-no-place. What has no place has no address: the number that is told of place.field is its size. */
+int lode_start_no_place_(struct lode_diag *why, struct lode_diag place);
 /* A place at a byte of the file. */
 struct lode_diag lode_place_at_(enum lode_field field, uint64_t value, uint64_t offset);
 

@@ -2,7 +2,7 @@
 /* e_machine and class come in, the table of that machine goes out. */
 #include "relocate.h"
 
-const struct lode_arch *lode_machine_(uint16_t machine, uint8_t class_)
+const struct lode_arch *lode_arch_of_(uint16_t machine, uint8_t class_)
 {
 	static const struct lode_arch *const machines[] = {
 		&lode_machine_x86_64_,

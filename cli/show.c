@@ -101,9 +101,15 @@ static int take_option(struct show_wishes *wishes, int id, const char *value)
 	return EXIT_DONE;
 }
 
+/* Program headers of debug information are those of the file that it was taken from. */
+static bool is_debug(const struct show *show)
+{
+	return show->kind.id == KIND_DEBUG;
+}
+
 static void read_interpreter(struct show *show)
 {
-	const struct lode_segment *interp = lode_segment_find(&show->file.image, LODE_PT_INTERP);
+	const struct lode_segment *interp = is_debug(show) ? NULL : lode_segment_find(&show->file.image, LODE_PT_INTERP);
 
 	show->has_interpreter = interp != NULL;
 	if (interp)
@@ -153,6 +159,10 @@ static struct lode_policy choose_policy(const struct show *show)
  * segment wins, the time grows with the square of their number: no more than a process may have. */
 static void make_plan(struct show *show)
 {
+	if (is_debug(show)) {
+		show->plan_why.status = LODE_ERR_UNSUPPORTED;
+		return;
+	}
 	show->policy = choose_policy(show);
 	if (file_plan(&show->plan, &show->file, &show->policy, &show->plan_why) == LODE_OK)
 		return;
@@ -173,13 +183,21 @@ static void make_plan(struct show *show)
 static void look(struct show *show)
 {
 	show->kind = kind_of_image(&show->file.image, show->file.input.peeled);
-	if (lode_dynamic_open(&show->dynamic, &show->file.image, &show->dynamic_why) == LODE_OK || show->kind.id == KIND_DEBUG)
+	if (!is_debug(show) && lode_dynamic_open(&show->dynamic, &show->file.image, &show->dynamic_why) == LODE_OK)
 		show->dynamic_why = (struct lode_diag){.status = LODE_OK};
-	if (show->dynamic_why.status == LODE_OK && show->kind.id == KIND_DEBUG)
-		show->dynamic = (struct lode_dynamic){.count = 0};
 	read_interpreter(show);
 	make_plan(show);
 	show_sizes_count(show);
+}
+
+static void print_words(const struct show *show, const char *what, const char *text, bool *first)
+{
+	if (*first)
+		show_head(show, "Findings");
+	*first = false;
+	printf("  %s%s: ", show_sgr(show, "\033[31m"), what);
+	put_wrapped(text, show->width, strlen(what) + 4, 4);
+	printf("%s\n", show_sgr(show, "\033[0m"));
 }
 
 static void print_finding(const struct show *show, const char *what, const struct lode_diag *why, bool *first)
@@ -188,13 +206,8 @@ static void print_finding(const struct show *show, const char *what, const struc
 
 	if (why->status == LODE_OK)
 		return;
-	if (*first)
-		show_head(show, "Findings");
-	*first = false;
 	diag_text(text, why, file_inside(&show->file));
-	printf("  %s%s: ", show_sgr(show, "\033[31m"), what);
-	put_wrapped(text, show->width, strlen(what) + 4, 4);
-	printf("%s\n", show_sgr(show, "\033[0m"));
+	print_words(show, what, text, first);
 }
 
 static void print_findings(const struct show *show)
@@ -205,7 +218,9 @@ static void print_findings(const struct show *show)
 	print_finding(show, "sections", &show->file.sections_why, &first);
 	print_finding(show, "dynamic table", &show->dynamic_why, &first);
 	print_finding(show, "plan, made all the same", &show->strict_why, &first);
-	if ((image->nload > 0 && image->type != LODE_ET_CORE) || image->type == LODE_ET_EXEC || image->type == LODE_ET_DYN)
+	if (is_debug(show))
+		print_words(show, "no plan", SHOW_DEBUG_PLAN, &first);
+	else if ((image->nload > 0 && image->type != LODE_ET_CORE) || image->type == LODE_ET_EXEC || image->type == LODE_ET_DYN)
 		print_finding(show, show->many ? "no plan, nor one made all the same of so many segments" : "no plan",
 			&show->plan_why, &first);
 }

@@ -6,6 +6,9 @@
 #include "cli.h"
 #include "kind.h"
 
+/* Why debug information has no plan. */
+#define SHOW_DEBUG_PLAN "debug information: what is loaded is in the file that it was taken from"
+
 /* Options of the command line. */
 struct show_wishes {
 	bool sections, symbols, dynamic_symbols, plan, json, physical, virtual_, raw, ascii, quiet;

@@ -310,6 +310,16 @@ static void put_finding(struct json *json, const struct show *show, const char *
 		put_diag(json, NULL, what, why, file_inside(&show->file));
 }
 
+/* The rule is one of `lode check`. */
+static void put_debug(struct json *json)
+{
+	json_object(json, NULL);
+	json_string(json, "about", "no plan");
+	json_string(json, "rule", "header-debug-file");
+	json_string(json, "text", SHOW_DEBUG_PLAN);
+	json_object_end(json);
+}
+
 static void begin(struct json *json, const struct show *show)
 {
 	json_begin(json, stdout);
@@ -353,7 +363,10 @@ void show_json_print(const struct show *show)
 	put_finding(json, show, "sections", &show->file.sections_why);
 	put_finding(json, show, "dynamic", &show->dynamic_why);
 	put_finding(json, show, "plan made leniently", &show->strict_why);
-	put_finding(json, show, "no plan", &show->plan_why);
+	if (show->kind.id == KIND_DEBUG)
+		put_debug(json);
+	else
+		put_finding(json, show, "no plan", &show->plan_why);
 	json_array_end(json);
 	json_object_end(json);
 	json_end(json);

@@ -189,7 +189,7 @@ int show_svg_write(const struct show *show, const char *path)
 	struct svg svg = {.show = show, .stretch = 1};
 	int status = -1;
 
-	if (show->plan_why.rule == LODE_RULE_HEADER_TYPE) {
+	if (show->plan_why.rule == LODE_RULE_HEADER_TYPE || show->kind.id == KIND_DEBUG) {
 		complain(show->file.input.name, "%s%s has no picture: nothing in it has an address", show->kind.article,
 			show->kind.words);
 		return -1;

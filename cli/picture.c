@@ -146,11 +146,15 @@ static void put_gap(const struct canvas *canvas, const struct band *band)
 static void put_legend(const struct canvas *canvas)
 {
 	const struct glyphs *g = canvas->glyphs;
+	int indent = canvas->digits + 5;
+	char text[160];
+	size_t used = (size_t)snprintf(text, sizeof text, "%s file  %s zeros  %s rest of a page", g->cells[CELL_FILE],
+		g->cells[CELL_ZERO], g->cells[CELL_REST]);
 
-	printf("  %*s %s file  %s zeros  %s rest of a page", canvas->digits + 2, "", g->cells[CELL_FILE], g->cells[CELL_ZERO],
-		g->cells[CELL_REST]);
 	if (canvas->show->plan.relro.size > 0)
-		printf("  %s read-only once relocated", g->cells[CELL_RELRO]);
+		snprintf(text + used, sizeof text - used, "  %s read-only once relocated", g->cells[CELL_RELRO]);
+	printf("%*s", indent, "");
+	put_wrapped(text, canvas->show->width, (size_t)indent, (size_t)indent);
 	putchar('\n');
 }
 

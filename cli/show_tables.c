@@ -230,12 +230,26 @@ static void print_fill(const struct show *show, const struct lode_fill *fill)
 		printf("from file 0x%" PRIx64 "\n", fill->offset);
 }
 
+static void sentence(const struct show *show, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void sentence(const struct show *show, const char *format, ...)
+{
+	char text[TEXT_MOST];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	fputs("  ", stdout);
+	put_wrapped(text, show->width, 2, 4);
+	putchar('\n');
+}
+
 static void print_scalars(const struct show *show)
 {
 	const struct lode_plan *plan = &show->plan;
 	char size[24];
 
-	printf("  bias 0x%" PRIx64 ", span 0x%" PRIx64 "-0x%" PRIx64 " (%s), alignment 0x%" PRIx64 ", brk at 0x%" PRIx64 "\n",
+	sentence(show, "bias 0x%" PRIx64 ", span 0x%" PRIx64 "-0x%" PRIx64 " (%s), alignment 0x%" PRIx64 ", brk at 0x%" PRIx64,
 		plan->bias, plan->span.addr, plan->span.addr + plan->span.size, show_size(size, plan->span.size), plan->align,
 		plan->end);
 	printf("  entry 0x%" PRIx64 ", program headers ", plan->entry);
@@ -244,9 +258,8 @@ static void print_scalars(const struct show *show)
 	else
 		puts("not in memory");
 	if (plan->has_tls)
-		printf("  TLS template at 0x%" PRIx64 ", %" PRIu64 " bytes of the file, %" PRIu64 " in memory, alignment %" PRIu64
-			"\n",
-			plan->tls.addr, plan->tls.file_size, plan->tls.mem_size, plan->tls.align);
+		sentence(show, "TLS template at 0x%" PRIx64 ", %" PRIu64 " bytes of the file, %" PRIu64 " in memory, alignment %"
+			PRIu64, plan->tls.addr, plan->tls.file_size, plan->tls.mem_size, plan->tls.align);
 	if (plan->relro.size > 0)
 		printf("  read-only once relocated: 0x%" PRIx64 "-0x%" PRIx64 "\n", plan->relro.addr,
 			plan->relro.addr + plan->relro.size);

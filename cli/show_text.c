@@ -44,12 +44,14 @@ const char *show_prot_sgr(const struct show *show, uint32_t prot)
 
 void show_head(const struct show *show, const char *format, ...)
 {
+	char text[TEXT_MOST];
 	va_list args;
 
-	printf("\n%s", show_sgr(show, "\033[1m"));
 	va_start(args, format);
-	vprintf(format, args);
+	vsnprintf(text, sizeof text, format, args);
 	va_end(args);
+	printf("\n%s", show_sgr(show, "\033[1m"));
+	put_wrapped(text, show->width, 0, 2);
 	printf("%s\n", show_sgr(show, "\033[0m"));
 }
 

@@ -26,6 +26,19 @@ def show():
     words = {columns: " ".join(lines).split() for columns, lines in shown.items()}
     case("lines fit", *[(max(map(len, lines)) <= columns, (columns, max(lines, key=len))) for columns, lines in shown.items()], len(shown[60]) > len(shown[400]) + 4)
     case("nothing is lost", *[equal(words[columns], words[60]) for columns in words], all(name in words[60] for name in names), "initialise" in words[60])
+
+    def heads(text):
+        """Headlines with the lines that they go on in, the plan's sentences, and the picture's legend."""
+        out = []
+        for part in (part.splitlines() for part in text.split("\n\n")[1:]):
+            follows = part[0].startswith("Memory") and "%" not in part[1] and "┌" not in part[1]
+            out += part if part[0].startswith("Plan for") else part[:2 if follows else 1]
+            legend = next((i for i, line in enumerate(part) if "░ zeros" in line), len(part))
+            out += part[legend:]
+        return out
+    true = {columns: heads(lode("show", "-p", "/bin/true", env={"COLUMNS": str(columns)}).out) for columns in (60, 72, 400)}
+    case("headlines fit", *[(max(map(len, lines)) <= columns, (columns, max(lines, key=len))) for columns, lines in true.items()], len(true[60]) > len(true[400]))
+    case("headlines: nothing is lost", *[equal(" ".join(lines).split(), " ".join(true[400]).split()) for lines in true.values()])
     case("no terminal: 100", equal(lists(lode("show", path("wide.so"), env={"COLUMNS": ""}).out), shown[100]))
     words_of = ("show", "--color=never", path("wide.so"))
     case("the terminal's width", equal(lists(terminal({"COLUMNS": ""}, *words_of, columns=80).decode()), shown[80]), equal(lists(terminal({"COLUMNS": ""}, *words_of, columns=20).decode()), shown[60]))

@@ -325,12 +325,38 @@ static int show_archive(const struct input *input, bool as_json)
 	return EXIT_FAILED;
 }
 
+static int show_image(struct show *show)
+{
+	int status = EXIT_DONE;
+
+	look(show);
+	if (show->wishes.svg && show_svg_write(show, show->wishes.svg) != 0)
+		status = EXIT_FAILED;
+	if (show->wishes.json)
+		show_json_print(show);
+	else if (!show->wishes.svg)
+		print_text(show);
+	plan_free(&show->plan);
+	return status;
+}
+
+/* What is left of it is shown as the whole would be. */
+static int show_cut(struct show *show)
+{
+	show_image(show);
+	if (!show->wishes.svg)
+		file_error(&show->file);
+	return EXIT_FAILED;
+}
+
 /* The file could not be opened as ELF: it may be something else with a name. */
 static int show_other(struct show *show)
 {
 	const struct file *file = &show->file;
 	struct kind kind;
 
+	if (show_cut_open(show))
+		return show_cut(show);
 	if (file->input.error[0] != '\0' ||
 		(file->why.rule != LODE_RULE_HEADER_MAGIC && file->why.rule != LODE_RULE_HEADER_TRUNCATED)) {
 		if (file->input.error[0] == '\0' && !show->wishes.svg)
@@ -354,19 +380,9 @@ static int show_other(struct show *show)
 
 static int show_file(struct show *show, const char *name)
 {
-	int status = EXIT_DONE;
-
 	if (file_open(&show->file, name, show->wishes.raw ? INPUT_RAW : 0) != 0)
 		return show_other(show);
-	look(show);
-	if (show->wishes.svg && show_svg_write(show, show->wishes.svg) != 0)
-		status = EXIT_FAILED;
-	if (show->wishes.json)
-		show_json_print(show);
-	else if (!show->wishes.svg)
-		print_text(show);
-	plan_free(&show->plan);
-	return status;
+	return show_image(show);
 }
 
 int cmd_show(int argc, char **argv)

@@ -56,6 +56,10 @@ struct show {
 	struct show_sizes sizes;
 	char interpreter[256];
 	bool has_interpreter;
+	struct {
+		uint64_t bytes;
+		uint32_t segments; /* that have bytes past the end */
+	} missing;                 /* of a core that is cut short */
 	bool colour, ascii;
 	int width;
 };
@@ -162,6 +166,10 @@ struct show_versions { struct show_version *names; uint32_t n; };
 void show_versions_read(struct show_versions *versions, const struct show *show);
 void show_versions_free(struct show_versions *versions);
 const char *show_version_of(char *buf, size_t size, const struct show_versions *versions, const struct show *show, uint64_t symbol);
+
+/* show_cut.c: a core that was refused because its end is missing becomes an image all the same: its segments are as its program headers
+ * say, also past the end of the file. The reason stays in file.why. False: it is no such core. */
+bool show_cut_open(struct show *show);
 
 /* show_refused.c: of a file that open refused, what can be read of it; the reason stays in file.why */
 void show_refused(struct show *show);

@@ -345,6 +345,16 @@ void show_json_refused(const struct show *show)
 	json_end(json);
 }
 
+/* Of a core that is cut short. */
+static void put_missing(struct json *json, const struct show *show)
+{
+	json_object(json, "missing");
+	json_number(json, "bytes", show->missing.bytes);
+	json_number(json, "program_headers", show->missing.segments);
+	json_object_end(json);
+	put_diag(json, "refused", "file", &show->file.why, file_inside(&show->file));
+}
+
 void show_json_print(const struct show *show)
 {
 	struct json writer, *json = &writer;
@@ -368,6 +378,8 @@ void show_json_print(const struct show *show)
 	else
 		put_finding(json, show, "no plan", &show->plan_why);
 	json_array_end(json);
+	if (show->file.why.status != LODE_OK)
+		put_missing(json, show);
 	json_object_end(json);
 	json_end(json);
 }

@@ -21,14 +21,12 @@ struct walk {
 static void visit_extent(struct walk *walk, const struct lode_extent *extent, uint64_t align)
 {
 	const struct lode_image *image = &walk->show->file.image;
+	uint64_t left = extent->offset < image->source->size ? image->source->size - extent->offset : 0;
+	struct lode_extent there = {extent->offset, extent->size < left ? extent->size : left};
 	struct lode_notes notes;
 	int more;
 
-	if (extent->size > image->source->size || extent->offset > image->source->size - extent->size) {
-		walk->broken++;
-		return;
-	}
-	lode_notes_begin(&notes, image, extent, align);
+	lode_notes_begin(&notes, image, &there, align);
 	walk->note.align = notes.align;
 	while ((more = lode_note_next(&walk->note.note, &notes, NULL)) > 0 && ++walk->seen < NOTES_MOST) {
 		size_t size = walk->note.note.desc_size < DESC_MOST ? walk->note.note.desc_size : DESC_MOST;
@@ -39,7 +37,7 @@ static void visit_extent(struct walk *walk, const struct lode_extent *extent, ui
 		show_note_words(&walk->note, walk->show, walk->desc, size);
 		walk->each(walk->host, &walk->note);
 	}
-	if (more < 0 || walk->seen >= NOTES_MOST)
+	if (more < 0 || there.size < extent->size || walk->seen >= NOTES_MOST)
 		walk->broken++;
 }
 

@@ -229,11 +229,26 @@ static void print_core_place(const struct show *show)
 	free(mapping);
 }
 
+static void print_missing(const struct show *show)
+{
+	uint32_t n = show->missing.segments;
+	char size[24], text[128];
+
+	if (n == 0)
+		return;
+	snprintf(text, sizeof text, "%s at the end, with bytes of %u of the %u program headers",
+		show_size(size, show->missing.bytes), n, show->file.image.nsegments);
+	line("missing");
+	put_wrapped(text, show->width, VALUES, VALUES);
+	putchar('\n');
+}
+
 /* The thread that died is the first one. */
 static void print_core(const struct show *show)
 {
-	if (show->file.image.type != LODE_ET_CORE || show->file.why.status != LODE_OK)
+	if (show->kind.id != KIND_CORE)
 		return;
+	print_missing(show);
 	print_core_note(show, "command", CORE_PRPSINFO);
 	print_core_note(show, "ended by", CORE_PRSTATUS);
 	print_core_place(show);

@@ -122,6 +122,30 @@ def broken():
         case("30000 mappings in 2000 segments: %s" % words[-1], equal(result.status, 0), (took < 10, "%.1f s" % took), (len(result.raw) < 40 << 20, len(result.raw)))
 
 
+def cut():
+    """A core that lacks its end says what its notes say, and what is missing; who made it cannot link it again."""
+    for name, maker in {"x86-64": Maker(), "i386": Maker(False, machine=I386), "s390, big-endian": Maker(big=True, machine=S390)}.items():
+        whole, memory = maker.core(notes_of(maker), b"x86_64\0./crash\0" + bytes(5000)), 5015
+        write("core", whole)
+        all_of, want = lode("show", path("core")), show_json(path("core"))
+        got, shown = lode("show", write("core", whole[:-4000])), show_json(path("core"))
+        lines = [line for line in got.out.split("\n\nFile:")[0].split("\n")[1:] if not line.startswith("  missing")]
+        case("cut core of %s: text" % name, equal(got.status, 1), equal(lines, all_of.out.split("\n\nFile:")[0].split("\n")[1:]), ("  missing       3.9 KiB at the end, with bytes of 1 of the 2 program headers\n" in got.out, got.out),
+             (one_line_error(got), got.err), "ulimit -c" in got.err, "the disk full" in got.err, "relink" not in got.err, "segment-past-end" in got.err)
+        case("cut core of %s: JSON" % name, *[equal(shown[key], want[key], key) for key in want if key not in ("file", "sizes")], equal(shown["missing"], {"bytes": 4000, "program_headers": 1}), equal(shown["refused"]["rule"], "segment-past-end"),
+             "missing" not in want and "refused" not in want, equal(shown["sizes"]["file"]["loaded"], memory - 4000))
+        got = lode("show", "-q", write("core", whole[:-memory - 40]))
+        case("core of %s, cut in its notes" % name, equal(got.status, 1), "  command       crash (./crash a b)" in got.out, "with bytes of 2 of the 2" in got.out)
+        checked = lode("check", path("core"))
+        case("check: a cut core of " + name, equal(checked.status, 1), "ulimit -c" in checked.out, "relink" not in checked.out)
+    many = bytearray(Maker().core(b"", b"memory"))
+    many[64 + 56 + 32:64 + 56 + 40] = b"\xff" * 8
+    got = lode("show", write("core", bytes(many)))
+    case("a core that says it has 2^64 bytes", equal(got.status, 1), one_line_error(got))
+    drawn = lode("show", "--svg=-", path("core"))
+    case("a cut core has no picture", equal(drawn.status, 1), one_line_error(drawn))
+
+
 def advice():
     """Nobody links a core: its segments are no fault of a linker script (the vsyscall page may only be executed)."""
     maker = Maker()
@@ -171,6 +195,7 @@ def real():
 
 made()
 broken()
+cut()
 advice()
 real()
 done()

@@ -180,11 +180,23 @@ static void make_plan(struct show *show)
 		show->strict_why = (struct lode_diag){.status = LODE_OK};
 }
 
+static void look_at_core(struct show *show)
+{
+	struct lode_note first;
+
+	if (lode_note_find(&first, &show->file.image, "CORE", CORE_PRSTATUS, NULL) != 1)
+		return;
+	show->first_thread = first.desc_offset;
+	show->stood = show_core_stood(show);
+}
+
 static void look(struct show *show)
 {
 	show->kind = kind_of_image(&show->file.image, show->file.input.peeled);
 	if (!is_debug(show) && lode_dynamic_open(&show->dynamic, &show->file.image, &show->dynamic_why) == LODE_OK)
 		show->dynamic_why = (struct lode_diag){.status = LODE_OK};
+	if (show->kind.id == KIND_CORE)
+		look_at_core(show);
 	read_interpreter(show);
 	make_plan(show);
 	show_sizes_count(show);
@@ -337,6 +349,7 @@ static int show_image(struct show *show)
 	else if (!show->wishes.svg)
 		print_text(show);
 	plan_free(&show->plan);
+	free(show->stood);
 	return status;
 }
 

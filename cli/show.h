@@ -60,6 +60,8 @@ struct show {
 		uint64_t bytes;
 		uint32_t segments; /* that have bytes past the end */
 	} missing;                 /* of a core that is cut short */
+	uint64_t first_thread;     /* of a core: offset of its first thread's descriptor, 0: it has none */
+	struct show_stood *stood;  /* where that one stood; NULL: not known */
 	bool colour, ascii;
 	int width;
 };
@@ -78,12 +80,21 @@ void show_note_words(struct show_note *out, const struct show *show, const unsig
 unsigned show_notes_each(const struct show *show, void (*each)(void *host, const struct show_note *note), void *host);
 void show_notes_print(const struct show *show);
 
+/* The first bytes of the descriptor of a note of a type, and where they are in the file. */
+struct show_desc {
+	uint32_t type;
+	const unsigned char *bytes;
+	size_t size;
+	uint64_t offset;
+};
+
 /*
  * show_core.c: notes of owner "CORE" in a core of Linux. desc are the first size bytes of the descriptor; false: it is too short
  */
 enum { CORE_PRSTATUS = 1, CORE_PRPSINFO = 3, CORE_AUXV = 6, CORE_FILES = 0x46494c45, CORE_SIGINFO = 0x53494749 };
 struct show_thread {
 	uint32_t signal, pid;
+	bool current;       /* the one that took the signal */
 	bool has_registers; /* known for this machine */
 	uint64_t pc, sp;
 };
@@ -99,10 +110,12 @@ struct show_siginfo {
 	uint64_t address;
 };
 bool show_core_note(const struct show *show, const struct lode_note *note);
-bool show_core_thread(struct show_thread *thread, const struct show *show, const unsigned char *desc, size_t size);
+/* Linux writes the signal into the notes of all threads; the first is the one that took it. */
+bool show_core_thread(struct show_thread *thread, const struct show *show, const struct show_desc *desc);
 bool show_core_process(struct show_process *process, const struct show *show, const unsigned char *desc, size_t size);
 bool show_core_siginfo(struct show_siginfo *info, const struct show *show, const unsigned char *desc, size_t size);
-/* NULL: not known. */
+/* NULL: not known. show_siginfo_code (siginfo_names.c): "SEGV_MAPERR" */
+const char *show_siginfo_code(const struct show *show, const struct show_siginfo *info);
 const char *show_signal_name(const struct show *show, uint32_t number);
 const char *show_auxv_name(uint64_t type);
 /* Type and value of entry index of NT_AUXV; false at its end. */
@@ -113,21 +126,26 @@ struct show_mapping {
 	char name[4096];
 };
 struct show_files {
-	const struct lode_note *note;
+	struct lode_note note;
 	uint64_t count, page, index;
 	uint64_t names; /* where in the descriptor the next name stands */
 };
 bool show_files_begin(struct show_files *files, const struct show *show, const struct lode_note *note);
 /* False at the end, or where the note is broken: then index < count. */
 bool show_files_next(struct show_mapping *mapping, struct show_files *files, const struct show *show);
-/* The mapping that holds an address, by the core's NT_FILE; false: none does. */
-bool show_core_place(struct show_mapping *mapping, const struct show *show, uint64_t addr);
-/* The first bytes of the descriptor of a note of a type. */
-struct show_desc {
-	uint32_t type;
-	const unsigned char *bytes;
-	size_t size;
+/* The same of the core's first NT_FILE. */
+bool show_files_of_core(struct show_files *files, const struct show *show);
+/* show_core_stood.c: where the program counter of the first thread is: in which file that is mapped, and there in which function,
+ * "" if that cannot be said. NULL: in none. From malloc. */
+struct show_stood {
+	struct show_mapping mapping;
+	uint64_t offset;   /* in the file */
+	uint64_t distance; /* from the function's begin */
+	char symbol[1024];
 };
+struct show_stood *show_core_stood(const struct show *show);
+/* show_core.c: the first bytes, size at most, of the core's first note of a type; none if there is no such note. */
+struct show_desc show_core_first(unsigned char *bytes, size_t size, const struct show *show, uint32_t type);
 /* show_core_print.c: such a note as words, lists as lines of text, all of it as JSON; left as of show_afford. */
 void show_core_words(char *buf, size_t size, const struct show *show, const struct show_desc *desc);
 void show_core_print(const struct show *show, const struct lode_note *note, uint64_t *left);
@@ -167,8 +185,8 @@ void show_versions_read(struct show_versions *versions, const struct show *show)
 void show_versions_free(struct show_versions *versions);
 const char *show_version_of(char *buf, size_t size, const struct show_versions *versions, const struct show *show, uint64_t symbol);
 
-/* show_cut.c: a core that was refused because its end is missing becomes an image all the same: its segments are as its program headers
- * say, also past the end of the file. The reason stays in file.why. False: it is no such core. */
+/* show_cut.c: a core that was refused because its end is missing becomes an image all the same: its segments are as its program
+ * headers say, also past the end of the file. The reason stays in file.why. False: it is no such core. */
 bool show_cut_open(struct show *show);
 
 /* show_refused.c: of a file that open refused, what can be read of it; the reason stays in file.why */

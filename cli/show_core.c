@@ -65,16 +65,17 @@ const char *show_signal_name(const struct show *show, uint32_t number)
 	return number < sizeof signals / sizeof *signals ? signals[number] : NULL;
 }
 
-bool show_core_thread(struct show_thread *thread, const struct show *show, const unsigned char *desc, size_t size)
+bool show_core_thread(struct show_thread *thread, const struct show *show, const struct show_desc *desc)
 {
-	const struct core core = core_of(show, desc, size);
+	const struct core core = core_of(show, desc->bytes, desc->size);
 	const struct registers *which = registers_of(show->file.image.machine);
 	size_t ids = 16 + 2 * (size_t)core.word, regs = ids + 16 + 8 * (size_t)core.word;
 
-	if (size < regs)
+	if (core.size < regs)
 		return false;
-	*thread = (struct show_thread){.signal = (uint32_t)load(&core, 12, 2), .pid = (uint32_t)load(&core, ids, 4)};
-	if (which && size >= regs + (1 + (size_t)(which->pc > which->sp ? which->pc : which->sp)) * core.word) {
+	*thread = (struct show_thread){.signal = (uint32_t)load(&core, 12, 2), .pid = (uint32_t)load(&core, ids, 4),
+		.current = desc->offset == show->first_thread};
+	if (which && core.size >= regs + (1 + (size_t)(which->pc > which->sp ? which->pc : which->sp)) * core.word) {
 		thread->has_registers = true;
 		thread->pc = load(&core, regs + which->pc * (size_t)core.word, core.word);
 		thread->sp = load(&core, regs + which->sp * (size_t)core.word, core.word);
@@ -165,7 +166,7 @@ bool show_files_begin(struct show_files *files, const struct show *show, const s
 	const uint64_t word = lode_word_size(&show->file.image);
 	uint64_t head[2];
 
-	*files = (struct show_files){.note = note};
+	*files = (struct show_files){.note = *note};
 	if (!read_words(head, 2, show, note, 0) || head[0] > note->desc_size / (3 * word))
 		return false;
 	files->count = head[0];
@@ -177,10 +178,10 @@ bool show_files_begin(struct show_files *files, const struct show *show, const s
 bool show_files_next(struct show_mapping *mapping, struct show_files *files, const struct show *show)
 {
 	const uint64_t word = lode_word_size(&show->file.image);
-	const struct lode_strings names = {show->file.image.source, files->note->desc_offset, files->note->desc_size};
+	const struct lode_strings names = {show->file.image.source, files->note.desc_offset, files->note.desc_size};
 	uint64_t words[3];
 
-	if (files->index == files->count || !read_words(words, 3, show, files->note, (2 + 3 * files->index) * word))
+	if (files->index == files->count || !read_words(words, 3, show, &files->note, (2 + 3 * files->index) * word))
 		return false;
 	/* A name that is too long ends the list: the next one cannot be found without reading on and on. */
 	if (lode_string_read(mapping->name, sizeof mapping->name, &names, files->names, NULL) != LODE_OK)
@@ -193,15 +194,21 @@ bool show_files_next(struct show_mapping *mapping, struct show_files *files, con
 	return true;
 }
 
-bool show_core_place(struct show_mapping *mapping, const struct show *show, uint64_t addr)
+struct show_desc show_core_first(unsigned char *bytes, size_t size, const struct show *show, uint32_t type)
 {
-	struct show_files files;
+	struct show_desc desc = {.type = type, .bytes = bytes};
 	struct lode_note note;
 
-	if (lode_note_find(&note, &show->file.image, "CORE", CORE_FILES, NULL) != 1 || !show_files_begin(&files, show, &note))
-		return false;
-	while (show_files_next(mapping, &files, show))
-		if (addr >= mapping->begin && addr < mapping->end)
-			return true;
-	return false;
+	if (lode_note_find(&note, &show->file.image, "CORE", type, NULL) != 1)
+		return desc;
+	desc.offset = note.desc_offset;
+	desc.size = input_peek(&show->file.input, bytes, note.desc_offset, note.desc_size < size ? note.desc_size : size);
+	return desc;
+}
+
+bool show_files_of_core(struct show_files *files, const struct show *show)
+{
+	struct lode_note note;
+
+	return lode_note_find(&note, &show->file.image, "CORE", CORE_FILES, NULL) == 1 && show_files_begin(files, show, &note);
 }

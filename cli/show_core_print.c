@@ -23,7 +23,7 @@ static void thread_words(char *buf, size_t size, const struct show *show, const 
 	size_t used = (size_t)snprintf(buf, size, "thread %u", thread->pid);
 
 	signal_text(number, show, thread->signal);
-	if (thread->signal != 0)
+	if (thread->signal != 0 && thread->current)
 		used += (size_t)snprintf(buf + used, size - used, ", %s", number);
 	if (thread->has_registers)
 		snprintf(buf + used, size - used, ", program counter 0x%" PRIx64 ", stack pointer 0x%" PRIx64, thread->pc,
@@ -38,11 +38,13 @@ static void process_words(char *buf, size_t size, const struct show_process *pro
 
 static void siginfo_words(char *buf, size_t size, const struct show *show, const struct show_siginfo *info)
 {
-	char name[32];
+	const char *code = show_siginfo_code(show, info);
+	char name[32], number[24];
 	size_t used;
 
 	signal_text(name, show, info->signal);
-	used = (size_t)snprintf(buf, size, "%s, code %d", name, info->code);
+	snprintf(number, sizeof number, "code %d", info->code);
+	used = (size_t)snprintf(buf, size, "%s, %s", name, code ? code : number);
 	if (info->has_address)
 		snprintf(buf + used, size - used, ", address 0x%" PRIx64, info->address);
 	else if (info->has_sender)
@@ -55,7 +57,7 @@ void show_core_words(char *buf, size_t size, const struct show *show, const stru
 	struct show_siginfo info;
 	struct show_thread thread;
 
-	if (desc->type == CORE_PRSTATUS && show_core_thread(&thread, show, desc->bytes, desc->size))
+	if (desc->type == CORE_PRSTATUS && show_core_thread(&thread, show, desc))
 		thread_words(buf, size, show, &thread);
 	else if (desc->type == CORE_PRPSINFO && show_core_process(&process, show, desc->bytes, desc->size))
 		process_words(buf, size, &process);
@@ -170,15 +172,31 @@ static void json_signal(struct json *json, const struct show *show, uint32_t num
 	json_string(json, "signal_name", show_signal_name(show, number));
 }
 
+static void json_stood(struct json *json, const struct show_stood *stood)
+{
+	bool known = stood->symbol[0] != '\0';
+
+	json_object(json, "stood_in");
+	json_string(json, "file", stood->mapping.name);
+	json_hex(json, "offset", stood->offset);
+	json_string(json, "symbol", known ? stood->symbol : NULL);
+	if (known)
+		json_number(json, "distance", stood->distance);
+	json_object_end(json);
+}
+
 static void json_thread(struct json *json, const struct show *show, const struct show_thread *thread)
 {
 	json_object(json, "thread");
 	json_number(json, "id", thread->pid);
 	json_signal(json, show, thread->signal);
+	json_bool(json, "current", thread->current);
 	if (thread->has_registers) {
 		json_hex(json, "program_counter", thread->pc);
 		json_hex(json, "stack_pointer", thread->sp);
 	}
+	if (thread->current && show->stood)
+		json_stood(json, show->stood);
 	json_object_end(json);
 }
 
@@ -199,6 +217,7 @@ static void json_siginfo(struct json *json, const struct show *show, const struc
 	json_object(json, "siginfo");
 	json_signal(json, show, info->signal);
 	json_hex(json, "code", (uint32_t)info->code);
+	json_string(json, "code_name", show_siginfo_code(show, info));
 	if (info->has_address)
 		json_hex(json, "address", info->address);
 	if (info->has_sender)
@@ -221,7 +240,8 @@ void show_core_json(struct json *json, const struct show *show, const struct lod
 		json_auxv(json, show, note);
 	else if (note->type == CORE_FILES)
 		json_files(json, show, note);
-	else if (note->type == CORE_PRSTATUS && show_core_thread(&thread, show, desc, size))
+	else if (note->type == CORE_PRSTATUS && show_core_thread(&thread, show,
+		&(struct show_desc){note->type, desc, size, note->desc_offset}))
 		json_thread(json, show, &thread);
 	else if (note->type == CORE_PRPSINFO && show_core_process(&process, show, desc, size))
 		json_process(json, &process);

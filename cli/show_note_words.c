@@ -288,6 +288,7 @@ static void decode_core(struct decode *decode)
 		{0x53494749, "NT_SIGINFO"},
 		{0x46e62b7f, "NT_PRXFPREG"},
 		{0x202, "NT_X86_XSTATE"},
+		{0x205, "NT_X86_XSAVE_LAYOUT"},
 		{0x200, "NT_386_TLS"},
 		{0x400, "NT_ARM_VFP"},
 		{0x401, "NT_ARM_TLS"},
@@ -298,7 +299,7 @@ static void decode_core(struct decode *decode)
 			decode->out->type_name = names[i].name;
 	if (show_core_note(decode->show, &decode->out->note))
 		show_core_words(decode->out->words, sizeof decode->out->words, decode->show,
-			&(struct show_desc){decode->out->note.type, decode->desc, decode->size});
+			&(struct show_desc){decode->out->note.type, decode->desc, decode->size, decode->out->note.desc_offset});
 }
 
 static void decode_version(struct decode *decode)

@@ -186,25 +186,15 @@ static void print_entry(const struct show *show)
 	putchar('\n');
 }
 
-enum { CORE_DESC = 1024 };
-
-/* The first bytes of the descriptor of the core's first note of a type; how many there are, 0: there is none. */
-static size_t read_core_note(unsigned char desc[CORE_DESC], const struct show *show, uint32_t type)
-{
-	struct lode_note note;
-
-	if (lode_note_find(&note, &show->file.image, "CORE", type, NULL) != 1)
-		return 0;
-	return input_peek(&show->file.input, desc, note.desc_offset, note.desc_size < CORE_DESC ? note.desc_size : CORE_DESC);
-}
+enum { CORE_DESC = 1024 }; /* bytes of a note that are looked at */
 
 static void print_core_note(const struct show *show, const char *title, uint32_t type)
 {
-	unsigned char desc[CORE_DESC];
+	unsigned char bytes[CORE_DESC];
 	char words[256] = "";
-	size_t size = read_core_note(desc, show, type);
+	struct show_desc desc = show_core_first(bytes, sizeof bytes, show, type);
 
-	show_core_words(words, sizeof words, show, &(struct show_desc){type, desc, size});
+	show_core_words(words, sizeof words, show, &desc);
 	if (words[0] == '\0')
 		return;
 	line(title);
@@ -212,21 +202,18 @@ static void print_core_note(const struct show *show, const char *title, uint32_t
 	putchar('\n');
 }
 
-/* Where the first thread's program counter is in a file: the offset is that of the byte in it. */
-static void print_core_place(const struct show *show)
+/* The offset is that of the byte in the file. */
+static void print_stood(const struct show_stood *stood)
 {
-	unsigned char desc[CORE_DESC];
-	size_t size = read_core_note(desc, show, CORE_PRSTATUS);
-	struct show_mapping *mapping = malloc(sizeof *mapping);
-	struct show_thread thread;
-
-	if (mapping && show_core_thread(&thread, show, desc, size) && thread.has_registers &&
-		show_core_place(mapping, show, thread.pc)) {
-		line("stood in");
-		put_name(stdout, mapping->name);
-		printf(", file offset 0x%" PRIx64 "\n", mapping->offset + (thread.pc - mapping->begin));
+	line("stood in");
+	put_name(stdout, stood->mapping.name);
+	printf(", file offset 0x%" PRIx64, stood->offset);
+	if (stood->symbol[0] != '\0') {
+		fputs(", in ", stdout);
+		put_name(stdout, stood->symbol);
+		printf("+0x%" PRIx64, stood->distance);
 	}
-	free(mapping);
+	putchar('\n');
 }
 
 static void print_missing(const struct show *show)
@@ -251,7 +238,8 @@ static void print_core(const struct show *show)
 	print_missing(show);
 	print_core_note(show, "command", CORE_PRPSINFO);
 	print_core_note(show, "ended by", CORE_PRSTATUS);
-	print_core_place(show);
+	if (show->stood)
+		print_stood(show->stood);
 }
 
 void show_identity_print(const struct show *show)

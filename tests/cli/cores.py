@@ -77,24 +77,83 @@ def made():
         where = ", program counter 0x401136, stack pointer 0xbffe00" if maker.machine != S390 else ""
         who = "crash (./crash a b), process 4321, parent 4000, user 1000, group 100"
         case("core of %s: text" % name, equal(text.status, 0), harmless(text.raw), ("  command       %s\n" % who in text.out, text.out), ("  ended by      thread 4321, SIGSEGV%s\n" % where in text.out, text.out),
-             "    SIGSEGV, code 1, address 0x1234\n" in text.out, "    AT_PAGESZ            0x1000\n" in text.out, "    AT_PLATFORM          0x7000 x86_64\n" in text.out,
+             "    SIGSEGV, SEGV_MAPERR, address 0x1234\n" in text.out, "    AT_PAGESZ            0x1000\n" in text.out, "    AT_PLATFORM          0x7000 x86_64\n" in text.out,
              "    AT_EXECFN            0x7007 ./crash\n" in text.out, "    9999                 0x7\n" in text.out,
              "    0x401000-0x403000 file 0x1000 /tmp/crash\n" in text.out, "    0x7f0000-0x7f1000 file 0x3000 /lib/\\x1b[31mred.so\n" in text.out)
         case("core of %s: where it stood" % name, equal("  stood in      /tmp/crash, file offset 0x1136\n" in text.out, bool(where)))
-        thread = {"id": 4321, "signal": 11, "signal_name": "SIGSEGV", **({"program_counter": "0x401136", "stack_pointer": "0xbffe00"} if where else {})}
+        thread = {"id": 4321, "signal": 11, "signal_name": "SIGSEGV", "current": True, **({"program_counter": "0x401136", "stack_pointer": "0xbffe00", "stood_in": {"file": "/tmp/crash", "offset": "0x1136", "symbol": None}} if where else {})}
         case("core of %s: JSON" % name, equal(notes[1]["thread"], thread), equal(notes[1]["text"], "thread 4321, SIGSEGV" + where),
              equal(notes[3]["process"], {"command": "crash", "arguments": "./crash a b", "id": 4321, "parent": 4000, "user": 1000, "group": 100}),
-             equal(notes[SIGINFO]["siginfo"], {"signal": 11, "signal_name": "SIGSEGV", "code": "0x1", "address": "0x1234"}),
+             equal(notes[SIGINFO]["siginfo"], {"signal": 11, "signal_name": "SIGSEGV", "code": "0x1", "code_name": "SEGV_MAPERR", "address": "0x1234"}),
              equal(notes[6]["auxv"], [{"type": 6, "name": "AT_PAGESZ", "value": "0x1000"}, {"type": 15, "name": "AT_PLATFORM", "value": "0x7000", "string": "x86_64"},
                                       {"type": 31, "name": "AT_EXECFN", "value": "0x7007", "string": "./crash"}, {"type": 9999, "name": None, "value": "0x7"}]),
              equal(notes[FILE]["mappings"][1], {"begin": "0x401000", "end": "0x403000", "offset": "0x1000", "file": "/tmp/crash"}), equal(len(notes[FILE]["mappings"]), 3))
     maker = Maker()
     shown = show_json(write("core", maker.core(maker.siginfo(6, -6, 77))))
-    case("a signal that a process sent", equal(shown["notes"][0]["siginfo"]["sender"], 77), equal(shown["notes"][0]["text"], "SIGABRT, code -6, sent by process 77"))
+    case("a signal that a process sent", equal(shown["notes"][0]["siginfo"]["sender"], 77), equal(shown["notes"][0]["text"], "SIGABRT, SI_TKILL, sent by process 77"))
     shown = show_json(write("core", Maker(machine=8).core(Maker(machine=8).status())))
     case("a machine that numbers signals otherwise", equal(shown["notes"][0]["text"], "thread 4321, signal 11"), equal(shown["notes"][0]["thread"]["signal_name"], None))
     shown = show_json(write("core", maker.core(notes_of(maker), kind=2)))
     case("notes of what is no core", all("thread" not in n and "auxv" not in n and n["text"] is None for n in shown["notes"]))
+
+
+def threads():
+    """The kernel writes the signal into the notes of all threads: the first is the one that died."""
+    maker = Maker()
+    core = write("core", maker.core(maker.status() + maker.process() + maker.siginfo() + maker.status(pid=4322) + maker.note(0x205, bytes(64), b"LINUX\0")))
+    text, notes = lode("show", core), show_json(core)["notes"]
+    case("threads that did not die", ("    thread 4321, SIGSEGV, program counter" in text.out, text.out), "    thread 4322, program counter 0x401136, stack" in text.out, equal([n["thread"]["current"] for n in notes if "thread" in n], [True, False]),
+         equal(notes[3]["thread"]["signal"], 11), equal(notes[3]["text"], "thread 4322, program counter 0x401136, stack pointer 0xbffe00"), "LINUX NT_X86_XSAVE_LAYOUT, 64 bytes" in text.out)
+    codes = {(11, 2): "SEGV_ACCERR", (11, 10): "SEGV_CPERR", (7, 2): "BUS_ADRERR", (8, 1): "FPE_INTDIV", (8, 14): "FPE_FLTUNK", (4, 2): "ILL_ILLOPN", (5, 1): "TRAP_BRKPT", (31, 1): "SYS_SECCOMP", (6, 0): "SI_USER", (6, -1): "SI_QUEUE", (11, 128): "SI_KERNEL",
+             (11, 11): None, (8, 9): None, (6, 1): None, (6, -8): None, (11, -2147483648): None, (11, 2147483647): None}
+    for (signal, code), name in codes.items():
+        note = show_json(write("core", maker.core(maker.siginfo(signal, code))))["notes"][0]
+        case("si_code %d of signal %d" % (code, signal), equal(note["siginfo"]["code_name"], name), (name or "code %d" % code) in note["text"])
+    case("si_code of another machine", equal(show_json(write("core", Maker(machine=8).core(Maker(machine=8).siginfo())))["notes"][0]["siginfo"]["code_name"], None))
+
+
+def symbols():
+    """The function where it stood, if the file that was mapped is there still."""
+    source = b"int x;\n__attribute__((noinline)) void f%s(void) { x++; x++; x++; }\nvoid _start(void) { f%s(); for (;;) { } }\n"
+    flags = ("-nostdlib", "-static", "-no-pie", "-fcf-protection=none", "-O1")
+
+    def build(name, *more, function=b""):
+        tool("cc", *flags, *more, "-o", path(name), write("f.c", source % (function, function)))
+        return path(name)
+
+    def core_of(file, memory=True):
+        data = harness.read(file)
+        value = next(int(line.split()[0], 16) for line in tool("nm", path("with")).decode().splitlines() if line.endswith(" f"))
+        headers = [struct.unpack_from("<IIQQQQ", data, 64 + 56 * i) for i in range(struct.unpack_from("<H", data, 56)[0])]
+        code = next(h for h in headers if h[0] == 1 and h[1] & 1)
+        pages = [(h[3] & ~4095, (h[3] + h[5] + 4095) & ~4095, h[2] >> 12, path("mapped").encode()) for h in headers if h[0] == 1]
+        maker = Maker()
+        return maker.core(maker.status(pc=value + 3) + maker.files(*pages), data[:4096] if memory else b"", address=0x400000), value + 3 - code[3] + code[2]
+
+    def stood(data):
+        text, shown = lode("show", "-q", write("core", data)), show_json(path("core"))
+        line = next((line for line in text.out.splitlines() if "stood in" in line), "")
+        return line.split(", file offset ")[-1], shown["notes"][0]["thread"]["stood_in"], harmless(text.raw)
+    build("with", "-Wl,--build-id=sha1")
+    core, offset = core_of(path("with"))
+    unmapped, _ = core_of(path("with"), memory=False)
+    cases = {"as it was mapped": ("with", core, True), "as it was mapped, cut core": ("with", core[:-1], True), "memory is not in the core": ("with", unmapped, True), "stripped": ("stripped", core, False),
+             "built again": ("again", core, False), "built again, memory is not in the core": ("again", unmapped, True), "cut short": ("short", unmapped, False), "no ELF file": ("text", core, False), "no file": (None, core, False)}
+    build("again", "-Wl,--build-id=sha1", "-DOTHER=1", "-g")
+    tool("strip", "-o", path("stripped"), path("with"))
+    write("short", harness.read(path("with"))[:offset & ~4095])
+    write("text", b"text\n" * 4000)
+    for name, (file, data, known) in cases.items():
+        if os.path.exists(path("mapped")):
+            os.unlink(path("mapped"))
+        if file:
+            os.link(path(file), path("mapped"))
+        line, shown, good = stood(data)
+        want = {"file": path("mapped"), "offset": hex(offset), "symbol": "f" if known else None, **({"distance": 3} if known else {})}
+        case("function where it stood: " + name, equal(line, hex(offset) + (", in f+0x3" if known else "")), equal(shown, want), good)
+    os.mkfifo(path("mapped"))
+    line, shown, _ = stood(core)
+    case("function where it stood: a pipe of that name", equal(shown["symbol"], None))
 
 
 def broken():
@@ -181,7 +240,7 @@ def real():
     shown = show_json(path("dump/" + found[0]))
     notes = {n["type"]: n for n in shown["notes"]}
     auxv = {e["name"]: e for e in notes[6]["auxv"]}
-    stood = re.search(r"  stood in      (.*), file offset 0x([0-9a-f]+)\n", lode("show", "-q", path("dump/" + found[0])).out)
+    stood = re.search(r"  stood in      (.*), file offset 0x([0-9a-f]+), in main\+0x[0-9a-f]+\n", lode("show", "-q", path("dump/" + found[0])).out)
     at, size, count = struct.unpack("<Q", harness.read(path("dump/crash"))[32:40])[0], 56, struct.unpack("<H", harness.read(path("dump/crash"))[56:58])[0]
     code = [struct.unpack_from("<IIQQQQQ", harness.read(path("dump/crash")), at + size * i) for i in range(count)]
     case("where it stood: in a segment of its code", stood and equal(stood[1], path("dump/crash")), stood and any(p[0] == 1 and p[1] & 1 and p[2] <= int(stood[2], 16) < p[2] + p[5] for p in code))
@@ -194,6 +253,8 @@ def real():
 
 
 made()
+threads()
+symbols()
 broken()
 cut()
 advice()

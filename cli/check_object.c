@@ -42,6 +42,8 @@ static void check_stack(struct check *c)
 {
 	const struct lode_section *stack = section_find(&c->image, ".note.GNU-stack");
 
+	if (c->kind.id == KIND_DEBUG)
+		return;
 	if (!stack)
 		check_add(c, CHECK_OBJECT_STACK_MISSING, check_at_file(LODE_NO_OFFSET), NULL);
 	else if (stack->flags & LODE_SHF_EXECINSTR)

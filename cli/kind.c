@@ -51,7 +51,7 @@ static const struct magic {
 	{"\xcf\xfa\xed\xfe", 4, KIND_FOREIGN, "a ", "Mach-O file"},
 	{"\0asm", 4, KIND_FOREIGN, "a ", "WebAssembly module"},
 	{"BC\xc0\xde", 4, KIND_BITCODE, "", "LLVM bitcode"},
-	{"\xde\xc0\x17\x0b", 4, KIND_BITCODE, "", "LLVM bitcode"}, /* in its wrapper */
+	{"\xde\xc0\x17\x0b", 4, KIND_BITCODE, "", "LLVM bitcode (in a wrapper)"},
 };
 
 static const struct magic *find_magic(const unsigned char *head, size_t have)
@@ -185,11 +185,37 @@ static bool is_kernel(const struct kind *kind)
 		kind->linux_kernel;
 }
 
+static bool loads_nothing(const struct lode_image *image)
+{
+	for (uint32_t i = 1; image->sections && i < image->nsections; i++) {
+		const struct lode_section *section = &image->sections[i];
+
+		if ((section->flags & LODE_SHF_ALLOC) && section->size > 0 && section->type != LODE_SHT_NOTE)
+			return false;
+	}
+	return true;
+}
+
+static bool has_prefix(const struct lode_image *image, const char *prefix)
+{
+	char name[64];
+
+	for (uint32_t i = 1; image->sections && i < image->nsections; i++)
+		if (strncmp(section_name(name, sizeof name, image, i), prefix, strlen(prefix)) == 0)
+			return true;
+	return false;
+}
+
+/* What compilers write beside machine code, or in the place of it. */
 static struct kind of_object(const struct lode_image *image)
 {
-	return section_find(image, ".modinfo") || section_find(image, ".gnu.linkonce.this_module")
-		? kind(KIND_MODULE, "a ", "Linux kernel module (relocatable object)")
-		: kind(KIND_OBJECT, "a ", "relocatable object");
+	if (section_find(image, ".modinfo") || section_find(image, ".gnu.linkonce.this_module"))
+		return kind(KIND_MODULE, "a ", "Linux kernel module (relocatable object)");
+	if (loads_nothing(image) && has_prefix(image, ".debug_info.dwo"))
+		return kind(KIND_DEBUG, "", "debug information (split DWARF)");
+	if (loads_nothing(image) && has_prefix(image, ".gnu.lto_"))
+		return kind(KIND_OBJECT, "a ", "relocatable object of GCC's LTO, without machine code (slim)");
+	return kind(KIND_OBJECT, "a ", "relocatable object");
 }
 
 /* Debug files keep the program headers but none of the bytes. */

@@ -21,9 +21,29 @@ def debug_files():
         case("debug information of a %s: picture" % name, equal(drawn.status, 1), ("has no picture" in drawn.err, drawn.err), harness.one_line_error(drawn))
 
 
+def compilers():
+    """What compilers write beside machine code or in the place of it has a name of its own."""
+    source, odd = write("far.c", b"int far(void) { return 1; }\n"), {}
+    tool("cc", "-c", "-g", "-gsplit-dwarf", "-o", path("split.o"), source)
+    for name, flags, words in (("lto.o", ["-flto", "-fno-fat-lto-objects"], "relocatable object of GCC's LTO, without machine code (slim)"), ("fat.o", ["-flto", "-ffat-lto-objects"], "relocatable object"),
+                               ("split.o", None, "relocatable object"), ("split.dwo", None, "debug information (split DWARF)")):
+        if flags:
+            tool("cc", "-c", *flags, "-o", path(name), source)
+        shown = show_json(path(name))
+        odd[name] = shown["file"]["kind"]
+        case("kind of " + name, equal(shown["file"]["kind"], words), equal(shown["plan"], None), equal(lode("show", path(name)).out.splitlines()[0].startswith(path(name) + ": " + words + ", "), True))
+    case("split DWARF: why it has no plan", equal(show_json(path("split.dwo"))["findings"][0]["rule"], "header-debug-file"), "  no plan: debug information" in lode("show", path("split.dwo")).out,
+         "debug information (split DWARF)" in lode("run", path("split.dwo")).err, equal(lode("check", path("split.dwo")).status, 0), "object-stack-missing" not in lode("check", path("split.dwo")).out)
+    for name, head in (("LLVM bitcode", b"BC\xc0\xde"), ("LLVM bitcode (in a wrapper)", b"\xde\xc0\x17\x0b")):
+        file = write("code.bc", head + bytes(40))
+        got = lode("show", file)
+        case(name, equal(got.status, 1), equal(got.err, "lode: %s: not an ELF file, but %s\n" % (file, name)), name in lode("run", file).err, ("is " + name in lode("check", file).out or name in lode("check", file).out))
+
+
 for wanted in ("cc", "objcopy", "ar"):
     if not shutil.which(wanted):
         skip("all", "no " + wanted)
         done()
 debug_files()
+compilers()
 done()

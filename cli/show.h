@@ -189,6 +189,10 @@ const char *show_version_of(char *buf, size_t size, const struct show_versions *
  * headers say, also past the end of the file. The reason stays in file.why. False: it is no such core. */
 bool show_cut_open(struct show *show);
 
+/* show_module.c: what a Linux kernel module says of itself; nothing of other files */
+void show_module_print(const struct show *show);
+void show_module_json(struct json *json, const struct show *show);
+
 /* show_refused.c: of a file that open refused, what can be read of it; the reason stays in file.why */
 void show_refused(struct show *show);
 

@@ -364,6 +364,7 @@ void show_json_print(const struct show *show)
 	put_segments(json, show);
 	put_sections(json, show);
 	put_dynamic(json, show);
+	show_module_json(json, show);
 	show_json_notes(json, show);
 	show_json_relocations(json, show);
 	show_json_symbols(json, show);

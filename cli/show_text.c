@@ -259,6 +259,7 @@ void show_identity_print(const struct show *show)
 		put_name(stdout, show->interpreter);
 		putchar('\n');
 	}
+	show_module_print(show);
 	show_dynamic_print(show);
 	print_stack(show);
 }

@@ -40,10 +40,32 @@ def compilers():
         case(name, equal(got.status, 1), equal(got.err, "lode: %s: not an ELF file, but %s\n" % (file, name)), name in lode("run", file).err, ("is " + name in lode("check", file).out or name in lode("check", file).out))
 
 
+def modules():
+    """What a module says of itself: text the first of each, JSON all of it."""
+    pairs = [b"license=GPL", b"description=Says hello" + b" again" * 24 + b" ag\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4", b"author=A <a@x>", b"author=B", b"author=C", b"", b"", b"parmtype=debug:int", b"parm=debug:how much", b"parmtype=quiet:bool",
+             b"alias=pci:v1d2*", b"depends=one,two", b"vermagic=6.1.0 SMP mod_unload ", b"odd\x1b[31m=red\x07", b"no sign", b"last=without end"]
+    assembler = b".section .modinfo,\"a\"\n" + b"".join(b".byte " + b",".join(b"%d" % b for b in pair) + (b",0\n" if i + 1 < len(pairs) else b"\n") if pair else b".byte 0\n" for i, pair in enumerate(pairs)) + b".section __versions,\"a\"\n.zero 192\n"
+    tool("cc", "-c", "-o", path("hello.ko"), write("hello.s", assembler))
+    text, shown = lode("show", path("hello.ko"), env={"COLUMNS": "400"}), show_json(path("hello.ko"))
+    want = [{"key": key.decode(), "value": value.decode() if sign else None} for pair in pairs if pair for key, sign, value in [pair.partition(b"=")]]
+    case("module", equal(shown["file"]["kind"], "Linux kernel module (relocatable object)"), equal(shown["modinfo"], want), equal(shown["symbol_versions"], 3), harness.harmless(text.raw),
+         *[(line in text.out, text.out[:900]) for line in ("  description   Says hello" + " again" * 24 + " agä...\n", "  author        A <a@x>, and 2 more\n", "  license       GPL\n", "  vermagic      6.1.0 SMP mod_unload", "  depends       one,two\n",
+                                                    "  module        2 parameters, 1 alias, 3 imported symbols with a CRC\n")])
+    tool("objcopy", "--rename-section", "__versions=__version_ext_crcs", path("hello.ko"))
+    case("module: CRCs in their own table", equal(show_json(path("hello.ko"))["symbol_versions"], 48))
+    tool("objcopy", "-R", ".modinfo", "--rename-section", "__version_ext_crcs=.gnu.linkonce.this_module", path("hello.ko"))
+    shown = show_json(path("hello.ko"))
+    case("module without .modinfo", equal(shown["modinfo"], []), equal(lode("show", path("hello.ko")).status, 0), "modinfo" not in show_json("/bin/true"))
+    tool("objcopy", "--add-section", ".modinfo=" + write("many", b"a=b\0" * (1 << 20)), path("hello.ko"))
+    shown, took = harness.cpu(lambda: show_json(path("hello.ko")))
+    case("module with 4 MiB of .modinfo", equal(len(shown["modinfo"]), 1 << 18), (took < 10, took))
+
+
 for wanted in ("cc", "objcopy", "ar"):
     if not shutil.which(wanted):
         skip("all", "no " + wanted)
         done()
 debug_files()
 compilers()
+modules()
 done()

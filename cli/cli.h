@@ -164,6 +164,8 @@ struct input {
 	struct lode_source source; /* what the loader reads; valid after input_open returned 0 */
 	const char *name;          /* the argument */
 	char peeled[160];          /* what was taken off: "bzImage 2.15, lz4 payload"; "" if nothing */
+	unsigned boot_protocol;    /* of a bzImage that was taken off: 0x20f for 2.15; 0: it was none */
+	char kernel_version[256];  /* likewise, as its header says it, "" if it says nothing */
 	char error[256];           /* why input_open failed, without the file's name */
 	int errnum;                /* its errno, 0 if it was none */
 	int fd;                    /* -1: none */

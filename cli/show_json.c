@@ -5,6 +5,15 @@
 
 enum { JSON_VERSION = 1 };
 
+static void put_bzimage(struct json *json, const struct input *input)
+{
+	char protocol[24];
+
+	snprintf(protocol, sizeof protocol, "%u.%02u", input->boot_protocol >> 8, input->boot_protocol & 0xffu);
+	json_string(json, "boot_protocol", input->boot_protocol != 0 ? protocol : NULL);
+	json_string(json, "kernel_version", input->kernel_version[0] != '\0' ? input->kernel_version : NULL);
+}
+
 static void put_file(struct json *json, const struct show *show)
 {
 	const struct input *input = &show->file.input;
@@ -14,6 +23,7 @@ static void put_file(struct json *json, const struct show *show)
 	json_number(json, "size", input->file_size);
 	json_number(json, "own_size", input->own_size);
 	json_string(json, "unpacked", input->peeled[0] != '\0' ? input->peeled : NULL);
+	put_bzimage(json, input);
 	json_number(json, "image_size", input->source.size);
 	json_string(json, "kind", show->kind.words);
 	json_object_end(json);

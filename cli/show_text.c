@@ -128,6 +128,21 @@ static void print_input(const struct show *show)
 	putchar('\n');
 }
 
+static void print_bzimage(const struct show *show)
+{
+	const struct input *input = &show->file.input;
+
+	if (input->boot_protocol == 0)
+		return;
+	line("protocol");
+	printf("Linux boot protocol %u.%02u\n", input->boot_protocol >> 8, input->boot_protocol & 0xffu);
+	if (input->kernel_version[0] == '\0')
+		return;
+	line("version");
+	put_wrapped(input->kernel_version, show->width, VALUES, VALUES);
+	putchar('\n');
+}
+
 static void print_stack(const struct show *show)
 {
 	const struct lode_segment *stack;
@@ -250,6 +265,7 @@ void show_identity_print(const struct show *show)
 	put_name(stdout, show->file.input.name);
 	printf("%s: %s, %s\n", show_sgr(show, "\033[0m"), show->kind.words, show_size(size, show->file.input.own_size));
 	print_input(show);
+	print_bzimage(show);
 	print_header(show);
 	print_entry(show);
 	print_boot(show);

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { KERNEL_VERSION = 0x20e }; /* field of the setup header */
+
 bool is_zboot(const unsigned char *head, size_t have)
 {
 	return have >= 0x3c && memcmp(head, "MZ", 2) == 0 && memcmp(head + 4, "zimg", 4) == 0;
@@ -90,6 +92,16 @@ static int unpack_zboot(struct input *input, const unsigned char *header)
 	return 0;
 }
 
+/* Ref: Linux Documentation/arch/x86/boot.rst, kernel_version: from 0x200 on, in the setup sectors; 0: none. */
+static void read_version(struct input *input, const struct lode_linux *linux_)
+{
+	uint16_t at = le16(linux_->header + KERNEL_VERSION - LODE_LINUX_SETUP_SECTS);
+
+	input->boot_protocol = linux_->version;
+	if (at != 0 && at + UINT32_C(0x200) < linux_->setup_size)
+		input_peek(input, input->kernel_version, at + UINT64_C(0x200), sizeof input->kernel_version - 1);
+}
+
 /* What else a file lacks that is cut short does not matter here. */
 static int unpack_bzimage(struct input *input)
 {
@@ -102,6 +114,7 @@ static int unpack_bzimage(struct input *input)
 
 	if (status != LODE_OK && why.rule != LODE_RULE_START_LINUX_TRUNCATED)
 		return input_fail(input, 0, "bzImage: its setup header cannot be read whole");
+	read_version(input, &linux_);
 	input_note(input, "bzImage %u.%02u", linux_.version >> 8, linux_.version & 0xffu);
 	if (length == 0)
 		return input_fail(input, 0, "%s: its header names no payload, so there is no ELF image to be had",

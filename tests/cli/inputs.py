@@ -110,6 +110,21 @@ def packed_files():
     refused("gzip of no ELF", write("no.gz", gzip.compress(b"text " * 1000)), words="no ELF image")
 
 
+def versions():
+    """The boot header's own string, where it lies in the setup sectors, ends in them, and holds no control bytes when printed."""
+    image = bytearray(bzimage(gzip.compress(ELF)))
+    image[0x600:0x640] = b"6.1.0-test (me@here) #1 SMP \x1b[31m".ljust(64, b"\0")
+    for name, field, want in (("a string", 0x400, "6.1.0-test (me@here) #1 SMP \x1b[31m"), ("none", 0, None), ("outside of the setup sectors", 0x600, None), ("far outside", 0xffff, None)):
+        struct.pack_into("<H", image, 0x20e, field)
+        shown, text = show_json(write("version", bytes(image))), lode("show", path("version"), env={"COLUMNS": "200"})
+        case("version of a bzImage: " + name, equal(shown["file"]["kernel_version"], want), equal(shown["file"]["boot_protocol"], "2.15"), "  protocol      Linux boot protocol 2.15\n" in text.out,
+             equal("  version       6.1.0-test (me@here) #1 SMP \\x1b[31m\n" in text.out, want is not None), harness.harmless(text.raw))
+    image[0x600:0x800] = b"v" * 512
+    struct.pack_into("<H", image, 0x20e, 0x400)
+    case("version of a bzImage without end", equal(show_json(write("version", bytes(image)))["file"]["kernel_version"], "v" * 255))
+    case("no bzImage has no version", equal(WANT["file"]["kernel_version"], None), equal(WANT["file"]["boot_protocol"], None))
+
+
 def offsets():
     """Offsets in an unpacked image are said to be that, and none of a plain file is."""
     broken = ELF[:40] + struct.pack("<Q", 1 << 40) + ELF[48:]
@@ -394,6 +409,7 @@ def same_magic():
 
 
 packed_files()
+versions()
 offsets()
 parts()
 zboots()

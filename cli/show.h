@@ -168,6 +168,9 @@ void show_sizes_count(struct show *show);
 void show_sizes_print(const struct show *show);
 
 /* show_tables.c */
+/* Name of a symbol, cut to size, not escaped; of a section's symbol that has none the section's. NULL: outside the string table. */
+const char *show_symbol_name(char *buf, size_t size, const struct lode_image *image, const struct lode_symtab *table,
+	const struct lode_symbol *symbol);
 void show_segments_print(const struct show *show);
 void show_sections_print(const struct show *show);
 void show_symbols_print(const struct show *show);

@@ -167,16 +167,12 @@ static void put_symbol(struct json *json, const struct show *show, const struct 
 {
 	char name[4096], version[80];
 	struct lode_symbol symbol;
-	int status = lode_symbol_read(&symbol, &show->file.image, table, index, NULL);
 
-	if (status != LODE_OK)
+	if (lode_symbol_read(&symbol, &show->file.image, table, index, NULL) != LODE_OK)
 		return;
 	json_object(json, NULL);
 	json_number(json, "index", index);
-	status = lode_string_read(name, sizeof name, &table->strings, symbol.name, NULL);
-	if (status == LODE_ERR_ROOM)
-		name[sizeof name - 1] = '\0';
-	json_string(json, "name", status == LODE_OK || status == LODE_ERR_ROOM ? name : NULL);
+	json_string(json, "name", show_symbol_name(name, sizeof name, &show->file.image, table, &symbol));
 	json_hex(json, "value", symbol.value);
 	json_number(json, "size", symbol.size);
 	json_number(json, "type", symbol.type);

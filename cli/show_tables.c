@@ -4,6 +4,9 @@
 #include <inttypes.h>
 #include <string.h>
 
+/* Columns of a symbol's line that are kept for its name; those that its section's name gets at the most. */
+enum { NAME_ROOM = 20, PLACE_ROOM = 14 };
+
 /* Hex digits that the addresses of an image need. */
 static int digits(const struct show *show)
 {
@@ -107,6 +110,40 @@ static const char *symbol_bind(uint8_t bind)
 	return bind < sizeof names / sizeof *names ? names[bind] : NULL;
 }
 
+const char *show_symbol_name(char *buf, size_t size, const struct lode_image *image, const struct lode_symtab *table,
+	const struct lode_symbol *symbol)
+{
+	int status;
+
+	if (symbol->name == 0 && symbol->type == LODE_STT_SECTION && !symbol->reserved)
+		return section_name(buf, size, image, symbol->shndx);
+	status = lode_string_read(buf, size, &table->strings, symbol->name, NULL);
+	if (status == LODE_ERR_ROOM)
+		buf[size - 1] = '\0';
+	return status == LODE_OK || status == LODE_ERR_ROOM ? buf : NULL;
+}
+
+/* Columns for the section's name: what the line has to spare beside its other columns and some for the symbol's name. */
+static int place_room(const struct show *show)
+{
+	int room = show->width - 46 - digits(show) - NAME_ROOM;
+
+	return room < 0 ? 0 : room < PLACE_ROOM ? room : PLACE_ROOM;
+}
+
+static void put_place_name(const struct show *show, const struct lode_symbol *symbol, int room)
+{
+	char name[256], safe[PLACE_ROOM + 1] = "";
+
+	if (room == 0)
+		return;
+	if (!symbol->reserved && symbol->shndx != LODE_SHN_UNDEF) {
+		section_name(name, sizeof name, &show->file.image, symbol->shndx);
+		escape_bytes(safe, (size_t)room + 1, name, strlen(name));
+	}
+	printf(" %-*s", room, safe);
+}
+
 static void put_place(const struct lode_symbol *symbol)
 {
 	if (symbol->shndx == LODE_SHN_UNDEF)
@@ -129,17 +166,24 @@ static void put_or_number(const char *name, unsigned number, int width)
 		printf(" %-*u", width, number);
 }
 
+static const char *visibility_name(uint8_t other)
+{
+	static const char *const names[] = {"", " internal", " hidden", " protected"};
+
+	return names[other & 3];
+}
+
 static void print_table(const struct show *show, const struct lode_symtab *table, const struct show_versions *versions)
 {
-	static const char *const visibility[] = {"", " internal", " hidden", " protected"};
 	char name[4096], version[80];
+	int room = place_room(show);
 
-	printf("  %6s %*s %8s %-7s %-6s %6s  name\n", "#", digits(show) + 2, "value", "size", "type", "bind", "in");
+	printf("  %6s %*s %8s %-7s %-6s %6s%*s  name\n", "#", digits(show) + 2, "value", "size", "type", "bind", "in",
+		room > 0 ? room + 1 : 0, "");
 	for (uint64_t i = 0; i < table->count; i++) {
 		struct lode_symbol symbol;
-		int status = lode_symbol_read(&symbol, &show->file.image, table, i, NULL);
 
-		if (status != LODE_OK) {
+		if (lode_symbol_read(&symbol, &show->file.image, table, i, NULL) != LODE_OK) {
 			puts("  the rest cannot be read");
 			return;
 		}
@@ -147,17 +191,15 @@ static void print_table(const struct show *show, const struct lode_symtab *table
 		put_or_number(symbol_type(symbol.type), symbol.type, 7);
 		put_or_number(symbol_bind(symbol.bind), symbol.bind, 6);
 		put_place(&symbol);
+		put_place_name(show, &symbol, room);
 		fputs("  ", stdout);
-		status = lode_string_read(name, sizeof name, &table->strings, symbol.name, NULL);
-		if (status == LODE_ERR_ROOM)
-			name[sizeof name - 1] = '\0';
-		if (status == LODE_OK || status == LODE_ERR_ROOM)
+		if (show_symbol_name(name, sizeof name, &show->file.image, table, &symbol))
 			put_name(stdout, name);
 		else if (symbol.name != 0)
 			fputs("(no name: outside the string table)", stdout);
 		if (versions)
 			put_name(stdout, show_version_of(version, sizeof version, versions, show, i));
-		puts(visibility[symbol.other & 3]);
+		puts(visibility_name(symbol.other));
 	}
 }
 

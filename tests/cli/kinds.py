@@ -61,6 +61,19 @@ def modules():
     case("module with 4 MiB of .modinfo", equal(len(shown["modinfo"]), 1 << 18), (took < 10, took))
 
 
+def section_symbols():
+    """Symbols of sections have the sections' names; beside each number of a section stands its name, as far as the line has room."""
+    tool("cc", "-c", "-o", path("named.o"), write("named.s", b".section \"a.section.with.a.long.name\",\"a\"\nlabel: .long 1\n.section \"red\\033[31m\",\"a\"\n.long 2\n.text\nother: .long label, 0\n.section bare,\"a\"\nhere:.long 0\n"))
+    shown = show_json("-s", path("named.o"))
+    names = {i: s["name"] for i, s in enumerate(shown["sections"])}
+    symbols = shown["symbol_tables"][0]["symbols"]
+    texts = {columns: lode("show", "-qs", path("named.o"), env={"COLUMNS": str(columns)}) for columns in (60, 88, 200)}
+    lines = {columns: next(line for line in text.out.splitlines() if line.endswith("  label")) for columns, text in texts.items()}
+    number = next(s["section"] for s in symbols if s["name"] == "label")
+    case("symbols of sections", any(s["type"] == 3 for s in symbols), *[equal(s["name"], names[s["section"]]) for s in symbols if s["type"] == 3],
+         *[equal(lines[columns].split("LOCAL")[1].split(), [str(number), *name, "label"]) for columns, name in ((60, []), (88, ["a.sect"]), (200, ["a.section.with"]))], *[harness.harmless(text.raw) for text in texts.values()])
+
+
 for wanted in ("cc", "objcopy", "ar"):
     if not shutil.which(wanted):
         skip("all", "no " + wanted)
@@ -68,4 +81,5 @@ for wanted in ("cc", "objcopy", "ar"):
 debug_files()
 compilers()
 modules()
+section_symbols()
 done()

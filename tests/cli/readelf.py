@@ -77,8 +77,8 @@ def symbols(file):
     for part in re.split(r"^(?=Symbol table )", readelf("-s", file), flags=re.M):
         head = re.match(r"Symbol table '(.*)' contains (\d+) entr", part)
         if head:
-            rows = re.findall(r"^ +(\d+): ([0-9a-f]{8,16}) +(0x[0-9a-f]+|\d+) (\S+) +(\S+) +(\S+) +(?:\[.*?\] +)?(\S+)", part, re.M)
-            tables[head.group(1)] = (int(head.group(2)), [(int(v, 16), int(s, 0), ndx) for _, v, s, _, _, _, ndx in rows])
+            rows = re.findall(r"^ +(\d+): ([0-9a-f]{8,16}) +(0x[0-9a-f]+|\d+) (\S+) +(\S+) +(\S+) +(?:\[.*?\] +)?(\S+)(?: (\S+))?", part, re.M)
+            tables[head.group(1)] = (int(head.group(2)), [(int(v, 16), int(s, 0), ndx, name if kind == "SECTION" else "") for _, v, s, kind, _, _, ndx, name in rows])
     return tables
 
 
@@ -88,7 +88,7 @@ def our_symbols(shown):
     for table in shown["symbol_tables"]:
         if table["count"] == 0:
             continue
-        rows = [(int(s["value"], 16), s["size"], places.get(s["section"], str(s["section"]))) for s in table["symbols"]]
+        rows = [(int(s["value"], 16), s["size"], places.get(s["section"], str(s["section"])), s["name"] if s["type"] == 3 else "") for s in table["symbols"]]
         tables[shown["sections"][table["section"]]["name"]] = (table["count"], rows)
     return tables
 

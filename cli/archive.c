@@ -128,6 +128,19 @@ int archive_next(struct archive_member *member, struct archive_walk *walk)
 	return 1;
 }
 
+static int read_part(void *host, void *dst, uint64_t offset, size_t size)
+{
+	const struct archive_part *part = host;
+
+	return lode_source_read(dst, &part->input->source, part->offset + offset, size, NULL) == LODE_OK ? 0 : -1;
+}
+
+struct lode_source archive_source(struct archive_part *part, const struct input *input, const struct archive_member *member)
+{
+	*part = (struct archive_part){input, member->offset};
+	return (struct lode_source){.size = member->size, .read = read_part, .host = part};
+}
+
 /* A thin archive's member is a file beside it; full has room for PATH_MAX bytes. */
 static bool thin_path(char *full, const char *path, const struct archive_member *member)
 {

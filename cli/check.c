@@ -185,19 +185,6 @@ static void check_source(struct run *run, const char *name, const char *inside, 
 	end(run, c);
 }
 
-/* A member of an archive as a source of its own. */
-struct member {
-	const struct input *archive;
-	uint64_t offset;
-};
-
-static int read_member(void *host, void *dst, uint64_t offset, size_t size)
-{
-	const struct member *member = host;
-
-	return lode_source_read(dst, &member->archive->source, member->offset + offset, size, NULL) == LODE_OK ? 0 : -1;
-}
-
 /* Files by device and number: a thin archive is small whatever it names, and may name one file any number of times. */
 struct identity {
 	dev_t device;
@@ -265,8 +252,8 @@ static void check_thin(struct run *run, const char *name, const struct input *ar
 
 static void check_member(struct run *run, const struct input *input, const struct archive_member *found)
 {
-	struct member member = {input, found->offset};
-	struct lode_source source = {.size = found->size, .read = read_member, .host = &member};
+	struct archive_part part;
+	struct lode_source source = archive_source(&part, input, found);
 	size_t size = strlen(input->name) + strlen(found->name) + 2;
 	char *name = malloc(size);
 
@@ -375,7 +362,7 @@ static void check_file(struct run *run, const char *name)
 
 	if (input_open(&input, name, INPUT_RAW) != 0)
 		fail(run, input.name, input.error);
-	else if (archive_begin(&walk, &input))
+	else if (kind_of_bytes(&input.source).id == KIND_ARCHIVE && archive_begin(&walk, &input))
 		check_members(run, &input, &walk);
 	else if (begins_bzimage(&input))
 		check_kernel(run, input.name, &input);

@@ -17,7 +17,7 @@ static bool concerns(const unsigned char *head, size_t have, const char *name)
 {
 	if (have >= 4 && memcmp(head, "\177ELF", 4) == 0)
 		return true;
-	if (have >= 8 && (memcmp(head, "!<arch>\n", 8) == 0 || memcmp(head, "!<thin>\n", 8) == 0))
+	if (kind_of_bytes(&(struct lode_source){.bytes = head, .size = have}).id == KIND_ARCHIVE)
 		return true;
 	return is_bzimage(head, have) || is_zboot(head, have) || (strstr(name, ".ko.") && packed_name(head, have));
 }

@@ -35,6 +35,12 @@ struct archive_walk {
 bool archive_begin(struct archive_walk *walk, const struct input *input);
 /* 1 and filled in, 0 at the end, -1: the archive is broken at walk->next. */
 int archive_next(struct archive_member *member, struct archive_walk *walk);
+/* A member's bytes as a source of their own; part and input must outlive it. Not for members of thin archives. */
+struct archive_part {
+	const struct input *input;
+	uint64_t offset;
+};
+struct lode_source archive_source(struct archive_part *part, const struct input *input, const struct archive_member *member);
 /* Open the file that a member of the thin archive at path names, if it is a regular one. As input_open. */
 int archive_open_thin(struct input *input, const char *path, const struct archive_member *member);
 /* Turn an input that is an archive into its member of this name. */

@@ -42,6 +42,7 @@ static const struct magic {
 	enum kind_id id;
 	const char *article, *words;
 } magics[] = {
+	{"!<arch>\ndebian-binary", 21, KIND_FOREIGN, "a ", "Debian package"},
 	{"!<arch>\n", 8, KIND_ARCHIVE, "an ", "archive"},
 	{"!<thin>\n", 8, KIND_ARCHIVE, "a ", "thin archive"},
 	{"MZ", 2, KIND_PE, "a ", "PE or DOS executable"},

@@ -281,62 +281,6 @@ static bool narrow_charset(void)
 	return false;
 }
 
-static void print_member(const struct archive_member *member)
-{
-	printf("  %10" PRIu64 "  ", member->size);
-	put_name(stdout, member->name);
-	putchar('\n');
-}
-
-static void json_member(struct json *json, const struct archive_member *member)
-{
-	json_object(json, NULL);
-	json_string(json, "name", member->name);
-	json_number(json, "size", member->size);
-	json_number(json, "offset", member->offset);
-	json_object_end(json);
-}
-
-/* An archive itself: its members, and how to ask for one. */
-static int show_archive(const struct input *input, bool as_json)
-{
-	struct archive_walk walk;
-	struct archive_member member;
-	struct json json;
-	int more;
-
-	archive_begin(&walk, input);
-	if (as_json) {
-		json_begin(&json, stdout);
-		json_object(&json, NULL);
-		json_string(&json, "format", "lode-show-archive");
-		json_number(&json, "version", 1);
-		json_string(&json, "file", input->name);
-		json_bool(&json, "thin", walk.thin);
-		json_array(&json, "members");
-	} else {
-		put_name(stdout, input->name);
-		printf(": %sarchive; `lode show ARCHIVE:MEMBER` shows a member\n", walk.thin ? "thin " : "");
-	}
-	while ((more = archive_next(&member, &walk)) > 0) {
-		if (member.table)
-			continue;
-		if (as_json)
-			json_member(&json, &member);
-		else
-			print_member(&member);
-	}
-	if (as_json) {
-		json_array_end(&json);
-		json_object_end(&json);
-		json_end(&json);
-	}
-	if (more == 0)
-		return EXIT_DONE;
-	complain(input->name, "the archive is damaged: no member header at byte 0x%" PRIx64, walk.next);
-	return EXIT_FAILED;
-}
-
 static int show_image(struct show *show)
 {
 	int status = EXIT_DONE;

@@ -192,6 +192,9 @@ const char *show_version_of(char *buf, size_t size, const struct show_versions *
  * headers say, also past the end of the file. The reason stays in file.why. False: it is no such core. */
 bool show_cut_open(struct show *show);
 
+/* show_archive.c: the exit status */
+int show_archive(const struct input *input, bool as_json);
+
 /* show_module.c: what a Linux kernel module says of itself; nothing of other files */
 void show_module_print(const struct show *show);
 void show_module_json(struct json *json, const struct show *show);

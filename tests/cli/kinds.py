@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 # Files that are no program: what `lode show`, and check and run where they have something to say, know of each kind.
+import os
 import shutil
 import harness
 from harness import case, done, equal, lode, path, show_json, skip, tool, write
@@ -74,6 +75,41 @@ def section_symbols():
          *[equal(lines[columns].split("LOCAL")[1].split(), [str(number), *name, "label"]) for columns, name in ((60, []), (88, ["a.sect"]), (200, ["a.section.with"]))], *[harness.harmless(text.raw) for text in texts.values()])
 
 
+def archives():
+    """Members are counted and named by their first bytes; the index says how many symbols it has, if the table has room for them."""
+    for name in ("one", "two"):
+        tool("cc", "-c", "-fno-lto", "-o", path(name + ".o"), write(name + ".c", b"int %s, %sth;\n" % (name.encode(), name.encode())))
+    write("three.txt", b"some text\n")
+    write("four.bc", b"BC\xc0\xde" + bytes(16))
+    write("five.o", harness.read(path("one.o"))[:18] + b"\xb7" + harness.read(path("one.o"))[19:])
+    tool("ar", "rcs", path("lib.a"), *[path(n) for n in ("one.o", "two.o", "three.txt", "four.bc", "five.o")])
+    machine = show_json(path("one.o"))["header"]["machine_name"]
+    kinds = ["relocatable object, " + machine, "relocatable object, " + machine, "text", "LLVM bitcode", "relocatable object, AArch64"]
+    text, shown = lode("show", path("lib.a")), show_json(path("lib.a"))
+    count = shown["symbols"]
+    case("archive", equal(text.status, 0), count in (4, 6), equal(text.out.splitlines()[0], path("lib.a") + ": archive, 5 members, an index of %d symbols; `lode show ARCHIVE:MEMBER` shows a member" % count),
+         equal([line.split(": ")[-1] for line in text.out.splitlines()[1:]], kinds), equal([m["kind"] for m in shown["members"]], kinds), equal(shown["index"], True))
+    tool("ar", "rcST", path("thin.a"), path("one.o"))
+    text, shown = lode("show", path("thin.a")), show_json(path("thin.a"))
+    case("thin archive", ": thin archive, 1 member, no symbol index; " in text.out, equal(shown["index"], False), equal(shown["symbols"], None), equal(shown["members"][0]["kind"], None))
+
+    def member(name, data):
+        return (name.ljust(16) + b"0".ljust(12) + b"0".ljust(6) + b"0".ljust(6) + b"644".ljust(8) + b"%d".ljust(10) % len(data) + b"`\n")[:48] + (b"%d" % len(data)).ljust(10) + b"`\n" + data + b"\n" * (len(data) % 2)
+    for name, table, want in ((b"/", b"\0\0\0\2" + bytes(12), 2), (b"/", b"\0\0\0\4" + bytes(12), None), (b"/", b"\xff" * 20, None), (b"/", b"\0\0", None), (b"/SYM64/", bytes(7) + b"\3" + bytes(24), 3), (b"/SYM64/", b"\xff" * 32, None),
+                              (b"__.SYMDEF", b"\x10\0\0\0" + bytes(30), 2), (b"__.SYMDEF SORTED", b"\x10\0\0\0" + bytes(30), 2), (b"__.SYMDEF_64", b"\x10" + bytes(40), 1), (b"__.SYMDEF", b"\xff" * 40, None)):
+        shown, text = show_json(write("index.a", b"!<arch>\n" + member(name, table) + member(b"a.txt/", b"text"))), lode("show", path("index.a"))
+        case("index %r of %d bytes" % (name, len(table)), equal(shown["symbols"], want), equal(shown["index"], True), equal("a broken symbol index" in text.out, want is None), equal(len(shown["members"]), 1))
+    package = write("some.deb", b"!<arch>\n" + member(b"debian-binary", b"2.0\n") + member(b"control.tar.xz", b"\xfd7zXZ\0" + bytes(30)) + member(b"data.tar.xz", b"\xfd7zXZ\0" + bytes(30)))
+    shown, checked, run, linked = (lode(verb, package) for verb in ("show", "check", "run", "link"))
+    case("a Debian package", equal((shown.status, shown.out, shown.err), (1, "", "lode: %s: not an ELF file, but a Debian package\n" % package)), equal(checked.status, 1), "a Debian package" in checked.out, equal(checked.out.count("file-foreign"), 1),
+         ".tar" not in checked.out, "Debian package" in run.err, equal(run.status, 126), "a Debian package" in linked.err, *[harness.one_line_error(r) for r in (shown, run, linked)])
+    os.mkdir(path("folder"))
+    os.rename(package, path("folder/some.deb"))
+    shutil.copy(path("lib.a"), path("folder/lib.a"))
+    looked = lode("check", "--recursive", "--json", path("folder"))
+    case("check --recursive: archives, but no packages", ('"looked_at": 5,' in looked.out, looked.out[-200:]), "some.deb" not in looked.out)
+
+
 for wanted in ("cc", "objcopy", "ar"):
     if not shutil.which(wanted):
         skip("all", "no " + wanted)
@@ -82,4 +118,5 @@ debug_files()
 compilers()
 modules()
 section_symbols()
+archives()
 done()

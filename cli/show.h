@@ -199,6 +199,10 @@ int show_archive(const struct input *input, bool as_json);
 void show_module_print(const struct show *show);
 void show_module_json(struct json *json, const struct show *show);
 
+/* show_privilege.c: set-id bits and file capabilities, if the file has any */
+void show_privilege_print(const struct show *show);
+void show_privilege_json(struct json *json, const struct show *show);
+
 /* show_refused.c: of a file that open refused, what can be read of it; the reason stays in file.why */
 void show_refused(struct show *show);
 

@@ -26,6 +26,7 @@ static void put_file(struct json *json, const struct show *show)
 	put_bzimage(json, input);
 	json_number(json, "image_size", input->source.size);
 	json_string(json, "kind", show->kind.words);
+	show_privilege_json(json, show);
 	json_object_end(json);
 }
 

@@ -265,6 +265,7 @@ void show_identity_print(const struct show *show)
 	put_name(stdout, show->file.input.name);
 	printf("%s: %s, %s\n", show_sgr(show, "\033[0m"), show->kind.words, show_size(size, show->file.input.own_size));
 	print_input(show);
+	show_privilege_print(show);
 	print_bzimage(show);
 	print_header(show);
 	print_entry(show);

@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 # Files that are no program: what `lode show`, and check and run where they have something to say, know of each kind.
+import gzip
 import os
 import shutil
+import struct
 import harness
 from harness import case, done, equal, lode, path, show_json, skip, tool, write
 
@@ -110,6 +112,28 @@ def archives():
     case("check --recursive: archives, but no packages", ('"looked_at": 5,' in looked.out, looked.out[-200:]), "some.deb" not in looked.out)
 
 
+def privilege():
+    """Set-id bits and capabilities are the file's, not those of what is in it."""
+    file, me = write("granted", harness.read("/bin/true")), os.stat(path("one.o"))
+    for mode, words, ids in ((0o4755, "set-user-ID (user %d)" % me.st_uid, (me.st_uid, None)), (0o2755, "set-group-ID (group %d)" % me.st_gid, (None, me.st_gid)), (0o6755, "set-user-ID (user %d), set-group-ID (group %d)" % (me.st_uid, me.st_gid), (me.st_uid, me.st_gid)),
+                             (0o2745, None, (None, None)), (0o755, None, (None, None))):
+        os.chmod(file, mode)
+        text, shown = lode("show", file), show_json(file)["file"]
+        case("mode %o" % mode, equal([line for line in text.out.splitlines() if "privilege" in line], ["  privilege     " + words] if words else []), equal((shown["set_user_id"], shown["set_group_id"]), ids), equal(shown["capabilities"], None))
+    os.chmod(write("packed.gz", gzip.compress(harness.read(file))), 0o4755)
+    case("mode of a packed file", equal(show_json(path("packed.gz"))["file"]["set_user_id"], None))
+    for name, data, want, words in (("revision 2", struct.pack("<5I", 0x2000001, 0x2000, 0, 0x100, 1), {"permitted": "0x10000002000", "inheritable": "0x100000000", "effective": True}, " (permitted 0x10000002000, inheritable 0x100000000, effective)"),
+                                    ("revision 3", struct.pack("<6I", 0x3000000, 0x400, 0, 0, 0, 1000), {"permitted": "0x400", "inheritable": "0x0", "effective": False}, " (permitted 0x400, inheritable 0x0)")):
+        # the kernel turns what root of a user namespace writes into revision 3, and gives it back as it was
+        try:
+            os.setxattr(file, "security.capability", data)
+        except OSError as error:
+            skip("file capabilities, " + name, error.strerror)
+            continue
+        text, shown = lode("show", file), show_json(file)["file"]
+        case("file capabilities, " + name, equal(shown["capabilities"], want), ("  privilege     file capabilities" + words + "\n" in text.out, text.out[:300]))
+
+
 for wanted in ("cc", "objcopy", "ar"):
     if not shutil.which(wanted):
         skip("all", "no " + wanted)
@@ -119,4 +143,5 @@ compilers()
 modules()
 section_symbols()
 archives()
+privilege()
 done()

@@ -85,7 +85,7 @@ bool show_cut_open(struct show *show)
 	uint64_t *sizes;
 	bool good;
 
-	if (show->file.why.rule != LODE_RULE_SEGMENT_PAST_END || image->type != LODE_ET_CORE)
+	if (show->file.why.rule != LODE_RULE_SEGMENT_PAST_END || image->type != LODE_ET_CORE || image->nsegments > HEADERS_MOST)
 		return false;
 	cut.table = malloc((size_t)cut.size);
 	sizes = calloc(image->nsegments, sizeof *sizes);

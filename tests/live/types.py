@@ -21,7 +21,7 @@ HOSTILE = os.path.abspath(sys.argv[3])
 PARTS = sys.argv[4:]
 LIBRARIES = [os.path.join(BUILD, p) for p in ("hosts/live/liblode-live.a", "core/liblode.a")]
 # (hosts/live has the system's <link.h>.)
-INCLUDES = {"link": ["include", "core"], "core": ["include", "core"], "start": ["include", "start"], "hosts": ["include"], "tests": ["include", "tests", "tests/live"]}
+INCLUDES = {"link": ["include", "core"], "core": ["include", "core"], "start": ["include", "core"], "hosts": ["include"], "tests": ["include", "tests", "tests/live"]}
 COMPILERS = [c for c in ("gcc", "clang-19") if shutil.which(c)]
 SAID = re.compile(r"(\d+) variables, (\d+) functions, (\d+) unknown, (\d+) differ$")
 # What of it is not read: nothing is known then, and nothing differs.

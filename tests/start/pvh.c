@@ -416,6 +416,10 @@ static void test_refused(void)
 	module.addr = 0x9f000;
 	run(&machine);
 	state_refused(&s, LODE_RULE_START_OUTSIDE, LODE_FIELD_PART_MODULE);
+	module.addr = 0xc0000; /* between two pieces of memory: where the next begins is told */
+	run(&machine);
+	state_refused(&s, LODE_RULE_START_OUTSIDE, LODE_FIELD_PART_MODULE);
+	CHECK_EQ(s.why.limit, 0x100000);
 	module = (struct lode_module){0x10000000, LODE_ANYWHERE, NULL, NULL};
 	run(&machine);
 	state_refused(&s, LODE_RULE_START_NO_PLACE, LODE_FIELD_PART_MODULE_SIZE);

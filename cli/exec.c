@@ -67,6 +67,11 @@ static const char *other_verb(enum kind_id id)
 	}
 }
 
+static bool is_no_program(enum kind_id id)
+{
+	return id == KIND_OBJECT || id == KIND_MODULE || id == KIND_CORE || id == KIND_DEBUG;
+}
+
 /* "a Linux kernel...": what a file is that is no image. False: nothing is known of it. */
 static bool name_kind(char *words, size_t size, const char *path, const struct lode_exec_error *why)
 {
@@ -76,7 +81,7 @@ static bool name_kind(char *words, size_t size, const char *path, const struct l
 		return false;
 	if (!kind_of_refused(&kind, path, why->diag.rule)) {
 		kind = kind_of_file(path);
-		if (why->error != ENOEXEC || kind.id != KIND_OBJECT)
+		if (why->error != ENOEXEC || !is_no_program(kind.id))
 			return false;
 	}
 	snprintf(words, size, "%s%s%s", kind.article, kind.words, other_verb(kind.id));
@@ -156,7 +161,7 @@ static void become(const struct lode_exec_request *request, struct lode_exec_err
 	lode_exec_cancel(&exec);
 }
 
-/* What shells take for a script: text, in whatever encoding. */
+/* What shells take for a script: text without a #! line, in whatever encoding, but no archive, which may begin like text. */
 static bool is_text(const char *path)
 {
 	unsigned char head[128];
@@ -168,7 +173,7 @@ static bool is_text(const char *path)
 	for (ssize_t i = 0; i < n; i++)
 		if (!is_text_byte(head[i]))
 			return false;
-	return n >= 0;
+	return n >= 0 && !(n >= 2 && memcmp(head, "#!", 2) == 0) && !(n >= 8 && memcmp(head, "!<arch>\n", 8) == 0);
 }
 
 /* The kernel leaves text without a #! line to whoever asked; shells and execvp then run it by /bin/sh. */

@@ -155,6 +155,11 @@ if cc -c -o object.o object.c 2>/dev/null; then
 else
 	skip 'an object: no compiler'
 fi
+printf '#!./narrow\necho sh ran this\n' >foreign && printf '#!/bin/%0300d\necho sh ran this\n' 0 >endless-line && chmod +x foreign endless-line
+says 'a script whose interpreter is a 32-bit program' 126 'a 32-bit program cannot be started from a 64-bit process' -- x ./foreign
+says 'a #! line that does not end' 126 'ENOEXEC' -- x ./endless-line
+printf '!<arch>\n' >arch.a && printf 'debian-binary   0           0     0     100644  4         `\n2.0\n' >>arch.a && chmod +x arch.a
+says 'an archive that looks like text' 126 'ENOEXEC' -- x ./arch.a
 says 'a header that is cut off' 126 'lode: ./cut: headers: .*ENOEXEC.*header-truncated' -- x ./cut
 says 'a 32-bit program' 126 'lode: ./narrow: .*ENOEXEC.*e_machine = 0x3 .*a 32-bit program cannot be started from a 64-bit process' -- x ./narrow
 is 'an empty file is an empty script' 0 '' -- x ./empty

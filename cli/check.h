@@ -132,6 +132,9 @@ struct check_view {
 void check_print(const struct check *c, const struct check_view *view);
 void check_print_json(struct json *json, const struct check *c, const struct check_view *view);
 
+/* Why execve would not start the interpreter at path for a program or script: the words of a finding; NULL: it would. */
+const char *check_why_not(const char *path);
+
 /* check_folder.c: everything below a folder that is one of the files that are checked, in order of names, links not followed, other
  * file systems left out. */
 struct check_visitor {

@@ -21,6 +21,9 @@ static void check_one(struct check *c, struct search *search, uint32_t index, co
 
 	if (lode_string_read(name, sizeof name, &c->dynamic.symbols.strings, entry->value, NULL) != LODE_OK)
 		return;
+	if (name[0] == '/' && access(name, F_OK) != 0)
+		check_add(c, CHECK_NEEDED_MISSING, check_at("dynamic entry", index, "DT_NEEDED", entry->value,
+			c->dynamic.offset + 2 * word * index), "\"%s\"", name);
 	if (name[0] == '\0' || strchr(name, '/'))
 		return;
 	if (search_library(search, name) < SEARCH_FOUND)

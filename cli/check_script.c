@@ -13,8 +13,7 @@ static bool ends_cr(const char *text)
 	return n > 0 && text[n - 1] == '\r';
 }
 
-/* Why execve would not start what lies there, NULL: it would. */
-static const char *why_not(const char *path)
+const char *check_why_not(const char *path)
 {
 	struct stat st;
 
@@ -29,7 +28,7 @@ static const char *why_not(const char *path)
 static bool check_line(struct check *c, const struct script *script, const char *of)
 {
 	const struct check_place place = check_at_file(LODE_NO_OFFSET);
-	const char *in = *of ? " in " : "", *fault = why_not(script->name);
+	const char *in = *of ? " in " : "", *fault = check_why_not(script->name);
 
 	if (script->name[0] == '\0') {
 		check_add(c, CHECK_SCRIPT_LINE, place, "%s%s%s", script->cut ? "its name does not end" : "it is empty", in, of);

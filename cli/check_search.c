@@ -7,6 +7,7 @@
 #include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { MAX_CACHE = 1 << 24 };
 
@@ -57,6 +58,20 @@ static bool try_path(struct search *search)
 	return false;
 }
 
+/* The file at search->path, whose folder is one of the run path. In front of it ld.so looks into variants for processors, of which
+ * this one may be any. */
+static bool try_folder(struct search *search)
+{
+	char variants[sizeof search->path];
+	char *slash;
+	struct stat st;
+
+	memcpy(variants, search->path, sizeof variants);
+	slash = strrchr(variants, '/');
+	snprintf(slash, sizeof variants - (size_t)(slash - variants), "/glibc-hwcaps");
+	return stat(variants, &st) == 0 ? end_with(search, SEARCH_ANYTHING) : try_path(search);
+}
+
 /* One element of the run path, n bytes of it, with $ORIGIN replaced. Others of ld.so's tokens may lead anywhere. An empty element
  * is the current directory. */
 static bool in_element(struct search *search, const char *element, size_t n, const char *name)
@@ -69,13 +84,13 @@ static bool in_element(struct search *search, const char *element, size_t n, con
 		if (n >= size && memcmp(element, tokens[i], size) == 0) {
 			snprintf(search->path, sizeof search->path, "%s%.*s/%s", search->origin, (int)(n - size), element + size,
 				name);
-			return try_path(search);
+			return try_folder(search);
 		}
 	}
 	if (memchr(element, '$', n))
 		return end_with(search, SEARCH_ANYTHING);
 	snprintf(search->path, sizeof search->path, "%.*s/%s", n > 0 ? (int)n : 1, n > 0 ? element : ".", name);
-	return try_path(search);
+	return try_folder(search);
 }
 
 static bool in_run_path(struct search *search, const char *name)
@@ -97,6 +112,23 @@ static bool in_run_path(struct search *search, const char *name)
 		if (*p == '\0')
 			return false;
 	}
+}
+
+static const char *const directories[] = {"/lib", "/usr/lib", "/lib64", "/usr/lib64", "/lib/x86_64-linux-gnu",
+	"/usr/lib/x86_64-linux-gnu"};
+
+/* -z nodefaultlib takes away the default directories, also where the cache leads there. */
+static bool is_barred(const struct search *search, const char *path)
+{
+	enum { NODEFLIB = 0x800 };
+	size_t n = (size_t)(strrchr(path, '/') ? strrchr(path, '/') - path : 0);
+
+	if (!(search->check->dynamic.flags_1 & NODEFLIB))
+		return false;
+	for (size_t i = 0; i < sizeof directories / sizeof *directories; i++)
+		if (strlen(directories[i]) == n && memcmp(directories[i], path, n) == 0)
+			return true;
+	return false;
 }
 
 static uint32_t native32(const char *p)
@@ -131,7 +163,7 @@ static bool in_cache(struct search *search, const char *name)
 		if (key >= left || value >= left || strcmp(begin + key, name) != 0)
 			continue;
 		snprintf(search->path, sizeof search->path, "%s", begin + value);
-		if (try_path(search))
+		if (!is_barred(search, search->path) && try_path(search))
 			return true;
 	}
 	return false;
@@ -139,12 +171,9 @@ static bool in_cache(struct search *search, const char *name)
 
 static bool in_defaults(struct search *search, const char *name)
 {
-	static const char *const directories[] = {"/lib", "/usr/lib", "/lib64", "/usr/lib64", "/lib/x86_64-linux-gnu",
-		"/usr/lib/x86_64-linux-gnu"};
-
 	for (size_t i = 0; i < sizeof directories / sizeof *directories; i++) {
 		snprintf(search->path, sizeof search->path, "%s/%s", directories[i], name);
-		if (try_path(search))
+		if (!is_barred(search, search->path) && try_path(search))
 			return true;
 	}
 	return false;

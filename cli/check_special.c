@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* PT_INTERP, PT_PHDR, PT_TLS, PT_GNU_STACK, PT_GNU_RELRO, PT_DYNAMIC as headers -> findings. */
 #include "check.h"
+#include "input.h"
 #include <string.h>
 #include <unistd.h>
 
@@ -64,14 +65,32 @@ static bool is_native(const struct check *c)
 #endif
 }
 
+/* Why execve would not start this interpreter for the program; NULL: it would. */
+static const char *interp_fault(const struct check *c, const char *path)
+{
+	unsigned char head[20];
+	const char *fault = check_why_not(path);
+	size_t have = fault ? 0 : input_head(head, sizeof head, path);
+
+	if (fault)
+		return fault;
+	if (have == 0)
+		return NULL; /* not to be read, but it may be executed */
+	if (have < sizeof head || memcmp(head, "\177ELF", 4) != 0)
+		return "it is no ELF file";
+	if (head[4] != c->image.class_ || le16(head + 18) != c->image.machine)
+		return "it is for another machine";
+	return NULL;
+}
+
 static void check_interp_path(struct check *c, uint32_t index, const char *path)
 {
 	struct check_place place = check_at_segment(c, index, LODE_FIELD_PHDR_OFFSET);
 
 	if (path[0] != '/')
 		check_add(c, CHECK_INTERP_RELATIVE, place, "\"%s\"", path);
-	else if (is_native(c) && access(path, F_OK) != 0)
-		check_add(c, CHECK_INTERP_MISSING, place, "\"%s\"", path);
+	else if (is_native(c) && interp_fault(c, path))
+		check_add(c, CHECK_INTERP_MISSING, place, "\"%s\": %s", path, interp_fault(c, path));
 }
 
 static void check_interp(struct check *c)

@@ -51,6 +51,17 @@ static void compare(struct check *c, const struct file *library, const struct lo
 	}
 }
 
+/* Counting symbols may be work for 2^24 of them, whatever the library's size on the disk. */
+static bool open_dynamic(struct lode_dynamic *dynamic, struct check *c, const struct file *library)
+{
+	enum { COUNTED = 16, REFUSED = 1 << 20 };
+
+	if (lode_dynamic_open(dynamic, &library->image, NULL) == LODE_OK)
+		return check_spend(c, dynamic->symbols.count / COUNTED);
+	check_spend(c, REFUSED);
+	return false;
+}
+
 void check_needed_versions(struct check *c, const struct search *search, const char *name)
 {
 	struct lode_dynamic dynamic;
@@ -60,8 +71,7 @@ void check_needed_versions(struct check *c, const struct search *search, const c
 		return;
 	/* A library without definitions is taken with a warning if its symbols have versions: ld.so asserts that they do. */
 	if (file_open(&library, search->path, INPUT_RAW | INPUT_NO_SECTIONS) == 0 && library.input.source.size <= LARGEST &&
-		check_spend(c, library.input.source.size / PAGES) &&
-		lode_dynamic_open(&dynamic, &library.image, NULL) == LODE_OK &&
+		check_spend(c, library.input.source.size / PAGES) && open_dynamic(&dynamic, c, &library) &&
 		(dynamic.verdef.size > 0 || dynamic.versym.size == 0))
 		compare(c, &library, &dynamic, name);
 	file_close(&library);

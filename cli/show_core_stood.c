@@ -55,23 +55,27 @@ static bool as_linked(uint64_t *vaddr, const struct lode_image *image, uint64_t 
 	return false;
 }
 
-/* Thumb code has odd symbols. */
-static bool is_around(const struct lode_symbol *symbol, const struct lode_image *image, uint64_t vaddr)
+/* Symbols that are looked at: the file is another one than the user asked about, and may be sparse. */
+enum { SYMBOLS_MOST = 1 << 22 };
+
+/* How far behind its begin a function holds an address. Thumb code has odd symbols. */
+static bool is_around(uint64_t *distance, const struct lode_symbol *symbol, const struct lode_image *image, uint64_t vaddr)
 {
 	uint64_t value = image->machine == LODE_EM_ARM ? symbol->value & ~UINT64_C(1) : symbol->value;
 
+	*distance = vaddr - value;
 	return (symbol->type == LODE_STT_FUNC || symbol->type == LODE_STT_GNU_IFUNC) && symbol->shndx != LODE_SHN_UNDEF &&
-		vaddr >= value && vaddr - value < symbol->size;
+		vaddr >= value && *distance < symbol->size;
 }
 
 static bool find_symbol(struct show_stood *stood, const struct lode_image *image, const struct lode_symtab *table, uint64_t vaddr)
 {
+	uint64_t count = table->count < SYMBOLS_MOST ? table->count : SYMBOLS_MOST;
 	struct lode_symbol symbol;
 
-	for (uint64_t i = 1; i < table->count && lode_symbol_read(&symbol, image, table, i, NULL) == LODE_OK; i++) {
-		if (!is_around(&symbol, image, vaddr))
+	for (uint64_t i = 1; i < count && lode_symbol_read(&symbol, image, table, i, NULL) == LODE_OK; i++) {
+		if (!is_around(&stood->distance, &symbol, image, vaddr))
 			continue;
-		stood->distance = vaddr - symbol.value;
 		return lode_string_read(stood->symbol, sizeof stood->symbol, &table->strings, symbol.name, NULL) == LODE_OK;
 	}
 	return false;

@@ -68,8 +68,9 @@ static uint64_t count_versions(const struct show *show)
 {
 	const struct lode_section *versions = section_find(&show->file.image, "__versions");
 	const struct lode_section *crcs = section_find(&show->file.image, "__version_ext_crcs");
+	const struct lode_section *section = versions ? versions : crcs;
 
-	return versions ? versions->size / VERSION : crcs ? crcs->size / CRC : 0;
+	return !section || section->type == LODE_SHT_NOBITS ? 0 : section->size / (versions ? VERSION : CRC);
 }
 
 static void print_value(const struct show *show, struct modinfo *info, const char *key)
@@ -83,7 +84,7 @@ static void print_value(const struct show *show, struct modinfo *info, const cha
 		return;
 	length = (int)strnlen(value, VALUE_MOST);
 	/* Never cut a character in two. */
-	while (length > 0 && ((unsigned char)value[length] & 0xc0) == 0x80)
+	while (length > VALUE_MOST - 4 && ((unsigned char)value[length] & 0xc0) == 0x80)
 		length--;
 	if (n > 1)
 		snprintf(more, sizeof more, ", and %u more", n - 1);

@@ -229,7 +229,7 @@ void show_symbols_print(const struct show *show)
 		print_table(show, &table, NULL);
 	}
 	if (!any)
-		puts("\nNo symbol table: the file was stripped.");
+		puts(image->type == LODE_ET_CORE ? "\nNo symbol table." : "\nNo symbol table: the file was stripped.");
 }
 
 void show_dynamic_symbols_print(const struct show *show)

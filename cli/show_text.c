@@ -245,6 +245,16 @@ static void print_missing(const struct show *show)
 	putchar('\n');
 }
 
+/* A snapshot of a process that lives (gcore) has no signal. */
+static bool has_ended(const struct show *show)
+{
+	unsigned char bytes[CORE_DESC];
+	struct show_desc desc = show_core_first(bytes, sizeof bytes, show, CORE_PRSTATUS);
+	struct show_thread thread;
+
+	return desc.bytes && show_core_thread(&thread, show, &desc) && thread.signal != 0;
+}
+
 /* The thread that died is the first one. */
 static void print_core(const struct show *show)
 {
@@ -252,7 +262,7 @@ static void print_core(const struct show *show)
 		return;
 	print_missing(show);
 	print_core_note(show, "command", CORE_PRPSINFO);
-	print_core_note(show, "ended by", CORE_PRSTATUS);
+	print_core_note(show, has_ended(show) ? "ended by" : "thread", CORE_PRSTATUS);
 	if (show->stood)
 		print_stood(show->stood);
 }
